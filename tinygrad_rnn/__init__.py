@@ -1,0 +1,45 @@
+"""tinygrad_rnn: recurrent networks composed from differentiable NumPy ops.
+
+>>> import tinygrad_rnn as tg
+>>> x = tg.tensor([1.0, 2.0], requires_grad=True)
+>>> tg.sum(tg.tanh(x)).backward()
+>>> x.grad
+tensor([0.41997433, 0.07065082], dtype=float32)
+"""
+
+from .engine.anomaly import detect_anomaly
+from .engine.mode import Scope, enable_grad, is_grad_enabled, no_grad, scope
+from .engine.op import Op, op
+from .engine.protocol import implements
+from .engine.tensor import Tensor, from_numpy, get_default_dtype, set_default_dtype, tensor
+from .engine.transforms import grad, jacobian, value_and_grad
+from .errors import AnomalyError, GraphFreedError, StaleValueError, TinygradRnnError
+from .ops import *  # noqa: F403
+from .ops import __all__ as _ops
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AnomalyError",
+    "GraphFreedError",
+    "Op",
+    "Scope",
+    "StaleValueError",
+    "Tensor",
+    "TinygradRnnError",
+    "detect_anomaly",
+    "enable_grad",
+    "from_numpy",
+    "get_default_dtype",
+    "grad",
+    "implements",
+    "is_grad_enabled",
+    "jacobian",
+    "no_grad",
+    "op",
+    "scope",
+    "set_default_dtype",
+    "tensor",
+    "value_and_grad",
+    *_ops,
+]

@@ -1,0 +1,14 @@
+"""The error of the data layer."""
+
+from __future__ import annotations
+
+
+class DataError(ValueError):
+    """Data, or a request about data, that cannot be used; the message is one line.
+
+    >>> try:
+    ...     raise DataError("no names in 'Dutch.txt'")
+    ... except ValueError as error:
+    ...     print(error)
+    no names in 'Dutch.txt'
+    """

@@ -1,0 +1,1 @@
+"""The engine: Tensor, Op and the backward pass. Read `tensor.py` first, then `op.py`."""

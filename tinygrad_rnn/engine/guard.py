@@ -1,0 +1,146 @@
+"""Noticing that an array was changed while a backward pass still needs its old content.
+
+Two ways an array can change, two cheap ways to notice:
+
+* **Through us** (in-place operators, optimisers): `note_change` stamps the array with the clock
+  that also numbers the nodes. A backward pass compares one integer a node with the latest stamp,
+  and looks closer only where a change came after the node.
+* **Behind our back** (`t.data[...] = 0`, or the ndarray that a tensor shares): possible only for
+  arrays that someone outside holds. Those are fingerprinted (CRC-32, about 4 GB/s): when a node
+  saves one that is known to be held outside, and when `Tensor.data` or `numpy()` hands one out.
+  Arrays that never left the engine cost nothing.
+
+What cannot be noticed: a write into an array that was handed out only as a view made before, by
+NumPy itself, and a write that is undone before the backward pass (which then is harmless).
+"""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import StaleValueError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from .node import Node
+
+    Array = npt.NDArray[Any]
+
+tick = itertools.count(1).__next__
+"""The next moment. Nodes are numbered by it, so that a node's inputs have smaller numbers than
+the node: sorting by number is a topological order."""
+
+
+class _Ledger:
+    """When each array last changed (or was handed out), and a note; by the owner of its memory."""
+
+    def __init__(self) -> None:
+        self._entries: dict[int, tuple[int, weakref.ref[Array], Any]] = {}
+
+    def add(self, array: Array, note: Any) -> None:
+        owner = _owner(array)
+        key = id(owner)
+        entries = self._entries
+
+        def forget(gone: weakref.ref[Array]) -> None:
+            if key in entries and entries[key][1] is gone:
+                del entries[key]
+
+        clock.latest_change = now = tick()
+        entries[key] = (now, weakref.ref(owner, forget), note)
+
+    def since(self, moment: int, array: Array) -> Any:
+        """The note on `array`'s entry if that was made after `moment`, otherwise None."""
+        found = self._entries.get(id(_owner(array)))
+        return found[2] if found is not None and found[0] > moment else None
+
+    def __contains__(self, array: Array) -> bool:
+        return id(_owner(array)) in self._entries
+
+
+class _Clock:
+    """The moment of the latest change or hand-out of any array."""
+
+    latest_change = 0
+
+
+clock = _Clock()
+changes = _Ledger()  # note: the cause, in words
+handed_out = _Ledger()  # note: the fingerprint at that moment
+
+
+def note_change(array: Array, cause: str) -> None:
+    """Say that `array` was just changed in place, by `cause` (words for the error message)."""
+    changes.add(array, cause)
+
+
+def note_hand_out(array: Array) -> None:
+    """Say that `array` is being handed out: from now on anyone may write into it."""
+    if array not in handed_out:
+        handed_out.add(array, fingerprint(_owner(array)))
+
+
+def fingerprint(array: Array) -> int:
+    """CRC-32 of the array's content."""
+    return zlib.crc32(np.ascontiguousarray(array).data)
+
+
+def note_shared_inputs(node: Node) -> None:
+    """Take the fingerprints that `node`, made from arrays that someone outside holds, needs."""
+    outputs = node._data if isinstance(node._data, tuple) else (node._data,)
+    node.shared = any(data.base is not None for data in outputs)
+    if node.op is None or node.inputs is None or node.values is None:
+        return
+    node.guard = {
+        position: fingerprint(node.values[position])
+        for position in node.op.positions_read(node)
+        if position is not None
+        and isinstance(node.values[position], np.ndarray)
+        and getattr(node.inputs[position], "shared", True)
+    }
+
+
+def check_unchanged(node: Node, position: int | None) -> None:
+    """Raise if the value at `position` (None: the output) changed since `node` was recorded.
+
+    Called by the backward pass for the values that the op's gradient reads, and only for nodes
+    that are older than the latest change or that carry fingerprints.
+    """
+    assert node.op is not None and node.inputs is not None and node.values is not None
+    source = node if position is None else node.inputs[position]
+    value = node._data if position is None else node.values[position]
+    if not isinstance(value, np.ndarray):
+        return
+    cause = changes.since(node.number, value)
+    if cause is None:
+        before = handed_out.since(node.number, value)
+        now, held = fingerprint(_owner(value)), before
+        if node.guard is not None and position in node.guard:
+            now, held = fingerprint(value), node.guard[position]
+        if held is None or held == now:
+            return
+        cause = "a write from outside into its array (through `.data`, `.numpy()` or an ndarray)"
+    role = "output" if position is None else f"input {node.op.input_name(position)!r}"
+    raise StaleValueError(
+        f"{node.op.name}: its {role} ({_describe(source, value)}) is needed for the gradient, but "
+        f"after the forward pass it was changed by {cause}{node.place()}. Run backward() before "
+        f"the change, or change a copy (`t = t + u` instead of `t += u`)."
+    )
+
+
+def _owner(array: Array) -> Array:
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
+def _describe(source: Any, value: Array) -> str:
+    name = getattr(source, "name", None)
+    shape = ", ".join(map(str, value.shape))
+    return f"{name!r}, " * bool(name) + f"{value.dtype}[{shape}]"

@@ -1,0 +1,167 @@
+"""What is true of *now*: whether ops are recorded, where in the model we are, who is watching.
+
+One immutable `Mode` per thread and per asyncio task, held in a context variable, so that no
+thread can switch recording off under another.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import ContextDecorator
+from contextvars import ContextVar, Token
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from .node import Node
+    from .op import Op
+
+__all__ = ["Mode", "ModeChange", "Scope", "enable_grad", "is_grad_enabled", "no_grad", "scope"]
+
+PACKAGE_FOLDER = str(Path(__file__).parent.parent)
+
+
+class Scope:
+    """A place in the model and in time: the module path, the time step and, if known, a line.
+
+    >>> str(Scope("CharRNN.lstm.layer0", step=3))
+    'CharRNN.lstm.layer0, step 3'
+    """
+
+    __slots__ = ("line", "path", "step")
+
+    def __init__(self, path: str = "", step: int | None = None, line: str | None = None) -> None:
+        self.path = path
+        self.step = step
+        self.line = line
+
+    def __str__(self) -> str:
+        step = None if self.step is None else f"step {self.step}"
+        return ", ".join(part for part in (self.path, step, self.line) if part)
+
+    def __repr__(self) -> str:
+        return f"Scope({str(self)!r})"
+
+
+class Watch(Protocol):
+    """Someone who looks at every value and every gradient as it is made."""
+
+    def forward(self, op: Op, node: Node, inputs: Sequence[Any]) -> None:
+        """Called with what `op` has just made from `inputs`."""
+
+    def backward(self, node: Node, position: int, grad: Any) -> None:
+        """Called with the gradient for one input of `node`."""
+
+
+class Mode:
+    """The settings that every op reads as it runs. Never changed: replaced by a new one."""
+
+    __slots__ = ("grad", "scope", "watch")
+
+    def __init__(
+        self,
+        grad: bool = True,
+        scope: Scope | None = None,
+        watch: Watch | None = None,
+    ) -> None:
+        self.grad = grad
+        self.scope = scope
+        self.watch = watch
+
+
+MODE: ContextVar[Mode] = ContextVar("tinygrad_rnn.mode", default=Mode())  # noqa: B039  (immutable)
+current_mode = MODE.get
+
+
+class ModeChange(ContextDecorator):
+    """A `with` block, or a decorated function, inside which some settings are different."""
+
+    def __init__(self, **changes: Any) -> None:
+        self._changes = changes
+        self._tokens: list[Token[Mode]] = []  # a stack: the same object may be entered again
+
+    def __enter__(self) -> ModeChange:
+        now = current_mode()
+        settings = {"grad": now.grad, "scope": now.scope, "watch": now.watch, **self._changes}
+        self._tokens.append(MODE.set(Mode(**settings)))
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        MODE.reset(self._tokens.pop())
+
+
+class no_grad(ModeChange):
+    """Context manager and decorator: ops inside are computed and not recorded.
+
+    >>> import tinygrad_rnn as tg
+    >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
+    >>> with tg.no_grad():
+    ...     y = x * 2
+    >>> y.requires_grad
+    False
+    """
+
+    def __init__(self) -> None:
+        super().__init__(grad=False)
+
+
+class enable_grad(ModeChange):
+    """Context manager and decorator: ops inside are recorded, also within `no_grad`.
+
+    >>> import tinygrad_rnn as tg
+    >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
+    >>> with tg.no_grad(), tg.enable_grad():
+    ...     y = x * 2
+    >>> y.requires_grad
+    True
+    """
+
+    def __init__(self) -> None:
+        super().__init__(grad=True)
+
+
+def is_grad_enabled() -> bool:
+    """Whether ops are being recorded in this thread, here and now.
+
+    >>> is_grad_enabled()
+    True
+    """
+    return current_mode().grad
+
+
+class scope(ModeChange):
+    """Mark the ops inside with a place in the model, and optionally a time step.
+
+    `name` is appended to the enclosing path with a dot. Pictures group by it and errors name it.
+    Modules and recurrent layers open their own scopes; use it for parts of a function.
+
+    >>> import tinygrad_rnn as tg
+    >>> x = tg.tensor([1.0], requires_grad=True)
+    >>> with tg.scope("decoder", step=2):
+    ...     y = tg.tanh(x)
+    >>> y.scope
+    Scope('decoder, step 2')
+    """
+
+    def __init__(self, name: str = "", step: int | None = None) -> None:
+        super().__init__()
+        self._name = name
+        self._step = step
+
+    def __enter__(self) -> ModeChange:
+        outer = current_mode().scope
+        path, step = self._name, self._step
+        if outer is not None:
+            path = f"{outer.path}.{path}" if outer.path and path else outer.path or path
+            step = outer.step if step is None else step
+        self._changes = {"scope": Scope(path, step)}
+        return super().__enter__()
+
+
+def callers_line() -> str | None:
+    """`file.py:12` of the innermost frame that is not this package's: the user's own line."""
+    frame = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE_FOLDER):
+        frame = frame.f_back  # type: ignore[assignment]
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame is not None else None

@@ -1,0 +1,103 @@
+"""Node: one value of a computation, and how it was made. What the backward pass walks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from .guard import tick
+from .mode import Scope
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from .op import Op
+
+    Array = npt.NDArray[Any]
+
+__all__ = ["Node"]
+
+Self = TypeVar("Self", bound="Node")
+
+
+class Node:
+    """A value and its history: the op, the inputs and the attributes that it came from.
+
+    `Tensor` is a Node that one can compute with. A leaf (a parameter, an input, a constant) has
+    no op. The history lasts until a backward pass frees it.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_data",  # the array; for an op with several outputs, the tuple of them
+        "_grad",
+        "_hooks",
+        "_retains_grad",
+        "attributes",  # dict: the op's keyword arguments, complete, axes counted from the end
+        "guard",  # fingerprints of inputs that someone outside could write into
+        "inputs",  # tuple: what the op was called with, Nodes and constants
+        "name",  # given with `named`, or by the Module that owns a parameter
+        "number",  # moment of creation; larger than that of every input
+        "op",
+        "requires_grad",
+        "scope",
+        "shared",  # whether someone outside holds the array
+        "values",  # list: the arrays and constants behind `inputs`, as the op's value saw them
+    )
+
+    _data: Any
+    _grad: Any
+    _hooks: dict[int, Callable[..., Any]] | None
+    _retains_grad: bool
+    attributes: dict[str, Any] | None
+    guard: dict[int, int] | None
+    inputs: tuple[Any, ...] | None
+    name: str | None
+    number: int
+    op: Op | None
+    requires_grad: bool
+    scope: Scope | None
+    shared: bool
+    values: list[Any] | None
+
+    @classmethod
+    def of(cls: type[Self], data: Any) -> Self:
+        """A leaf around `data`, which is neither copied nor checked."""
+        node: Self = _new(cls)
+        node._data = data
+        node.number = tick()
+        node.requires_grad = node.shared = node._retains_grad = False
+        node._grad = node._hooks = node.name = node.guard = None
+        node.op = node.inputs = node.values = node.attributes = node.scope = None
+        return node
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether this node is the start of a graph: made by a user, not by a recorded op."""
+        return self.op is None
+
+    def named(self: Self, name: str) -> Self:
+        """Give this intermediate a name for pictures, plans and errors; returns the same object.
+
+        >>> import tinygrad_rnn as tg
+        >>> f = tg.sigmoid(tg.zeros(2)).named("forget gate")
+        >>> f.name
+        'forget gate'
+        """
+        self.name = name
+        return self
+
+    def place(self) -> str:
+        """` in <module path>, step <t>`, or nothing where it is not known. For error messages."""
+        where = str(self.scope) if self.scope is not None else ""
+        return f", in {where}" if where else ""
+
+
+_new = object.__new__
+
+
+def is_floating(data: Any) -> bool:
+    """Whether gradients are defined for the dtype of `data`: real floating point."""
+    return isinstance(data, np.ndarray) and data.dtype.kind == "f"

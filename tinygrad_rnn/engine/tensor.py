@@ -1,0 +1,448 @@
+"""Tensor: an array that remembers how it was made, and so can be differentiated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, SupportsIndex
+
+import numpy as np
+
+from .autograd import propagate
+from .guard import note_change, note_hand_out
+from .mode import current_mode
+from .node import Node, is_floating
+from .operators import Operators
+from .protocol import implementation
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Array = npt.NDArray[Any]
+
+__all__ = ["Tensor", "from_numpy", "get_default_dtype", "set_default_dtype", "tensor"]
+
+
+class _Defaults:
+    dtype: np.dtype[Any] = np.dtype(np.float32)
+
+
+def set_default_dtype(dtype: npt.DTypeLike) -> None:
+    """Set the dtype that Python floats become in `tensor` and the factories (float32 at first).
+
+    TypeError if it is not a floating dtype.
+
+    >>> set_default_dtype("float64")
+    >>> tensor([1.0]).dtype
+    dtype('float64')
+    >>> set_default_dtype("float32")
+    """
+    if np.dtype(dtype).kind != "f":
+        raise TypeError(f"the default dtype must be floating, such as float32; got {dtype!r}")
+    _Defaults.dtype = np.dtype(dtype)
+
+
+def get_default_dtype() -> np.dtype[Any]:
+    """The dtype that Python floats become.
+
+    >>> get_default_dtype()
+    dtype('float32')
+    """
+    return _Defaults.dtype
+
+
+class Tensor(Operators, Node):
+    """An n-dimensional array with automatic differentiation, over a NumPy ndarray.
+
+    Made with `tensor` (copies) or `from_numpy` (shares memory). Operators, methods and NumPy's
+    own functions on Tensors are recorded when an input requires a gradient; `backward` then fills
+    `grad` of the leaves, as in PyTorch.
+
+    In-place operators (`t += u`, `t[0] = 1`) change the array of a tensor that is not being
+    recorded. On a tensor that is part of a graph, `t += u` means `t = t + u`: the name gets a new
+    tensor, and no array that a gradient needs is changed.
+
+    >>> import tinygrad_rnn as tg
+    >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
+    >>> y = (x * x).sum()
+    >>> y.backward()
+    >>> x.grad
+    tensor([2., 4.], dtype=float32)
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls, data: Any = (), dtype: npt.DTypeLike | None = None, requires_grad: bool = False
+    ) -> Tensor:
+        """See `tensor`."""
+        made = cls.of(_as_array(data, dtype, copy=True))
+        if requires_grad:
+            made.requires_grad_()
+        return made
+
+    # The value
+
+    @property
+    def data(self) -> Array:
+        """The ndarray itself, not a copy. Writing into it is seen by every holder of the tensor.
+
+        A write between a forward pass and the backward pass that needs the old content is noticed
+        by the backward pass (`StaleValueError`).
+        """
+        note_hand_out(self._data)
+        self.shared = True
+        return self._data  # type: ignore[no-any-return]
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        array = _as_array(value, self._data.dtype, copy=False)
+        if array.shape != self._data.shape:
+            raise ValueError(
+                f"data of shape {array.shape} for a tensor of shape {self._data.shape}; "
+                "a tensor keeps its shape: make a new one with tg.tensor(...)"
+            )
+        self._data = array
+        self.shared = True
+
+    def numpy(self) -> Array:
+        """The ndarray, sharing memory. TypeError where that would silently leave the graph."""
+        if self.requires_grad:
+            raise TypeError(
+                "numpy() on a tensor that requires grad would drop its graph; "
+                "use t.detach().numpy(), or t.data to read the values"
+            )
+        return self.data
+
+    def item(self) -> Any:
+        """The only element, as a Python number. ValueError if there is not exactly one."""
+        if self._data.size != 1:
+            raise ValueError(f"item() needs a tensor of one element, this has shape {self.shape}")
+        return self._data.item()
+
+    def tolist(self) -> Any:
+        """The elements as nested Python lists."""
+        return self._data.tolist()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The size of each axis."""
+        return self._data.shape  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The NumPy dtype of the elements."""
+        return self._data.dtype  # type: ignore[no-any-return]
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self._data.ndim  # type: ignore[no-any-return]
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return self._data.size  # type: ignore[no-any-return]
+
+    # The gradient
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that backward passes have summed up here: same shape and dtype, or None."""
+        return self._grad  # type: ignore[no-any-return]
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        if value is not None:
+            value = value if isinstance(value, Tensor) else from_numpy(np.asarray(value))
+            if value.shape != self.shape:
+                raise ValueError(
+                    f"a gradient of shape {value.shape} for a tensor of shape {self.shape}"
+                )
+        self._grad = value
+
+    def zero_grad(self) -> None:
+        """Forget the gradient: `grad` becomes None."""
+        self._grad = None
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Switch recording for this leaf on or off; returns it.
+
+        TypeError for a dtype that is not floating; RuntimeError if it is no leaf.
+        """
+        if requires_grad and not is_floating(self._data):
+            raise TypeError(
+                f"only floating-point tensors can require gradients; this one is {self.dtype}. "
+                f"Use t.astype('float32')"
+            )
+        if not requires_grad and self.op is not None:
+            raise RuntimeError(
+                f"this tensor is a result of {self.op.name}: use detach() for one without history"
+            )
+        self.requires_grad = requires_grad
+        return self
+
+    def backward(
+        self,
+        gradient: Any = None,
+        retain_graph: bool = False,
+        create_graph: bool = False,
+    ) -> None:
+        """Add the gradient of this tensor to `grad` of every leaf that it was computed from.
+
+        `gradient`: the weight of each element, of this tensor's shape; may be left out for a
+        tensor of one element. The graph is freed as it is walked unless `retain_graph` (or
+        `create_graph`, which also records the backward pass, so that gradients have gradients).
+
+        ValueError if `gradient` is missing or of the wrong shape; RuntimeError if nothing was
+        recorded; `GraphFreedError` and `StaleValueError` as they say.
+
+        >>> import tinygrad_rnn as tg
+        >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
+        >>> tg.tanh(x).backward(tg.tensor([1.0, 0.0]))
+        >>> x.grad
+        tensor([0.41997433, 0.        ], dtype=float32)
+        """
+        found = propagate(
+            [self],
+            [seed(self, gradient, create_graph)],
+            create_graph=create_graph,
+            retain_graph=retain_graph or create_graph,
+        )
+        for node, grad in found.items():
+            if node.requires_grad:
+                grad = grad if create_graph else Tensor.of(grad)
+                node._grad = grad if node._grad is None else node._grad + grad
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Callable[[], None]:
+        """Call `hook(grad)` with this tensor's gradient in each backward pass that reaches it.
+
+        What it returns, if not None, takes the gradient's place. Returns a function that removes
+        the hook again.
+
+        >>> import tinygrad_rnn as tg
+        >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
+        >>> remove = x.register_hook(lambda grad: grad * 10)
+        >>> (x * x).sum().backward()
+        >>> x.grad
+        tensor([20., 40.], dtype=float32)
+        """
+        if not self.requires_grad:
+            raise RuntimeError("a hook on a tensor that requires no gradient would never be called")
+        shape, dtype = self.shape, self.dtype
+
+        def on_array_or_tensor(grad: Any) -> Any:
+            recorded = isinstance(grad, Tensor)
+            new = hook(grad if recorded else Tensor.of(grad))
+            if new is None:
+                return grad
+            if np.shape(new) != shape:
+                raise ValueError(f"a hook returned shape {np.shape(new)} for a gradient of {shape}")
+            if recorded:
+                return new
+            return _as_array(new, dtype, copy=False)
+
+        hooks = self._hooks = self._hooks or {}
+        key = max(hooks, default=0) + 1
+        hooks[key] = on_array_or_tensor
+
+        def remove() -> None:
+            hooks.pop(key, None)
+
+        return remove
+
+    def retain_grad(self) -> None:
+        """Let backward passes also fill `grad` of this intermediate result."""
+        if not self.requires_grad:
+            raise RuntimeError("retain_grad() on a tensor that requires no gradient")
+        self._retains_grad = True
+
+    def detach(self) -> Tensor:
+        """A tensor with the same array (shared) and no history: gradients stop here."""
+        detached = Tensor.of(self._data)
+        detached.shared = self.shared
+        detached.name = self.name
+        return detached
+
+    # In-place changes
+
+    def _update(self, ufunc: Any, other: Any) -> Tensor:
+        """`self = ufunc(self, other)`, in place where no graph can see it."""
+        if self._recording(other):
+            if self.op is None and self.requires_grad:
+                raise RuntimeError(_LEAF_IN_PLACE.format(ufunc.__name__))
+            return implementation(ufunc)(self, other)  # type: ignore[no-any-return]
+        other = other._data if isinstance(other, Node) else other
+        ufunc(self._data, other, out=self._data, casting="same_kind")
+        note_change(self._data, f"{ufunc.__name__} in place")
+        return self
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        """Write into the array. RuntimeError where the write would have to be recorded."""
+        if self._recording(value):
+            raise RuntimeError(
+                "assigning into a tensor that is being recorded; use the function "
+                "`t = tg.index_update(t, index, value)`, or `with tg.no_grad():`"
+            )
+        parts = index if isinstance(index, tuple) else (index,)
+        parts = tuple(part._data if isinstance(part, Node) else part for part in parts)
+        self._data[parts] = value._data if isinstance(value, Node) else value
+        note_change(self._data, "an assignment to t[...]")
+
+    def _recording(self, other: Any) -> bool:
+        others = isinstance(other, Node) and other.requires_grad
+        return (self.requires_grad or others) and current_mode().grad
+
+    # NumPy's protocols
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if kwargs.pop("out", None) is not None:
+            raise TypeError(
+                f"np.{ufunc.__name__}(..., out=...) with a Tensor would drop the graph; "
+                "assign the result instead: `a = a + t`"
+            )
+        if method != "__call__":
+            raise TypeError(
+                f"np.{ufunc.__name__}.{method} has no differentiable rule for Tensors; "
+                "use np.sum, np.prod, np.max, np.min or np.cumsum"
+            )
+        return implementation(ufunc)(*inputs, **kwargs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return implementation(function)(*args, **kwargs)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        if self.requires_grad:
+            raise TypeError(
+                "turning a tensor that requires grad into an ndarray would drop its graph; "
+                "use t.detach() first"
+            )
+        return np.array(self.data, dtype=dtype, copy=copy)
+
+    # Python's protocols
+
+    def __repr__(self) -> str:
+        values = np.array2string(self._data, separator=", ", prefix="tensor(")
+        notes = [f"dtype={self.dtype}"]
+        if self.op is not None:
+            notes.append(f"op={self.op.name}")
+        elif self.requires_grad:
+            notes.append("requires_grad=True")
+        if self.name is not None:
+            notes.append(f"name={self.name!r}")
+        return f"tensor({values}, {', '.join(notes)})"
+
+    def __len__(self) -> int:
+        if self.ndim == 0:
+            raise TypeError("len() of a 0-d tensor")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self.ndim == 0:
+            raise TypeError("iteration over a 0-d tensor")
+        return (self[i] for i in range(len(self)))
+
+    def __bool__(self) -> bool:
+        return bool(self._data)
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        item: SupportsIndex = self.item()
+        return item.__index__()
+
+    __hash__ = object.__hash__
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        if self.op is not None:
+            raise RuntimeError(
+                f"only leaves can be deep-copied; this is a result of {self.op.name}: detach() it"
+            )
+        copy = type(self).of(self._data.copy())
+        copy.requires_grad, copy.name = self.requires_grad, self.name
+        copy._grad = None if self._grad is None else Tensor.of(self._grad._data.copy())
+        return copy
+
+
+_LEAF_IN_PLACE = (
+    "{} in place on a leaf that requires grad would lose the leaf; "
+    "write `with tg.no_grad():` around an update, or `t = t + u` for a new tensor"
+)
+
+
+def tensor(data: Any, dtype: npt.DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+    """A Tensor with a copy of `data`: numbers, nested lists, an ndarray or a Tensor.
+
+    As in PyTorch, Python floats become the default dtype (float32), Python ints int64 and bools
+    bool; NumPy data keeps its dtype unless `dtype` is given. TypeError for data that is not
+    numeric, or if `requires_grad` and the dtype is not floating.
+
+    >>> tensor([[1.0, 2.0], [3.0, 4.0]])
+    tensor([[1., 2.],
+            [3., 4.]], dtype=float32)
+    """
+    return Tensor(data, dtype, requires_grad)
+
+
+def from_numpy(array: Array) -> Tensor:
+    """A Tensor that shares the memory of `array`: a change of one is a change of both.
+
+    >>> import numpy as np
+    >>> a = np.zeros(2)
+    >>> t = from_numpy(a)
+    >>> a[0] = 5
+    >>> t
+    tensor([5., 0.], dtype=float64)
+    """
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"from_numpy takes an ndarray, not {type(array).__name__}; use tg.tensor")
+    made = Tensor.of(_as_array(array, None, copy=False))
+    made.shared = True
+    return made
+
+
+def seed(output: Tensor, gradient: Any, create_graph: bool) -> Any:
+    """The gradient that a backward pass from `output` starts with, checked."""
+    if not output.requires_grad:
+        raise RuntimeError(
+            "backward from a tensor that requires no gradient: nothing was recorded. Were the "
+            "inputs made with requires_grad=True, and outside no_grad()?"
+        )
+    if gradient is None:
+        if output.size != 1:
+            raise ValueError(
+                f"the gradient of a tensor of shape {output.shape} needs a weight for each "
+                "element: reduce it to one number, e.g. t.sum(), or pass gradient=..."
+            )
+        gradient = np.ones_like(output._data)
+    elif np.shape(gradient) != output.shape:
+        raise ValueError(
+            f"gradient has shape {np.shape(gradient)}, the tensor has shape {output.shape}"
+        )
+    if create_graph and isinstance(gradient, Tensor):
+        return gradient
+    array = _as_array(gradient, output.dtype, copy=False)
+    return Tensor.of(array) if create_graph else array
+
+
+def _as_array(data: Any, dtype: npt.DTypeLike | None, copy: bool) -> Array:
+    if isinstance(data, Node):
+        data = data._data
+    array = np.array(data, dtype=dtype, copy=copy or None)
+    if array.dtype.kind not in "fiubc":
+        raise TypeError(
+            f"a tensor holds numbers; this {type(data).__name__} became dtype {array.dtype}"
+        )
+    if dtype is None and array.dtype == np.float64 and not _has_dtype(data):
+        array = array.astype(_Defaults.dtype)
+    return array
+
+
+def _has_dtype(data: Any) -> bool:
+    """Whether NumPy data, which keeps its dtype, is at the bottom of nested sequences."""
+    while isinstance(data, list | tuple) and data:
+        data = data[0]
+    return hasattr(data, "dtype")

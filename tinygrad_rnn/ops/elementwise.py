@@ -1,0 +1,419 @@
+"""Elementwise ops: arithmetic, exponentials, activations. Inputs broadcast as in NumPy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..engine.op import op
+from ..engine.protocol import implements
+
+Array = Any  # an ndarray, a number; in the gradient rules also a Tensor
+
+elementwise = op(elementwise=True)
+
+
+# Arithmetic
+
+
+@implements(np.add)
+@elementwise
+def add(x: Array, y: Array) -> Array:
+    """x + y."""
+    return np.add(x, y)
+
+
+add.vjp(
+    x=lambda grad, out, x, y: grad,
+    y=lambda grad, out, x, y: grad,
+)
+
+
+@implements(np.subtract)
+@elementwise
+def sub(x: Array, y: Array) -> Array:
+    """x - y."""
+    return np.subtract(x, y)
+
+
+sub.vjp(
+    x=lambda grad, out, x, y: grad,
+    y=lambda grad, out, x, y: -grad,
+)
+
+
+@implements(np.multiply)
+@elementwise
+def mul(x: Array, y: Array) -> Array:
+    """x * y, element by element; `hadamard` is the same op by its name in the literature."""
+    return np.multiply(x, y)
+
+
+mul.vjp(
+    x=lambda grad, out, x, y: grad * y,
+    y=lambda grad, out, x, y: grad * x,
+)
+hadamard = mul
+
+
+@implements(np.divide)
+@elementwise
+def div(x: Array, y: Array) -> Array:
+    """x / y."""
+    return np.divide(x, y)
+
+
+div.vjp(
+    x=lambda grad, out, x, y: grad / y,
+    y=lambda grad, out, x, y: -grad * out / y,
+)
+
+
+@implements(np.remainder)
+@elementwise
+def remainder(x: Array, y: Array) -> Array:
+    """x modulo y, with the sign of y."""
+    return np.remainder(x, y)
+
+
+remainder.vjp(
+    x=lambda grad, out, x, y: grad,
+    y=lambda grad, out, x, y: -grad * np.floor_divide(x, y),
+)
+
+
+@implements(np.power)
+@elementwise
+def pow(x: Array, y: Array) -> Array:
+    """x to the power y.
+
+    The gradient is finite at x = 0 wherever the derivative is: for exponents 0 and at least 1.
+    The gradient with respect to y, out * log(x), is taken as 0 at x = 0.
+    """
+    return np.power(x, y)
+
+
+pow.vjp(
+    x=lambda grad, out, x, y: grad * y * x ** (y - 1 + (y == 0)),
+    y=lambda grad, out, x, y: grad * out * np.log(x + (x == 0)),
+)
+
+
+@implements(np.negative)
+@elementwise
+def neg(x: Array) -> Array:
+    """-x."""
+    return np.negative(x)
+
+
+neg.vjp(lambda grad, out, x: -grad)
+
+
+@implements(np.positive, np.copy)
+@elementwise
+def copy(x: Array) -> Array:
+    """A copy of x."""
+    return np.array(x)
+
+
+copy.vjp(lambda grad, out, x: grad)
+
+
+@implements(np.abs)
+@elementwise
+def abs(x: Array) -> Array:
+    """|x|; the gradient at 0 is 0."""
+    return np.abs(x)
+
+
+abs.vjp(lambda grad, out, x: grad * np.sign(x))
+
+
+@implements(np.sign)
+@op(elementwise=True, differentiable=False)
+def sign(x: Array) -> Array:
+    """-1, 0 or 1, by the sign of x; its gradient is 0 everywhere, so the result is a constant."""
+    return np.sign(x)
+
+
+@implements(np.floor_divide)
+@op(elementwise=True, differentiable=False)
+def floor_divide(x: Array, y: Array) -> Array:
+    """The largest integer not above x / y; a constant to the gradient."""
+    return np.floor_divide(x, y)
+
+
+# Powers and exponentials
+
+
+@implements(np.exp)
+@elementwise
+def exp(x: Array) -> Array:
+    """e to the power x."""
+    return np.exp(x)
+
+
+exp.vjp(lambda grad, out, x: grad * out)
+
+
+@implements(np.expm1)
+@elementwise
+def expm1(x: Array) -> Array:
+    """exp(x) - 1, accurate near 0."""
+    return np.expm1(x)
+
+
+expm1.vjp(lambda grad, out, x: grad * (out + 1.0))
+
+
+@implements(np.log)
+@elementwise
+def log(x: Array) -> Array:
+    """Natural logarithm."""
+    return np.log(x)
+
+
+log.vjp(lambda grad, out, x: grad / x)
+
+
+@implements(np.log1p)
+@elementwise
+def log1p(x: Array) -> Array:
+    """log(1 + x), accurate near 0."""
+    return np.log1p(x)
+
+
+log1p.vjp(lambda grad, out, x: grad / (1.0 + x))
+
+
+@implements(np.sqrt)
+@elementwise
+def sqrt(x: Array) -> Array:
+    """Square root; its gradient at 0 is infinite."""
+    return np.sqrt(x)
+
+
+sqrt.vjp(lambda grad, out, x: grad * 0.5 / out)
+
+
+@implements(np.square)
+@elementwise
+def square(x: Array) -> Array:
+    """x * x."""
+    return np.square(x)
+
+
+square.vjp(lambda grad, out, x: grad * 2.0 * x)
+
+
+@implements(np.sin)
+@elementwise
+def sin(x: Array) -> Array:
+    """Sine of x, in radians."""
+    return np.sin(x)
+
+
+sin.vjp(lambda grad, out, x: grad * np.cos(x))
+
+
+@implements(np.cos)
+@elementwise
+def cos(x: Array) -> Array:
+    """Cosine of x, in radians."""
+    return np.cos(x)
+
+
+cos.vjp(lambda grad, out, x: -grad * np.sin(x))
+
+
+@implements(np.logaddexp)
+@elementwise
+def logaddexp(x: Array, y: Array) -> Array:
+    """log(exp(x) + exp(y)), without overflow."""
+    larger = np.maximum(x, y)
+    return larger + np.log1p(np.exp(np.minimum(x, y) - larger))
+
+
+logaddexp.vjp(
+    x=lambda grad, out, x, y: grad * np.exp(x - out),
+    y=lambda grad, out, x, y: grad * np.exp(y - out),
+)
+
+
+# Activations
+
+
+@implements(np.tanh)
+@elementwise
+def tanh(x: Array) -> Array:
+    """Hyperbolic tangent."""
+    return np.tanh(x)
+
+
+tanh.vjp(lambda grad, out, x: grad * (1.0 - out * out))
+
+
+@implements("sigmoid")
+@elementwise
+def sigmoid(x: Array) -> Array:
+    """The logistic function 1 / (1 + exp(-x)), as a tanh, which never overflows."""
+    return 0.5 * np.tanh(0.5 * x) + 0.5
+
+
+sigmoid.vjp(lambda grad, out, x: grad * out * (1.0 - out))
+
+
+@implements("relu")
+@elementwise
+def relu(x: Array) -> Array:
+    """max(x, 0); the gradient at 0 is 0."""
+    return np.maximum(x, 0)
+
+
+relu.vjp(lambda grad, out, x: grad * np.greater(x, 0))
+
+
+@elementwise
+def leaky_relu(x: Array, *, negative_slope: float = 0.01) -> Array:
+    """x where positive, `negative_slope` * x elsewhere (Maas et al. 2013)."""
+    return np.where(np.greater(x, 0), x, negative_slope * x)
+
+
+leaky_relu.vjp(
+    lambda grad, out, x, negative_slope: np.where(np.greater(x, 0), grad, negative_slope * grad)
+)
+
+
+@elementwise
+def elu(x: Array, *, alpha: float = 1.0) -> Array:
+    """x where positive, alpha * (exp(x) - 1) elsewhere (Clevert et al. 2016)."""
+    return np.where(np.greater(x, 0), x, alpha * np.expm1(np.minimum(x, 0)))
+
+
+elu.vjp(
+    lambda grad, out, x, alpha: (
+        grad * np.where(np.greater(x, 0), 1, alpha * np.exp(np.minimum(x, 0)))
+    )
+)
+
+
+@elementwise
+def silu(x: Array) -> Array:
+    """x * sigmoid(x), also called swish (Elfwing et al. 2017)."""
+    return x * sigmoid(x)
+
+
+@silu.vjp
+def _(grad: Array, out: Array, x: Array) -> Array:
+    s = sigmoid(x)
+    return grad * (s + out * (1.0 - s))
+
+
+_GELU_SCALE = float(np.sqrt(2.0 / np.pi))
+
+
+@elementwise
+def gelu(x: Array) -> Array:
+    """Gaussian error linear unit in its tanh form (Hendrycks & Gimpel 2016)."""
+    return 0.5 * x * (1.0 + np.tanh(_GELU_SCALE * (x + 0.044715 * x * x * x)))
+
+
+@gelu.vjp
+def _(grad: Array, out: Array, x: Array) -> Array:
+    t = np.tanh(_GELU_SCALE * (x + 0.044715 * x * x * x))
+    slope = _GELU_SCALE * (1.0 + 3 * 0.044715 * x * x)
+    return grad * 0.5 * (1.0 + t + x * (1.0 - t * t) * slope)
+
+
+@elementwise
+def softplus(x: Array) -> Array:
+    """log(1 + exp(x)), without overflow."""
+    return np.maximum(x, 0) + np.log1p(np.exp(np.minimum(x, 0) - np.maximum(x, 0)))
+
+
+softplus.vjp(lambda grad, out, x: grad * sigmoid(x))
+
+
+# Selection
+
+
+@implements(np.maximum)
+@elementwise
+def maximum(x: Array, y: Array) -> Array:
+    """The larger of x and y; where they are equal each gets half of the gradient."""
+    return np.maximum(x, y)
+
+
+maximum.vjp(
+    x=lambda grad, out, x, y: _share(grad, np.greater(x, y), np.equal(x, y)),
+    y=lambda grad, out, x, y: _share(grad, np.greater(y, x), np.equal(x, y)),
+)
+
+
+@implements(np.minimum)
+@elementwise
+def minimum(x: Array, y: Array) -> Array:
+    """The smaller of x and y; where they are equal each gets half of the gradient."""
+    return np.minimum(x, y)
+
+
+minimum.vjp(
+    x=lambda grad, out, x, y: _share(grad, np.less(x, y), np.equal(x, y)),
+    y=lambda grad, out, x, y: _share(grad, np.less(y, x), np.equal(x, y)),
+)
+
+
+def _share(grad: Array, chosen: Array, tied: Array) -> Array:
+    return np.where(chosen, grad, np.where(tied, 0.5 * grad, 0))
+
+
+@implements(np.clip)
+def clip(x: Array, min: Array = None, max: Array = None) -> Array:
+    """x limited to [min, max]; either may be None or an array. At a limit the gradient passes."""
+    low = -np.inf if min is None else min
+    high = np.inf if max is None else max
+    return _clip(x, low, high)
+
+
+@elementwise
+def _clip(x: Array, low: Array, high: Array) -> Array:
+    return np.minimum(np.maximum(x, low), high)
+
+
+_clip.name = "clip"
+_clip.vjp(
+    x=lambda grad, out, x, low, high: (
+        grad * np.logical_and(np.greater_equal(x, low), np.less_equal(x, high))
+    ),
+    low=lambda grad, out, x, low, high: (
+        grad * np.logical_and(np.less(x, low), np.less_equal(low, high))
+    ),
+    high=lambda grad, out, x, low, high: grad * np.greater(np.maximum(x, low), high),
+)
+
+
+@implements(np.where)
+@elementwise
+def where(condition: Array, x: Array, y: Array) -> Array:
+    """x where the condition holds, y elsewhere.
+
+    Both branches are computed everywhere, so a NaN or Inf in the *gradient* of the branch not
+    taken (`where(x > 0, log(x), 0)` at x = 0) reaches x as 0 * Inf = NaN, as in every framework.
+    To compute a branch only where it is taken, give the op NumPy's own `where=` mask, which every
+    elementwise op takes: its value is 0 and its gradient exactly 0 outside the mask.
+
+    >>> import tinygrad_rnn as tg
+    >>> x = tg.tensor([0.0, 2.0], requires_grad=True)
+    >>> y = tg.log(x, where=x > 0)
+    >>> y.sum().backward()
+    >>> x.grad
+    tensor([0. , 0.5], dtype=float32)
+    """
+    return np.where(condition, x, y)
+
+
+where.vjp(
+    x=lambda grad, out, condition, x, y: np.where(condition, grad, 0),
+    y=lambda grad, out, condition, x, y: np.where(condition, 0, grad),
+)

@@ -1,0 +1,175 @@
+"""Picking elements and putting them back: indexing, take, index update, one-hot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..engine.node import Node
+from ..engine.op import op
+from ..engine.protocol import implements
+
+Array = Any
+
+_ARRAY = type("ArrayHere", (), {"__repr__": lambda self: "array"})()  # a place in a key, see below
+
+
+def _key(template: tuple[Any, ...], arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The index with its arrays, which are inputs of the op, back in their places."""
+    rest = iter(arrays)
+    return tuple(next(rest) if part is _ARRAY else part for part in template)
+
+
+def _template(index: Any) -> tuple[tuple[Any, ...], list[Any]]:
+    """An index as a constant template and the arrays that belong into its gaps."""
+    template, arrays = [], []
+    for part in index if isinstance(index, tuple) else (index,):
+        if isinstance(part, list):
+            part = np.asarray(part, dtype=None if part else np.intp)
+        if isinstance(part, Node | np.ndarray):
+            arrays.append(part)
+            part = _ARRAY
+        template.append(part)
+    return tuple(template), arrays
+
+
+@op
+def _getitem(x: Array, *arrays: Array, template: tuple[Any, ...]) -> Array:
+    return x[_key(template, arrays)]
+
+
+_getitem.name = "getitem"
+
+
+@op
+def _put(values: Array, *arrays: Array, template: tuple[Any, ...], shape: Any) -> Array:
+    whole = np.zeros(shape, values.dtype)
+    key = _key(template, arrays)
+    if arrays:  # the same element may be named more than once: its values add up
+        np.add.at(whole, key, values)
+    else:
+        whole[key] = values
+    return whole
+
+
+_put.name = "put"
+_getitem.vjp(
+    x=lambda grad, out, x, *arrays, template: _put(grad, *arrays, template=template, shape=x.shape)
+)
+_put.vjp(
+    values=lambda grad, out, values, *arrays, template, shape: _getitem(
+        grad, *arrays, template=template
+    )
+)
+
+
+@implements("getitem")
+def getitem(x: Array, index: Any) -> Array:
+    """x[index], basic or advanced: ints, slices, None, ..., lists, int or bool arrays, Tensors.
+
+    An element that the index names twice gets both gradients.
+    """
+    template, arrays = _template(index)
+    return _getitem(x, *arrays, template=template)
+
+
+@op
+def _index_update(x: Array, values: Array, *arrays: Array, template: Any, add: bool) -> Array:
+    result = np.array(x)
+    key = _key(template, arrays)
+    if add:
+        np.add.at(result, key, values)
+    else:
+        result[key] = values
+    return result
+
+
+_index_update.name = "index_update"
+_index_update.vjp(
+    x=lambda grad, out, x, values, *arrays, template, add: (
+        grad if add else _index_update(grad, 0.0, *arrays, template=template, add=False)
+    ),
+    values=lambda grad, out, x, values, *arrays, template, add: _getitem(
+        grad, *arrays, template=template
+    ),
+)
+
+
+def index_update(x: Array, index: Any, values: Array) -> Array:
+    """A copy of x in which x[index] is `values`: assignment, for tensors that record.
+
+    Where the index names an element twice it is undefined which value it gets.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.index_update(tg.zeros(3), 1, 5.0)
+    tensor([0., 5., 0.], dtype=float32)
+    """
+    template, arrays = _template(index)
+    return _index_update(x, values, *arrays, template=template, add=False)
+
+
+def index_add(x: Array, index: Any, values: Array) -> Array:
+    """A copy of x with `values` added to x[index]; where it names an element twice, both are.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.index_add(tg.zeros(3), [1, 1], tg.ones(2))
+    tensor([0., 2., 0.], dtype=float32)
+    """
+    template, arrays = _template(index)
+    return _index_update(x, values, *arrays, template=template, add=True)
+
+
+@implements(np.take)
+def take(x: Array, indices: Array, axis: int | None = None) -> Array:
+    """The elements of x at `indices` along `axis` (None: of the flattened x).
+
+    The shape of `indices` replaces that axis. IndexError outside -n ... n-1.
+    """
+    if axis is None:
+        x, axis = np.reshape(x, -1), 0
+    axis = np.lib.array_utils.normalize_axis_index(axis, np.ndim(x)) - np.ndim(x)
+    indices = indices if isinstance(indices, Node) else np.asarray(indices)
+    template = (..., _ARRAY, *(slice(None),) * (-axis - 1))
+    return _getitem(x, indices, template=template)
+
+
+@implements(np.take_along_axis)
+def take_along_axis(x: Array, indices: Array, axis: int | None = -1) -> Array:
+    """The elements of x that `indices`, of as many axes as x, names along `axis`.
+
+    All other axes match, or broadcast.
+    """
+    if axis is None:
+        x, axis = np.reshape(x, -1), 0
+    n = np.ndim(x)
+    if np.ndim(indices) != n:
+        raise ValueError(f"take_along_axis: {np.ndim(indices)} axes of indices for {n} axes")
+    axis = np.lib.array_utils.normalize_axis_index(axis, n)
+    indices = indices if isinstance(indices, Node) else np.asarray(indices)
+    others = [
+        np.arange(size).reshape((-1,) + (1,) * (n - i - 1)) for i, size in enumerate(np.shape(x))
+    ]
+    return _getitem(x, *others[:axis], indices, *others[axis + 1 :], template=(_ARRAY,) * n)
+
+
+@op(differentiable=False)
+def one_hot(indices: Array, num_classes: int = -1) -> Array:
+    """Rows of zeros with a 1 at each index: shape `indices.shape + (num_classes,)`, int64.
+
+    -1: as many classes as the largest index needs. ValueError for an index outside the classes.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.one_hot(tg.tensor([0, 2]))
+    tensor([[1, 0, 0],
+            [0, 0, 1]], dtype=int64)
+    """
+    indices = np.asarray(indices)
+    if indices.dtype.kind not in "iu":
+        raise TypeError(f"one_hot takes integers, not {indices.dtype}")
+    count = int(indices.max(initial=-1)) + 1 if num_classes == -1 else num_classes
+    if indices.size and not (indices.min() >= 0 and indices.max() < count):
+        raise ValueError(
+            f"one_hot: indices from {indices.min()} to {indices.max()} for {count} classes"
+        )
+    return (indices[..., None] == np.arange(count)).astype(np.int64)

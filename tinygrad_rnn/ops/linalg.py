@@ -1,0 +1,119 @@
+"""Matrix products: matmul, einsum, outer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..engine.op import op
+from ..engine.protocol import implements
+
+Array = Any
+
+
+@implements(np.matmul)
+@op
+def matmul(x: Array, y: Array) -> Array:
+    """The matrix product x @ y, in every form NumPy has: vectors, matrices, and batches of them.
+
+    Batch axes broadcast. ValueError if the inner sizes differ or an input is 0-d.
+    """
+    return np.matmul(x, y)
+
+
+def _gradient_of_left(grad: Array, out: Array, x: Array, y: Array) -> Array:
+    if y.ndim == 1:
+        return grad[..., None] * y
+    if x.ndim == 1:
+        return np.matmul(y, grad[..., None])[..., 0]
+    return np.matmul(grad, y.swapaxes(-1, -2))
+
+
+def _gradient_of_right(grad: Array, out: Array, x: Array, y: Array) -> Array:
+    if x.ndim == 1:
+        return x * grad if y.ndim == 1 else x[:, None] * grad[..., None, :]
+    if y.ndim == 1:
+        return np.matmul(x.swapaxes(-1, -2), grad[..., None])[..., 0]
+    if y.ndim == 2 and x.ndim > 2:  # one product of two long matrices instead of a batch, summed
+        return np.matmul(x.reshape(-1, x.shape[-1]).T, grad.reshape(-1, grad.shape[-1]))
+    return np.matmul(x.swapaxes(-1, -2), grad)
+
+
+matmul.vjp(x=_gradient_of_left, y=_gradient_of_right)
+
+
+@implements(np.outer)
+def outer(x: Array, y: Array) -> Array:
+    """The matrix of all products of an element of x with one of y, both flattened."""
+    return np.reshape(x, (-1, 1)) * np.reshape(y, (1, -1))
+
+
+@op
+def _einsum(*operands: Array, subscripts: str) -> Array:
+    return np.einsum(subscripts, *operands, optimize=len(operands) > 1)
+
+
+_einsum.name = "einsum"
+
+
+@implements(np.einsum)
+def einsum(subscripts: str, *operands: Array) -> Array:
+    """Einstein summation: `einsum("bi,ij->bj", x, w)`; with or without `->`, with ellipses.
+
+    ValueError if the subscripts do not fit the operands.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.einsum("i,i->", tg.tensor([1.0, 2.0]), tg.tensor([3.0, 4.0]))
+    tensor(11., dtype=float32)
+    """
+    if not isinstance(subscripts, str):
+        raise TypeError(f"einsum: the subscripts come first, as a string; got {subscripts!r}")
+    return _einsum(*operands, subscripts=_explicit(subscripts, [np.ndim(x) for x in operands]))
+
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def _explicit(subscripts: str, ndims: list[int]) -> str:
+    """The same subscripts with their output written out and every ellipsis spelled in letters."""
+    inputs, arrow, output = subscripts.replace(" ", "").partition("->")
+    terms = inputs.split(",")
+    if len(terms) != len(ndims):
+        raise ValueError(f"einsum: {subscripts!r} has {len(terms)} terms for {len(ndims)} operands")
+    if not arrow:
+        letters = sorted(c for c in set(inputs) if c.isalpha() and inputs.count(c) == 1)
+        output = "..." * ("..." in inputs) + "".join(letters)
+    hidden = [n - len(t.replace("...", "")) for t, n in zip(terms, ndims, strict=True)]
+    for term, ndim, count in zip(terms, ndims, hidden, strict=True):
+        if count < 0 or (count and "..." not in term):
+            raise ValueError(f"einsum: the term {term!r} of {subscripts!r} for {ndim} axes")
+    free = [c for c in _LETTERS if c not in subscripts]
+    spelled = "".join(free[: max(hidden, default=0)])
+    terms = [
+        t.replace("...", spelled[len(spelled) - n :]) for t, n in zip(terms, hidden, strict=True)
+    ]
+    return f"{','.join(terms)}->{output.replace('...', spelled)}"
+
+
+@_einsum.vjp
+def _(grad: Array, out: Array, *operands: Array, subscripts: str, position: int) -> Array:
+    inputs, _, output = subscripts.partition("->")
+    terms = inputs.split(",")
+    x, term = operands[position], terms[position]
+    others = [o for i, o in enumerate(operands) if i != position]
+    terms = [output, *(t for i, t in enumerate(terms) if i != position)]
+    # A letter twice in one term is a diagonal: give it a second name and tie both by an identity.
+    for i, letter in enumerate(term):
+        if letter in term[:i]:
+            second = next(c for c in _LETTERS if c not in subscripts + term)
+            term = term[:i] + second + term[i + 1 :]
+            others.append(np.eye(x.shape[i], dtype=x.dtype))
+            terms.append(letter + second)
+    # A letter only in this term was summed over: its gradient is the same along that axis.
+    known = [c for c in term if any(c in t for t in terms)]
+    part = np.einsum(f"{','.join(terms)}->{''.join(known)}", grad, *others)
+    for axis, letter in enumerate(term):
+        if letter not in known:
+            part = np.expand_dims(part, axis)
+    return part

@@ -1,0 +1,207 @@
+"""Reductions over axes, and the functions built on them. `axis` and `keepdims` as in NumPy."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..engine.op import op
+from ..engine.protocol import implements
+from .shape import expand_dims
+
+Array = Any
+
+
+def _restored(reduced: Array, axis: Any, keepdims: bool) -> Array:
+    """A reduced array with its reduced axes back, of size 1, so that it broadcasts."""
+    return reduced if keepdims else expand_dims(reduced, axis=axis)
+
+
+def _count(x: Array, axis: Any) -> int:
+    """How many elements go into one element of a reduction of `x` over `axis`."""
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    return math.prod(x.shape[a] for a in axes)
+
+
+# The engine broadcasts a gradient to its input's shape, so these rules need not.
+
+
+@implements(np.sum)
+@op
+def sum(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+    """Sum over `axis`: None (all), an int or a tuple."""
+    return np.sum(x, axis=axis, keepdims=keepdims)
+
+
+sum.vjp(lambda grad, out, x, axis, keepdims: _restored(grad, axis, keepdims))
+
+
+@implements(np.mean)
+@op
+def mean(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+    """Mean over `axis`."""
+    return np.mean(x, axis=axis, keepdims=keepdims)
+
+
+mean.vjp(
+    lambda grad, out, x, axis, keepdims: _restored(grad, axis, keepdims) / (_count(x, axis) or 1)
+)
+
+
+@implements(np.max, np.amax)
+@op
+def max(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+    """Largest element over `axis`; equal largest elements share the gradient evenly."""
+    return np.max(x, axis=axis, keepdims=keepdims)
+
+
+@implements(np.min, np.amin)
+@op
+def min(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+    """Smallest element over `axis`; equal smallest elements share the gradient evenly."""
+    return np.min(x, axis=axis, keepdims=keepdims)
+
+
+def _to_the_extreme(grad: Array, out: Array, x: Array, axis: Any, keepdims: bool) -> Array:
+    chosen = np.equal(x, _restored(out, axis, keepdims))
+    share = _restored(grad, axis, keepdims) / np.sum(chosen, axis=axis, keepdims=True)
+    return np.where(chosen, share, 0)
+
+
+max.vjp(_to_the_extreme)
+min.vjp(_to_the_extreme)
+
+
+@implements(np.prod)
+def prod(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+    """Product over `axis`.
+
+    Composed of products of two halves, so that its gradients of every order are right where
+    elements are zero, without dividing by them.
+    """
+    ndim = np.ndim(x)
+    axes = np.lib.array_utils.normalize_axis_tuple(range(ndim) if axis is None else axis, ndim)
+    kept = [a for a in range(ndim) if a not in axes]
+    size = math.prod(np.shape(x)[a] for a in axes)
+    factors = np.transpose(x, [*axes, *kept])
+    factors = np.reshape(factors, (size, *(np.shape(x)[a] for a in kept)))
+    if size == 0:
+        factors = np.concatenate([factors, np.ones_like(factors, shape=(1, *factors.shape[1:]))])
+    while len(factors) > 1:
+        half = len(factors) // 2
+        left_over = factors[2 * half :]
+        factors = factors[:half] * factors[half : 2 * half]
+        if len(left_over):
+            factors = np.concatenate([factors, left_over])
+    product = factors[0]
+    return expand_dims(product, axis=axes) if keepdims else product
+
+
+@implements(np.var)
+def var(x: Array, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Array:
+    """Variance over `axis`: the mean squared distance from the mean, with divisor n - ddof.
+
+    `ddof` is 0 as in NumPy (PyTorch's default is 1).
+    """
+    squares = np.square(x - mean(x, axis=axis, keepdims=True))
+    if ddof == 0:
+        return mean(squares, axis=axis, keepdims=keepdims)
+    total = sum(squares, axis=axis, keepdims=keepdims)
+    count = np.size(x) // (np.size(total) or 1)
+    return total / (count - ddof)
+
+
+@implements(np.std)
+def std(x: Array, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Array:
+    """Standard deviation over `axis`; see `var`. The gradient is not finite where it is 0."""
+    return np.sqrt(var(x, axis=axis, ddof=ddof, keepdims=keepdims))
+
+
+@implements("logsumexp")
+@op
+def logsumexp(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+    """log(sum(exp(x))) over `axis`, without overflow."""
+    largest = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
+    largest = np.where(np.isfinite(largest), largest, 0)
+    with np.errstate(divide="ignore"):  # log(0) = -inf is the value where all are -inf
+        out = np.log(np.sum(np.exp(x - largest), axis=axis, keepdims=True)) + largest
+    return out if keepdims else np.squeeze(out, axis)
+
+
+logsumexp.vjp(
+    lambda grad, out, x, axis, keepdims: (
+        _restored(grad, axis, keepdims) * np.exp(x - _restored(out, axis, keepdims))
+    )
+)
+
+
+@implements("softmax")
+@op
+def softmax(x: Array, axis: Any = -1) -> Array:
+    """exp(x), normalised to sum 1 along `axis`; never overflows."""
+    powers = np.exp(x - np.max(x, axis=axis, keepdims=True, initial=-np.inf))
+    return powers / np.sum(powers, axis=axis, keepdims=True)
+
+
+softmax.vjp(lambda grad, out, x, axis: out * (grad - np.sum(grad * out, axis=axis, keepdims=True)))
+
+
+@implements("log_softmax")
+@op
+def log_softmax(x: Array, axis: Any = -1) -> Array:
+    """log(softmax(x)) along `axis`, accurate where softmax is tiny."""
+    shifted = x - np.max(x, axis=axis, keepdims=True, initial=-np.inf)
+    return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
+
+
+log_softmax.vjp(
+    lambda grad, out, x, axis: grad - np.exp(out) * np.sum(grad, axis=axis, keepdims=True)
+)
+
+
+@implements(np.linalg.norm)
+@op
+def norm(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+    """Euclidean norm: the root of the sum of squares over `axis`; the gradient at 0 is 0."""
+    return np.sqrt(np.sum(x * x, axis=axis, keepdims=keepdims))
+
+
+@norm.vjp
+def _(grad: Array, out: Array, x: Array, axis: Any, keepdims: bool) -> Array:
+    length = _restored(out, axis, keepdims)
+    return _restored(grad, axis, keepdims) * x / (length + np.equal(length, 0))
+
+
+@op
+def _cumsum(x: Array, *, axis: int) -> Array:
+    return np.cumsum(x, axis=axis)
+
+
+_cumsum.name = "cumsum"
+_cumsum.vjp(lambda grad, out, x, axis: np.flip(np.cumsum(np.flip(grad, axis), axis), axis))
+
+
+@implements(np.cumsum)
+def cumsum(x: Array, axis: int | None = None) -> Array:
+    """Running sum along `axis` (None: of the flattened array)."""
+    return _cumsum(np.reshape(x, -1), axis=-1) if axis is None else _cumsum(x, axis=axis)
+
+
+@implements(np.argmax)
+@op(differentiable=False)
+def argmax(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+    """Position of the largest element along `axis` (None: in the flattened array)."""
+    return np.argmax(x, axis=_one_axis(axis), keepdims=keepdims)
+
+
+@implements(np.argmin)
+@op(differentiable=False)
+def argmin(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+    """Position of the smallest element along `axis` (None: in the flattened array)."""
+    return np.argmin(x, axis=_one_axis(axis), keepdims=keepdims)
+
+
+def _one_axis(axis: Any) -> int | None:
+    return None if isinstance(axis, tuple) else axis

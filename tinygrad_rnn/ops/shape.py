@@ -1,0 +1,275 @@
+"""Ops that rearrange elements: reshape, transpose, broadcast, concatenate, split, pad, ..."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+
+from ..engine.op import op
+from ..engine.protocol import implements
+
+Array = Any
+
+
+@implements(np.reshape)
+@op
+def reshape(x: Array, *, shape: Any) -> Array:
+    """The same elements in another shape; one size may be -1."""
+    return np.reshape(x, shape)
+
+
+reshape.vjp(lambda grad, out, x, shape: np.reshape(grad, x.shape))
+
+
+@op
+def _permute(x: Array, *, axes: tuple[int, ...]) -> Array:
+    return np.transpose(x, axes)
+
+
+_permute.name = "transpose"
+_permute.vjp(lambda grad, out, x, axes: _permute(grad, axes=_inverse(axes)))
+
+
+def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
+    """The permutation that undoes `axes`; both counted from the end."""
+    n = len(axes)
+    places = [0] * n
+    for place, axis in enumerate(axes):
+        places[axis + n] = place - n
+    return tuple(places)
+
+
+def _permuted(x: Array, order: Sequence[int]) -> Array:
+    n = np.ndim(x)
+    return _permute(x, axes=tuple(axis - n for axis in order))
+
+
+@implements(np.transpose)
+def transpose(x: Array, axes: Any = None) -> Array:
+    """The axes of x in the order `axes`; None reverses them."""
+    n = np.ndim(x)
+    order = range(n)[::-1] if axes is None else normalize_axis_tuple(axes, n)
+    if len(order) != n:
+        raise ValueError(f"transpose: {axes} names {len(order)} axes, the array has {n}")
+    return _permuted(x, order)
+
+
+@implements(np.swapaxes)
+def swapaxes(x: Array, axis1: int, axis2: int) -> Array:
+    """x with two axes exchanged."""
+    n = np.ndim(x)
+    order = list(range(n))
+    a, b = normalize_axis_index(axis1, n), normalize_axis_index(axis2, n)
+    order[a], order[b] = b, a
+    return _permuted(x, order)
+
+
+@implements(np.moveaxis)
+def moveaxis(x: Array, source: Any, destination: Any) -> Array:
+    """x with the axes `source` moved to the places `destination`."""
+    n = np.ndim(x)
+    moved = normalize_axis_tuple(source, n)
+    places = normalize_axis_tuple(destination, n)
+    if len(moved) != len(places):
+        raise ValueError(f"moveaxis: {len(moved)} axes to move, {len(places)} places for them")
+    order = [axis for axis in range(n) if axis not in moved]
+    for place, axis in sorted(zip(places, moved, strict=True)):
+        order.insert(place, axis)
+    return _permuted(x, order)
+
+
+@implements(np.expand_dims)
+@op(inserts_axes=True)
+def expand_dims(x: Array, *, axis: Any) -> Array:
+    """x with new axes of size 1; `axis` says where they are in the result."""
+    return np.expand_dims(x, axis)
+
+
+expand_dims.vjp(lambda grad, out, x, axis: np.reshape(grad, x.shape))
+
+
+@op
+def _squeeze(x: Array, *, axis: Any) -> Array:
+    return np.squeeze(x, axis)
+
+
+_squeeze.name = "squeeze"
+_squeeze.vjp(lambda grad, out, x, axis: np.reshape(grad, x.shape))
+
+
+@implements(np.squeeze)
+def squeeze(x: Array, axis: Any = None) -> Array:
+    """x without axes of size 1: those in `axis` (ValueError if not of size 1), or all."""
+    if axis is None:
+        axis = tuple(i for i, size in enumerate(np.shape(x)) if size == 1)
+    return _squeeze(x, axis=axis)
+
+
+@implements(np.broadcast_to)
+@op
+def broadcast_to(x: Array, *, shape: Any) -> Array:
+    """x repeated, without copying, to fill `shape`."""
+    return np.broadcast_to(x, shape)
+
+
+broadcast_to.vjp(lambda grad, out, x, shape: grad)  # the engine sums it back to the shape of x
+
+
+@op
+def _concatenate(*arrays: Array, axis: int) -> Array:
+    return np.concatenate(arrays, axis)
+
+
+_concatenate.name = "concatenate"
+
+
+@_concatenate.vjp
+def _(grad: Array, out: Array, *arrays: Array, axis: int, position: int) -> Array:
+    start = sum(a.shape[axis] for a in arrays[:position])
+    return _along(grad, axis, slice(start, start + arrays[position].shape[axis]))
+
+
+def _along(x: Array, axis: int, part: slice) -> Array:
+    """x[..., part, ...] with `part` at `axis`, which is counted from the end."""
+    return x[(..., part, *(slice(None),) * (-axis - 1))]
+
+
+@implements(np.concatenate)
+def concatenate(arrays: Sequence[Array], axis: int | None = 0) -> Array:
+    """The arrays joined along an existing axis (None: flattened first)."""
+    if axis is None:
+        arrays, axis = [np.reshape(a, -1) for a in arrays], 0
+    return _concatenate(*arrays, axis=axis)
+
+
+@implements(np.stack)
+def stack(arrays: Sequence[Array], axis: int = 0) -> Array:
+    """The arrays, all of one shape, joined along a new axis."""
+    shapes = {np.shape(a) for a in arrays}
+    if len(shapes) > 1:
+        raise ValueError(f"stack: the arrays must have one shape, found {sorted(shapes)}")
+    return _concatenate(*(expand_dims(a, axis=axis) for a in arrays), axis=axis)
+
+
+@op
+def _split(x: Array, *, places: tuple[int, ...], axis: int) -> tuple[Array, ...]:
+    parts: list[Array] = np.split(x, places, axis)
+    return tuple(parts)
+
+
+_split.name = "split"
+_split.vjp(lambda grad, out, x, places, axis: np.concatenate(grad, axis))
+
+
+@implements(np.split)
+def split(x: Array, sections: Any, axis: int = 0) -> tuple[Array, ...]:
+    """x cut along `axis` into `sections` equal parts, or at the places in a sequence of ints.
+
+    ValueError if the axis cannot be cut into equal parts.
+    """
+    if isinstance(sections, int | np.integer):
+        size = np.shape(x)[axis]
+        if sections < 1 or size % sections:
+            raise ValueError(
+                f"split: an axis of size {size} cannot be cut into {sections} equal parts"
+            )
+        sections = range(size // sections, size, size // sections) if size else [0] * (sections - 1)
+    return _split(x, places=tuple(int(place) for place in sections), axis=axis)
+
+
+@implements(np.flip)
+@op
+def flip(x: Array, axis: Any = None) -> Array:
+    """x with the order of its elements along `axis` reversed."""
+    return np.flip(x, axis)
+
+
+flip.vjp(lambda grad, out, x, axis: np.flip(grad, axis))
+
+
+@op
+def _pad(x: Array, *, widths: tuple[tuple[int, int], ...], constant: float) -> Array:
+    lead = ((0, 0),) * (np.ndim(x) - len(widths))
+    return np.pad(x, (*lead, *widths), constant_values=constant)
+
+
+_pad.name = "pad"
+
+
+@_pad.vjp
+def _(grad: Array, out: Array, x: Array, widths: Any, constant: float) -> Array:
+    kept = (slice(before, before + n) for (before, _), n in zip(widths, x.shape, strict=True))
+    return grad[(..., *kept)]
+
+
+@implements(np.pad)
+def pad(x: Array, pad_width: Any, mode: str = "constant", constant_values: float = 0) -> Array:
+    """x with constant elements added at both ends of its axes.
+
+    `pad_width`: an int, a pair (before, after), or such a pair for each axis. Only the mode
+    "constant" has a gradient rule; ValueError for others.
+    """
+    if mode != "constant":
+        raise ValueError(f"pad: mode {mode!r} has no gradient rule; use 'constant' or np.take")
+    n = np.ndim(x)
+    widths = np.broadcast_to(np.asarray(pad_width), (n, 2)) if n else np.zeros((0, 2), int)
+    pairs = tuple((int(before), int(after)) for before, after in widths)
+    return _pad(x, widths=pairs, constant=constant_values)
+
+
+@implements(np.tile)
+def tile(x: Array, reps: Any) -> Array:
+    """x repeated as a whole, `reps` times along each axis."""
+    reps = (reps,) if isinstance(reps, int | np.integer) else tuple(reps)
+    shape = np.shape(x)
+    n = max(len(shape), len(reps))
+    shape = (1,) * (n - len(shape)) + shape
+    reps = (1,) * (n - len(reps)) + reps
+    copies = np.broadcast_to(
+        np.reshape(x, [size for s in shape for size in (1, s)]),
+        [size for s, r in zip(shape, reps, strict=True) for size in (r, s)],
+    )
+    return np.reshape(copies, [s * r for s, r in zip(shape, reps, strict=True)])
+
+
+@implements(np.repeat)
+def repeat(x: Array, repeats: Any, axis: int | None = None) -> Array:
+    """Each element of x repeated along `axis` (None: of the flattened array).
+
+    `repeats`: an int, or one for each element along the axis.
+    """
+    if axis is None:
+        x, axis = np.reshape(x, -1), 0
+    return np.take(x, np.repeat(np.arange(np.shape(x)[axis]), repeats), axis=axis)
+
+
+@implements("astype", np.astype)
+@op
+def astype(x: Array, *, dtype: Any) -> Array:
+    """x in another dtype; the gradient is cast back."""
+    return np.asarray(x).astype(dtype)
+
+
+astype.vjp(lambda grad, out, x, dtype: grad)
+
+
+@implements(np.shape)
+def shape(x: Array) -> tuple[int, ...]:
+    """The sizes of the axes of x."""
+    return tuple(x.shape)
+
+
+@implements(np.ndim)
+def ndim(x: Array) -> int:
+    """The number of axes of x."""
+    return len(x.shape)
+
+
+@implements(np.size)
+def size(x: Array, axis: int | None = None) -> int:
+    """The number of elements of x, or along one axis."""
+    return math.prod(x.shape) if axis is None else int(x.shape[axis])
