@@ -7,6 +7,7 @@
 tensor([0.41997433, 0.07065082], dtype=float32)
 """
 
+from . import nn
 from .engine.anomaly import detect_anomaly
 from .engine.mode import Scope, enable_grad, is_grad_enabled, no_grad, scope
 from .engine.op import Op, op
@@ -35,6 +36,7 @@ __all__ = [
     "implements",
     "is_grad_enabled",
     "jacobian",
+    "nn",
     "no_grad",
     "op",
     "scope",

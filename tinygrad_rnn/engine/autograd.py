@@ -16,7 +16,7 @@ import numpy as np
 from ..errors import GraphFreedError, StaleValueError
 from .guard import check_unchanged, clock
 from .mode import ModeChange, current_mode
-from .node import Node
+from .node import Hooks, Node
 
 if TYPE_CHECKING:
     from .op import Op
@@ -43,8 +43,7 @@ def propagate(
     relevant = None if wanted is None else _between(outputs, wanted)
     targets = frozenset(node.number for node in wanted or ())
     sums: dict[int, Any] = {}  # the gradient so far of each node that waits, by its number
-    nodes: dict[int, Node] = {}
-    waiting: list[int] = []  # the same numbers, negated, as a heap
+    waiting: list[tuple[int, Node]] = []  # those nodes, as a heap: the largest number first
     own: set[int] = set()  # those whose sum is in memory that no one else holds
     found: dict[Node, Any] = {}
     watch = current_mode().watch
@@ -53,42 +52,46 @@ def propagate(
         number = x.number
         if number not in sums:
             sums[number] = grad
-            nodes[number] = x
-            heappush(waiting, -number)
+            heappush(waiting, (-number, x))
         elif number in own:
             np.add(sums[number], grad, out=sums[number])
         else:
-            sums[number] = sums[number] + grad
-            if not create_graph and sums[number].__class__ is ndarray:
+            total = sums[number] = sums[number] + grad
+            if not create_graph and total.__class__ is ndarray:
                 own.add(number)
 
     for output, gradient in zip(outputs, gradients, strict=True):
         if relevant is None or output.number in relevant:
             add(output, gradient)
     while waiting:
-        number = -heappop(waiting)
-        node, grad = nodes.pop(number), sums.pop(number)
+        number, node = heappop(waiting)
+        number = -number
+        grad = sums.pop(number)
         op = node.op
         if grad.__class__ is not ndarray and not create_graph:
             grad = _complete(node, grad)
-        if node._hooks:
-            grad = _run_hooks(node, grad)
+        retains = op is None
+        if node._hooks is not None:
+            grad = _run_hooks(node._hooks, grad)
             own.discard(number)
-        if number in targets if relevant is not None else op is None or node._retains_grad:
-            found[node] = grad if number in own else np.copy(grad)
+            retains = retains or node._hooks.retains_grad
+        if retains if relevant is None else number in targets:
+            own_memory = number in own or (create_graph and grad.requires_grad)
+            found[node] = grad if own_memory else np.copy(grad)
         if op is None or (relevant is not None and not relevant[number]):
             continue
-        inputs, values = node.inputs, node.values
-        if inputs is None or values is None:
+        inputs, values, attributes = node.inputs, node.values, node.attributes
+        if inputs is None or values is None or attributes is None:
             raise GraphFreedError(_freed(node, op))
         if op.selects:
             whole = inputs[0]
             if whole.number not in sums:
                 add(whole, [None] * len(whole._data))
-            sums[whole.number][node.attributes["index"]] = grad  # type: ignore[index]
+            sums[whole.number][attributes["index"]] = grad
         else:
             if number < clock.latest_change or node.guard is not None:
                 _check_values(node, op, relevant)
+            rules = op.rules
             for position, x in enumerate(inputs):
                 if not (isinstance(x, Node) and x.requires_grad):
                     continue
@@ -97,9 +100,12 @@ def propagate(
                 if create_graph:
                     part = _recorded_vjp(node, op, position, grad)
                 else:
-                    rule = op.rules[position] if op.variadic is None else op.rule(position)
+                    rule = rules[position] if position < len(rules) else op.rule(position)
                     try:
-                        part = rule(grad, node._data, *values, **(node.attributes or {}))
+                        if attributes:
+                            part = rule(grad, node._data, *values, **attributes)
+                        else:
+                            part = rule(grad, node._data, *values)
                     except Exception as error:
                         raise op.explained(error, values, node, "gradient of ") from error
                 like = x._data
@@ -150,8 +156,8 @@ def _complete(node: Node, grad: Any) -> Any:
     return np.asarray(grad)
 
 
-def _run_hooks(node: Node, grad: Any) -> Any:
-    for hook in list((node._hooks or {}).values()):
+def _run_hooks(hooks: Hooks, grad: Any) -> Any:
+    for hook in list(hooks.values()):
         grad = hook(grad)
     return grad
 

@@ -22,6 +22,12 @@ __all__ = ["Node"]
 Self = TypeVar("Self", bound="Node")
 
 
+class Hooks(dict[int, Callable[..., Any]]):
+    """The hooks of a node by their keys, and whether the node keeps its gradient."""
+
+    retains_grad = False
+
+
 class Node:
     """A value and its history: the op, the inputs and the attributes that it came from.
 
@@ -34,7 +40,6 @@ class Node:
         "_data",  # the array; for an op with several outputs, the tuple of them
         "_grad",
         "_hooks",
-        "_retains_grad",
         "attributes",  # dict: the op's keyword arguments, complete, axes counted from the end
         "guard",  # fingerprints of inputs that someone outside could write into
         "inputs",  # tuple: what the op was called with, Nodes and constants
@@ -49,8 +54,7 @@ class Node:
 
     _data: Any
     _grad: Any
-    _hooks: dict[int, Callable[..., Any]] | None
-    _retains_grad: bool
+    _hooks: Hooks | None
     attributes: dict[str, Any] | None
     guard: dict[int, int] | None
     inputs: tuple[Any, ...] | None
@@ -63,14 +67,27 @@ class Node:
     values: list[Any] | None
 
     @classmethod
-    def of(cls: type[Self], data: Any) -> Self:
-        """A leaf around `data`, which is neither copied nor checked."""
+    def of(
+        cls: type[Self],
+        data: Any,
+        op: Op | None = None,
+        inputs: tuple[Any, ...] | None = None,
+        values: list[Any] | None = None,
+        attributes: dict[str, Any] | None = None,
+        scope: Scope | None = None,
+    ) -> Self:
+        """A node around `data`, which is neither copied nor checked; a leaf if no op is given."""
         node: Self = _new(cls)
         node._data = data
         node.number = tick()
-        node.requires_grad = node.shared = node._retains_grad = False
+        node.op = op
+        node.inputs = inputs
+        node.values = values
+        node.attributes = attributes
+        node.scope = scope
+        node.requires_grad = op is not None
+        node.shared = False
         node._grad = node._hooks = node.name = node.guard = None
-        node.op = node.inputs = node.values = node.attributes = node.scope = None
         return node
 
     @property

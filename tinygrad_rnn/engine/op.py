@@ -211,27 +211,22 @@ class Op:
                 if x.__class__ is ndarray:
                     shared = True
         try:
-            data = self.value(*values, **attributes)
+            data = self.value(*values, **attributes) if attributes else self.value(*values)
         except Exception as error:
             raise self.explained(error, values) from error
         if not any_node:
             return data
         mode = current_mode()
-        recorded = recorded and mode.grad and self.differentiable
-        node: Node
-        if data.__class__ is ndarray:
-            node = Tensor.of(data)
-        elif data.__class__ is tuple:
-            node = Node.of(data)
+        kind: type[Node] = Tensor
+        if data.__class__ is not ndarray:
+            if data.__class__ is tuple:
+                kind = Node
+            else:
+                data = np.asarray(data)
+        if recorded and mode.grad and self.differentiable:
+            node = kind.of(data, self, inputs, values, attributes, mode.scope)
         else:
-            node = Tensor.of(np.asarray(data))
-        if recorded:
-            node.requires_grad = True
-            node.op = self
-            node.inputs = inputs
-            node.values = values
-            node.attributes = attributes
-            node.scope = mode.scope
+            node = kind.of(data)
         if shared:
             note_shared_inputs(node)
         if mode.watch is not None:
@@ -358,15 +353,11 @@ select.name = "output"
 def _outputs(whole: Node) -> tuple[Tensor, ...]:
     outputs = []
     for index, data in enumerate(whole._data):
-        output = Tensor.of(data)
-        output.shared = whole.shared
         if whole.requires_grad:
-            output.requires_grad = True
-            output.op = select
-            output.inputs = (whole,)
-            output.values = [None]
-            output.attributes = {"index": index}
-            output.scope = whole.scope
+            output = Tensor.of(data, select, (whole,), [None], {"index": index}, whole.scope)
+        else:
+            output = Tensor.of(data)
+        output.shared = whole.shared
         outputs.append(output)
     return tuple(outputs)
 

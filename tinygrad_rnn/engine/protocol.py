@@ -43,7 +43,7 @@ def implements(*numpy_functions: Callable[..., Any] | str) -> Callable[[F], F]:
     >>> x = tg.tensor(1.0, requires_grad=True)
     >>> np.arctan(x).backward()
     >>> x.grad
-    tensor(0.5)
+    tensor(0.5, dtype=float32)
     """
 
     def register(ours: F) -> F:

@@ -10,7 +10,7 @@ import numpy as np
 from .autograd import propagate
 from .guard import note_change, note_hand_out
 from .mode import current_mode
-from .node import Node, is_floating
+from .node import Hooks, Node, is_floating
 from .operators import Operators
 from .protocol import implementation
 
@@ -241,7 +241,7 @@ class Tensor(Operators, Node):
                 return new
             return _as_array(new, dtype, copy=False)
 
-        hooks = self._hooks = self._hooks or {}
+        hooks = self._hooks = Hooks() if self._hooks is None else self._hooks
         key = max(hooks, default=0) + 1
         hooks[key] = on_array_or_tensor
 
@@ -254,7 +254,8 @@ class Tensor(Operators, Node):
         """Let backward passes also fill `grad` of this intermediate result."""
         if not self.requires_grad:
             raise RuntimeError("retain_grad() on a tensor that requires no gradient")
-        self._retains_grad = True
+        self._hooks = Hooks() if self._hooks is None else self._hooks
+        self._hooks.retains_grad = True
 
     def detach(self) -> Tensor:
         """A tensor with the same array (shared) and no history: gradients stop here."""

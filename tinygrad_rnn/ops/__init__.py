@@ -100,6 +100,7 @@ from .shape import (
     swapaxes,
     tile,
     transpose,
+    unstack,
 )
 
 __all__ = [
@@ -197,6 +198,7 @@ __all__ = [
     "tanh",
     "tile",
     "transpose",
+    "unstack",
     "var",
     "where",
     "zeros",

@@ -133,7 +133,7 @@ def _(grad: Array, out: Array, *arrays: Array, axis: int, position: int) -> Arra
     return _along(grad, axis, slice(start, start + arrays[position].shape[axis]))
 
 
-def _along(x: Array, axis: int, part: slice) -> Array:
+def _along(x: Array, axis: int, part: slice | int) -> Array:
     """x[..., part, ...] with `part` at `axis`, which is counted from the end."""
     return x[(..., part, *(slice(None),) * (-axis - 1))]
 
@@ -146,19 +146,48 @@ def concatenate(arrays: Sequence[Array], axis: int | None = 0) -> Array:
     return _concatenate(*arrays, axis=axis)
 
 
+@op(inserts_axes=True)
+def _stack(*arrays: Array, axis: int) -> Array:
+    return np.stack(arrays, axis)
+
+
+_stack.name = "stack"
+_stack.vjp(
+    arrays=lambda grad, out, *arrays, axis, position: _along(grad, axis, position),
+)
+
+
 @implements(np.stack)
 def stack(arrays: Sequence[Array], axis: int = 0) -> Array:
     """The arrays, all of one shape, joined along a new axis."""
-    shapes = {np.shape(a) for a in arrays}
-    if len(shapes) > 1:
-        raise ValueError(f"stack: the arrays must have one shape, found {sorted(shapes)}")
-    return _concatenate(*(expand_dims(a, axis=axis) for a in arrays), axis=axis)
+    return _stack(*arrays, axis=axis)
+
+
+@op
+def _unstack(x: Array, *, axis: int) -> tuple[Array, ...]:
+    parts: tuple[Array, ...] = tuple(np.moveaxis(x, axis, 0))
+    return parts
+
+
+_unstack.name = "unstack"
+_unstack.vjp(lambda grad, out, x, axis: np.stack(grad, axis))
+
+
+def unstack(x: Array, axis: int = 0) -> tuple[Array, ...]:
+    """x cut along `axis` into parts that lack that axis: the inverse of `stack`.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.unstack(tg.tensor([1.0, 2.0]))
+    (tensor(1., dtype=float32), tensor(2., dtype=float32))
+    """
+    parts: tuple[Array, ...] = _unstack(x, axis=axis)
+    return parts
 
 
 @op
 def _split(x: Array, *, places: tuple[int, ...], axis: int) -> tuple[Array, ...]:
-    parts: list[Array] = np.split(x, places, axis)
-    return tuple(parts)
+    parts: tuple[Array, ...] = tuple(np.split(x, places, axis))
+    return parts
 
 
 _split.name = "split"
@@ -178,7 +207,8 @@ def split(x: Array, sections: Any, axis: int = 0) -> tuple[Array, ...]:
                 f"split: an axis of size {size} cannot be cut into {sections} equal parts"
             )
         sections = range(size // sections, size, size // sections) if size else [0] * (sections - 1)
-    return _split(x, places=tuple(int(place) for place in sections), axis=axis)
+    parts: tuple[Array, ...] = _split(x, places=tuple(int(p) for p in sections), axis=axis)
+    return parts
 
 
 @implements(np.flip)

@@ -1,0 +1,176 @@
+"""Functions of networks: affine maps, dropout, normalisation and losses, composed from ops."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import ops
+from ..engine.node import Node
+from ..engine.tensor import Tensor
+
+__all__ = [
+    "binary_cross_entropy_with_logits",
+    "cross_entropy",
+    "dropout",
+    "embedding",
+    "layer_norm",
+    "linear",
+    "mse_loss",
+    "nll_loss",
+]
+
+
+def linear(x: Any, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x @ weight.T + bias: x (..., in), weight (out, in), bias (out,); result (..., out).
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.functional.linear(tg.ones(1, 2), tg.ones(3, 2))
+    tensor([[2., 2., 2.]], dtype=float32)
+    """
+    product: Tensor = ops.matmul(x, weight.T)
+    return product if bias is None else product + bias
+
+
+def embedding(indices: Any, weight: Tensor) -> Tensor:
+    """The rows of weight (n, d) at integer indices of any shape; result indices.shape + (d,).
+
+    IndexError for an index outside the n rows; TypeError if the indices are not integers.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.functional.embedding([1], tg.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    tensor([[3., 4.]], dtype=float32)
+    """
+    values = indices._data if isinstance(indices, Node) else np.asarray(indices)
+    if values.dtype.kind not in "iu":
+        raise TypeError(f"embedding takes integer indices, got {values.dtype}")
+    if values.size and (values.min() < 0 or values.max() >= weight.shape[0]):
+        raise IndexError(
+            f"embedding of {weight.shape[0]} rows: indices from {values.min()} to {values.max()}"
+        )
+    rows: Tensor = ops.take(weight, indices, axis=0)
+    return rows
+
+
+def dropout(x: Any, p: float = 0.5, training: bool = True) -> Any:
+    """Zero each element with probability p and scale the rest by 1 / (1 - p), while training.
+
+    Srivastava et al. 2014. ValueError if p is not in [0, 1].
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.functional.dropout(tg.ones(2), p=0.5, training=False)
+    tensor([1., 1.], dtype=float32)
+    """
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout: p is a probability, got {p}")
+    if not training or p == 0:
+        return x
+    if p == 1:
+        return x * 0
+    return ops.where(ops.rand_like(x) >= p, x * (1 / (1 - p)), 0)
+
+
+def layer_norm(
+    x: Any,
+    axes: int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """(x - mean) / sqrt(var + eps) over the last `axes` axes, times weight, plus bias.
+
+    Ba, Kiros & Hinton 2016.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.functional.layer_norm(tg.tensor([1.0, 3.0]), 1, eps=0.0)
+    tensor([-1.,  1.], dtype=float32)
+    """
+    over = tuple(range(-axes, 0))
+    centred = x - ops.mean(x, axis=over, keepdims=True)
+    variance = ops.mean(centred * centred, axis=over, keepdims=True)
+    out: Tensor = centred / ops.sqrt(variance + eps)
+    if weight is not None:
+        out = out * weight
+    return out if bias is None else out + bias
+
+
+# Losses
+
+
+def _reduced(losses: Tensor, reduction: str) -> Tensor:
+    if reduction == "none":
+        return losses
+    if reduction == "sum":
+        return losses.sum()
+    if reduction == "mean":
+        return losses.mean()
+    raise ValueError(f"reduction is 'mean', 'sum' or 'none', not {reduction!r}")
+
+
+def cross_entropy(logits: Tensor, target: Any, reduction: str = "mean") -> Tensor:
+    """-log softmax(logits)[target]: logits (N, C) or (C,), integer classes target (N,) or ().
+
+    ValueError for classes outside 0 ... C-1 or shapes that do not fit.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.functional.cross_entropy(tg.zeros(1, 2), [0])
+    tensor(0.6931472, dtype=float32)
+    """
+    return nll_loss(ops.log_softmax(logits, axis=-1), target, reduction)
+
+
+def nll_loss(log_probabilities: Tensor, target: Any, reduction: str = "mean") -> Tensor:
+    """-log_probabilities[target]: (N, C) or (C,), with integer classes target (N,) or ().
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.functional.nll_loss(tg.tensor([[-1.0, -2.0]]), [1])
+    tensor(2., dtype=float32)
+    """
+    classes = target._data if isinstance(target, Node) else np.asarray(target)
+    count = log_probabilities.shape[-1] if log_probabilities.ndim else 0
+    if classes.dtype.kind not in "iu":
+        raise TypeError(f"the target holds integer classes, not {classes.dtype}")
+    if classes.shape != log_probabilities.shape[:-1] or log_probabilities.ndim not in (1, 2):
+        raise ValueError(
+            f"scores of shape (N, C) need a target of shape (N,); "
+            f"got {log_probabilities.shape} and {classes.shape}"
+        )
+    if classes.size and (classes.min() < 0 or classes.max() >= count):
+        raise ValueError(
+            f"target classes from {classes.min()} to {classes.max()}, but there are {count}"
+        )
+    picked = ops.take_along_axis(log_probabilities, classes[..., None], axis=-1)
+    return _reduced(-ops.squeeze(picked, axis=-1), reduction)
+
+
+def mse_loss(prediction: Tensor, target: Any, reduction: str = "mean") -> Tensor:
+    """(prediction - target)^2; both of one shape (ValueError otherwise).
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.functional.mse_loss(tg.tensor([1.0, 3.0]), tg.tensor([1.0, 1.0]))
+    tensor(2., dtype=float32)
+    """
+    _check_same_shape("mse_loss", prediction, target)
+    return _reduced(ops.square(prediction - target), reduction)
+
+
+def binary_cross_entropy_with_logits(
+    logits: Tensor, target: Any, reduction: str = "mean"
+) -> Tensor:
+    """-t log s(x) - (1 - t) log(1 - s(x)), s the sigmoid, without overflow; both of one shape.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.functional.binary_cross_entropy_with_logits(tg.zeros(1), tg.ones(1))
+    tensor(0.6931472, dtype=float32)
+    """
+    _check_same_shape("binary_cross_entropy_with_logits", logits, target)
+    return _reduced(ops.softplus(logits) - logits * target, reduction)
+
+
+def _check_same_shape(name: str, x: Any, y: Any) -> None:
+    if np.shape(x) != np.shape(y):
+        raise ValueError(
+            f"{name}: the prediction has shape {np.shape(x)}, the target {np.shape(y)}; "
+            "they must be equal, or broadcasting would compare each with each"
+        )

@@ -1,0 +1,273 @@
+"""Module and Parameter: networks as trees of named parts, as in PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from ..engine.guard import note_change
+from ..engine.mode import scope
+from ..engine.tensor import Tensor, tensor
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+__all__ = ["Module", "Parameter", "Sequential"]
+
+M = TypeVar("M", bound="Module")
+
+
+class Parameter(Tensor):
+    """A Tensor that a Module learns: it requires a gradient and is listed by `parameters()`.
+
+    `data`: what `tg.tensor` takes; copied.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.Parameter([1.0])
+    tensor([1.], dtype=float32, requires_grad=True)
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls, data: Any = (), dtype: npt.DTypeLike | None = None, requires_grad: bool = True
+    ) -> Parameter:
+        """See `Parameter`."""
+        made = cls.of(tensor(data, dtype)._data)
+        made.requires_grad_(requires_grad)
+        return made
+
+
+class Module:
+    """Base of everything with parameters. Write `__init__` and `forward`; call the module itself.
+
+    Attributes that are Parameters or Modules (or lists, tuples or dicts of Modules) are its
+    parts, named by the attribute. Attributes whose names begin with an underscore are not looked
+    at. A call opens the scope of the module's name, which pictures and errors show.
+
+    >>> import tinygrad_rnn as tg
+    >>> class Affine(tg.nn.Module):
+    ...     def __init__(self):
+    ...         self.scale = tg.nn.Parameter([2.0])
+    ...         self.shift = tg.nn.Parameter([1.0])
+    ...     def forward(self, x):
+    ...         return self.scale * x + self.shift
+    >>> Affine()(3.0)
+    tensor([7.], dtype=float32, op=add)
+    >>> [name for name, _ in Affine().named_parameters()]
+    ['scale', 'shift']
+    """
+
+    training: bool = True
+    _name: str | None = None  # under which a parent holds it
+
+    def forward(self, *inputs: Any, **keywords: Any) -> Any:
+        """The computation; to be written by subclasses."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward()")
+
+    def __call__(self, *inputs: Any, **keywords: Any) -> Any:
+        """Run `forward` inside the module's scope."""
+        with scope(self._name or type(self).__name__):
+            return self.forward(*inputs, **keywords)
+
+    # The tree
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if not name.startswith("_"):
+            for part_name, part in _parts_in(name, value):
+                if isinstance(part, Module):
+                    part._name = part_name
+                else:
+                    part.name = part_name
+
+    def _parts(self) -> Iterator[tuple[str, Parameter | Module]]:
+        """The direct parts, by name."""
+        for name, value in vars(self).items():
+            if not name.startswith("_"):
+                yield from _parts_in(name, value)
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """The direct submodules with their names."""
+        return ((name, part) for name, part in self._parts() if isinstance(part, Module))
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """This module and all below it, with dotted paths; each module once."""
+        seen: set[int] = set()
+        waiting: list[tuple[str, Module]] = [(prefix, self)]
+        while waiting:
+            path, module = waiting.pop()
+            if id(module) in seen:
+                continue
+            seen.add(id(module))
+            yield path, module
+            children = [(_joined(path, name), child) for name, child in module.named_children()]
+            waiting.extend(reversed(children))
+
+    def modules(self) -> Iterator[Module]:
+        """This module and all below it."""
+        return (module for _, module in self.named_modules())
+
+    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
+        """All parameters with dotted paths; one that is used in two places once."""
+        seen: set[int] = set()
+        for path, module in self.named_modules(prefix):
+            for name, part in module._own_parameters():
+                if id(part) not in seen:
+                    seen.add(id(part))
+                    yield _joined(path, name), part
+
+    def _own_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        return ((name, part) for name, part in self._parts() if isinstance(part, Parameter))
+
+    def parameters(self) -> Iterator[Parameter]:
+        """All parameters, for an optimiser."""
+        return (parameter for _, parameter in self.named_parameters())
+
+    def register_buffer(self, name: str, value: Any) -> None:
+        """Hold a Tensor that is saved with the module and not learned, such as a running mean."""
+        object.__setattr__(self, name, tensor(value) if not isinstance(value, Tensor) else value)
+        object.__setattr__(self, "_buffer_names", (*getattr(self, "_buffer_names", ()), name))
+
+    def named_buffers(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
+        """All buffers with dotted paths."""
+        for path, module in self.named_modules(prefix):
+            for name in getattr(module, "_buffer_names", ()):
+                yield _joined(path, name), getattr(module, name)
+
+    # State
+
+    def state_dict(self) -> dict[str, npt.NDArray[Any]]:
+        """Copies of all parameters and buffers, as ndarrays by their dotted paths."""
+        return {name: held._data.copy() for name, held in self._state()}
+
+    def _state(self) -> Iterator[tuple[str, Tensor]]:
+        yield from self.named_parameters()
+        yield from self.named_buffers()
+
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
+        """Copy arrays (ndarrays, Tensors, or PyTorch's) into the parameters of the same names.
+
+        ValueError, with nothing changed, if shapes differ, or with `strict` if names are missing
+        or unexpected. Dtypes are cast to the parameters'.
+        """
+        held = dict(self._state())
+        new = {name: np.asarray(getattr(v, "_data", v)) for name, v in state.items()}
+        problems = [
+            f"{name} has shape {new[name].shape}, the module's has {t.shape}"
+            for name, t in held.items()
+            if name in new and new[name].shape != t.shape
+        ]
+        if strict:
+            problems += [
+                f"missing: {name} {t.shape}" for name, t in held.items() if name not in new
+            ]
+            problems += [f"unexpected: {name}" for name in new if name not in held]
+        if problems:
+            raise ValueError(
+                f"the state does not fit {type(self).__name__}: " + "; ".join(sorted(problems))
+            )
+        for name, t in held.items():
+            if name in new:
+                t._data[...] = new[name]
+                note_change(t._data, "load_state_dict")
+
+    def train(self: M, mode: bool = True) -> M:
+        """Set training mode here and below (`Dropout` acts only in it)."""
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self: M) -> M:
+        """Set evaluation mode here and below."""
+        return self.train(False)
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of all parameters."""
+        for parameter in self.parameters():
+            parameter.zero_grad()
+
+    def requires_grad_(self: M, requires_grad: bool = True) -> M:
+        """Switch learning of all parameters on or off."""
+        for parameter in self.parameters():
+            parameter.requires_grad_(requires_grad)
+        return self
+
+    def astype(self: M, dtype: npt.DTypeLike) -> M:
+        """Change all floating parameters and buffers to `dtype`, in place; returns the module."""
+        for _, held in self._state():
+            if held.dtype.kind == "f":
+                held._data = held._data.astype(dtype)
+                held.zero_grad()
+        return self
+
+    def apply(self: M, fn: Callable[[Module], Any]) -> M:
+        """Call `fn` with this module and all below it, children first."""
+        for module in reversed(list(self.modules())):
+            fn(module)
+        return self
+
+    # Looking at it
+
+    def extra_repr(self) -> str:
+        """What `repr` shows between the module's brackets; for subclasses."""
+        return ""
+
+    def __repr__(self) -> str:
+        lines = []
+        for name, child in self.named_children():
+            first, *rest = repr(child).split("\n")
+            lines += [f"  ({name}): {first}", *(f"  {line}" for line in rest)]
+        extra = self.extra_repr()
+        if not lines:
+            return f"{type(self).__name__}({extra})"
+        return "\n".join([f"{type(self).__name__}({extra}", *lines, ")"])
+
+
+def _parts_in(name: str, value: Any) -> Iterator[tuple[str, Parameter | Module]]:
+    """The parts that an attribute holds: itself, or the elements of a list, tuple or dict."""
+    if isinstance(value, Parameter | Module):
+        yield name, value
+    elif isinstance(value, list | tuple):
+        for i, element in enumerate(value):
+            yield from _parts_in(f"{name}.{i}", element)
+    elif isinstance(value, dict):
+        for key, element in value.items():
+            yield from _parts_in(f"{name}.{key}", element)
+
+
+def _joined(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+class Sequential(Module):
+    """Modules applied one after the other.
+
+    >>> import tinygrad_rnn as tg
+    >>> net = tg.nn.Sequential(tg.nn.Linear(3, 4), tg.nn.Linear(4, 2))
+    >>> net(tg.zeros(5, 3)).shape
+    (5, 2)
+    >>> net
+    Sequential(
+      (0): Linear(in_features=3, out_features=4, bias=True)
+      (1): Linear(in_features=4, out_features=2, bias=True)
+    )
+    """
+
+    def __init__(self, *modules: Module) -> None:
+        for i, module in enumerate(modules):
+            setattr(self, str(i), module)
+
+    def forward(self, x: Any) -> Any:
+        """`x` through all modules in order."""
+        for _, module in self.named_children():
+            x = module(x)
+        return x
+
+    def __getitem__(self, index: int) -> Module:
+        return [module for _, module in self.named_children()][index]
+
+    def __len__(self) -> int:
+        return len(list(self.named_children()))

@@ -1,0 +1,131 @@
+"""Cell: one step of a recurrent network. The protocol that every cell, yours too, follows."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ... import ops
+from ...engine.tensor import Tensor, get_default_dtype
+from ..module import Module
+from .nest import leaves, map_leaves, structure
+
+__all__ = ["Cell"]
+
+C = TypeVar("C", bound="Cell")
+
+
+class Cell(Module):
+    """One step of a recurrent network, composed from ops. Write `__init__` and `forward`.
+
+    `forward(x, state)` takes x (B, input_size) and the state, any nest of tuples, named tuples,
+    lists and dicts of Tensors, and returns the next state, of the same structure. The state
+    starts as `initial_state`: one Tensor of zeros (B, hidden_size) unless overridden. The output
+    of a step is the first leaf of its state unless `output` is overridden.
+
+    `nn.Recurrent(cell)` runs it over sequences. To build cells for further layers, `Recurrent`
+    makes the cell again with another `input_size`, so `__init__` takes an argument of that name.
+
+    >>> import tinygrad_rnn as tg
+    >>> class LeakyCell(tg.nn.Cell):
+    ...     def __init__(self, input_size, hidden_size):
+    ...         self.hidden_size = hidden_size
+    ...         self.linear = tg.nn.Linear(input_size + hidden_size, hidden_size)
+    ...     def forward(self, x, h):
+    ...         new = tg.tanh(self.linear(tg.concatenate([x, h], axis=-1)))
+    ...         return 0.9 * h + 0.1 * new
+    >>> outputs, h = tg.nn.Recurrent(LeakyCell(3, 4))(tg.zeros(5, 2, 3))
+    >>> outputs.shape, h.shape
+    ((5, 2, 4), (1, 2, 4))
+    """
+
+    hidden_size: int
+    _made_with: tuple[tuple[Any, ...], dict[str, Any]]
+
+    def __new__(cls: type[C], *arguments: Any, **keywords: Any) -> C:
+        """Remember the arguments, so that `sibling` can make another such cell."""
+        cell = super().__new__(cls)
+        object.__setattr__(cell, "_made_with", (arguments, keywords))
+        return cell
+
+    def forward(self, x: Tensor, state: Any) -> Any:
+        """The next state; to be written by subclasses."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward(x, state)")
+
+    def initial_state(self, batch_size: int) -> Any:
+        """The state before the first step: zeros (batch_size, hidden_size)."""
+        if not hasattr(self, "hidden_size"):
+            raise NotImplementedError(
+                f"{type(self).__name__} needs an attribute hidden_size or a method "
+                "initial_state(batch_size)"
+            )
+        return self.zeros(batch_size, self.hidden_size)
+
+    def output(self, state: Any) -> Tensor:
+        """What a step shows to the outside: the first leaf of its state."""
+        first: Tensor = leaves(state)[0]
+        return first
+
+    def zeros(self, *shape: int) -> Tensor:
+        """Zeros in the dtype of the cell's parameters, for `initial_state`."""
+        dtype = next((parameter.dtype for parameter in self.parameters()), get_default_dtype())
+        return ops.zeros(*shape, dtype=dtype)
+
+    def sibling(self: C, input_size: int) -> C:
+        """A new cell, made with the same arguments but for `input_size`.
+
+        TypeError if `__init__` has no argument of that name.
+        """
+        arguments, keywords = self._made_with
+        bound = inspect.signature(type(self)).bind(*arguments, **keywords)
+        if "input_size" not in bound.signature.parameters:
+            raise TypeError(
+                f"{type(self).__name__}.__init__ needs an argument input_size, so that cells for "
+                "further layers and directions can be made"
+            )
+        bound.arguments["input_size"] = input_size
+        return type(self)(*bound.args, **bound.kwargs)
+
+    def __call__(self, x: Any, state: Any = None) -> Any:
+        """One step from `state` (None: the initial one); x (B, input_size) or (input_size,).
+
+        Returns the next state. ValueError if its structure or shapes are not those of `state`.
+        """
+        if np.ndim(x) == 1:
+            state = None if state is None else map_leaves(_with_batch_axis, state)
+            return map_leaves(lambda leaf: leaf[0], self(_with_batch_axis(x), state))
+        if state is None:
+            state = self.initial_state(np.shape(x)[0])
+        new = super().__call__(x, state)
+        if new is not state:
+            self._check(state, new)
+        return new
+
+    def _check(self, old: Any, new: Any) -> None:
+        olds, news = leaves(old), leaves(new)
+        if len(olds) != len(news) or any(
+            a.shape != b.shape for a, b in zip(olds, news, strict=True)
+        ):
+            raise ValueError(
+                f"{type(self).__name__}.forward must return a state like the one it got: "
+                f"{_shapes(old)}; it returned {_shapes(new)}"
+            )
+
+    def extra_repr(self) -> str:
+        """The arguments that the cell was made with."""
+        arguments, keywords = self._made_with
+        return ", ".join([*map(repr, arguments), *(f"{k}={v!r}" for k, v in keywords.items())])
+
+
+def _with_batch_axis(x: Any) -> Any:
+    return ops.expand_dims(x, axis=0)
+
+
+def _shapes(state: Any) -> str:
+    def shapes() -> Iterator[Any]:
+        yield from (getattr(leaf, "shape", type(leaf).__name__) for leaf in leaves(state))
+
+    return str(structure(state)) + " of shapes " + ", ".join(map(str, shapes()))

@@ -1,0 +1,274 @@
+"""Recurrent: any cell over whole sequences; RNN, LSTM and GRU with PyTorch's signatures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ... import ops
+from ...engine.node import Node
+from ...engine.tensor import Tensor, from_numpy, tensor
+from ..functional import dropout as apply_dropout
+from ..module import Module, Parameter
+from .cell import Cell
+from .gru import GRUCell
+from .lstm import LSTMCell
+from .nest import leaves, map_leaves, structure
+from .rnn import RNNCell
+from .unroll import unroll
+
+__all__ = ["GRU", "LSTM", "RNN", "Recurrent"]
+
+
+class Recurrent(Module):
+    """A cell run over sequences: any length, stacked, in both directions, with gradients.
+
+    `cell`: the cell of the first layer; those of further layers and of the other direction are
+    made like it (`Cell.sibling`). `num_layers`: layers on top of each other. `bidirectional`: a
+    second cell in each layer runs from the end; the outputs of both are concatenated. `reverse`:
+    one direction, from the end. `dropout`: probability between layers, while training.
+    `batch_first`: sequences are (B, T, I) instead of (T, B, I). `truncate=k`: truncated
+    backpropagation through time; no gradient crosses from one block of k steps to another.
+
+    Called as `outputs, final_state = layer(x, state=None, lengths=None)`. x (T, B, I), or (T, I)
+    for one sequence without a batch. outputs (T, B, directions * output size). A state has the
+    cell's structure; each leaf (num_layers * directions, B, ...), as in PyTorch. `lengths` (B,):
+    the steps of each padded sequence; beyond them outputs are zero, the final state is that of
+    the last real step, and nothing in the padding has any effect.
+
+    Parameters are named as in PyTorch: the cell's name, then `_l0`, `_l0_reverse`, `_l1`, ...
+
+    >>> import tinygrad_rnn as tg
+    >>> layer = tg.nn.Recurrent(tg.nn.LSTMCell(3, 4), num_layers=2)
+    >>> outputs, (h, c) = layer(tg.zeros(5, 2, 3), lengths=[5, 3])
+    >>> outputs.shape, h.shape, c.shape
+    ((5, 2, 4), (2, 2, 4), (2, 2, 4))
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        num_layers: int = 1,
+        *,
+        bidirectional: bool = False,
+        reverse: bool = False,
+        dropout: float = 0.0,
+        batch_first: bool = False,
+        truncate: int | None = None,
+    ) -> None:
+        if num_layers < 1:
+            raise ValueError(f"num_layers must be at least 1, got {num_layers}")
+        if not 0 <= dropout <= 1:
+            raise ValueError(f"dropout is a probability, got {dropout}")
+        if truncate is not None and truncate < 1:
+            raise ValueError(f"truncate is a number of steps, at least 1, got {truncate}")
+        if bidirectional and reverse:
+            raise ValueError("bidirectional runs both directions already: leave out reverse")
+        self.num_layers = num_layers
+        self.bidirectional = bidirectional
+        self.reverse = reverse
+        self.dropout = dropout
+        self.batch_first = batch_first
+        self.truncate = truncate
+        self._cells: dict[str, Cell] = {}  # by layer and direction: l0, l0_reverse, l1, ...
+        directions = ("", "_reverse") if bidirectional else ("",)
+        output_size = cell.output(cell.initial_state(1)).shape[-1]
+        for layer in range(num_layers):
+            for direction in directions:
+                place = f"l{layer}{direction}"
+                if layer:
+                    cell = cell.sibling(output_size * len(directions))
+                elif direction:
+                    cell = cell.sibling(self._input_size(cell))
+                cell._name = place
+                self._cells[place] = cell
+        for name, parameter in self._own_parameters():
+            parameter.name = name
+
+    @staticmethod
+    def _input_size(cell: Cell) -> int:
+        if not hasattr(cell, "input_size"):
+            raise TypeError(
+                f"{type(cell).__name__} needs an attribute input_size for a second direction"
+            )
+        return int(cell.input_size)
+
+    def _parts(self) -> Iterator[tuple[str, Parameter | Module]]:
+        yield from super()._parts()
+        yield from self._cells.items()
+
+    def _own_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        for place, cell in self._cells.items():
+            for name, parameter in cell.named_parameters():
+                yield f"{name}_{place}", parameter
+
+    def __getattr__(self, name: str) -> Any:
+        """The parameters by PyTorch's names, such as `weight_ih_l0`."""
+        if not name.startswith("_"):
+            for parameter_name, parameter in self._own_parameters():
+                if parameter_name == name:
+                    return parameter
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def forward(self, x: Any, state: Any = None, lengths: Any = None) -> tuple[Tensor, Any]:
+        """See the class. ValueError for shapes and lengths that do not fit."""
+        x = _as_tensor(x)
+        if x.ndim < 2:
+            raise ValueError(f"a sequence is (T, B, I) or (T, I); got shape {x.shape}")
+        batched = x.ndim > 2
+        if not batched:
+            x = ops.expand_dims(x, axis=1)
+            state = None if state is None else map_leaves(_add_batch_axis, state)
+        elif self.batch_first:
+            x = ops.swapaxes(x, 0, 1)
+        lengths = _checked_lengths(lengths, *x.shape[:2])
+        states = self._initial_states(state, x.shape[1])
+        outputs, finals = self._through_layers(x, states, lengths)
+        final = map_leaves(lambda *layers: ops.stack(layers), *finals)
+        if not batched:
+            return outputs[:, 0], map_leaves(lambda leaf: leaf[:, 0], final)
+        return ops.swapaxes(outputs, 0, 1) if self.batch_first else outputs, final
+
+    def _through_layers(self, x: Tensor, states: list[Any], lengths: Any) -> tuple[Tensor, Any]:
+        finals: list[Any] = []
+        directions = 1 + self.bidirectional
+        for layer in range(self.num_layers):
+            if layer:
+                x = apply_dropout(x, self.dropout, self.training)
+            outputs = []
+            for direction in range(directions):
+                place = f"l{layer}{'_reverse' if direction else ''}"
+                output, final = unroll(
+                    self._cells[place],
+                    x,
+                    states[len(finals)],
+                    reverse=self.reverse or bool(direction),
+                    lengths=lengths,
+                    truncate=self.truncate,
+                )
+                outputs.append(output)
+                finals.append(final)
+            x = ops.concatenate(outputs, axis=-1) if len(outputs) > 1 else outputs[0]
+        return x, finals
+
+    def _initial_states(self, state: Any, batch_size: int) -> list[Any]:
+        """The state of each cell, cut from one nest of stacked leaves, or the cells' own."""
+        own = [cell.initial_state(batch_size) for cell in self._cells.values()]
+        if state is None:
+            return own
+        if structure(state) != structure(own[0]):
+            raise ValueError(
+                f"the state has the structure {structure(state)}, the cell's is {structure(own[0])}"
+            )
+        for given, default in zip(leaves(state), leaves(own[0]), strict=True):
+            if given.shape != (len(own), *default.shape):
+                raise ValueError(
+                    f"a state leaf has shape {given.shape}, expected {(len(own), *default.shape)}: "
+                    "(num_layers * directions, B, ...)"
+                )
+        state = map_leaves(_as_tensor, state)
+        return [map_leaves(lambda leaf, k=k: leaf[k], state) for k in range(len(own))]
+
+    def extra_repr(self) -> str:
+        """The options that differ from the defaults."""
+        options = {
+            "num_layers": 1,
+            "bidirectional": False,
+            "reverse": False,
+            "dropout": 0.0,
+            "batch_first": False,
+            "truncate": None,
+        }
+        values = ((name, getattr(self, name)) for name in options)
+        return ", ".join(f"{name}={v!r}" for name, v in values if v != options[name])
+
+
+def _as_tensor(x: Any) -> Tensor:
+    if isinstance(x, Tensor):
+        return x
+    return from_numpy(x) if isinstance(x, np.ndarray) else tensor(x)
+
+
+def _add_batch_axis(leaf: Any) -> Any:
+    return ops.expand_dims(leaf, axis=1)
+
+
+def _checked_lengths(lengths: Any, steps: int, batch_size: int) -> Any:
+    if lengths is None:
+        return None
+    lengths = np.asarray(lengths._data if isinstance(lengths, Node) else lengths)
+    if lengths.shape != (batch_size,) or (lengths.dtype.kind not in "iu" and lengths.size):
+        raise ValueError(
+            f"lengths must be {batch_size} integers, one a sequence; "
+            f"got {lengths.dtype} of shape {lengths.shape}"
+        )
+    if lengths.size and (lengths.min() < 0 or lengths.max() > steps):
+        raise ValueError(
+            f"lengths from {lengths.min()} to {lengths.max()} for sequences of {steps} steps"
+        )
+    return lengths
+
+
+class RNN(Recurrent):
+    """The plain recurrent network over sequences; see `RNNCell` and `Recurrent`.
+
+    >>> import tinygrad_rnn as tg
+    >>> outputs, h = tg.nn.RNN(3, 4)(tg.zeros(5, 2, 3))
+    >>> outputs.shape, h.shape
+    ((5, 2, 4), (1, 2, 4))
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        nonlinearity: str = "tanh",
+        bias: bool = True,
+        **options: Any,
+    ) -> None:
+        super().__init__(
+            RNNCell(input_size, hidden_size, bias, nonlinearity), num_layers, **options
+        )
+
+
+class LSTM(Recurrent):
+    """Long short-term memory over sequences; see `LSTMCell` and `Recurrent`.
+
+    >>> import tinygrad_rnn as tg
+    >>> outputs, (h, c) = tg.nn.LSTM(3, 4, bidirectional=True)(tg.zeros(5, 2, 3))
+    >>> outputs.shape, h.shape, c.shape
+    ((5, 2, 8), (2, 2, 4), (2, 2, 4))
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        **options: Any,
+    ) -> None:
+        super().__init__(LSTMCell(input_size, hidden_size, bias), num_layers, **options)
+
+
+class GRU(Recurrent):
+    """The gated recurrent unit over sequences; see `GRUCell` and `Recurrent`.
+
+    >>> import tinygrad_rnn as tg
+    >>> outputs, h = tg.nn.GRU(3, 4)(tg.zeros(5, 2, 3))
+    >>> outputs.shape, h.shape
+    ((5, 2, 4), (1, 2, 4))
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        **options: Any,
+    ) -> None:
+        super().__init__(GRUCell(input_size, hidden_size, bias), num_layers, **options)
