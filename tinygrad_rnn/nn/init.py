@@ -42,17 +42,32 @@ def uniform_(tensor: T, low: float = 0.0, high: float = 1.0) -> T:
 
 
 def normal_(tensor: T, mean: float = 0.0, std: float = 1.0) -> T:
-    """Fill with numbers from the normal distribution."""
+    """Fill with numbers from the normal distribution.
+
+    >>> import tinygrad_rnn as tg
+    >>> bool(abs(tg.nn.init.normal_(tg.zeros(1000), 5.0, 0.1).mean().item() - 5.0) < 0.1)
+    True
+    """
     return _fill(tensor, generator().normal(mean, std, tensor.shape))
 
 
 def constant_(tensor: T, value: float) -> T:
-    """Fill with one value."""
+    """Fill with one value.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.init.constant_(tg.zeros(2), 3.0)
+    tensor([3., 3.], dtype=float32)
+    """
     return _fill(tensor, value)
 
 
 def zeros_(tensor: T) -> T:
-    """Fill with zeros."""
+    """Fill with zeros.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.init.zeros_(tg.ones(2))
+    tensor([0., 0.], dtype=float32)
+    """
     return _fill(tensor, 0)
 
 
@@ -64,13 +79,24 @@ def _fans(tensor: Tensor) -> tuple[int, int]:
 
 
 def xavier_uniform_(tensor: T, gain: float = 1.0) -> T:
-    """Uniform in +-gain * sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio 2010)."""
+    """Uniform in +-gain * sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio 2010).
+
+    >>> import tinygrad_rnn as tg
+    >>> weight = tg.nn.init.xavier_uniform_(tg.zeros(2, 4))
+    >>> bool((abs(weight) <= 1.0).data.all())  # the bound for sizes 2 and 4: sqrt(6 / 6)
+    True
+    """
     bound = gain * math.sqrt(6 / sum(_fans(tensor)))
     return uniform_(tensor, -bound, bound)
 
 
 def xavier_normal_(tensor: T, gain: float = 1.0) -> T:
-    """Normal with standard deviation gain * sqrt(2 / (fan_in + fan_out)) (Glorot & Bengio 2010)."""
+    """Normal with standard deviation gain * sqrt(2 / (fan_in + fan_out)) (Glorot & Bengio 2010).
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.init.xavier_normal_(tg.zeros(2, 4)).shape
+    (2, 4)
+    """
     return normal_(tensor, 0.0, gain * math.sqrt(2 / sum(_fans(tensor))))
 
 

@@ -35,7 +35,13 @@ def manual_seed(seed: int) -> None:
 
 
 def generator() -> np.random.Generator:
-    """The NumPy generator that all random numbers of this package come from."""
+    """The NumPy generator that all random numbers of this package come from.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.manual_seed(0)
+    >>> 0.0 <= tg.generator().random() < 1.0
+    True
+    """
     return _Generator.current
 
 
@@ -133,12 +139,22 @@ def _uniform(shape: tuple[int, ...], dtype: Any) -> Array:
 @implements(np.zeros_like)
 @op(differentiable=False)
 def zeros_like(x: Array, dtype: Any = None) -> Array:
-    """Zeros of the shape and dtype of x."""
+    """Zeros of the shape and dtype of x.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.zeros_like(tg.tensor([1.0, 2.0]))
+    tensor([0., 0.], dtype=float32)
+    """
     return np.zeros_like(x, dtype=dtype)
 
 
 @implements(np.ones_like)
 @op(differentiable=False)
 def ones_like(x: Array, dtype: Any = None, shape: Any = None) -> Array:
-    """Ones of the shape and dtype of x (or of another `shape`)."""
+    """Ones of the shape and dtype of x (or of another `shape`).
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.ones_like(tg.tensor([1.0, 2.0]))
+    tensor([1., 1.], dtype=float32)
+    """
     return np.ones_like(x, dtype=dtype, shape=shape)

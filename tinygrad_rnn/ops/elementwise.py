@@ -20,7 +20,12 @@ elementwise = op(elementwise=True)
 @implements(np.add)
 @elementwise
 def add(x: Array, y: Array) -> Array:
-    """x + y."""
+    """x + y.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.add(tg.tensor([1.0, 2.0]), 10.0)
+    tensor([11., 12.], dtype=float32)
+    """
     return np.add(x, y)
 
 
@@ -33,7 +38,12 @@ add.vjp(
 @implements(np.subtract)
 @elementwise
 def sub(x: Array, y: Array) -> Array:
-    """x - y."""
+    """x - y.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.sub(tg.tensor([1.0, 2.0]), 10.0)
+    tensor([-9., -8.], dtype=float32)
+    """
     return np.subtract(x, y)
 
 
@@ -46,7 +56,12 @@ sub.vjp(
 @implements(np.multiply)
 @elementwise
 def mul(x: Array, y: Array) -> Array:
-    """x * y, element by element; `hadamard` is the same op by its name in the literature."""
+    """x * y, element by element; `hadamard` is the same op by its name in the literature.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.hadamard(tg.tensor([1.0, 2.0]), tg.tensor([3.0, 4.0]))
+    tensor([3., 8.], dtype=float32)
+    """
     return np.multiply(x, y)
 
 
@@ -60,7 +75,12 @@ hadamard = mul
 @implements(np.divide)
 @elementwise
 def div(x: Array, y: Array) -> Array:
-    """x / y."""
+    """x / y.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.div(tg.tensor([1.0, 3.0]), 2.0)
+    tensor([0.5, 1.5], dtype=float32)
+    """
     return np.divide(x, y)
 
 
@@ -73,7 +93,12 @@ div.vjp(
 @implements(np.remainder)
 @elementwise
 def remainder(x: Array, y: Array) -> Array:
-    """x modulo y, with the sign of y."""
+    """x modulo y, with the sign of y.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.remainder(tg.tensor([5.0, -5.0]), 3.0)
+    tensor([2., 1.], dtype=float32)
+    """
     return np.remainder(x, y)
 
 
@@ -90,6 +115,10 @@ def pow(x: Array, y: Array) -> Array:
 
     The gradient is finite at x = 0 wherever the derivative is: for exponents 0 and at least 1.
     The gradient with respect to y, out * log(x), is taken as 0 at x = 0.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.pow(tg.tensor([1.0, 2.0, 3.0]), 2.0)
+    tensor([1., 4., 9.], dtype=float32)
     """
     return np.power(x, y)
 
@@ -103,7 +132,12 @@ pow.vjp(
 @implements(np.negative)
 @elementwise
 def neg(x: Array) -> Array:
-    """-x."""
+    """The negative, -x.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.neg(tg.tensor([1.0, -2.0]))
+    tensor([-1.,  2.], dtype=float32)
+    """
     return np.negative(x)
 
 
@@ -113,7 +147,12 @@ neg.vjp(lambda grad, out, x: -grad)
 @implements(np.positive, np.copy)
 @elementwise
 def copy(x: Array) -> Array:
-    """A copy of x."""
+    """A copy of x.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.copy(tg.tensor([1.0, 2.0]))
+    tensor([1., 2.], dtype=float32)
+    """
     return np.array(x)
 
 
@@ -123,7 +162,12 @@ copy.vjp(lambda grad, out, x: grad)
 @implements(np.abs)
 @elementwise
 def abs(x: Array) -> Array:
-    """|x|; the gradient at 0 is 0."""
+    """|x|; the gradient at 0 is 0.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.abs(tg.tensor([-1.0, 2.0]))
+    tensor([1., 2.], dtype=float32)
+    """
     return np.abs(x)
 
 
@@ -133,14 +177,24 @@ abs.vjp(lambda grad, out, x: grad * np.sign(x))
 @implements(np.sign)
 @op(elementwise=True, differentiable=False)
 def sign(x: Array) -> Array:
-    """-1, 0 or 1, by the sign of x; its gradient is 0 everywhere, so the result is a constant."""
+    """-1, 0 or 1, by the sign of x; its gradient is 0 everywhere, so the result is a constant.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.sign(tg.tensor([-3.0, 0.0, 5.0]))
+    tensor([-1.,  0.,  1.], dtype=float32)
+    """
     return np.sign(x)
 
 
 @implements(np.floor_divide)
 @op(elementwise=True, differentiable=False)
 def floor_divide(x: Array, y: Array) -> Array:
-    """The largest integer not above x / y; a constant to the gradient."""
+    """The largest integer not above x / y; a constant to the gradient.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.floor_divide(tg.tensor([5.0, -5.0]), 3.0)
+    tensor([ 1., -2.], dtype=float32)
+    """
     return np.floor_divide(x, y)
 
 
@@ -150,7 +204,12 @@ def floor_divide(x: Array, y: Array) -> Array:
 @implements(np.exp)
 @elementwise
 def exp(x: Array) -> Array:
-    """e to the power x."""
+    """exp(x): e to the power x.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.exp(tg.tensor([0.0, 1.0])).data.round(3)
+    array([1.   , 2.718], dtype=float32)
+    """
     return np.exp(x)
 
 
@@ -160,7 +219,12 @@ exp.vjp(lambda grad, out, x: grad * out)
 @implements(np.expm1)
 @elementwise
 def expm1(x: Array) -> Array:
-    """exp(x) - 1, accurate near 0."""
+    """exp(x) - 1, accurate near 0.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.expm1(tg.tensor([1e-10]))
+    tensor([1.e-10], dtype=float32)
+    """
     return np.expm1(x)
 
 
@@ -170,7 +234,12 @@ expm1.vjp(lambda grad, out, x: grad * (out + 1.0))
 @implements(np.log)
 @elementwise
 def log(x: Array) -> Array:
-    """Natural logarithm."""
+    """log(x): the natural logarithm.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.log(tg.tensor([1.0, 10.0])).data.round(3)
+    array([0.   , 2.303], dtype=float32)
+    """
     return np.log(x)
 
 
@@ -180,7 +249,12 @@ log.vjp(lambda grad, out, x: grad / x)
 @implements(np.log1p)
 @elementwise
 def log1p(x: Array) -> Array:
-    """log(1 + x), accurate near 0."""
+    """log(1 + x), accurate near 0.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.log1p(tg.tensor([1e-10]))
+    tensor([1.e-10], dtype=float32)
+    """
     return np.log1p(x)
 
 
@@ -190,7 +264,12 @@ log1p.vjp(lambda grad, out, x: grad / (1.0 + x))
 @implements(np.sqrt)
 @elementwise
 def sqrt(x: Array) -> Array:
-    """Square root; its gradient at 0 is infinite."""
+    """The square root of x; its gradient at 0 is infinite.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.sqrt(tg.tensor([4.0, 9.0]))
+    tensor([2., 3.], dtype=float32)
+    """
     return np.sqrt(x)
 
 
@@ -200,7 +279,12 @@ sqrt.vjp(lambda grad, out, x: grad * 0.5 / out)
 @implements(np.square)
 @elementwise
 def square(x: Array) -> Array:
-    """x * x."""
+    """x * x.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.square(tg.tensor([-2.0, 3.0]))
+    tensor([4., 9.], dtype=float32)
+    """
     return np.square(x)
 
 
@@ -210,7 +294,12 @@ square.vjp(lambda grad, out, x: grad * 2.0 * x)
 @implements(np.sin)
 @elementwise
 def sin(x: Array) -> Array:
-    """Sine of x, in radians."""
+    """Sine of x, in radians.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.sin(tg.tensor([0.0, 1.0])).data.round(3)
+    array([0.   , 0.841], dtype=float32)
+    """
     return np.sin(x)
 
 
@@ -220,7 +309,12 @@ sin.vjp(lambda grad, out, x: grad * np.cos(x))
 @implements(np.cos)
 @elementwise
 def cos(x: Array) -> Array:
-    """Cosine of x, in radians."""
+    """Cosine of x, in radians.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.cos(tg.tensor([0.0, 1.0])).data.round(3)
+    array([1.  , 0.54], dtype=float32)
+    """
     return np.cos(x)
 
 
@@ -230,7 +324,12 @@ cos.vjp(lambda grad, out, x: -grad * np.sin(x))
 @implements(np.logaddexp)
 @elementwise
 def logaddexp(x: Array, y: Array) -> Array:
-    """log(exp(x) + exp(y)), without overflow."""
+    """log(exp(x) + exp(y)), without overflow.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.logaddexp(tg.tensor([1000.0]), 0.0)
+    tensor([1000.], dtype=float32)
+    """
     larger = np.maximum(x, y)
     return larger + np.log1p(np.exp(np.minimum(x, y) - larger))
 
@@ -247,7 +346,12 @@ logaddexp.vjp(
 @implements(np.tanh)
 @elementwise
 def tanh(x: Array) -> Array:
-    """Hyperbolic tangent."""
+    """tanh(x) = (exp(x) - exp(-x)) / (exp(x) + exp(-x)).
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.tanh(tg.tensor([-100.0, 0.0, 1.0])).data.round(3)
+    array([-1.   ,  0.   ,  0.762], dtype=float32)
+    """
     return np.tanh(x)
 
 
@@ -257,7 +361,12 @@ tanh.vjp(lambda grad, out, x: grad - grad * out * out)
 @implements("sigmoid")
 @elementwise
 def sigmoid(x: Array) -> Array:
-    """The logistic function 1 / (1 + exp(-x)), as a tanh, which never overflows."""
+    """The logistic function 1 / (1 + exp(-x)), as a tanh, which never overflows.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.sigmoid(tg.tensor([-100.0, 0.0, 1.0])).data.round(3)
+    array([0.   , 0.5  , 0.731], dtype=float32)
+    """
     return 0.5 * np.tanh(0.5 * x) + 0.5
 
 
@@ -267,7 +376,12 @@ sigmoid.vjp(lambda grad, out, x: grad * out * (1.0 - out))
 @implements("relu")
 @elementwise
 def relu(x: Array) -> Array:
-    """max(x, 0); the gradient at 0 is 0."""
+    """max(x, 0); the gradient at 0 is 0.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.relu(tg.tensor([-1.0, 2.0]))
+    tensor([0., 2.], dtype=float32)
+    """
     return np.maximum(x, 0)
 
 
@@ -276,7 +390,12 @@ relu.vjp(lambda grad, out, x: grad * np.greater(x, 0))
 
 @elementwise
 def leaky_relu(x: Array, *, negative_slope: float = 0.01) -> Array:
-    """x where positive, `negative_slope` * x elsewhere (Maas et al. 2013)."""
+    """x where positive, `negative_slope` * x elsewhere (Maas et al. 2013).
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.leaky_relu(tg.tensor([-1.0, 2.0]), negative_slope=0.1)
+    tensor([-0.1,  2. ], dtype=float32)
+    """
     return np.where(np.greater(x, 0), x, negative_slope * x)
 
 
@@ -287,7 +406,12 @@ leaky_relu.vjp(
 
 @elementwise
 def elu(x: Array, *, alpha: float = 1.0) -> Array:
-    """x where positive, alpha * (exp(x) - 1) elsewhere (Clevert et al. 2016)."""
+    """x where positive, alpha * (exp(x) - 1) elsewhere (Clevert et al. 2016).
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.elu(tg.tensor([-1.0, 2.0])).data.round(3)
+    array([-0.632,  2.   ], dtype=float32)
+    """
     return np.where(np.greater(x, 0), x, alpha * np.expm1(np.minimum(x, 0)))
 
 
@@ -300,7 +424,12 @@ elu.vjp(
 
 @elementwise
 def silu(x: Array) -> Array:
-    """x * sigmoid(x), also called swish (Elfwing et al. 2017)."""
+    """x * sigmoid(x), also called swish (Elfwing et al. 2017).
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.silu(tg.tensor([-1.0, 2.0])).data.round(3)
+    array([-0.269,  1.762], dtype=float32)
+    """
     return x * sigmoid(x)
 
 
@@ -315,7 +444,12 @@ _GELU_SCALE = float(np.sqrt(2.0 / np.pi))
 
 @elementwise
 def gelu(x: Array) -> Array:
-    """Gaussian error linear unit in its tanh form (Hendrycks & Gimpel 2016)."""
+    """Gaussian error linear unit in its tanh form (Hendrycks & Gimpel 2016).
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.gelu(tg.tensor([-1.0, 2.0])).data.round(3)
+    array([-0.159,  1.955], dtype=float32)
+    """
     return 0.5 * x * (1.0 + np.tanh(_GELU_SCALE * (x + 0.044715 * x * x * x)))
 
 
@@ -328,7 +462,12 @@ def _(grad: Array, out: Array, x: Array) -> Array:
 
 @elementwise
 def softplus(x: Array) -> Array:
-    """log(1 + exp(x)), without overflow."""
+    """log(1 + exp(x)), without overflow.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.softplus(tg.tensor([-1000.0, 1000.0]))
+    tensor([   0., 1000.], dtype=float32)
+    """
     return np.maximum(x, 0) + np.log1p(np.exp(np.minimum(x, 0) - np.maximum(x, 0)))
 
 
@@ -341,7 +480,12 @@ softplus.vjp(lambda grad, out, x: grad * sigmoid(x))
 @implements(np.maximum)
 @elementwise
 def maximum(x: Array, y: Array) -> Array:
-    """The larger of x and y; where they are equal each gets half of the gradient."""
+    """The larger of x and y; where they are equal each gets half of the gradient.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.maximum(tg.tensor([1.0, 5.0]), 3.0)
+    tensor([3., 5.], dtype=float32)
+    """
     return np.maximum(x, y)
 
 
@@ -354,7 +498,12 @@ maximum.vjp(
 @implements(np.minimum)
 @elementwise
 def minimum(x: Array, y: Array) -> Array:
-    """The smaller of x and y; where they are equal each gets half of the gradient."""
+    """The smaller of x and y; where they are equal each gets half of the gradient.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.minimum(tg.tensor([1.0, 5.0]), 3.0)
+    tensor([1., 3.], dtype=float32)
+    """
     return np.minimum(x, y)
 
 
@@ -370,7 +519,12 @@ def _share(grad: Array, chosen: Array, tied: Array) -> Array:
 
 @implements(np.clip)
 def clip(x: Array, min: Array = None, max: Array = None) -> Array:
-    """x limited to [min, max]; either may be None or an array. At a limit the gradient passes."""
+    """x limited to [min, max]; either may be None or an array. At a limit the gradient passes.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.clip(tg.tensor([-2.0, 0.5, 2.0]), -1.0, 1.0)
+    tensor([-1. ,  0.5,  1. ], dtype=float32)
+    """
     low = -np.inf if min is None else min
     high = np.inf if max is None else max
     return _clip(x, low, high)

@@ -69,6 +69,12 @@ def getitem(x: Array, index: Any) -> Array:
     """x[index], basic or advanced: ints, slices, None, ..., lists, int or bool arrays, Tensors.
 
     An element that the index names twice gets both gradients.
+
+    >>> import tinygrad_rnn as tg
+    >>> x = tg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> x[[0, 0, 2]].sum().backward()
+    >>> x.grad
+    tensor([2., 0., 1.], dtype=float32)
     """
     template, arrays = _template(index)
     return _getitem(x, *arrays, template=template)
@@ -125,6 +131,12 @@ def take(x: Array, indices: Array, axis: int | None = None) -> Array:
     """The elements of x at `indices` along `axis` (None: of the flattened x).
 
     The shape of `indices` replaces that axis. IndexError outside -n ... n-1.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.take(tg.tensor([[1.0, 2.0], [3.0, 4.0]]), [1, 1, 0], axis=0)
+    tensor([[3., 4.],
+            [3., 4.],
+            [1., 2.]], dtype=float32)
     """
     if axis is None:
         x, axis = np.reshape(x, -1), 0
@@ -139,6 +151,12 @@ def take_along_axis(x: Array, indices: Array, axis: int | None = -1) -> Array:
     """The elements of x that `indices`, of as many axes as x, names along `axis`.
 
     All other axes match, or broadcast.
+
+    >>> import tinygrad_rnn as tg
+    >>> scores = tg.tensor([[1.0, 2.0], [3.0, 4.0]])
+    >>> tg.take_along_axis(scores, tg.tensor([[1], [0]]), axis=1)
+    tensor([[2.],
+            [3.]], dtype=float32)
     """
     if axis is None:
         x, axis = np.reshape(x, -1), 0

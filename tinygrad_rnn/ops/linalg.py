@@ -18,6 +18,10 @@ def matmul(x: Array, y: Array) -> Array:
     """The matrix product x @ y, in every form NumPy has: vectors, matrices, and batches of them.
 
     Batch axes broadcast. ValueError if the inner sizes differ or an input is 0-d.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.matmul(tg.tensor([[1.0, 2.0], [3.0, 4.0]]), tg.tensor([1.0, 10.0]))
+    tensor([21., 43.], dtype=float32)
     """
     return np.matmul(x, y)
 
@@ -45,7 +49,13 @@ matmul.vjp(x=_gradient_of_left, y=_gradient_of_right)
 
 @implements(np.outer)
 def outer(x: Array, y: Array) -> Array:
-    """The matrix of all products of an element of x with one of y, both flattened."""
+    """The matrix of all products of an element of x with one of y, both flattened.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.outer(tg.tensor([1.0, 2.0]), tg.tensor([1.0, 10.0]))
+    tensor([[ 1., 10.],
+            [ 2., 20.]], dtype=float32)
+    """
     return np.reshape(x, (-1, 1)) * np.reshape(y, (1, -1))
 
 

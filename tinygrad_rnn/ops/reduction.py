@@ -31,7 +31,12 @@ def _count(x: Array, axis: Any) -> int:
 @implements(np.sum)
 @op
 def sum(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
-    """Sum over `axis`: None (all), an int or a tuple."""
+    """Sum over `axis`: None (all), an int or a tuple.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.sum(tg.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
+    tensor([4., 6.], dtype=float32)
+    """
     return np.sum(x, axis=axis, keepdims=keepdims)
 
 
@@ -41,7 +46,13 @@ sum.vjp(lambda grad, out, x, axis, keepdims: _restored(grad, axis, keepdims))
 @implements(np.mean)
 @op
 def mean(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
-    """Mean over `axis`."""
+    """Mean over `axis`: the sum divided by the number of elements.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.mean(tg.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=1, keepdims=True)
+    tensor([[1.5],
+            [3.5]], dtype=float32)
+    """
     return np.mean(x, axis=axis, keepdims=keepdims)
 
 
@@ -53,14 +64,24 @@ mean.vjp(
 @implements(np.max, np.amax)
 @op
 def max(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
-    """Largest element over `axis`; equal largest elements share the gradient evenly."""
+    """Largest element over `axis`; equal largest elements share the gradient evenly.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.max(tg.tensor([[1.0, 5.0], [3.0, 4.0]]), axis=1)
+    tensor([5., 4.], dtype=float32)
+    """
     return np.max(x, axis=axis, keepdims=keepdims)
 
 
 @implements(np.min, np.amin)
 @op
 def min(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
-    """Smallest element over `axis`; equal smallest elements share the gradient evenly."""
+    """Smallest element over `axis`; equal smallest elements share the gradient evenly.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.min(tg.tensor([[1.0, 5.0], [3.0, 4.0]]), axis=1)
+    tensor([1., 3.], dtype=float32)
+    """
     return np.min(x, axis=axis, keepdims=keepdims)
 
 
@@ -80,6 +101,12 @@ def prod(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
 
     Composed of products of two halves, so that its gradients of every order are right where
     elements are zero, without dividing by them.
+
+    >>> import tinygrad_rnn as tg
+    >>> x = tg.tensor([2.0, 0.0, 4.0], requires_grad=True)
+    >>> tg.prod(x).backward()
+    >>> x.grad
+    tensor([0., 8., 0.], dtype=float32)
     """
     ndim = np.ndim(x)
     axes = np.lib.array_utils.normalize_axis_tuple(range(ndim) if axis is None else axis, ndim)
@@ -104,6 +131,10 @@ def var(x: Array, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Ar
     """Variance over `axis`: the mean squared distance from the mean, with divisor n - ddof.
 
     `ddof` is 0 as in NumPy (PyTorch's default is 1).
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.var(tg.tensor([1.0, 3.0])), tg.var(tg.tensor([1.0, 3.0]), ddof=1)
+    (tensor(1., dtype=float32), tensor(2., dtype=float32))
     """
     squares = np.square(x - mean(x, axis=axis, keepdims=True))
     if ddof == 0:
@@ -115,14 +146,24 @@ def var(x: Array, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Ar
 
 @implements(np.std)
 def std(x: Array, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Array:
-    """Standard deviation over `axis`; see `var`. The gradient is not finite where it is 0."""
+    """Standard deviation over `axis`, sqrt(var). Its gradient is not finite where it is 0.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.std(tg.tensor([1.0, 3.0]))
+    tensor(1., dtype=float32)
+    """
     return np.sqrt(var(x, axis=axis, ddof=ddof, keepdims=keepdims))
 
 
 @implements("logsumexp")
 @op
 def logsumexp(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
-    """log(sum(exp(x))) over `axis`, without overflow."""
+    """log(sum(exp(x))) over `axis`, without overflow.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.logsumexp(tg.tensor([1000.0, 0.0]))
+    tensor(1000., dtype=float32)
+    """
     largest = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     largest = np.where(np.isfinite(largest), largest, 0)
     with np.errstate(divide="ignore"):  # log(0) = -inf is the value where all are -inf
@@ -140,7 +181,12 @@ logsumexp.vjp(
 @implements("softmax")
 @op
 def softmax(x: Array, axis: Any = -1) -> Array:
-    """exp(x), normalised to sum 1 along `axis`; never overflows."""
+    """exp(x) / sum(exp(x)) along `axis`, which sums to 1; never overflows.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.softmax(tg.tensor([1000.0, 1000.0]))
+    tensor([0.5, 0.5], dtype=float32)
+    """
     powers = np.exp(x - np.max(x, axis=axis, keepdims=True, initial=-np.inf))
     return powers / np.sum(powers, axis=axis, keepdims=True)
 
@@ -151,7 +197,12 @@ softmax.vjp(lambda grad, out, x, axis: out * (grad - np.sum(grad * out, axis=axi
 @implements("log_softmax")
 @op
 def log_softmax(x: Array, axis: Any = -1) -> Array:
-    """log(softmax(x)) along `axis`, accurate where softmax is tiny."""
+    """log(softmax(x)) along `axis`, accurate where softmax is tiny.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.log_softmax(tg.tensor([0.0, 1000.0]))
+    tensor([-1000.,     0.], dtype=float32)
+    """
     shifted = x - np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
 
@@ -164,7 +215,15 @@ log_softmax.vjp(
 @implements(np.linalg.norm)
 @op
 def norm(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
-    """Euclidean norm: the root of the sum of squares over `axis`; the gradient at 0 is 0."""
+    """Euclidean norm: the root of the sum of squares over `axis`; the gradient at 0 is 0.
+
+    >>> import tinygrad_rnn as tg
+    >>> x = tg.tensor([3.0, 4.0], requires_grad=True)
+    >>> length = tg.norm(x)
+    >>> length.backward()
+    >>> length, x.grad
+    (tensor(5., dtype=float32, op=norm), tensor([0.6, 0.8], dtype=float32))
+    """
     return np.sqrt(np.sum(x * x, axis=axis, keepdims=keepdims))
 
 
@@ -185,21 +244,36 @@ _cumsum.vjp(lambda grad, out, x, axis: np.flip(np.cumsum(np.flip(grad, axis), ax
 
 @implements(np.cumsum)
 def cumsum(x: Array, axis: int | None = None) -> Array:
-    """Running sum along `axis` (None: of the flattened array)."""
+    """Running sum along `axis` (None: of the flattened array).
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.cumsum(tg.tensor([1.0, 2.0, 3.0]))
+    tensor([1., 3., 6.], dtype=float32)
+    """
     return _cumsum(np.reshape(x, -1), axis=-1) if axis is None else _cumsum(x, axis=axis)
 
 
 @implements(np.argmax)
 @op(differentiable=False)
 def argmax(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
-    """Position of the largest element along `axis` (None: in the flattened array)."""
+    """Position of the largest element along `axis` (None: in the flattened array).
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.argmax(tg.tensor([[1.0, 5.0], [3.0, 2.0]]), axis=1)
+    tensor([1, 0], dtype=int64)
+    """
     return np.argmax(x, axis=_one_axis(axis), keepdims=keepdims)
 
 
 @implements(np.argmin)
 @op(differentiable=False)
 def argmin(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
-    """Position of the smallest element along `axis` (None: in the flattened array)."""
+    """Position of the smallest element along `axis` (None: in the flattened array).
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.argmin(tg.tensor([[1.0, 5.0], [3.0, 2.0]]), axis=1)
+    tensor([0, 1], dtype=int64)
+    """
     return np.argmin(x, axis=_one_axis(axis), keepdims=keepdims)
 
 

@@ -18,7 +18,13 @@ Array = Any
 @implements(np.reshape)
 @op
 def reshape(x: Array, *, shape: Any) -> Array:
-    """The same elements in another shape; one size may be -1."""
+    """The same elements in another shape; one size may be -1.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.reshape(tg.arange(4), (2, -1))
+    tensor([[0, 1],
+            [2, 3]], dtype=int64)
+    """
     return np.reshape(x, shape)
 
 
@@ -50,7 +56,12 @@ def _permuted(x: Array, order: Sequence[int]) -> Array:
 
 @implements(np.transpose)
 def transpose(x: Array, axes: Any = None) -> Array:
-    """The axes of x in the order `axes`; None reverses them."""
+    """The axes of x in the order `axes`; None reverses them.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.transpose(tg.zeros(2, 3, 4), (1, 2, 0)).shape
+    (3, 4, 2)
+    """
     n = np.ndim(x)
     order = range(n)[::-1] if axes is None else normalize_axis_tuple(axes, n)
     if len(order) != n:
@@ -60,7 +71,12 @@ def transpose(x: Array, axes: Any = None) -> Array:
 
 @implements(np.swapaxes)
 def swapaxes(x: Array, axis1: int, axis2: int) -> Array:
-    """x with two axes exchanged."""
+    """x with two axes exchanged.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.swapaxes(tg.zeros(2, 3, 4), 0, -1).shape
+    (4, 3, 2)
+    """
     n = np.ndim(x)
     order = list(range(n))
     a, b = normalize_axis_index(axis1, n), normalize_axis_index(axis2, n)
@@ -70,7 +86,12 @@ def swapaxes(x: Array, axis1: int, axis2: int) -> Array:
 
 @implements(np.moveaxis)
 def moveaxis(x: Array, source: Any, destination: Any) -> Array:
-    """x with the axes `source` moved to the places `destination`."""
+    """x with the axes `source` moved to the places `destination`.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.moveaxis(tg.zeros(2, 3, 4), 0, -1).shape
+    (3, 4, 2)
+    """
     n = np.ndim(x)
     moved = normalize_axis_tuple(source, n)
     places = normalize_axis_tuple(destination, n)
@@ -85,7 +106,12 @@ def moveaxis(x: Array, source: Any, destination: Any) -> Array:
 @implements(np.expand_dims)
 @op(inserts_axes=True)
 def expand_dims(x: Array, *, axis: Any) -> Array:
-    """x with new axes of size 1; `axis` says where they are in the result."""
+    """x with new axes of size 1; `axis` says where they are in the result.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.expand_dims(tg.zeros(2, 3), axis=1).shape
+    (2, 1, 3)
+    """
     return np.expand_dims(x, axis)
 
 
@@ -103,7 +129,12 @@ _squeeze.vjp(lambda grad, out, x, axis: np.reshape(grad, x.shape))
 
 @implements(np.squeeze)
 def squeeze(x: Array, axis: Any = None) -> Array:
-    """x without axes of size 1: those in `axis` (ValueError if not of size 1), or all."""
+    """x without axes of size 1: those in `axis` (ValueError if not of size 1), or all.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.squeeze(tg.zeros(2, 1, 3)).shape
+    (2, 3)
+    """
     if axis is None:
         axis = tuple(i for i, size in enumerate(np.shape(x)) if size == 1)
     return _squeeze(x, axis=axis)
@@ -112,7 +143,13 @@ def squeeze(x: Array, axis: Any = None) -> Array:
 @implements(np.broadcast_to)
 @op
 def broadcast_to(x: Array, *, shape: Any) -> Array:
-    """x repeated, without copying, to fill `shape`."""
+    """x repeated, without copying, to fill `shape`.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.broadcast_to(tg.tensor([1.0, 2.0]), (2, 2))
+    tensor([[1., 2.],
+            [1., 2.]], dtype=float32)
+    """
     return np.broadcast_to(x, shape)
 
 
@@ -140,7 +177,12 @@ def _along(x: Array, axis: int, part: slice | int) -> Array:
 
 @implements(np.concatenate)
 def concatenate(arrays: Sequence[Array], axis: int | None = 0) -> Array:
-    """The arrays joined along an existing axis (None: flattened first)."""
+    """The arrays joined along an existing axis (None: flattened first).
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.concatenate([tg.zeros(2), tg.ones(1)])
+    tensor([0., 0., 1.], dtype=float32)
+    """
     if axis is None:
         arrays, axis = [np.reshape(a, -1) for a in arrays], 0
     return _concatenate(*arrays, axis=axis)
@@ -159,7 +201,13 @@ _stack.vjp(
 
 @implements(np.stack)
 def stack(arrays: Sequence[Array], axis: int = 0) -> Array:
-    """The arrays, all of one shape, joined along a new axis."""
+    """The arrays, all of one shape, joined along a new axis.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.stack([tg.zeros(2), tg.ones(2)])
+    tensor([[0., 0.],
+            [1., 1.]], dtype=float32)
+    """
     return _stack(*arrays, axis=axis)
 
 
@@ -199,6 +247,11 @@ def split(x: Array, sections: Any, axis: int = 0) -> tuple[Array, ...]:
     """x cut along `axis` into `sections` equal parts, or at the places in a sequence of ints.
 
     ValueError if the axis cannot be cut into equal parts.
+
+    >>> import tinygrad_rnn as tg
+    >>> i, f = tg.split(tg.arange(4), 2)
+    >>> i, f
+    (tensor([0, 1], dtype=int64), tensor([2, 3], dtype=int64))
     """
     if isinstance(sections, int | np.integer):
         size = np.shape(x)[axis]
@@ -214,7 +267,12 @@ def split(x: Array, sections: Any, axis: int = 0) -> tuple[Array, ...]:
 @implements(np.flip)
 @op
 def flip(x: Array, axis: Any = None) -> Array:
-    """x with the order of its elements along `axis` reversed."""
+    """x with the order of its elements along `axis` reversed.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.flip(tg.arange(3))
+    tensor([2, 1, 0], dtype=int64)
+    """
     return np.flip(x, axis)
 
 
@@ -242,6 +300,10 @@ def pad(x: Array, pad_width: Any, mode: str = "constant", constant_values: float
 
     `pad_width`: an int, a pair (before, after), or such a pair for each axis. Only the mode
     "constant" has a gradient rule; ValueError for others.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.pad(tg.ones(2), (1, 2))
+    tensor([0., 1., 1., 0., 0.], dtype=float32)
     """
     if mode != "constant":
         raise ValueError(f"pad: mode {mode!r} has no gradient rule; use 'constant' or np.take")
@@ -253,7 +315,12 @@ def pad(x: Array, pad_width: Any, mode: str = "constant", constant_values: float
 
 @implements(np.tile)
 def tile(x: Array, reps: Any) -> Array:
-    """x repeated as a whole, `reps` times along each axis."""
+    """x repeated as a whole, `reps` times along each axis.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.tile(tg.arange(2), 2)
+    tensor([0, 1, 0, 1], dtype=int64)
+    """
     reps = (reps,) if isinstance(reps, int | np.integer) else tuple(reps)
     shape = np.shape(x)
     n = max(len(shape), len(reps))
@@ -271,6 +338,10 @@ def repeat(x: Array, repeats: Any, axis: int | None = None) -> Array:
     """Each element of x repeated along `axis` (None: of the flattened array).
 
     `repeats`: an int, or one for each element along the axis.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.repeat(tg.arange(2), 2)
+    tensor([0, 0, 1, 1], dtype=int64)
     """
     if axis is None:
         x, axis = np.reshape(x, -1), 0
@@ -280,7 +351,12 @@ def repeat(x: Array, repeats: Any, axis: int | None = None) -> Array:
 @implements("astype", np.astype)
 @op
 def astype(x: Array, *, dtype: Any) -> Array:
-    """x in another dtype; the gradient is cast back."""
+    """x in another dtype; the gradient is cast back.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.astype(tg.tensor([1.0, 2.0]), dtype="float64")
+    tensor([1., 2.], dtype=float64)
+    """
     return np.asarray(x).astype(dtype)
 
 
@@ -289,17 +365,32 @@ astype.vjp(lambda grad, out, x, dtype: grad)
 
 @implements(np.shape)
 def shape(x: Array) -> tuple[int, ...]:
-    """The sizes of the axes of x."""
+    """The sizes of the axes of x.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.shape(tg.zeros(2, 3))
+    (2, 3)
+    """
     return tuple(x.shape)
 
 
 @implements(np.ndim)
 def ndim(x: Array) -> int:
-    """The number of axes of x."""
+    """The number of axes of x.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.ndim(tg.zeros(2, 3))
+    2
+    """
     return len(x.shape)
 
 
 @implements(np.size)
 def size(x: Array, axis: int | None = None) -> int:
-    """The number of elements of x, or along one axis."""
+    """The number of elements of x, or along one axis.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.size(tg.zeros(2, 3)), tg.size(tg.zeros(2, 3), axis=1)
+    (6, 3)
+    """
     return math.prod(x.shape) if axis is None else int(x.shape[axis])
