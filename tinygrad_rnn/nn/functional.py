@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import ops
 from ..engine.node import Node
-from ..engine.tensor import Tensor
+from ..engine.tensor import Tensor, tensor
 
 __all__ = [
     "binary_cross_entropy_with_logits",
@@ -98,33 +98,53 @@ def layer_norm(
 # Losses
 
 
-def _reduced(losses: Tensor, reduction: str) -> Tensor:
+def _reduced(losses: Tensor, reduction: str, weights: Any = None) -> Tensor:
+    """`losses` as they are, their sum, or their mean (over the sum of `weights`, where given)."""
     if reduction == "none":
         return losses
     if reduction == "sum":
         return losses.sum()
     if reduction == "mean":
-        return losses.mean()
+        return losses.mean() if weights is None else losses.sum() / float(weights.sum())
     raise ValueError(f"reduction is 'mean', 'sum' or 'none', not {reduction!r}")
 
 
-def cross_entropy(logits: Tensor, target: Any, reduction: str = "mean") -> Tensor:
+def cross_entropy(
+    logits: Tensor,
+    target: Any,
+    weight: Any = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Tensor:
     """-log softmax(logits)[target]: logits (N, C) or (C,), integer classes target (N,) or ().
 
-    ValueError for classes outside 0 ... C-1 or shapes that do not fit.
+    The options and errors are those of `nll_loss`.
 
     >>> import tinygrad_rnn as tg
     >>> tg.nn.functional.cross_entropy(tg.zeros(1, 2), [0])
     tensor(0.6931472, dtype=float32)
     """
-    return nll_loss(ops.log_softmax(logits, axis=-1), target, reduction)
+    return nll_loss(ops.log_softmax(logits, axis=-1), target, weight, ignore_index, reduction)
 
 
-def nll_loss(log_probabilities: Tensor, target: Any, reduction: str = "mean") -> Tensor:
+def nll_loss(
+    log_probabilities: Tensor,
+    target: Any,
+    weight: Any = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Tensor:
     """-log_probabilities[target]: (N, C) or (C,), with integer classes target (N,) or ().
 
+    `weight` (C,): a factor for each class, a constant. `ignore_index`: the target of items that do
+    not count, such as padding. `reduction`: "mean" divides by the sum of the weights of the items
+    that count, as in PyTorch; "sum"; "none" leaves (N,).
+
+    TypeError for targets that are not integers; ValueError for classes outside 0 ... C-1, shapes
+    that do not fit, or a mean of which every item is ignored.
+
     >>> import tinygrad_rnn as tg
-    >>> tg.nn.functional.nll_loss(tg.tensor([[-1.0, -2.0]]), [1])
+    >>> tg.nn.functional.nll_loss(tg.tensor([[-1.0, -2.0], [-3.0, -4.0]]), [1, -100])
     tensor(2., dtype=float32)
     """
     classes = target._data if isinstance(target, Node) else np.asarray(target)
@@ -136,12 +156,31 @@ def nll_loss(log_probabilities: Tensor, target: Any, reduction: str = "mean") ->
             f"scores of shape (N, C) need a target of shape (N,); "
             f"got {log_probabilities.shape} and {classes.shape}"
         )
+    counts = classes != ignore_index
+    if not counts.all():
+        classes = np.where(counts, classes, 0)
     if classes.size and (classes.min() < 0 or classes.max() >= count):
         raise ValueError(
             f"target classes from {classes.min()} to {classes.max()}, but there are {count}"
         )
     picked = ops.take_along_axis(log_probabilities, classes[..., None], axis=-1)
-    return _reduced(-ops.squeeze(picked, axis=-1), reduction)
+    losses = -ops.squeeze(picked, axis=-1)
+    if weight is None and counts.all():
+        return _reduced(losses, reduction)
+    weights = _item_weights(weight, classes, counts, count, losses.dtype)
+    if reduction == "mean" and not weights.any():
+        raise ValueError("a mean over targets that are all ignored, or of weight 0, is undefined")
+    return _reduced(np.where(counts, losses, 0) * weights, reduction, weights)
+
+
+def _item_weights(weight: Any, classes: Any, counts: Any, count: int, dtype: Any) -> Any:
+    """The weight of each item: that of its class, and 0 where it does not count."""
+    if weight is None:
+        return counts.astype(dtype)
+    weight = np.asarray(weight._data if isinstance(weight, Node) else weight, dtype)
+    if weight.shape != (count,):
+        raise ValueError(f"{count} classes need weights of shape ({count},), got {weight.shape}")
+    return np.where(counts, weight[classes], 0)
 
 
 def mse_loss(prediction: Tensor, target: Any, reduction: str = "mean") -> Tensor:
@@ -151,7 +190,7 @@ def mse_loss(prediction: Tensor, target: Any, reduction: str = "mean") -> Tensor
     >>> tg.nn.functional.mse_loss(tg.tensor([1.0, 3.0]), tg.tensor([1.0, 1.0]))
     tensor(2., dtype=float32)
     """
-    _check_same_shape("mse_loss", prediction, target)
+    target = _same_shape("mse_loss", prediction, target)
     return _reduced(ops.square(prediction - target), reduction)
 
 
@@ -164,13 +203,18 @@ def binary_cross_entropy_with_logits(
     >>> tg.nn.functional.binary_cross_entropy_with_logits(tg.zeros(1), tg.ones(1))
     tensor(0.6931472, dtype=float32)
     """
-    _check_same_shape("binary_cross_entropy_with_logits", logits, target)
-    return _reduced(ops.softplus(logits) - logits * target, reduction)
+    target = _same_shape("binary_cross_entropy_with_logits", logits, target)
+    # Written this way, not as softplus(x) - t x, so that no large terms cancel where it is sure.
+    losses = target * ops.softplus(-logits) + (1 - target) * ops.softplus(logits)
+    return _reduced(losses, reduction)
 
 
-def _check_same_shape(name: str, x: Any, y: Any) -> None:
-    if np.shape(x) != np.shape(y):
+def _same_shape(name: str, prediction: Tensor, target: Any) -> Any:
+    """The target, with Python's numbers in the default dtype; ValueError for another shape."""
+    target = target if isinstance(target, Node | np.ndarray) else tensor(target)
+    if target.shape != prediction.shape:
         raise ValueError(
-            f"{name}: the prediction has shape {np.shape(x)}, the target {np.shape(y)}; "
+            f"{name}: the prediction has shape {prediction.shape}, the target {target.shape}; "
             "they must be equal, or broadcasting would compare each with each"
         )
+    return target

@@ -35,8 +35,9 @@ class Linear(Module):
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
         self.in_features = in_features
         self.out_features = out_features
+        weight = empty_parameter(out_features, in_features)
         bound = 1 / math.sqrt(in_features) if in_features else 0.0
-        self.weight = init.uniform_(empty_parameter(out_features, in_features), -bound, bound)
+        self.weight = init.uniform_(weight, -bound, bound)
         self.bias = init.uniform_(empty_parameter(out_features), -bound, bound) if bias else None
 
     def forward(self, x: Any) -> Tensor:
@@ -54,8 +55,8 @@ class Linear(Module):
 class Embedding(Module):
     """A learned vector for each of `num_embeddings` integers; weight (num_embeddings, dim).
 
-    `padding_idx`: the row that starts as zeros and whose gradient is zero. Initial values are
-    standard normal, as in PyTorch.
+    `padding_idx`: the row that starts as zeros and whose gradient is zero; negative numbers count
+    from the end. Initial values are standard normal, as in PyTorch.
 
     >>> import tinygrad_rnn as tg
     >>> tg.nn.Embedding(10, 3)([[1, 2], [3, 4]]).shape
@@ -70,8 +71,9 @@ class Embedding(Module):
         self.padding_idx = padding_idx
         self.weight = init.normal_(empty_parameter(num_embeddings, embedding_dim))
         if padding_idx is not None:
-            if not 0 <= padding_idx < num_embeddings:
+            if not -num_embeddings <= padding_idx < num_embeddings:
                 raise ValueError(f"padding_idx {padding_idx} of {num_embeddings} embeddings")
+            self.padding_idx = padding_idx % num_embeddings
             self.weight._data[padding_idx] = 0
 
     def forward(self, indices: Any) -> Tensor:

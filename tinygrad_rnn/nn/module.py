@@ -62,6 +62,7 @@ class Module:
 
     training: bool = True
     _name: str | None = None  # under which a parent holds it
+    _buffer_names: tuple[str, ...] = ()
 
     def forward(self, *inputs: Any, **keywords: Any) -> Any:
         """The computation; to be written by subclasses."""
@@ -112,46 +113,69 @@ class Module:
 
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
         """All parameters with dotted paths; one that is used in two places once."""
-        seen: set[int] = set()
-        for path, module in self.named_modules(prefix):
-            for name, part in module._own_parameters():
-                if id(part) not in seen:
-                    seen.add(id(part))
-                    yield _joined(path, name), part
-
-    def _own_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        return ((name, part) for name, part in self._parts() if isinstance(part, Parameter))
+        return (
+            (name, held) for name, held in _once_each(self, prefix) if isinstance(held, Parameter)
+        )
 
     def parameters(self) -> Iterator[Parameter]:
         """All parameters, for an optimiser."""
         return (parameter for _, parameter in self.named_parameters())
 
     def register_buffer(self, name: str, value: Any) -> None:
-        """Hold a Tensor that is saved with the module and not learned, such as a running mean."""
-        object.__setattr__(self, name, tensor(value) if not isinstance(value, Tensor) else value)
-        object.__setattr__(self, "_buffer_names", (*getattr(self, "_buffer_names", ()), name))
+        """Hold a Tensor that is saved with the module and not learned, such as a running mean.
+
+        `value`: a Tensor, which is kept as it is, or what `tg.tensor` takes.
+
+        >>> import tinygrad_rnn as tg
+        >>> module = tg.nn.Module()
+        >>> module.register_buffer("mean", [0.0])
+        >>> module.state_dict()
+        {'mean': array([0.], dtype=float32)}
+        """
+        object.__setattr__(self, name, value if isinstance(value, Tensor) else tensor(value))
+        if name not in self._buffer_names:
+            object.__setattr__(self, "_buffer_names", (*self._buffer_names, name))
 
     def named_buffers(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
-        """All buffers with dotted paths."""
-        for path, module in self.named_modules(prefix):
-            for name in getattr(module, "_buffer_names", ()):
-                yield _joined(path, name), getattr(module, name)
+        """All buffers with dotted paths; one that is used in two places once."""
+        return (
+            (name, held)
+            for name, held in _once_each(self, prefix)
+            if not isinstance(held, Parameter)
+        )
 
     # State
 
-    def state_dict(self) -> dict[str, npt.NDArray[Any]]:
-        """Copies of all parameters and buffers, as ndarrays by their dotted paths."""
-        return {name: held._data.copy() for name, held in self._state()}
+    def _state(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
+        """Parameters and buffers; one that is used in two places under both names, as PyTorch."""
+        for name, part in self._parts():
+            if isinstance(part, Parameter):
+                yield _joined(prefix, name), part
+        for name in self._buffer_names:
+            yield _joined(prefix, name), getattr(self, name)
+        for name, child in self.named_children():
+            yield from child._state(_joined(prefix, name))
 
-    def _state(self) -> Iterator[tuple[str, Tensor]]:
-        yield from self.named_parameters()
-        yield from self.named_buffers()
+    def state_dict(self) -> dict[str, npt.NDArray[Any]]:
+        """Copies of all parameters and buffers, as ndarrays by their dotted paths.
+
+        Names and shapes are PyTorch's. What is used in two places stands under both names.
+
+        >>> import tinygrad_rnn as tg
+        >>> {name: array.shape for name, array in tg.nn.Linear(3, 2).state_dict().items()}
+        {'weight': (2, 3), 'bias': (2,)}
+        """
+        return {name: held._data.copy() for name, held in self._state()}
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
         """Copy arrays (ndarrays, Tensors, or PyTorch's) into the parameters of the same names.
 
-        ValueError, with nothing changed, if shapes differ, or with `strict` if names are missing
-        or unexpected. Dtypes are cast to the parameters'.
+        ValueError, with nothing changed, if shapes differ or values are no real numbers, or with
+        `strict` if names are missing or unexpected. Dtypes are cast to the parameters'.
+
+        >>> import tinygrad_rnn as tg
+        >>> old, new = tg.nn.Linear(3, 2), tg.nn.Linear(3, 2)
+        >>> new.load_state_dict(old.state_dict())
         """
         held = dict(self._state())
         new = {name: np.asarray(getattr(v, "_data", v)) for name, v in state.items()}
@@ -159,6 +183,11 @@ class Module:
             f"{name} has shape {new[name].shape}, the module's has {t.shape}"
             for name, t in held.items()
             if name in new and new[name].shape != t.shape
+        ]
+        problems += [
+            f"{name} is {new[name].dtype}, the module's is {t.dtype}"
+            for name, t in held.items()
+            if name in new and not np.can_cast(new[name].dtype, t.dtype, "same_kind")
         ]
         if strict:
             problems += [
@@ -196,8 +225,17 @@ class Module:
         return self
 
     def astype(self: M, dtype: npt.DTypeLike) -> M:
-        """Change all floating parameters and buffers to `dtype`, in place; returns the module."""
-        for _, held in self._state():
+        """Change all floating parameters and buffers to `dtype`, in place; returns the module.
+
+        TypeError if `dtype` is not floating.
+
+        >>> import tinygrad_rnn as tg
+        >>> tg.nn.Linear(3, 2).astype("float64").weight.dtype
+        dtype('float64')
+        """
+        if np.dtype(dtype).kind != "f":
+            raise TypeError(f"parameters are floating, such as float64; got {np.dtype(dtype)}")
+        for _, held in _once_each(self):
             if held.dtype.kind == "f":
                 held._data = held._data.astype(dtype)
                 held.zero_grad()
@@ -216,14 +254,26 @@ class Module:
         return ""
 
     def __repr__(self) -> str:
-        lines = []
-        for name, child in self.named_children():
-            first, *rest = repr(child).split("\n")
-            lines += [f"  ({name}): {first}", *(f"  {line}" for line in rest)]
         extra = self.extra_repr()
+        lines = [
+            f"  {line}"
+            for name, child in self.named_children()
+            for line in f"({name}): {child!r}".split("\n")
+        ]
         if not lines:
             return f"{type(self).__name__}({extra})"
-        return "\n".join([f"{type(self).__name__}({extra}", *lines, ")"])
+        return "\n".join(
+            [f"{type(self).__name__}(", *([f"  {extra}"] if extra else []), *lines, ")"]
+        )
+
+
+def _once_each(module: Module, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
+    """The parameters and buffers of a module, each under its first name."""
+    seen: set[int] = set()
+    for name, held in module._state(prefix):
+        if id(held) not in seen:
+            seen.add(id(held))
+            yield name, held
 
 
 def _parts_in(name: str, value: Any) -> Iterator[tuple[str, Parameter | Module]]:
@@ -243,22 +293,27 @@ def _joined(path: str, name: str) -> str:
 
 
 class Sequential(Module):
-    """Modules applied one after the other.
+    """Modules, or functions of one argument such as `tg.tanh`, applied one after the other.
+
+    TypeError for what cannot be called.
 
     >>> import tinygrad_rnn as tg
-    >>> net = tg.nn.Sequential(tg.nn.Linear(3, 4), tg.nn.Linear(4, 2))
+    >>> net = tg.nn.Sequential(tg.nn.Linear(3, 4), tg.tanh, tg.nn.Linear(4, 2))
     >>> net(tg.zeros(5, 3)).shape
     (5, 2)
     >>> net
     Sequential(
       (0): Linear(in_features=3, out_features=4, bias=True)
-      (1): Linear(in_features=4, out_features=2, bias=True)
+      (1): tanh
+      (2): Linear(in_features=4, out_features=2, bias=True)
     )
     """
 
-    def __init__(self, *modules: Module) -> None:
+    def __init__(self, *modules: Module | Callable[[Any], Any]) -> None:
         for i, module in enumerate(modules):
-            setattr(self, str(i), module)
+            if isinstance(module, type) or not callable(module):
+                raise TypeError(f"Sequential takes modules and functions; number {i} is {module!r}")
+            setattr(self, str(i), module if isinstance(module, Module) else _Function(module))
 
     def forward(self, x: Any) -> Any:
         """`x` through all modules in order."""
@@ -271,3 +326,17 @@ class Sequential(Module):
 
     def __len__(self) -> int:
         return len(list(self.named_children()))
+
+
+class _Function(Module):
+    """A function in the place of a module."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self._function = function
+
+    def forward(self, x: Any) -> Any:
+        """The function's value."""
+        return self._function(x)
+
+    def __repr__(self) -> str:
+        return getattr(self._function, "__name__", repr(self._function))

@@ -11,7 +11,7 @@ import numpy as np
 from ... import ops
 from ...engine.tensor import Tensor, get_default_dtype
 from ..module import Module
-from .nest import leaves, map_leaves, structure
+from .nest import aligned, leaves, map_leaves, structure
 
 __all__ = ["Cell"]
 
@@ -75,43 +75,62 @@ class Cell(Module):
         return ops.zeros(*shape, dtype=dtype)
 
     def sibling(self: C, input_size: int) -> C:
-        """A new cell, made with the same arguments but for `input_size`.
+        """A new cell, made with the same arguments but for `input_size`, of the same dtype.
 
         TypeError if `__init__` has no argument of that name.
         """
         arguments, keywords = self._made_with
-        bound = inspect.signature(type(self)).bind(*arguments, **keywords)
+        bound = inspect.signature(self.__init__).bind(*arguments, **keywords)  # type: ignore[misc]
         if "input_size" not in bound.signature.parameters:
             raise TypeError(
                 f"{type(self).__name__}.__init__ needs an argument input_size, so that cells for "
                 "further layers and directions can be made"
             )
         bound.arguments["input_size"] = input_size
-        return type(self)(*bound.args, **bound.kwargs)
+        return type(self)(*bound.args, **bound.kwargs).astype(self.zeros().dtype)
 
     def __call__(self, x: Any, state: Any = None) -> Any:
         """One step from `state` (None: the initial one); x (B, input_size) or (input_size,).
 
-        Returns the next state. ValueError if its structure or shapes are not those of `state`.
+        Returns the next state. ValueError if `state` does not fit the cell, or if the next state's
+        structure or shapes are not those of `state`.
         """
         if np.ndim(x) == 1:
             state = None if state is None else map_leaves(_with_batch_axis, state)
             return map_leaves(lambda leaf: leaf[0], self(_with_batch_axis(x), state))
         if state is None:
+            if not np.ndim(x):
+                raise ValueError("a cell takes x (B, input_size) or (input_size,), not a number")
             state = self.initial_state(np.shape(x)[0])
-        new = super().__call__(x, state)
-        if new is not state:
-            self._check(state, new)
-        return new
+        try:
+            new = super().__call__(x, state)
+        except ValueError:
+            self._check_given(x, state)
+            raise
+        return new if new is state else self._checked(x, state, new)
 
-    def _check(self, old: Any, new: Any) -> None:
-        olds, news = leaves(old), leaves(new)
-        if len(olds) != len(news) or any(
-            a.shape != b.shape for a, b in zip(olds, news, strict=True)
-        ):
+    def _checked(self, x: Any, old: Any, new: Any) -> Any:
+        """The new state, its dicts in the order of the old one's."""
+        try:
+            new = aligned(new, old)
+            fits = all(a.shape == b.shape for a, b in zip(leaves(old), leaves(new)))
+        except (ValueError, AttributeError):  # another structure, or a leaf that is no array
+            fits = False
+        if fits:
+            return new
+        self._check_given(x, old)
+        raise ValueError(
+            f"{type(self).__name__}.forward must return a state like the one it got: "
+            f"{_shapes(old)}; it returned {_shapes(new)}"
+        )
+
+    def _check_given(self, x: Any, state: Any) -> None:
+        """Called when a step has failed: was it the fault of the state that it was given?"""
+        expected = _shapes(self.initial_state(np.shape(x)[0]))
+        if _shapes(state) != expected:
             raise ValueError(
-                f"{type(self).__name__}.forward must return a state like the one it got: "
-                f"{_shapes(old)}; it returned {_shapes(new)}"
+                f"{type(self).__name__} on x of shape {np.shape(x)} takes a state like {expected}; "
+                f"it was given {_shapes(state)}"
             )
 
     def extra_repr(self) -> str:

@@ -15,7 +15,7 @@ from ..module import Module, Parameter
 from .cell import Cell
 from .gru import GRUCell
 from .lstm import LSTMCell
-from .nest import leaves, map_leaves, structure
+from .nest import aligned, leaves, map_leaves
 from .rnn import RNNCell
 from .unroll import unroll
 
@@ -84,7 +84,7 @@ class Recurrent(Module):
                     cell = cell.sibling(self._input_size(cell))
                 cell._name = place
                 self._cells[place] = cell
-        for name, parameter in self._own_parameters():
+        for name, parameter in self.named_parameters():
             parameter.name = name
 
     @staticmethod
@@ -99,17 +99,17 @@ class Recurrent(Module):
         yield from super()._parts()
         yield from self._cells.items()
 
-    def _own_parameters(self) -> Iterator[tuple[str, Parameter]]:
+    def _state(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
         for place, cell in self._cells.items():
-            for name, parameter in cell.named_parameters():
-                yield f"{name}_{place}", parameter
+            for name, held in cell._state(prefix):
+                yield f"{name}_{place}", held
 
     def __getattr__(self, name: str) -> Any:
         """The parameters by PyTorch's names, such as `weight_ih_l0`."""
         if not name.startswith("_"):
-            for parameter_name, parameter in self._own_parameters():
-                if parameter_name == name:
-                    return parameter
+            for held_name, held in self._state():
+                if held_name == name:
+                    return held
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def forward(self, x: Any, state: Any = None, lengths: Any = None) -> tuple[Tensor, Any]:
@@ -158,17 +158,13 @@ class Recurrent(Module):
         own = [cell.initial_state(batch_size) for cell in self._cells.values()]
         if state is None:
             return own
-        if structure(state) != structure(own[0]):
-            raise ValueError(
-                f"the state has the structure {structure(state)}, the cell's is {structure(own[0])}"
-            )
+        state = map_leaves(_as_tensor, aligned(state, own[0]))
         for given, default in zip(leaves(state), leaves(own[0]), strict=True):
             if given.shape != (len(own), *default.shape):
                 raise ValueError(
                     f"a state leaf has shape {given.shape}, expected {(len(own), *default.shape)}: "
                     "(num_layers * directions, B, ...)"
                 )
-        state = map_leaves(_as_tensor, state)
         return [map_leaves(lambda leaf, k=k: leaf[k], state) for k in range(len(own))]
 
     def extra_repr(self) -> str:
@@ -232,6 +228,7 @@ class RNN(Recurrent):
         super().__init__(
             RNNCell(input_size, hidden_size, bias, nonlinearity), num_layers, **options
         )
+        self.input_size, self.hidden_size = input_size, hidden_size
 
 
 class LSTM(Recurrent):
@@ -252,6 +249,7 @@ class LSTM(Recurrent):
         **options: Any,
     ) -> None:
         super().__init__(LSTMCell(input_size, hidden_size, bias), num_layers, **options)
+        self.input_size, self.hidden_size = input_size, hidden_size
 
 
 class GRU(Recurrent):
@@ -272,3 +270,4 @@ class GRU(Recurrent):
         **options: Any,
     ) -> None:
         super().__init__(GRUCell(input_size, hidden_size, bias), num_layers, **options)
+        self.input_size, self.hidden_size = input_size, hidden_size

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-__all__ = ["leaves", "like", "map_leaves"]
+__all__ = ["aligned", "leaves", "like", "map_leaves", "structure"]
 
 
 def leaves(nest: Any) -> list[Any]:
@@ -31,24 +31,44 @@ def like(nest: Any, new_leaves: Iterator[Any]) -> Any:
     if isinstance(nest, dict):
         return {key: like(value, new_leaves) for key, value in nest.items()}
     if isinstance(nest, tuple | list):
-        parts = [like(value, new_leaves) for value in nest]
-        return type(nest)(*parts) if hasattr(nest, "_fields") else type(nest)(parts)
+        return _made_like(nest, [like(value, new_leaves) for value in nest])
     return next(new_leaves)
+
+
+def _made_like(sequence: Any, parts: list[Any]) -> Any:
+    kind = type(sequence)
+    return kind(*parts) if hasattr(sequence, "_fields") else kind(parts)
 
 
 def map_leaves(fn: Callable[..., Any], nest: Any, *others: Any) -> Any:
     """`fn` applied to the leaves of one nest, or to those at the same places of several.
 
-    ValueError if the nests differ in structure.
+    ValueError if the nests differ in structure; the order of a dict's keys does not matter.
 
     >>> map_leaves(lambda a, b: a + b, (1, (2,)), (10, (20,)))
     (11, (22,))
     """
-    if any(structure(other) != structure(nest) for other in others):
-        found = " and ".join(str(structure(n)) for n in (nest, *others))
-        raise ValueError(f"states of different structure: {found}")
-    columns = zip(*(leaves(n) for n in (nest, *others)), strict=True)
+    columns = zip(leaves(nest), *(leaves(aligned(other, nest)) for other in others), strict=True)
     return like(nest, iter([fn(*column) for column in columns]))
+
+
+def aligned(nest: Any, pattern: Any) -> Any:
+    """The nest with the keys of its dicts in the order of the pattern's: leaves then correspond.
+
+    ValueError if the two differ in structure.
+
+    >>> aligned({"c": 1, "h": 2}, {"h": 3, "c": 4})
+    {'h': 2, 'c': 1}
+    """
+    if isinstance(pattern, dict):
+        if isinstance(nest, dict) and nest.keys() == pattern.keys():
+            return {key: aligned(nest[key], part) for key, part in pattern.items()}
+    elif isinstance(pattern, tuple | list):
+        if type(nest) is type(pattern) and len(nest) == len(pattern):
+            return _made_like(pattern, [aligned(*pair) for pair in zip(nest, pattern)])
+    elif not isinstance(nest, dict | tuple | list):
+        return nest
+    raise ValueError(f"the state has the structure {structure(nest)}, not {structure(pattern)}")
 
 
 def structure(nest: Any) -> Any:
