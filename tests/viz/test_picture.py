@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinygrad_rnn as tg
+from tinygrad_rnn import viz
+from tinygrad_rnn.graph import Graph
+from tinygrad_rnn.viz.flow import Flow, norm, weights_of
+from tinygrad_rnn.viz.levels import LEVELS
+
+GOLDEN = Path(__file__).parent / "golden"
+HOSTILE = ["<script>alert(1)</script>", '"]; x [', "a&b</text>", "\x07bell", "한국어 게이트"]
+
+
+def rnn(steps=3, name="h", path="rnn", hidden=2):
+    rng = np.random.default_rng(0)
+    x = tg.tensor(rng.normal(size=(steps, 1, 2))).named("x")
+    w = tg.tensor(rng.normal(size=(2, hidden)), requires_grad=True).named("W_xh")
+    u = tg.tensor(rng.normal(size=(hidden, hidden)), requires_grad=True).named("W_hh")
+    h = tg.zeros((1, hidden))
+    states = []
+    for t in range(steps):
+        with tg.scope(path, step=t):
+            h = tg.tanh(x[t] @ w + h @ u).named(name)
+            states.append(h)
+    return h.sum(), states
+
+
+def lstm(steps=3, path="lstm"):
+    rng = np.random.default_rng(1)
+    x = tg.tensor(rng.normal(size=(steps, 1, 2)))
+    w = tg.tensor(rng.normal(size=(2, 8)), requires_grad=True).named("W")
+    u = tg.tensor(rng.normal(size=(2, 8)), requires_grad=True).named("U")
+    h = c = tg.zeros((1, 2))
+    for t in range(steps):
+        with tg.scope(path, step=t):
+            i, f, g, o = tg.split(x[t] @ w + h @ u, 4, axis=-1)
+            f = tg.sigmoid(f).named("forget gate")
+            c = (f * c + tg.sigmoid(i) * tg.tanh(g)).named("c")
+            h = (tg.sigmoid(o) * tg.tanh(c)).named("h")
+    return h.sum()
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("made", [lambda: rnn()[0], lstm])
+def test_every_level_is_well_formed_svg_and_the_same_on_every_run(made, level):
+    first = viz.draw(made(), level=level).svg()
+    assert first == viz.draw(made(), level=level).svg()
+    assert ET.fromstring(first).tag == "{http://www.w3.org/2000/svg}svg"
+
+
+@pytest.mark.parametrize("name", ["rnn", "lstm"])
+def test_small_graphs_equal_their_golden_files(name):
+    made = rnn()[0] if name == "rnn" else lstm()
+    assert viz.draw(made, title=name).svg() == (GOLDEN / f"{name}.svg").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_hostile_names_are_text(hostile):
+    loss, _ = rnn(name=hostile, path=hostile)
+    root = ET.fromstring(viz.draw(loss, title=hostile).svg())
+    assert not [e for e in root.iter() if e.tag.endswith("script")]
+    shown = "".join(c for c in hostile if c.isprintable())
+    assert any(element.text == shown for element in root.iter())
+
+
+def test_what_flows_along_the_edges_of_a_node_is_its_gradient():
+    loss, states = rnn(steps=6)
+    graph = Graph.of(loss)
+    flow = Flow(graph, weights_of([loss]))
+    gradients = tg.grad(loss, states, retain_graph=True)
+    place = {node.source: node.index for node in graph}
+    for state, gradient in zip(states, gradients):
+        i = place[state]
+        np.testing.assert_array_equal(flow.at(i), gradient.data)
+        edges = [(i, user, position) for user, position in graph.consumers[i]]
+        assert flow.along(edges) == pytest.approx(np.linalg.norm(gradient.data), rel=1e-6)
+
+
+def test_gradients_of_a_node_used_twice_add_up_as_vectors():
+    x = tg.tensor([3.0], requires_grad=True)
+    y = tg.tanh(x)
+    loss = (y * 2.0 - y * 2.0).sum()
+    graph = Graph.of(loss)
+    flow = Flow(graph, weights_of([loss]))
+    i = next(node.index for node in graph if node.label == "tanh")
+    users = graph.consumers[i]
+    assert flow.along([(i, *use) for use in users]) == 0.0
+    assert flow.along([(i, *users[0])]) == pytest.approx(2.0)
+
+
+def test_norms_do_not_underflow():
+    assert norm(np.full(4, 1e-200)) == pytest.approx(2e-200)
+    assert norm(np.full(4, 1e-30, np.float32)) == pytest.approx(2e-30)
+
+
+def test_the_graph_can_still_be_differentiated_after_it_was_drawn():
+    loss, _ = rnn()
+    viz.draw(loss)
+    loss.backward()
+
+
+def test_every_step_has_its_column_and_its_input():
+    loss, _ = rnn(steps=4)
+    text = viz.draw(loss).svg()
+    assert [f"t = {t}" in text for t in range(5)] == [True] * 4 + [False]
+    assert text.count('x<tspan class="small"') == 4
+
+
+def test_the_state_runs_straight_from_step_to_step():
+    loss, _ = rnn(steps=4)
+    text = viz.draw(loss).svg()
+    (way,) = set(re.findall(r'<path class="state" d="M([^C"]*)L', text))
+    assert "Q" not in way  # no corner
+
+
+def test_save_goes_by_the_ending_and_leaves_nothing_else(tmp_path):
+    loss, _ = rnn()
+    picture = viz.draw(loss)
+    assert picture.save(tmp_path / "a.svg").read_text().startswith("<svg")
+    assert picture.save(tmp_path / "a.dot").read_text().startswith("digraph")
+    with pytest.raises(ValueError, match=r"\.svg"):
+        picture.save(tmp_path / "a.png")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.dot", "a.svg"]
+
+
+def test_a_level_that_is_not_known_is_refused():
+    with pytest.raises(ValueError, match="rolled, modules, gates, ops"):
+        viz.draw(rnn()[0], level="atoms")
+
+
+def test_an_ordinary_expression_needs_no_steps():
+    x = tg.tensor([1.0, 2.0], requires_grad=True).named("x")
+    text = viz.draw((tg.tanh(x) * 2.0).sum(), inputs=[x]).svg()
+    assert "tanh" in text and "× 2" in text

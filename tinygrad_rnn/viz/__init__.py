@@ -1,0 +1,12 @@
+"""Pictures of recurrent networks: time from left to right, the gradient against it.
+
+    picture = viz.bptt(model, x)         # or viz.draw(any_tensor)
+    picture.save("bptt.svg")
+
+A picture is a recorded `Graph` laid out: one step is laid out once and stamped along time. No
+program is needed, and nothing here knows any cell or op: what is drawn follows from the graph.
+"""
+
+from .picture import Picture, bptt, draw
+
+__all__ = ["Picture", "bptt", "draw"]

@@ -1,0 +1,74 @@
+"""Levels of detail: which ops of a step are drawn as one box."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable
+
+from ..graph import Graph
+from .bands import bands_of
+from .unrolled import AFTER, BEFORE, Unrolled
+
+__all__ = ["LEVELS", "at_level"]
+
+LEVELS = ("rolled", "modules", "gates", "ops")
+
+
+def at_level(graph: Graph, level: str) -> Unrolled:
+    """The graph unrolled, its ops grouped for `level`. ValueError for a level that is not known.
+
+    `ops` (and `rolled`, which shows one step of it): each op. `gates`: what has a name, each
+    with the nameless ops that only it uses. `modules`: a box for each loop and step.
+    """
+    if level not in LEVELS:
+        raise ValueError(f"level {level!r} is not one of {', '.join(LEVELS)}")
+    unrolled = Unrolled(graph)
+    if level in ("ops", "rolled"):
+        return unrolled.build()
+    column_of = unrolled.column_of
+    if level == "gates":
+        group = _cones(unrolled)
+    else:
+        group = _modules(Unrolled(graph, column_of).build())
+    return unrolled.build(group)
+
+
+def _modules(unrolled: Unrolled) -> Callable[[Hashable], Hashable]:
+    in_time = [row for row in unrolled.rows.values() if set(row.members) - {BEFORE, AFTER}]
+    band_of = {
+        row.key: ("module", place)
+        for place, rows in enumerate(bands_of(unrolled, in_time))
+        for row in rows
+        if row.kind == "op"
+    }
+    return lambda key: band_of.get(key, key)
+
+
+def _cones(unrolled: Unrolled) -> Callable[[Hashable], Hashable]:
+    """Each nameless op that all its users share with one named op belongs to that one.
+
+    It then is inside the cone that only the named op is the tip of, so groups have no cycles.
+    """
+    graph, keys = unrolled.graph, unrolled.keys
+    tips: dict[Hashable, set[Hashable]] = defaultdict(set)
+    tip: dict[Hashable, Hashable] = {}
+    crosses: set[Hashable] = set()  # rows whose value another step, or no step, uses
+    users: dict[Hashable, dict[Hashable, None]] = defaultdict(dict)
+    order: dict[Hashable, str | None] = {}
+    for node in graph:
+        if not unrolled.is_box(node.index):
+            continue
+        key, column = keys[node.index], unrolled.column_of[node.index]
+        order.setdefault(key, node.name)
+        for i in node.inputs:
+            source = unrolled.whole(i)
+            if unrolled.is_box(source):
+                users[keys[source]][key] = None
+                same_place = graph[source].path == node.path
+                if unrolled.column_of[source] != column or not same_place:
+                    crosses.add(keys[source])
+    for key in reversed(list(order)):
+        tips[key] = {tip[user] for user in users[key] if user in tip}
+        alone = len(tips[key]) == 1 and len(users[key]) and key not in crosses
+        tip[key] = next(iter(tips[key])) if alone and order[key] is None else key
+    return lambda key: tip.get(key, key)

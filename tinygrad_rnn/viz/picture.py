@@ -1,0 +1,134 @@
+"""Picture: a graph drawn; made by `draw` and `bptt`."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..engine.tensor import Tensor
+from ..graph import Graph
+from .flow import Flow, weights_of
+from .levels import at_level
+from .stamp import arrange
+from .svg import Drawing, Strip
+
+__all__ = ["Picture", "bptt", "draw"]
+
+
+class Picture:
+    """A graph, and the gradient that flows back through it, as a drawing.
+
+    `level`: "ops", "gates", "modules" or "rolled". `fold`: how many steps are drawn in full at
+    most; those in the middle of a longer sequence become one band. None: no folding.
+    A notebook shows a Picture as SVG.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        flow: Flow | None = None,
+        level: str = "ops",
+        fold: int | None = 12,
+        title: str = "",
+    ) -> None:
+        self.graph = graph
+        self.flow = flow
+        self.level = level
+        self.fold = fold
+        self.title = title
+        self._unrolled = at_level(graph, level)
+
+    def svg(self) -> str:
+        """The picture as an SVG document."""
+        sheet = arrange(self._unrolled)
+        strip = Strip.of(len(self._unrolled.steps), sheet.pitch, self.fold)
+        return Drawing(sheet, strip, self.flow, self.title).svg()
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the picture, in the form that the ending says: `.svg` or `.dot`.
+
+        ValueError for another ending. The file is complete or is not there.
+        """
+        target = Path(path)
+        forms: dict[str, Callable[[], str]] = {
+            ".svg": self.svg,
+            ".dot": lambda: str(self.graph.to_dot().source),
+        }
+        if target.suffix not in forms:
+            raise ValueError(f"{target.name!r} should end in {' or '.join(forms)}")
+        _write(target, forms[target.suffix]())
+        return target
+
+    def _repr_svg_(self) -> str:
+        return self.svg()
+
+
+def draw(
+    *outputs: Tensor,
+    inputs: Sequence[Tensor] = (),
+    level: str = "ops",
+    fold: int | None = 12,
+    title: str = "",
+    gradient: bool = True,
+) -> Picture:
+    """Draw how `outputs` were computed and, unless switched off, the gradient of their sum.
+
+    `inputs`: leaves that require a gradient but are no parameters. See `Picture` for `level` and
+    `fold`. The graph is kept: a backward pass may follow. `GraphFreedError` if one came before.
+
+    >>> import tinygrad_rnn as tg
+    >>> x = tg.tensor([1.0, 2.0], requires_grad=True).named("x")
+    >>> draw(tg.tanh(x).sum()).svg()[:4]
+    '<svg'
+    """
+    graph = Graph.of(*outputs, inputs=inputs)
+    flow = Flow(graph, weights_of(outputs)) if gradient else None
+    return Picture(graph, flow, level, fold, title)
+
+
+def bptt(
+    model: Callable[..., Any],
+    x: Any,
+    loss: Callable[[Any], Tensor] | None = None,
+    *,
+    level: str = "ops",
+    fold: int | None = 12,
+    title: str | None = None,
+) -> Picture:
+    """Run `model(x)` and draw its backpropagation through time.
+
+    `loss` makes one number out of what the model returns. Without it, it is the sum of the final
+    state (for a model that returns outputs and state) or of the output, so that the gradient
+    enters where the sequence ends.
+    """
+    result = model(x)
+    scalar = loss(result) if loss is not None else _last(result).sum()
+    given = [x] if isinstance(x, Tensor) else []
+    name = type(model).__name__ if title is None else title
+    return draw(scalar, inputs=given, level=level, fold=fold, title=name)
+
+
+def _last(result: Any) -> Tensor:
+    """The first tensor of the last thing in a nest of tuples, lists and dicts."""
+    if isinstance(result, Tensor):
+        return result
+    parts = list(result.values()) if isinstance(result, dict) else list(result)
+    inner = parts[-1]
+    while not isinstance(inner, Tensor):
+        inner = next(iter(inner.values() if isinstance(inner, dict) else inner))
+    return inner
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file under a temporary name beside it, and rename."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

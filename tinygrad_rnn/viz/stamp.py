@@ -1,0 +1,194 @@
+"""The step, stamped along time: all bands above one another, all columns side by side."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+
+from .bands import bands_of
+from .step import Band, Point, draw_band
+from .unrolled import AFTER, BEFORE, Edge, Link, Row, Unrolled
+
+__all__ = ["Sheet", "Way", "arrange", "lower"]
+
+GUTTER = 36.0  # between columns
+BAND_GAP = 30.0
+BAND_HEAD = 14.0  # room for the band's name, above what it holds
+TRACK = 14.0
+
+
+@dataclass
+class Way:
+    """A course between bands or steps: points relative to the left border of its column.
+
+    `links` as in `Course`; `reach`: how many steps later it arrives.
+    """
+
+    points: list[Point]
+    links: list[Link]
+    reach: int = 0
+    is_state: bool = False
+
+    def edges(self, unrolled: Unrolled, column: int) -> list[Edge]:
+        """The graph's edges that leave `column` along this way."""
+        found: list[Edge] = []
+        for link in self.links:
+            if link.delta == self.reach:
+                found += link.edges.get(column + link.delta, ())
+        return found
+
+
+@dataclass
+class Sheet:
+    """All that is stamped: bands with coordinates in one step, and the ways between them."""
+
+    unrolled: Unrolled
+    bands: list[Band]  # the topmost first
+    ways: list[Way] = field(default_factory=list)
+    head: Band | None = None
+    foot: Band | None = None
+    width: float = 0.0
+    gutter: float = GUTTER
+    top: float = 0.0
+    bottom: float = 0.0
+
+    @property
+    def pitch(self) -> float:
+        """From one column to the next."""
+        return self.width + self.gutter
+
+
+def arrange(unrolled: Unrolled) -> Sheet:
+    """Lay out the bands of `unrolled`, stack them, and lead the ways between them."""
+    in_time: list[Row] = []
+    head, foot = Band(["head"], []), Band(["foot"], [])
+    for row in unrolled.rows.values():
+        columns = set(row.members)
+        (head.rows if columns == {AFTER} else foot.rows if columns == {BEFORE} else in_time).append(
+            row
+        )
+    bands = [Band(_paths(rows), rows) for rows in bands_of(unrolled, in_time)]
+    sheet = Sheet(unrolled, bands[::-1])
+    for band in sheet.bands:
+        draw_band(unrolled, band)
+    sheet.width = max((band.width for band in sheet.bands), default=0.0)
+    for band in sheet.bands:
+        _stretch(band, sheet.width)
+    for which, band in (("head", head), ("foot", foot)):
+        if band.rows:
+            draw_band(unrolled, band)
+            setattr(sheet, which, band)
+    _stack(sheet)
+    sheet.gutter = GUTTER + TRACK * sum(len(band.entries) for band in sheet.bands)
+    _lead(sheet)
+    return sheet
+
+
+def _paths(rows: list[Row]) -> list[str]:
+    return list(dict.fromkeys(row.path for row in rows))
+
+
+def _stretch(band: Band, width: float) -> None:
+    """Centre the band in the step, lead its open ends to the borders, mirror it if need be."""
+    shift = (width - band.width) / 2
+    for box in band.boxes:
+        box.x += shift
+    for course in band.courses:
+        course.points = [(x + shift, y) for x, y in course.points]
+        if not course.starts:
+            course.points[0] = (0.0, course.points[0][1])
+        if not course.ends:
+            course.points[-1] = (width, course.points[-1][1])
+    if band.backward:
+        for box in band.boxes:
+            box.x = width - box.x
+        for course in band.courses:
+            course.points = [(width - x, y) for x, y in course.points]
+
+
+def _stack(sheet: Sheet) -> None:
+    """Give each band its height on the sheet, the topmost at 0."""
+    y = 0.0
+    for band in sheet.bands:
+        channels = sum((value in band.entries) for other in sheet.bands for value in other.exits)
+        y = lower(band, y + BAND_HEAD) + BAND_GAP + TRACK * channels
+    sheet.bottom = max(y - BAND_GAP, 0.0)
+
+
+def lower(band: Band, y: float) -> float:
+    """Move the band down so that its top is at `y`; where its bottom then is."""
+    shift = y - band.top
+    band.top, band.bottom = y, band.bottom + shift
+    for box in band.boxes:
+        box.y += shift
+    for course in band.courses:
+        course.points = [(x, py + shift) for x, py in course.points]
+    for heights in (band.exits, band.states, band.entries):
+        for key in heights:
+            heights[key] += shift  # type: ignore[index]
+    return band.bottom
+
+
+def _lead(sheet: Sheet) -> None:
+    """The ways from one step to the next and from one band to another."""
+    width, pitch = sheet.width, sheet.pitch
+    tracks = 0
+    leaving: dict[Hashable, list[Link]] = defaultdict(list)
+    for link in sheet.unrolled.links.values():
+        leaving[link.value].append(link)
+    for band in sheet.bands:
+        out = 0.0 if band.backward else width
+        aside = -1 if band.backward else 1
+        for value, y in band.exits.items():
+            for other in sheet.bands:
+                ins = 1 if other.backward else -1  # on which side its entries are
+                border = width if other.backward else 0.0
+                for (state, delta), y_in in other.states.items():
+                    if state != value:
+                        continue
+                    links = [link for link in leaving[value] if link.delta == delta]
+                    if other is band and abs(delta) == 1:
+                        points = [(out, y), (border + delta * pitch, y_in)]
+                    else:
+                        tracks += 1
+                        points = _around(
+                            out, y, aside, other, border + delta * pitch, y_in, ins, tracks, 0
+                        )
+                    sheet.ways.append(Way(points, links, delta, True))
+                if value in other.entries and other is not band:
+                    tracks += 1
+                    points = _around(
+                        out,
+                        y,
+                        aside,
+                        other,
+                        border,
+                        other.entries[value],
+                        ins,
+                        tracks,
+                        list(other.entries).index(value),
+                    )
+                    keys = {row.key for row in other.rows}
+                    links = [k for k in leaving[value] if k.target in keys and not k.delta]
+                    sheet.ways.append(Way(points, links))
+
+
+def _around(
+    x: float,
+    y: float,
+    aside: int,
+    band: Band,
+    x_in: float,
+    y_in: float,
+    ins: int,
+    track: int,
+    channel: int,
+) -> list[Point]:
+    """Out to the gutter, along the channel under `band` if it is entered from the far side, in."""
+    out = x + aside * (4.0 + TRACK * track)
+    near = x_in + ins * 14.0
+    if aside == ins and x == x_in:
+        return [(x, y), (out, y), (out, y_in), (x_in, y_in)]
+    low = band.bottom + 18 + TRACK * channel
+    return [(x, y), (out, y), (out, low), (near, low), (near, y_in), (x_in, y_in)]

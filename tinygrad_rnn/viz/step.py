@@ -1,0 +1,257 @@
+"""The drawing of one step: its boxes and the courses of its edges, ready to be stamped."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .layout import Block, Placed, layered
+from .style import SYMBOLS
+from .text import fitted, text_width
+from .unrolled import AFTER, Edge, Link, Row, Unrolled
+
+__all__ = ["Band", "Box", "Course", "draw_band"]
+
+BOX_HEIGHT = 26.0
+LINE = 12.0  # the height of a line of small text under a box
+TAG_WIDTH = 78.0  # the widest that a small label is drawn
+RAIL = 4.0  # forward edges run this much above the middle of a box, gradient edges below
+
+Point = tuple[float, float]
+
+
+@dataclass
+class Box:
+    """A box of the step, about its middle; `lines` are small texts under it."""
+
+    row: Row
+    label: str
+    x: float
+    y: float
+    width: float
+    height: float
+    look: str
+    tags: list[str] = field(default_factory=list)
+    caption: str = ""
+
+
+@dataclass
+class Course:
+    """The way of an edge through the step, from where it starts to where it ends.
+
+    `links` are what flows along it. `starts`, `ends`: whether it does so at a box, rather than
+    at the border of the step.
+    """
+
+    points: list[Point]
+    links: list[Link]
+    is_state: bool = False
+    starts: bool = True
+    ends: bool = True
+
+    def edges(self, unrolled: Unrolled, column: int) -> list[Edge]:
+        """The graph's edges that this course stands for in `column`."""
+        if self.ends:
+            return [edge for link in self.links for edge in link.edges.get(column, ())]
+        found: list[Edge] = []
+        for link in self.links:  # it leads out of `column`: look where it arrives
+            for edge in link.edges.get(AFTER, ()):
+                if unrolled.column_of[edge[0]] == column:
+                    found.append(edge)
+            found += link.edges.get(column + link.delta, ())
+        return found
+
+
+@dataclass
+class Band:
+    """Rows that feed one another, placed within the width of a step."""
+
+    paths: list[str]
+    rows: list[Row]
+    backward: bool = False  # whether time runs from right to left in it
+    placed: Placed | None = None
+    boxes: list[Box] = field(default_factory=list)
+    courses: list[Course] = field(default_factory=list)
+    exits: dict[Hashable, float] = field(default_factory=dict)  # the height of each value's exit
+    states: dict[tuple[Hashable, int], float] = field(default_factory=dict)
+    entries: dict[Hashable, float] = field(default_factory=dict)  # of values from other bands
+    width: float = 0.0
+    top: float = 0.0
+    bottom: float = 0.0
+
+
+def label_of(unrolled: Unrolled, row: Row) -> str:
+    """What stands in an op's box: its symbol or name, with the numbers that it was given."""
+    graph = unrolled.graph
+    column = min(row.members)
+    node = graph[row.top(column)]
+    if row.kind != "op":
+        name = unrolled.root_name(node.index)
+        return name.rsplit(".", 1)[-1] if name else ("x" if row.kind == "input" else "start")
+    symbol = SYMBOLS.get(node.label, node.label)
+    numbers = [
+        graph[i].constant if graph[i].kind == "constant" and not np.ndim(graph[i].value) else None
+        for i in node.inputs
+    ]
+    if all(n is None for n in numbers) or len(node.inputs) > 2:
+        return symbol
+    shown = ["" if n is None else f"{n:.4g}" if isinstance(n, float) else str(n) for n in numbers]
+    if len(symbol) == 1 and len(shown) == 2:
+        return f"{shown[0]} {symbol} {shown[1]}".strip()
+    return f"{symbol} {' '.join(filter(None, shown))}"
+
+
+def make_box(unrolled: Unrolled, row: Row) -> Box:
+    """The box of a row, not yet placed."""
+    label = label_of(unrolled, row)
+    name = unrolled.graph[row.top(min(row.members))].name if row.kind == "op" else None
+    is_group = row.kind == "op" and unrolled.is_grouped
+    if is_group:
+        label = _group_name(row) or name or label
+    shown = fitted(label, 11, 120)
+    width = max(BOX_HEIGHT, text_width(shown, 11) + 14)
+    look = (
+        "input" if row.kind != "op" else "named" if name else "learned" if row.parameters else "box"
+    )
+    tags = [fitted(p.rsplit(".", 1)[-1], 9, TAG_WIDTH) for p in row.parameters]
+    if len(tags) > 4:
+        tags = [*tags[:3], f"+ {len(tags) - 3} more"]
+    caption = fitted(name, 9, 96) if name and not is_group else ""
+    return Box(row, shown, 0, 0, width, BOX_HEIGHT, look, tags, caption)
+
+
+def _group_name(row: Row) -> str:
+    """The module that a box of the level `modules` stands for."""
+    is_module = isinstance(row.key, tuple) and row.key[0] == "module"
+    return row.path if is_module else ""
+
+
+def block_of(box: Box) -> Block:
+    """What the layout has to keep free for a box."""
+    below = [*box.tags, *([box.caption] if box.caption else [])]
+    text = max((text_width(line, 9) + 8 for line in below), default=0.0)
+    down = box.height / 2 + len(below) * LINE + (4 if below else 0)
+    return Block(
+        box.row.key,
+        max(box.width, text),
+        box.height / 2,
+        down,
+        kind="input" if box.row.kind == "input" else "op",
+    )
+
+
+def draw_band(unrolled: Unrolled, band: Band) -> None:
+    """Place the rows of `band` and find the courses of its edges."""
+    own = {row.key for row in band.rows}
+    boxes = {row.key: make_box(unrolled, row) for row in band.rows if row.kind != "initial"}
+    blocks = [block_of(box) for box in boxes.values()]
+    edges: dict[tuple[Hashable, Hashable], list[Link]] = defaultdict(list)
+    leaving: dict[Hashable, list[Link]] = defaultdict(list)  # by value: to where others use it
+    makers: dict[Hashable, Hashable] = {}
+    carried: dict[tuple[Hashable, int], list[Link]] = defaultdict(list)
+    for link in unrolled.links.values():
+        is_first = link.source not in unrolled.rows or unrolled.rows[link.source].kind == "initial"
+        here, there = link.source in own and not is_first, link.target in own
+        if here and there and link.delta == 0:
+            edges[link.source, link.target].append(link)
+            continue
+        if here:
+            leaving[link.value].append(link)
+            makers[link.value] = link.source
+        if there:
+            outside = ("state", link.value, link.delta) if link.delta else ("from", link.value)
+            edges[outside, link.target].append(link)
+            if link.delta:
+                carried[link.value, link.delta].append(link)
+    entries = dict.fromkeys(start for start, _ in edges if start not in boxes)
+    blocks += [Block(entry, kind="entry") for entry in entries]
+    for value in leaving:
+        blocks.append(Block(("out", value), kind="exit"))
+        edges[makers[value], ("out", value)].extend(leaving[value])
+    states = [
+        (("state", value, delta), ("out", value))
+        for value, delta in carried
+        if value in leaving and abs(delta) == 1
+    ]
+    placed = band.placed = layered(blocks, edges, states)
+    band.backward = bool(carried) and all(delta < 0 for _, delta in carried)
+    ops = [box for box in boxes.values() if box.row.kind == "op"]
+    if len(ops) == 1:
+        _as_one_box(placed, ops[0], states)
+    band.width, band.top, band.bottom = placed.width, placed.top, placed.bottom
+    for key, box in boxes.items():
+        box.x, box.y = placed.blocks[key].x, placed.blocks[key].y
+    band.boxes = list(boxes.values())
+    for (start, end), links in edges.items():
+        _add_course(band, boxes, start, end, links)
+
+
+def _as_one_box(placed: Placed, box: Box, states: Sequence[tuple[Hashable, Hashable]]) -> None:
+    """A band of a single box: as high as its states' lanes, which run straight through it."""
+    block = placed.blocks[box.row.key]
+    block.y = 0.0
+    down = block.down - block.up
+    in_a_lane = {key for state in states for key in state}
+    others = [b for b in placed.blocks.values() if b.key not in in_a_lane and b.kind != "input"]
+    entries = [b for b in others if b.kind == "entry"]
+    lines = len(states) + len(entries)
+    block.up = max(BOX_HEIGHT, 16 * (lines - len(states)) + 24 * len(states) + 4) / 2
+    box.height = 2 * block.up
+    block.down = block.up + down
+    y = -block.up + 2
+    for entry, exit_ in states:
+        placed.blocks[entry].y = placed.blocks[exit_].y = y + 12
+        y += 24
+    for other in entries:
+        other.y = y + 8 if lines > 1 else 0.0
+        y += 16
+    for other in placed.blocks.values():
+        if other.kind == "input":
+            other.y = block.down + 14 + other.up
+    placed.top = min(b.y - b.up for b in placed.blocks.values())
+    placed.bottom = max(b.y + b.down for b in placed.blocks.values())
+
+
+def _add_course(
+    band: Band, boxes: dict[Hashable, Box], start: Hashable, end: Hashable, links: list[Link]
+) -> None:
+    """Record the way of an edge (or of all edges between the same two blocks)."""
+    assert band.placed is not None
+    route = band.placed.routes[start, end]
+    first, last = route[0], route[-1]
+    points: list[Point] = []
+
+    def attach(box: Box, other: Block) -> float:
+        """Where an edge meets a box: its middle or, if it is tall, level with the edge."""
+        reach = max(box.height / 2 - 8, 0)
+        return min(max(other.y, box.y - reach), box.y + reach) if reach > 5 else box.y
+
+    if start in boxes:
+        box = boxes[start]
+        points.append((box.x + box.width / 2, attach(box, route[1])))
+    else:
+        points.append((first.x, first.y))
+    for wire in route[1:-1]:
+        points += [(wire.x - wire.width / 2, wire.y), (wire.x + wire.width / 2, wire.y)]
+    if end in boxes:
+        box = boxes[end]
+        points.append((box.x - box.width / 2, attach(box, route[-2])))
+    else:
+        points.append((last.x, last.y))
+    is_state = first.lane is not None and (first.kind == "entry" or last.kind == "exit")
+    if last.kind == "exit":
+        assert isinstance(end, tuple)
+        band.exits[end[1]] = last.y
+        is_state = any(link.delta for link in links)
+    if first.kind == "entry":
+        assert isinstance(start, tuple)
+        if start[0] == "from":
+            band.entries[start[1]] = first.y
+        else:
+            band.states[start[1], start[2]] = first.y
+    band.courses.append(
+        Course(points, links, is_state, starts=start in boxes, ends=last.kind != "exit")
+    )

@@ -1,0 +1,298 @@
+"""The picture as SVG: what is the same in many steps is written once and stamped with `<use>`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+
+from .ends import draw_ends
+from .flow import Flow
+from .paths import Point, corners, curve
+from .stamp import BAND_HEAD, Sheet, Way
+from .step import LINE, RAIL, Box, Course
+from .style import SHADES, Scale, gradient_width, style_sheet
+from .text import escaped, number, power, text_width
+from .unrolled import AFTER, BEFORE, Edge
+
+__all__ = ["Drawing", "Strip"]
+
+MARGIN = 28.0
+START = 52.0  # room at the left for what the states start from
+FOLD_WIDTH = 190.0  # of the band that stands for the steps left out
+HEADER = 74.0
+
+
+@dataclass
+class Strip:
+    """Which columns are drawn, and where: `places` maps a column to its left border."""
+
+    places: dict[int, float]
+    folded: tuple[int, int] | None  # the first and last column left out
+    fold_at: float
+    width: float
+
+    @classmethod
+    def of(cls, columns: int, pitch: float, shown: int | None) -> Strip:
+        """All columns, or the first and last ones, `shown` in all."""
+        if shown is None or columns <= shown:
+            return cls({c: c * pitch for c in range(columns)}, None, 0, columns * pitch)
+        first = math.ceil(shown / 2)
+        places = {c: c * pitch for c in range(first)}
+        at = first * pitch
+        for n, c in enumerate(range(columns - (shown - first), columns)):
+            places[c] = at + FOLD_WIDTH + n * pitch
+        last = columns - (shown - first) - 1
+        return cls(places, (first, last), at, at + FOLD_WIDTH + (shown - first) * pitch)
+
+
+@dataclass
+class Drawing:
+    """One sheet drawn along a strip, with the gradient's norms where a flow is given."""
+
+    sheet: Sheet
+    strip: Strip
+    flow: Flow | None
+    title: str
+    scale: Scale = field(init=False)
+    _defs: list[str] = field(default_factory=list)
+    _body: list[str] = field(default_factory=list)
+    _ids: dict[Hashable, str] = field(default_factory=dict)
+    _norms: dict[tuple[int, int], float | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        bands = [self.sheet.head, self.sheet.foot]
+        ends = [course for band in bands if band is not None for course in band.courses]
+        stamped: list[Course | Way] = [*self._courses(), *self.sheet.ways]
+        groups: list[tuple[list[int], Sequence[Course | Way]]] = [
+            (list(self.strip.places), stamped),
+            ([AFTER, BEFORE], ends),
+        ]
+        for columns, pieces in groups:
+            for column in columns:
+                for piece in pieces:
+                    edges = piece.edges(self.sheet.unrolled, column)
+                    if edges:
+                        self._norms[id(piece), column] = self.norm(edges)
+        self.scale = Scale.over([norm for norm in self._norms.values() if norm is not None])
+
+    @property
+    def left(self) -> float:
+        """The left border of the picture."""
+        return -START - MARGIN - self.aside
+
+    @property
+    def aside(self) -> float:
+        """How far from the steps the states start: beyond the lines in the gutter, if any."""
+        return self.sheet.gutter - 36.0
+
+    def norm(self, edges: list[Edge]) -> float | None:
+        """The norm of the gradient along `edges`, None without a flow."""
+        return self.flow.along(edges) if self.flow is not None else None
+
+    def svg(self) -> str:
+        """The SVG document."""
+        self._draw_ground()
+        pieces: list[Course | Way] = [*self._courses(), *self.sheet.ways]
+        boxes = [box for band in self.sheet.bands for box in band.boxes]
+        for column, x in self.strip.places.items():
+            self.stamp(pieces, boxes, column, x)
+        right = draw_ends(self)
+        self._draw_legend()
+        left, top = self.left, self.sheet.top - HEADER
+        width, height = right + MARGIN - left, self.sheet.bottom + 92 - top
+        size = f"{number(width)} {number(height)}"
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{number(left)} {number(top)} {size}"'
+            f' width="{number(width)}" height="{number(height)}" role="img">'
+            f"<title>{escaped(self.title)}</title><style>{style_sheet()}</style>"
+            f"<defs>{_arrow_heads()}{''.join(self._defs)}</defs>"
+            f'<rect class="paper" x="{number(left)}" y="{number(top)}" width="100%" height="100%"/>'
+            + "\n".join(self._body)
+            + "</svg>\n"
+        )
+
+    def add(self, content: str) -> None:
+        """Draw this over all that has been drawn."""
+        self._body.append(content)
+
+    def add_pair(self, forward: str, backward: str, norm: float | None, kind: str) -> None:
+        """Draw an edge that occurs once: its path and, if gradient flows, that against it."""
+        self.add(f'<path class="{kind}" d="{forward}"/>')
+        shade = self.scale.shade(norm)
+        if shade:
+            self.add(f'<path class="{shade}" d="{backward}" style="marker-end:none"/>')
+
+    # The parts
+
+    def _courses(self) -> list[Course]:
+        return [course for band in self.sheet.bands for course in band.courses]
+
+    def _define(self, key: Hashable, prefix: str, content: str, tag: str = "g") -> str:
+        """The id of a definition with this content, made at the first use of `key`."""
+        name = self._ids.get(key)
+        if name is None:
+            name = self._ids[key] = f"{prefix}{len(self._ids)}"
+            inside = f">{content}</g>" if tag == "g" else f" {content}/>"
+            self._defs.append(f'<{tag} id="{name}"{inside}')
+        return name
+
+    def _draw_ground(self) -> None:
+        sheet, strip = self.sheet, self.strip
+        left = self.left + 16
+        top = sheet.top - HEADER
+        self._body.append(
+            f'<text class="title" x="{left}" y="{top + 28}">{escaped(self.title)}</text>'
+        )
+        for band in sheet.bands:
+            if not band.states and not any(band.paths):
+                continue
+            cell = self._define(
+                ("cell", id(band)),
+                "c",
+                f'class="cell" x="-4" y="{number(band.top - 10 - BAND_HEAD)}" rx="8" '
+                f'width="{number(sheet.width + 8)}" '
+                f'height="{number(band.bottom - band.top + 20 + BAND_HEAD)}"',
+                "rect",
+            )
+            self._body += [f'<use href="#{cell}" x="{number(x)}"/>' for x in strip.places.values()]
+            name = " · ".join(path for path in band.paths if path)
+            self._body.append(
+                f'<text class="band" x="4" y="{number(band.top - 8)}">{escaped(name)}'
+                f"{' ← against time' if band.backward else ''}</text>"
+            )
+        steps = sheet.unrolled.steps
+        for column, x in strip.places.items():
+            self._body.append(
+                f'<text class="time" x="{number(x + sheet.width / 2)}" '
+                f'y="{number(sheet.bottom + 28)}">t = {steps[column]}</text>'
+            )
+
+    def stamp(
+        self, pieces: Sequence[Course | Way], boxes: Sequence[Box], column: int, x: float
+    ) -> None:
+        """Draw those of `pieces` and `boxes` that `column` has, with its left border at `x`."""
+        present = [piece for piece in pieces if (id(piece), column) in self._norms]
+        wires = self._define(
+            ("wires", *map(id, present)), "w", "".join(_forward(piece) for piece in present)
+        )
+        self.add(f'<use href="#{wires}" x="{number(x)}"/>')
+        for piece in present:
+            shade = self.scale.shade(self._norms[id(piece), column])
+            if shade:
+                name = self._define(("gradient", id(piece)), "e", _backward(piece), "path")
+                self.add(f'<use href="#{name}" class="{shade}" x="{number(x)}"/>')
+        boxes = [box for box in boxes if column in box.row.members]
+        drawn = self._define(("boxes", *map(id, boxes)), "b", "".join(map(_box, boxes)))
+        self.add(f'<use href="#{drawn}" x="{number(x)}"/>')
+        for box in boxes:
+            if box.row.kind == "input":
+                step = self.sheet.unrolled.steps[column] if column >= 0 else None
+                self.add(_timed(box, x, step))
+
+    def _draw_legend(self) -> None:
+        """The scale of the gradient: a sample of each shade, and what its ends stand for."""
+        y, x = self.sheet.bottom + 66, self.left + 16.0
+        self.add(
+            f'<path class="state" d="M{x} {y}h26"/>'
+            f'<text class="note" x="{x + 33}" y="{y + 4}">state</text>'
+        )
+        if self.flow is None:
+            return
+        x += 84
+        self.add(f'<text class="note" x="{x}" y="{y + 4}">gradient norm</text>')
+        x += 84
+        self.add(
+            f'<text class="caption" x="{x + 12}" y="{y + 4}">{power(round(self.scale.low))}</text>'
+        )
+        x += 30
+        for shade in range(SHADES):
+            self.add(
+                f'<path class="g{shade}" d="M{x + shade * 18} {y}h18" style="marker-end:none"/>'
+            )
+        x += SHADES * 18
+        self.add(
+            f'<text class="caption" x="{x + 18}" y="{y + 4}">{power(round(self.scale.high))}</text>'
+        )
+        self.add(
+            f'<path class="gz" d="M{x + 50} {y}h24"/>'
+            f'<text class="note" x="{x + 80}" y="{y + 4}">exactly 0</text>'
+        )
+
+
+def _forward(piece: Course | Way) -> str:
+    """The forward edge of a course or way, with its arrow head."""
+    kind = "state" if piece.is_state else "wire"
+    if isinstance(piece, Way):
+        return f'<path class="{kind}" d="{corners(piece.points, RAIL)}"/>'
+    path = f'<path class="{kind}" d="{curve(piece.points, RAIL)}"/>'
+    if piece.ends:
+        path += _head(piece.points, RAIL, "shead" if piece.is_state else "head")
+    return path
+
+
+def _backward(piece: Course | Way) -> str:
+    """The attributes of the gradient edge: it has an arrow head where it arrives at a box."""
+    if isinstance(piece, Way):
+        return f'd="{corners(piece.points, -RAIL, back=True)}" style="marker-end:none"'
+    bare = "" if piece.starts else ' style="marker-end:none"'
+    return f'd="{curve(piece.points, -RAIL, back=True)}"{bare}'
+
+
+def _head(points: list[Point], side: float, look: str) -> str:
+    (before, _), (x, y) = points[-2], points[-1]
+    way = math.copysign(1, x - before)
+    tip, base, level = number(x), number(x - way * 6), y - way * side
+    return (
+        f'<path class="{look}" d="M{tip} {number(level)}L{base} {number(level - 2.8)}'
+        f'V{number(level + 2.8)}Z"/>'
+    )
+
+
+def _arrow_heads() -> str:
+    heads = []
+    for shade in range(SHADES):
+        size = 4 + gradient_width(shade) * 1.2
+        heads.append(
+            f'<marker id="a{shade}" markerUnits="userSpaceOnUse" markerWidth="{number(size)}" '
+            f'markerHeight="{number(size)}" viewBox="0 0 10 10" refX="8" refY="5" orient="auto">'
+            f'<path class="h{shade}" d="M0 0L10 5L0 10Z"/></marker>'
+        )
+    return "".join(heads)
+
+
+def _box(box: Box) -> str:
+    """The box, its label, and the small texts under it."""
+    radius = box.height / 2 if box.width == box.height or box.look == "input" else 6
+    parts = [
+        f'<rect class="{box.look}" x="{number(box.x - box.width / 2)}" '
+        f'y="{number(box.y - box.height / 2)}" width="{number(box.width)}" '
+        f'height="{number(box.height)}" rx="{number(radius)}"/>'
+    ]
+    if box.row.kind != "input":
+        parts.append(
+            f'<text x="{number(box.x)}" y="{number(box.y + 4)}">{escaped(box.label)}</text>'
+        )
+    y = box.y + box.height / 2 + 2
+    for tag in box.tags:
+        width = text_width(tag, 9) + 8
+        parts.append(
+            f'<rect class="tag" x="{number(box.x - width / 2)}" y="{number(y)}" '
+            f'width="{number(width)}" height="{number(LINE - 1)}" rx="2"/>'
+            f'<text class="small" x="{number(box.x)}" y="{number(y + 8.5)}">{escaped(tag)}</text>'
+        )
+        y += LINE
+    if box.caption:
+        parts.append(
+            f'<text class="caption" x="{number(box.x)}" y="{number(y + 9)}">'
+            f"{escaped(box.caption)}</text>"
+        )
+    return "".join(parts)
+
+
+def _timed(box: Box, x: float, step: int | None) -> str:
+    """The label of an input: its name with the step as a subscript."""
+    index = "" if step is None else f'<tspan class="small" dy="3">{step}</tspan>'
+    return (
+        f'<text x="{number(x + box.x)}" y="{number(box.y + 4)}">{escaped(box.label)}{index}</text>'
+    )

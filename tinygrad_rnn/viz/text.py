@@ -1,0 +1,85 @@
+"""How wide text is without asking a font, and how it is written safely."""
+
+from __future__ import annotations
+
+import unicodedata
+from html import escape
+
+__all__ = ["escaped", "fitted", "number", "power", "subscript", "text_width"]
+
+_NARROW, _WIDE = frozenset("iljtfrI.,:;'|!()[]{}/ -`\""), frozenset("mwMW@%—→")
+
+
+def text_width(text: str, size: float) -> float:
+    """The width of `text` in px at a font size, for a sans-serif font; rather too wide.
+
+    Letters of East Asian width count as wide as they are high; marks that combine as nothing.
+
+    >>> text_width("한국", 10) > text_width("ab", 10)
+    True
+    """
+    return sum(map(_em, text)) * size
+
+
+def _em(letter: str) -> float:
+    if unicodedata.combining(letter):
+        return 0.0
+    if unicodedata.east_asian_width(letter) in "WF":
+        return 1.0
+    if letter in _NARROW:
+        return 0.36
+    if letter in _WIDE:
+        return 0.92
+    return 0.68 if letter.isupper() else 0.58
+
+
+def fitted(text: str, size: float, width: float) -> str:
+    """`text`, shortened with an ellipsis in its middle so that it fits into `width` px.
+
+    >>> fitted("weight_ih_l0_reverse", 10, 60)
+    'weigh…erse'
+    """
+    if text_width(text, size) <= width:
+        return text
+    for kept in range(len(text) - 1, 0, -1):
+        short = text[: (kept + 1) // 2] + "…" + (text[-(kept // 2) :] if kept > 1 else "")
+        if text_width(short, size) <= width:
+            return short
+    return "…"
+
+
+def escaped(text: str) -> str:
+    """`text` for SVG and HTML, in an element or an attribute; control characters are dropped.
+
+    >>> escaped('<script>"')
+    '&lt;script&gt;&quot;'
+    """
+    return escape("".join(c for c in text if c.isprintable()), quote=True)
+
+
+def number(value: float) -> str:
+    """A coordinate with at most one decimal.
+
+    >>> number(3.0), number(2.25)
+    ('3', '2.2')
+    """
+    text = f"{value:.1f}"
+    return text[:-2] if text.endswith(".0") else text
+
+
+def subscript(value: int) -> str:
+    """An integer in subscript digits.
+
+    >>> "x" + subscript(12)
+    'x₁₂'
+    """
+    return str(value).translate(str.maketrans("-0123456789", "₋₀₁₂₃₄₅₆₇₈₉"))
+
+
+def power(exponent: int) -> str:
+    """Ten to an integer power.
+
+    >>> power(-6)
+    '10⁻⁶'
+    """
+    return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))

@@ -1,0 +1,261 @@
+"""A recorded graph seen as one step, stamped along time.
+
+Each op gets a *column* (its time step) and a *row* (which op of the step it is). Rows are found by
+structure: the path, the op and the name, and the how-manyth such op of its step it is. So the
+thousand steps of a sequence become one template of rows, links between them that stay within a
+step or reach over to another one (`delta`), and a list of which columns have them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..graph import Graph, GraphNode
+
+__all__ = ["AFTER", "BEFORE", "Edge", "Link", "Row", "Unrolled"]
+
+BEFORE, AFTER = -1, -2  # the columns of what no single step owns: ahead of all steps, after them
+
+Edge = tuple[int, int, int]  # places in the graph of the input and of the op, and the position
+
+
+@dataclass
+class Row:
+    """One op of the step (or, at a coarser level, one group of ops)."""
+
+    key: Hashable
+    kind: str  # "op", "input" or "initial" (a state before the first step)
+    path: str
+    members: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
+    parameters: list[str] = field(default_factory=list)
+
+    def top(self, column: int) -> int:
+        """The place in the graph of the op whose value this row has in `column`."""
+        return self.members[column][-1]
+
+
+@dataclass
+class Link:
+    """What one row takes from another, `delta` steps earlier (negative: later).
+
+    `value` is the key of the op whose value it is; `source` the row in which that op stands.
+    """
+
+    source: Hashable
+    value: Hashable
+    target: Hashable
+    delta: int
+    edges: dict[int, list[Edge]] = field(default_factory=lambda: defaultdict(list))  # by column
+
+
+class Unrolled:
+    """Rows, columns and links of a graph; see the module."""
+
+    def __init__(self, graph: Graph, columns: list[int] | None = None) -> None:
+        self.graph = graph
+        self.steps = graph.steps or [0]
+        self.column_of = columns or assign_columns(graph, self.steps)
+        self.only_parameters, self.no_parameters = _dependence(graph)
+        self.is_grouped = False
+        self.keys: list[Hashable] = []
+        self.rows: dict[Hashable, Row] = {}
+        self.links: dict[tuple[Hashable, Hashable, Hashable, int], Link] = {}
+        self._slots: dict[tuple[Hashable, int], tuple[Hashable, int]] = {}
+        self._name_rows()
+
+    def _name_rows(self) -> None:
+        counts: dict[Any, int] = defaultdict(int)
+        for node in self.graph:
+            column = self.column_of[node.index]
+            kind = (node.path, node.label, node.name)
+            counts[column, kind] += 1
+            self.keys.append((*kind, counts[column, kind]))
+
+    def is_box(self, i: int) -> bool:
+        """Whether node `i` is drawn as a box: an op that is neither a view nor a parameter's."""
+        node = self.graph[i]
+        return (
+            node.op is not None
+            and node.selects is None
+            and not self.only_parameters[i]
+            and not self.is_input(i)
+        )
+
+    def is_input(self, i: int) -> bool:
+        """Whether node `i` is what a step is given: a leaf, or a piece of a leaf cut out for it."""
+        node = self.graph[i]
+        if self.only_parameters[i] and node.kind != "input":
+            return node.kind == "constant" and np.ndim(node.constant) > 0
+        if node.op is None:
+            return True
+        return self.no_parameters[i] and all(
+            self.column_of[j] == BEFORE or self.graph[j].kind == "constant" for j in node.inputs
+        )
+
+    def whole(self, i: int) -> int:
+        """The op that node `i` is an output of: itself, or the op of several outputs."""
+        node = self.graph[i]
+        return node.inputs[0] if node.selects is not None else i
+
+    def build(self, grouping: Callable[[Hashable], Hashable] | None = None) -> Unrolled:
+        """Fill `rows` and `links`, each op's row mapped by `grouping`; returns itself."""
+        self.is_grouped = grouping is not None
+        group = grouping or (lambda key: key)
+        boxes = [self.is_box(i) for i in range(len(self.graph))]
+        used_in = _columns_of_use(self.graph, self.column_of)
+        self._find_slots(boxes)
+        for node in self.graph:
+            if not boxes[node.index]:
+                continue
+            key = group(self.keys[node.index])
+            row = self.rows.get(key)
+            if row is None:
+                row = self.rows[key] = Row(key, "op", node.path)
+            row.members[self.column_of[node.index]].append(node.index)
+            for position, i in enumerate(node.inputs):
+                if boxes[self.whole(i)]:
+                    self._link_op(node, position, i, key, group)
+                else:
+                    self._link_leaf(node, position, i, key, used_in)
+        return self
+
+    def _find_slots(self, boxes: list[bool]) -> None:
+        """Which inputs of which rows take what another step has made: where states come in."""
+        for node in self.graph:
+            column = self.column_of[node.index]
+            if not boxes[node.index] or column < 0:
+                continue
+            for position, i in enumerate(node.inputs):
+                before = self.column_of[i]
+                if before >= 0 and before != column and boxes[self.whole(i)]:
+                    slot = (self.keys[node.index], position)
+                    self._slots[slot] = (self.keys[i], column - before)
+
+    def _link_op(
+        self,
+        node: GraphNode,
+        position: int,
+        value: int,
+        key: Hashable,
+        group: Callable[[Hashable], Hashable],
+    ) -> None:
+        whole = self.whole(value)
+        source_key, source_column = group(self.keys[whole]), self.column_of[whole]
+        column = self.column_of[node.index]
+        if source_key != key or source_column != column:
+            delta = column - source_column if column >= 0 and source_column >= 0 else 0
+            link = self._link(source_key, self.keys[value], key, delta)
+            link.edges[column].append((value, node.index, position))
+
+    def _link_leaf(
+        self,
+        node: GraphNode,
+        position: int,
+        value: int,
+        key: Hashable,
+        used_in: dict[int, set[int]],
+    ) -> None:
+        leaf, column = self.graph[value], self.column_of[node.index]
+        slot = (self.keys[node.index], position)
+        edge = (value, node.index, position)
+        if slot in self._slots:
+            state, delta = self._slots[slot]
+            first_key = ("initial", state, delta)
+            first = self.rows.setdefault(first_key, Row(first_key, "initial", node.path))
+            if value not in first.members[column]:
+                first.members[column].append(value)
+            self._link(first_key, state, key, delta).edges[column].append(edge)
+        elif leaf.kind == "constant" and np.ndim(leaf.constant) == 0:
+            return  # a number belongs to the op's label
+        elif not self.is_input(value) or len(used_in[value]) > 1:
+            parameters = self.rows[key].parameters
+            parameters += [name for name in self._leaf_names(value) if name not in parameters]
+        else:
+            input_key = ("input", node.path, slot if leaf.op is None else self.keys[value])
+            row = self.rows.setdefault(input_key, Row(input_key, "input", node.path))
+            if value not in row.members[column]:
+                row.members[column].append(value)
+            self._link(input_key, input_key, key, 0).edges[column].append(edge)
+
+    def _link(self, source: Hashable, value: Hashable, target: Hashable, delta: int) -> Link:
+        found = self.links.get((source, value, target, delta))
+        if found is None:
+            found = self.links[source, value, target, delta] = Link(source, value, target, delta)
+        return found
+
+    def _leaf_names(self, i: int) -> list[str]:
+        """The names of the leaves that a parameter's value is made from."""
+        names: list[str] = []
+        to_visit = [i]
+        while to_visit:
+            node = self.graph[to_visit.pop()]
+            if node.op is None and node.kind != "constant" and node.label not in names:
+                names.append(node.label)
+            to_visit.extend(reversed(node.inputs))
+        return names or [self.graph[i].label]
+
+    def root_name(self, i: int) -> str | None:
+        """The name of the first named leaf that an input was cut out of."""
+        while (node := self.graph[i]).op is not None and node.name is None:
+            i = node.inputs[0]
+        return node.name
+
+
+def assign_columns(graph: Graph, steps: Sequence[int]) -> list[int]:
+    """The column of each node: the place of its step in `steps`, or BEFORE or AFTER.
+
+    An op made in no step belongs to the step that it is used in, or to the latest step that it
+    uses if there is one like it in other steps too. One that uses more than two steps, or that
+    has no like, stands after all of them.
+    """
+    if not graph.steps:
+        return [0] * len(graph)
+    place = {step: column for column, step in enumerate(steps)}
+    columns = [BEFORE if node.step is None else place[node.step] for node in graph]
+    like: dict[tuple[str, str], set[int]] = defaultdict(set)
+    between: list[GraphNode] = []
+    for node in graph:
+        if node.op is None or node.step is not None:
+            continue
+        used = {columns[i] for i in node.inputs} - {BEFORE}
+        if used:
+            columns[node.index] = AFTER if AFTER in used or len(used) > 2 else max(used)
+            like[node.path, node.label].add(columns[node.index])
+            between.append(node)
+    for node in between:
+        alone = len(like[node.path, node.label] - {AFTER}) == 1 and len(steps) > 1
+        if alone or any(columns[i] == AFTER for i in node.inputs):
+            columns[node.index] = AFTER
+    for node in reversed(graph.nodes):
+        if columns[node.index] == BEFORE:
+            users = {columns[i] for i, _ in graph.consumers[node.index]}
+            if len(users) == 1:
+                columns[node.index] = users.pop()
+    return columns
+
+
+def _dependence(graph: Graph) -> tuple[list[bool], list[bool]]:
+    """For each node, whether it depends on nothing but parameters; and whether on none."""
+    only, none = [], []
+    for node in graph:
+        if node.op is None:
+            only.append(node.kind != "input")
+            none.append(node.kind != "parameter")
+        else:
+            only.append(all(only[i] for i in node.inputs))
+            none.append(all(none[i] for i in node.inputs))
+    return only, none
+
+
+def _columns_of_use(graph: Graph, column_of: list[int]) -> dict[int, set[int]]:
+    """For each node, the columns in which it is used."""
+    used: dict[int, set[int]] = defaultdict(set)
+    for node in graph:
+        for i in node.inputs:
+            used[i].add(column_of[node.index])
+    return used
