@@ -3,61 +3,28 @@
 from __future__ import annotations
 
 import doctest
-import importlib
 import io
-import pkgutil
-from collections.abc import Iterator
+import runpy
+from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
 
-import tinygrad_rnn as tg
+MAKE_REFERENCE = Path(__file__).parent.parent / "docs" / "make_reference.py"
+reference = runpy.run_path(str(MAKE_REFERENCE))
 
-# Plain values, and what another name explains (Graph.to_dot). Modules are looked into instead.
-WITHOUT_EXAMPLE = {"tinygrad_rnn.data.PADDING", "tinygrad_rnn.graph_dot.digraph"}
-
-
-def modules(package: ModuleType = tg) -> Iterator[ModuleType]:
-    """Every module of the package."""
-    yield package
-    for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-        if not found.name.endswith("__main__"):
-            yield importlib.import_module(found.name)
-
-
-def public_modules() -> list[ModuleType]:
-    """The package, the modules right below it that list public names, and those they list."""
-    found = [module for module in modules() if module.__name__.count(".") <= 1]
-    found = [module for module in found if hasattr(module, "__all__")]
-    for module in found:
-        listed = (getattr(module, name) for name in module.__all__)
-        found += [x for x in listed if isinstance(x, ModuleType) and x not in found]
-    return found
-
-
-def public_names() -> dict[str, Any]:
-    """Every public object that is no module, once, by the first path that leads to it."""
-    found: dict[str, Any] = {}
-    for module in public_modules():
-        for name in module.__all__:
-            value = getattr(module, name)
-            if not isinstance(value, ModuleType) and not any(value is x for x in found.values()):
-                found[f"{module.__name__}.{name}"] = value
-    return found
-
-
-PUBLIC = public_names()
+PUBLIC = reference["public_names"]()
+WITHOUT_EXAMPLE = {"tinygrad_rnn.data.PADDING"}  # plain values
 EXAMPLES = [
     test
-    for module in modules()
+    for module in reference["modules"]()
     for test in doctest.DocTestFinder(exclude_empty=True).find(module)
     if test.examples
 ]
 
 
-@pytest.mark.parametrize("module", public_modules(), ids=lambda module: module.__name__)
-def test_lists_of_public_names_are_sorted_true_and_documented(module: ModuleType) -> None:
+@pytest.mark.parametrize("module", reference["public_modules"](), ids=lambda m: m.__name__)
+def test_listed_names_exist_once_and_their_module_is_explained(module: ModuleType) -> None:
     assert module.__doc__
     assert len(set(module.__all__)) == len(module.__all__)
     for name in module.__all__:
@@ -75,8 +42,16 @@ def test_names_without_example_are_public() -> None:
     assert set(PUBLIC) >= WITHOUT_EXAMPLE
 
 
+def test_reference_lists_every_public_name() -> None:
+    written = reference["REFERENCE"].read_text(encoding="utf-8")
+    assert written == reference["reference"](), "run: python docs/make_reference.py"
+
+
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
-def test_example_gives_what_it_shows(example: doctest.DocTest) -> None:
+def test_example_gives_what_it_shows(
+    example: doctest.DocTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     report = io.StringIO()
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
     runner.run(example, out=report.write)

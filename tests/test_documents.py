@@ -1,0 +1,136 @@
+"""Every code block of README and docs is executed; every link and command leads somewhere.
+
+Blocks marked `python` run in order, one namespace a file: those that begin with `>>>` as
+doctests, others as scripts. Of blocks marked `sh`, each command is looked up: scripts and modules
+must exist, `tinygrad-rnn` must know the options. Blocks marked `text` are not code.
+"""
+
+from __future__ import annotations
+
+import doctest
+import io
+import re
+import shlex
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+KNOWN = {"python", "sh", "text"}
+
+
+class Block(NamedTuple):
+    """A fenced block: its language, its first line's number in the file, its content."""
+
+    language: str
+    line: int
+    content: str
+
+
+def blocks(text: str) -> list[Block]:
+    """The fenced blocks of a Markdown text."""
+    found = re.finditer(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [Block(m[1], text.count("\n", 0, m.start(2)) + 1, m[2]) for m in found]
+
+
+def execute(block: Block, file: str, names: dict[str, Any]) -> None:
+    """Run a block of Python; errors and failures name the line in the document."""
+    if not block.content.startswith(">>>"):
+        exec(compile("\n" * (block.line - 1) + block.content, file, "exec"), names)
+        return
+    parser = doctest.DocTestParser()
+    test = parser.get_doctest(block.content, names, file, file, block.line - 1)
+    report = io.StringIO()
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    runner.run(test, out=report.write, clear_globs=False)
+    names.update(test.globs)
+    assert runner.failures == 0, report.getvalue()
+
+
+def commands(block: Block) -> list[list[str]]:
+    """The commands of a `sh` block, one list of words each; comments left out."""
+    lines = block.content.replace("\\\n", " ").splitlines()
+    found = [shlex.split(part, comments=True) for line in lines for part in line.split("&&")]
+    return [words for words in found if words]
+
+
+@cache
+def help_text(*command: str) -> str:
+    """What `tinygrad-rnn <command> --help` prints."""
+    call = [sys.executable, "-m", "tinygrad_rnn", *command, "--help"]
+    return subprocess.run(call, cwd=ROOT, check=True, capture_output=True, encoding="utf-8").stdout
+
+
+def check_command(words: list[str]) -> None:
+    """Fail if a command names a script, a module or an option that does not exist."""
+    program, *rest = words
+    program = program.rpartition("/")[2]
+    if program == "tinygrad-rnn":
+        subcommand = [word for word in rest[:1] if not word.startswith("-")]
+        known = help_text(*subcommand)
+        for option in (word for word in rest if word.startswith("--")):
+            assert re.search(rf"{option.partition('=')[0]}\b", known), f"no {option}: {words}"
+    elif program in {"python", "python3"} and rest[0] == "-m":
+        assert rest[1] in {"venv", "pip", "pytest"} or (ROOT / rest[1].replace(".", "/")).exists()
+    elif program in {"python", "python3"}:
+        assert (ROOT / rest[0]).is_file(), f"no {rest[0]}: {words}"
+    else:
+        assert (ROOT / words[0]).is_file(), f"what is this? {words}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_code_runs(document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {"__name__": "__main__"}
+    for block in blocks(document.read_text(encoding="utf-8")):
+        assert block.language in KNOWN, f"line {block.line}: mark the block as one of {KNOWN}"
+        if block.language == "python":
+            execute(block, str(document), names)
+        if block.language == "sh":
+            for words in commands(block):
+                check_command(words)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_to_files(document: Path) -> None:
+    text = re.sub(r"^```.*?^```$", "", document.read_text(encoding="utf-8"), flags=re.M | re.S)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if not target.startswith(("http://", "https://", "#")):
+            path = document.parent / target.partition("#")[0]
+            assert path.exists(), f"{document.name} links to {target}, which is not there"
+
+
+def test_readme_has_the_two_commands_that_ci_runs() -> None:
+    lines = [b.content for b in blocks((ROOT / "README.md").read_text()) if b.language == "sh"]
+    for what in ("tinygrad-rnn train", "pytest"):
+        (line,) = [line for line in "".join(lines).splitlines() if what in line]
+        assert re.search(rf"readme_command '?{what}", (ROOT / ".ci" / "run").read_text())
+        assert line.startswith("python3 -m venv --without-pip .venv && ")
+
+
+# What is checked above can fail.
+
+
+@pytest.mark.parametrize("content", ["raise ValueError\n", ">>> 1 + 1\n3\n"])
+def test_wrong_code_is_noticed(content: str) -> None:
+    with pytest.raises((ValueError, AssertionError)):
+        execute(Block("python", 1, content), "document.md", {})
+
+
+@pytest.mark.parametrize(
+    "line", ["tinygrad-rnn train --no-such-option", "python examples/none.py", "no-such-program"]
+)
+def test_wrong_command_is_noticed(line: str) -> None:
+    (words,) = commands(Block("sh", 1, line))
+    with pytest.raises(AssertionError):
+        check_command(words)
+
+
+def test_blocks_know_their_line() -> None:
+    (block,) = blocks("a\n\n```python\nx = 1\n```\n")
+    assert block == Block("python", 4, "x = 1\n")
