@@ -37,7 +37,9 @@ class detect_anomaly(ModeChange):
 
 
 class _Watch:
-    def forward(self, op: Op, node: Node, inputs: Sequence[Any]) -> None:
+    def forward(
+        self, op: Op, node: Node, inputs: Sequence[Any], attributes: dict[str, Any]
+    ) -> None:
         """Check what an op has just made from `inputs`."""
         outer = node.scope
         scope = Scope(outer.path if outer else "", outer.step if outer else None, callers_line())

@@ -47,8 +47,10 @@ class Scope:
 class Watch(Protocol):
     """Someone who looks at every value and every gradient as it is made."""
 
-    def forward(self, op: Op, node: Node, inputs: Sequence[Any]) -> None:
-        """Called with what `op` has just made from `inputs`."""
+    def forward(
+        self, op: Op, node: Node, inputs: Sequence[Any], attributes: dict[str, Any]
+    ) -> None:
+        """Called with what `op` has just made from `inputs`, before anyone else sees it."""
 
     def backward(self, node: Node, position: int, grad: Any) -> None:
         """Called with the gradient for one input of `node`."""

@@ -66,6 +66,8 @@ class Op:
         elementwise: bool = False,
         differentiable: bool = True,
         inserts_axes: bool = False,
+        pure: bool = True,
+        linear: bool = False,
     ) -> None:
         self.value = value
         self.name = self.__name__ = value.__name__
@@ -74,6 +76,11 @@ class Op:
         self.__wrapped__ = value
         self.elementwise = elementwise
         self.differentiable = differentiable
+        self.pure = pure  # whether the same inputs always give the same value
+        self.linear = linear  # whether a sum over a leading axis may be taken before the op
+        self.lifted: Callable[..., Any] | None = None  # the value with a leading axis, see `lift`
+        self.places: Callable[..., Any] | None = None  # for an op that only puts its inputs side by
+        # side: the parts of the result (result, *inputs, **attributes) where they go
         self._inserts_axes = inserts_axes  # whether `axis` counts the axes of the result
         self.input_names: list[str] = []
         self.variadic: str | None = None  # the name of the `*inputs`, if there are any
@@ -149,6 +156,27 @@ class Op:
             else:
                 raise TypeError(f"op {self.name} has no input {name!r}; it has {', '.join(known)}")
             self._reads[name] = frozenset(_values_read(its_rule, ["out", *known]))
+        return rule
+
+    def lift(self, rule: F, /) -> F:
+        """Decorator: declare how the op acts on inputs with a leading time axis.
+
+        A compiled scan uses it to compute all time steps at once. The rule takes `(steps, timed,
+        *inputs, **attributes)`: the size of the leading axis, for each input whether it has one,
+        and what the op was called with. Elementwise ops need no rule; an op without one is run
+        step by step.
+
+        >>> import numpy as np, tinygrad_rnn as tg
+        >>> @tg.op
+        ... def total(x):
+        ...     return np.sum(x)
+        >>> @total.lift
+        ... def _(steps, timed, x):
+        ...     return np.sum(x.reshape(steps, -1), axis=1)
+        >>> total.lifted(2, (True,), np.ones((2, 3)))
+        array([3., 3.])
+        """
+        self.lifted = rule
         return rule
 
     def input_name(self, position: int) -> str:
@@ -230,7 +258,7 @@ class Op:
         if shared:
             note_shared_inputs(node)
         if mode.watch is not None:
-            mode.watch.forward(self, node, inputs)
+            mode.watch.forward(self, node, inputs, attributes)
         return node if data.__class__ is not tuple else _outputs(node)
 
     def _bound(
@@ -358,6 +386,9 @@ def _outputs(whole: Node) -> tuple[Tensor, ...]:
         else:
             output = Tensor.of(data)
         output.shared = whole.shared
+        watch = current_mode().watch
+        if watch is not None:
+            watch.forward(select, output, (whole,), {"index": index})
         outputs.append(output)
     return tuple(outputs)
 
@@ -366,7 +397,12 @@ def _outputs(whole: Node) -> tuple[Tensor, ...]:
 def op(value: Callable[..., Any], /) -> Op: ...
 @overload
 def op(
-    *, elementwise: bool = ..., differentiable: bool = ..., inserts_axes: bool = ...
+    *,
+    elementwise: bool = ...,
+    differentiable: bool = ...,
+    inserts_axes: bool = ...,
+    pure: bool = ...,
+    linear: bool = ...,
 ) -> Callable[[Callable[..., Any]], Op]: ...
 
 
@@ -376,7 +412,9 @@ def op(value: Callable[..., Any] | None = None, /, **settings: bool) -> Any:
     `elementwise=True`: each element of the result depends on the elements at the same place (after
     broadcasting) alone; such an op also takes NumPy's `where=` mask. `differentiable=False`: the
     result is a constant, whatever the inputs. `inserts_axes=True`: the attribute `axis` counts the
-    axes of the result rather than those of the first input.
+    axes of the result rather than those of the first input. `pure=False`: the value is new in each
+    call, as random numbers are. `linear=True`: linear in its only array, so that a compiled scan may
+    sum over time before it rather than after.
 
     >>> import numpy as np, tinygrad_rnn as tg
     >>> @tg.op

@@ -1,5 +1,6 @@
 """The vocabulary: ops and the functions composed of them, one file a family."""
 
+from . import lifting as _lifting  # noqa: F401  (declares how the ops act on all steps at once)
 from .comparison import (
     equal,
     greater,

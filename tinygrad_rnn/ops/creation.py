@@ -119,7 +119,7 @@ def randn(*shape: Any, dtype: DType = None, requires_grad: bool = False) -> Tens
     return Tensor(values, dtype or get_default_dtype(), requires_grad)
 
 
-@op(differentiable=False)
+@op(differentiable=False, pure=False)
 def rand_like(x: Array) -> Array:
     """Random numbers, uniform in [0, 1), of the shape and dtype of x, new in each call.
 

@@ -44,5 +44,5 @@ class GRUCell(Cell):
         r = ops.sigmoid(x_r + h_r).named("reset gate")
         z = ops.sigmoid(x_z + h_z).named("update gate")
         n = ops.tanh(x_n + r * h_n).named("candidate")
-        h = ((1 - z) * n + z * h).named("h")
-        return h
+        new: Tensor = ((1 - z) * n + z * h).named("h")
+        return new

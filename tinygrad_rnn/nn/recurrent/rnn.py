@@ -50,10 +50,10 @@ class RNNCell(Cell):
         """x (B, I), h_{t-1} (B, H) -> h_t (B, H)."""
         h = state
         activation = ops.tanh if self.nonlinearity == "tanh" else ops.relu
-        h = activation(
+        new: Tensor = activation(
             linear(x, self.weight_ih, self.bias_ih) + linear(h, self.weight_hh, self.bias_hh)
         ).named("h")
-        return h
+        return new
 
 
 def gate_parameters(gates: int, input_size: int, hidden_size: int, bias: bool) -> tuple[Any, ...]:

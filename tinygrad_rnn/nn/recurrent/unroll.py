@@ -13,7 +13,7 @@ from ...engine.tensor import Tensor
 from .cell import Cell
 from .nest import map_leaves
 
-__all__ = ["unroll"]
+__all__ = ["masked_step", "unroll", "valid_steps"]
 
 
 def unroll(
@@ -23,36 +23,42 @@ def unroll(
     *,
     reverse: bool = False,
     lengths: Any = None,
-    truncate: int | None = None,
 ) -> tuple[Tensor, Any]:
     """Run `cell` over x (T, B, ...) from `state`; returns outputs (T, B, ...) and the last state.
 
     `reverse`: from the last step to the first. `lengths` (B,): sequence b has that many steps;
     beyond them its state stays, its outputs are zero and its inputs are not looked at.
-    `truncate=k`: no gradient flows from a step to those more than k steps back, in blocks of k.
     """
-    steps = range(len(x))
-    valid = None
-    if lengths is not None and len(x) and lengths.min(initial=len(x)) < len(x):
-        valid = np.arange(len(x))[:, None] < lengths
-        x = ops.where(
-            _beside(valid, x), x, 0
-        )  # so that not even a NaN of the padding has a gradient
+    valid, x = valid_steps(x, lengths)
     inputs = ops.unstack(x)
     outputs: list[Any] = [None] * len(x)
-    for count, t in enumerate(reversed(steps) if reverse else steps):
+    for t in reversed(range(len(x))) if reverse else range(len(x)):
         with scope(step=t):
-            if truncate is not None and count and count % truncate == 0:
-                state = map_leaves(Tensor.detach, state)
-            new = cell(inputs[t], state)
-            output = cell.output(new)
-            if valid is not None and not valid[t].all():
-                new = map_leaves(
-                    lambda n, o, m=valid[t]: ops.where(_beside(m, n), n, o), new, state
-                )
-                output = ops.where(_beside(valid[t], output), output, 0)
-            state, outputs[t] = new, output
+            mask = None if valid is None or valid[t].all() else valid[t]
+            state, outputs[t] = masked_step(cell, inputs[t], state, mask)
     return _stacked(outputs, cell, state), state
+
+
+def valid_steps(x: Tensor, lengths: Any) -> tuple[Any, Tensor]:
+    """Which steps (T, B) are real, or None for all; and x with zeros in the others.
+
+    The zeros are there so that not even a NaN in the padding reaches a gradient.
+    """
+    steps = len(x)
+    if lengths is None or lengths.min(initial=steps) == steps:
+        return None, x
+    valid = np.arange(steps)[:, None] < lengths
+    return valid, ops.where(_beside(valid, x), x, 0)
+
+
+def masked_step(cell: Cell, x: Tensor, state: Any, mask: Any) -> tuple[Any, Tensor]:
+    """One step; where the mask (B,) is False the state stays and the output is zero."""
+    new = cell(x, state)
+    output = cell.output(new)
+    if mask is None:
+        return new, output
+    kept = map_leaves(lambda n, old: ops.where(_beside(mask, n), n, old), new, state)
+    return kept, ops.where(_beside(mask, output), output, 0)
 
 
 def _stacked(outputs: Sequence[Tensor], cell: Cell, state: Any) -> Tensor:
@@ -64,4 +70,4 @@ def _stacked(outputs: Sequence[Tensor], cell: Cell, state: Any) -> Tensor:
 
 def _beside(mask: Any, x: Tensor) -> Any:
     """The mask with axes of size 1 added at its end, so that it broadcasts against x."""
-    return mask.reshape(mask.shape + (1,) * (x.ndim - mask.ndim))
+    return ops.reshape(mask, shape=mask.shape + (1,) * (x.ndim - mask.ndim))

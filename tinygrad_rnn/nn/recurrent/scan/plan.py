@@ -1,0 +1,385 @@
+"""Plan: which part of a step runs once, before, in and after the loop over time.
+
+Everything follows from one question about each instruction: does it depend on the carried state?
+
+* `once`: on parameters only.
+* `before` the loop: on inputs that change with time, but not on the carry; for all steps at once.
+* `loop`: on the carry, and the next carry depends on it.
+* `after` the loop: on the carry, but no carry depends on it; again for all steps at once.
+
+The backward step is planned by the same rule: its carry is the gradient of the state, and the
+values that the forward loop stored are its inputs.
+
+So that little is left in the loop, a value of the loop is held back as `scale * base + offset`,
+with scale and offset from outside the loop, for as long as it is only scaled and shifted: the
+factors of a product of derivatives meet outside the loop, and one multiplication stays inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ....ops import matmul
+from ....ops.lifting import summed_product
+from .trace import TraceError, Value
+
+__all__ = ["Plan", "Planner", "Stage", "over_time", "plan", "writes_anywhere"]
+
+Stage = str  # "once", "before", "loop", "after", or "total": sums over time, after all else
+
+
+class Affine(NamedTuple):
+    """scale * base + offset; None stands for 1 and 0. Base is a value of the loop."""
+
+    scale: Any
+    base: Value
+    offset: Any
+
+
+@dataclass(eq=False)
+class Plan:
+    """Instructions by stage, in order, and the stage of every value.
+
+    `carry_in[k]` is at each step what `carry_out[k]` was at the step before. `results` are what was
+    asked for (arrays and numbers for constants).
+    """
+
+    carry_in: list[Value]
+    carry_out: list[Value] = field(default_factory=list)
+    results: list[Any] = field(default_factory=list)
+    stages: dict[Stage, list[Value]] = field(
+        default_factory=lambda: {"once": [], "before": [], "loop": [], "after": [], "total": []}
+    )
+    stage_of: dict[Value, Stage] = field(default_factory=dict)
+
+    def timed(self, x: Any) -> bool:
+        """Whether x has another value at each step."""
+        return isinstance(x, Value) and self.stage_of[x] not in ("once", "total")
+
+
+def plan(
+    instructions: Iterable[Value],
+    carry_in: Sequence[Value],
+    carry_out: Sequence[Any],
+    known: dict[Value, tuple[Any, Stage]],
+) -> Planner:
+    """Plan one direction.
+
+    `known`: inputs that others provide; what each is to be called here, and when it is known.
+    Ask the planner for results, then for its `finished` plan.
+    """
+    planner = Planner(list(instructions), list(carry_in), known)
+    planner.run(carry_out)
+    return planner
+
+
+class Planner:
+    """Places instructions; see `plan`."""
+
+    def __init__(
+        self,
+        instructions: list[Value],
+        carry_in: list[Value],
+        known: dict[Value, tuple[Any, Stage]],
+    ) -> None:
+        self.instructions = instructions
+        self.plan = Plan(carry_in)
+        self.form: dict[Value, Any] = {}
+        for value, (planned, stage) in known.items():
+            self.form[value] = planned
+            if isinstance(planned, Value):
+                self.plan.stage_of[planned] = stage
+        for value in carry_in:
+            self.plan.stage_of[value] = "loop"
+            self.form[value] = Affine(None, value, None)
+        self.made: dict[Any, Value] = {}
+        self._find_dependence(known)
+
+    def run(self, carry_out: Sequence[Any]) -> None:
+        """Place every instruction."""
+        in_loop = self._needed_in_loop(carry_out)
+        uses = self._count_uses(carry_out)
+        for value in self.instructions:
+            form = self._place(value, in_loop)
+            if isinstance(form, Affine) and uses.get(value, 0) > 1:
+                form = Affine(None, self._settled(form, "loop"), None)
+            self.form[value] = form
+            planned = form.base if isinstance(form, Affine) else form
+            if isinstance(planned, Value) and planned.name is None:
+                planned.name = value.name
+        for k, value in enumerate(carry_out):
+            self.plan.carry_out.append(self._own(self.final(value, "loop"), k))
+
+    def result(self, x: Any) -> Any:
+        """Ask for a value, for all steps; returns the planned one."""
+        self.plan.results.append(self.final(x, "after"))
+        return self.plan.results[-1]
+
+    def total(self, x: Any) -> Any:
+        """Ask for a value summed over time; returns the planned sum."""
+        self.plan.results.append(self._total(x))
+        return self.plan.results[-1]
+
+    def finished(self) -> Plan:
+        """The plan, without instructions that no result and no carry needs."""
+        _drop_unused(self.plan)
+        return self.plan
+
+    # What depends on what
+
+    def _find_dependence(self, known: dict[Value, tuple[Any, Stage]]) -> None:
+        """Find the values that differ between steps, and those that must run step by step."""
+        self.timed = {v for v, (_, stage) in known.items() if stage != "once"}
+        self.timed |= set(self.plan.carry_in)
+        self.stepwise: set[Value] = set()
+        for value in self.instructions:
+            if not _pure(value) or any(x in self.timed for x in _values(value.inputs)):
+                self.timed.add(value)
+                if not self._liftable(value):
+                    self.stepwise.add(value)
+
+    def _liftable(self, value: Value) -> bool:
+        """Whether the instruction can run for all steps at once; a rule is tried on the example."""
+        if isinstance(value.fn, np.ufunc):
+            return True
+        if not value.fn.pure or (value.fn.lifted is None and not value.fn.elementwise):
+            return False
+        timed = [isinstance(x, Value) and x in self.timed for x in value.inputs]
+        examples = [x.example if isinstance(x, Value) else x for x in value.inputs]
+        examples = [e[None] if t else e for t, e in zip(timed, examples, strict=True)]
+        try:
+            with np.errstate(all="ignore"):
+                lifted = value.compute_lifted(1, timed, *examples)
+        except NotImplementedError:
+            return False
+        return np.array_equal(lifted, value.example[None], equal_nan=True) or np.allclose(
+            lifted, value.example[None], equal_nan=True
+        )
+
+    def _needed_in_loop(self, carry_out: Sequence[Any]) -> set[Value]:
+        """The values of the loop that the next carry, or a step-by-step instruction, needs."""
+        depends = set(self.plan.carry_in) | self.stepwise
+        for value in self.instructions:
+            if any(x in depends for x in _values(value.inputs)):
+                depends.add(value)
+        needed: set[Value] = set()
+        waiting = [*_values(carry_out), *self.stepwise]
+        while waiting:
+            value = waiting.pop()
+            if value in depends and value not in needed:
+                needed.add(value)
+                waiting.extend(_values(value.inputs))
+        return needed
+
+    def _count_uses(self, results: Sequence[Any]) -> dict[Value, int]:
+        uses: dict[Value, int] = {}
+        for x in [*(x for value in self.instructions for x in value.inputs), *results]:
+            if isinstance(x, Value):
+                uses[x] = uses.get(x, 0) + 1
+        return uses
+
+    # Placing one instruction
+
+    def _place(self, value: Value, in_loop: set[Value]) -> Any:
+        forms = [self.form[x] if isinstance(x, Value) else x for x in value.inputs]
+        if value in in_loop:
+            return self._in_loop(value, forms)
+        stages = {self.plan.stage_of[x] for x in _values(forms)}
+        if any(isinstance(form, Affine) for form in forms) or "after" in stages:
+            stage = "after"
+        else:
+            stage = "once" if value not in self.timed else "before"
+        return self._emit(value, [self._settled(f, stage) for f in forms], stage)
+
+    def _in_loop(self, value: Value, forms: list[Any]) -> Affine:
+        """Fold the value into its input's affine form, or compute it in the loop."""
+        folded = self._folded(value, forms)
+        if folded is not None:
+            return folded
+        inputs = [self._settled(f, "loop") for f in forms]
+        return Affine(None, self._emit(value, inputs, "loop"), None)
+
+    def _folded(self, value: Value, forms: list[Any]) -> Affine | None:
+        fn = value.fn
+        affine = [f for f in forms if isinstance(f, Affine)]
+        if not affine or any(
+            f.base.shape != value.shape or f.base.dtype != value.dtype for f in affine
+        ):
+            return None
+        if fn is np.negative:
+            return self._scaled(affine[0], -1.0)
+        if len(affine) == 2:
+            a, b = affine
+            if fn in (np.add, np.subtract) and a.base is b.base:
+                return self._combined(fn, a, b)
+            return None
+        if len(forms) != 2:
+            return None
+        left, right = forms
+        if fn is np.multiply:
+            return self._scaled(affine[0], right if left is affine[0] else left)
+        if fn is np.divide and left is affine[0]:
+            return self._scaled(left, self._outside(np.divide, 1.0, right))
+        if fn is np.add:
+            other = right if left is affine[0] else left
+            return affine[0]._replace(offset=self._sum(affine[0].offset, other))
+        if fn is np.subtract:
+            if left is affine[0]:
+                return left._replace(
+                    offset=self._sum(left.offset, self._outside(np.negative, right))
+                )
+            negated = self._scaled(right, -1.0)
+            return negated._replace(offset=self._sum(negated.offset, left))
+        return None
+
+    def _scaled(self, form: Affine, factor: Any) -> Affine:
+        scale = factor if form.scale is None else self._outside(np.multiply, form.scale, factor)
+        offset = None if form.offset is None else self._outside(np.multiply, form.offset, factor)
+        return Affine(scale, form.base, offset)
+
+    def _combined(self, fn: Any, a: Affine, b: Affine) -> Affine:
+        scale = self._outside(
+            fn, 1.0 if a.scale is None else a.scale, 1.0 if b.scale is None else b.scale
+        )
+        if a.offset is None and b.offset is None:
+            return Affine(scale, a.base, None)
+        zero = 0.0
+        offset = self._outside(
+            fn, zero if a.offset is None else a.offset, zero if b.offset is None else b.offset
+        )
+        return Affine(scale, a.base, offset)
+
+    def _sum(self, a: Any, b: Any) -> Any:
+        return b if a is None else self._outside(np.add, a, b)
+
+    # Making planned values
+
+    def _outside(self, fn: Any, *inputs: Any) -> Any:
+        """fn of values from outside the loop; of numbers alone, the number."""
+        if not any(isinstance(x, Value) for x in inputs):
+            return (
+                fn(*inputs)
+                if any(isinstance(x, np.ndarray) for x in inputs)
+                else float(fn(*inputs))
+            )
+        stages = {self.plan.stage_of[x] for x in inputs if isinstance(x, Value)}
+        return self._ufunc(fn, inputs, "once" if stages <= {"once"} else "before")
+
+    def _settled(self, form: Any, stage: Stage) -> Any:
+        """A form as one value, computed at `stage` ("loop" or "after"); others as they are."""
+        if not isinstance(form, Affine):
+            return form
+        value = form.base
+        if form.scale is not None and form.offset is not None and _is(form.scale, -1.0):
+            return self._ufunc(np.subtract, (form.offset, value), stage)
+        if form.scale is not None:
+            if _is(form.scale, -1.0):
+                value = self._ufunc(np.negative, (value,), stage)
+            else:
+                value = self._ufunc(np.multiply, (value, form.scale), stage)
+        if form.offset is not None:
+            value = self._ufunc(np.add, (value, form.offset), stage)
+        return value
+
+    def _ufunc(self, fn: Any, inputs: Sequence[Any], stage: Stage) -> Value:
+        examples = [x.example if isinstance(x, Value) else x for x in inputs]
+        with np.errstate(all="ignore"):
+            example = np.asarray(fn(*examples))
+        return self._emit(Value(fn, tuple(inputs), {}, example), inputs, stage)
+
+    def _emit(self, value: Value, inputs: Sequence[Any], stage: Stage) -> Value:
+        key = (value.fn, stage, repr(sorted(value.attributes.items())))
+        key = (
+            *key,
+            *(id(x) if isinstance(x, Value | np.ndarray) else (type(x), x) for x in inputs),
+        )
+        if key not in self.made or not _pure(value):
+            planned = Value(
+                value.fn, tuple(inputs), value.attributes, value.example, value.name, value.scope
+            )
+            self.made[key] = planned
+            self.plan.stages[stage].append(planned)
+            self.plan.stage_of[planned] = stage
+        return self.made[key]
+
+    def final(self, x: Any, stage: Stage) -> Any:
+        """What an original value became."""
+        return self._settled(self.form[x] if isinstance(x, Value) else x, stage)
+
+    def _total(self, x: Any) -> Any:
+        """The sum of an original value over time, taken as early as linearity allows."""
+        if not isinstance(x, Value) or x not in self.timed:
+            raise TraceError("a parameter's gradient is the same at each step")
+        fn, inputs = x.fn, x.inputs
+        if x in self.form and fn is None:
+            return self._untimed(over_time, [self.final(x, "after")], x.example)
+        timed = [isinstance(i, Value) and i in self.timed for i in inputs]
+        if getattr(fn, "linear", False) and timed == [True]:
+            return self._untimed(fn, [self._total(inputs[0])], x.example, x.attributes)
+        if fn is matmul and all(timed):
+            if all(len(i.shape) == 2 for i in inputs):
+                factors = [self.final(i, "after") for i in inputs]
+                return self._untimed(summed_product, factors, x.example)
+        if fn is np.add and all(timed) and all(i.shape == x.shape for i in inputs):
+            return self._untimed(fn, [self._total(i) for i in inputs], x.example)
+        return self._untimed(over_time, [self.final(x, "after")], x.example)
+
+    def _untimed(self, fn: Any, inputs: Any, example: Any, attributes: Any = None) -> Value:
+        return self._emit(Value(fn, tuple(inputs), attributes or {}, example), inputs, "total")
+
+    def _own(self, x: Any, k: int) -> Value:
+        """x as a value of the loop with an array of its own, for carry k."""
+        taken = self.plan.carry_out
+        carry = self.plan.carry_in[k]
+        if (
+            isinstance(x, Value)
+            and x not in taken
+            and x not in self.plan.carry_in
+            and self.plan.stage_of[x] == "loop"
+            and writes_anywhere(x)
+            and x.shape == carry.shape
+            and x.dtype == carry.dtype
+        ):
+            return x
+        example = carry.example
+        copy = Value(np.positive, (x,), {"carry": k}, example)
+        return self._emit(copy, (x,), "loop")
+
+
+def over_time(x: Any) -> Any:
+    """The sum over the leading time axis."""
+    return np.sum(x, axis=0)
+
+
+def writes_anywhere(value: Value) -> bool:
+    """Whether the instruction can write its result into an array that it is given."""
+    return isinstance(value.fn, np.ufunc) or value.fn is matmul
+
+
+def _values(operands: Iterable[Any]) -> list[Value]:
+    return [x for x in operands if isinstance(x, Value)]
+
+
+def _pure(value: Value) -> bool:
+    return bool(getattr(value.fn, "pure", True))
+
+
+def _is(x: Any, number: float) -> bool:
+    return isinstance(x, float | int) and x == number
+
+
+def _drop_unused(plan: Plan) -> None:
+    """Remove instructions that nothing asked for depends on."""
+    needed: set[Value] = set()
+    waiting = _values([*plan.carry_out, *plan.results])
+    while waiting:
+        value = waiting.pop()
+        if value not in needed:
+            needed.add(value)
+            waiting.extend(_values(value.inputs))
+    for stage, values in plan.stages.items():
+        plan.stages[stage] = [value for value in values if value in needed]

@@ -1,0 +1,286 @@
+"""Program: a plan written out as straight-line Python, and compiled.
+
+The text is kept (`source`): one line an instruction, named as the cell's author named them.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ....ops import matmul
+from .plan import Plan, writes_anywhere
+from .storage import Arrays, Layout
+from .trace import Value
+
+__all__ = ["Program"]
+
+Array = Any
+
+
+class Program:
+    """One direction of a planned scan, ready to run.
+
+    `given`: the values that the caller provides, in the order in which `run` takes their arrays.
+    `outer`: values of the forward run whose arrays for all steps this run reads. `kept`: values
+    whose arrays are needed after the run.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        plan: Plan,
+        given: Sequence[Value],
+        reverse: bool,
+        outer: Sequence[Value] = (),
+        kept: Iterable[Value] = (),
+    ) -> None:
+        self.plan = plan
+        self.given = list(given)
+        self.layout = Layout(plan, reverse, outer, kept)
+        self._trial = self.layout.allocate(
+            3, Arrays({value: np.empty((3, *value.shape), value.dtype) for value in outer})
+        )
+        self._names: dict[Value, str] = {}
+        self._namespace: dict[str, Any] = {"dot": np.dot, "copyto": np.copyto}
+        self._constants: dict[Any, str] = {}
+        self._columns: list[Value] = []  # the values with an array for all steps, used in the loop
+        self.source = self._write(name)
+        exec(compile(self.source, f"<scan: {name}>", "exec"), self._namespace)
+        self._run = self._namespace[name]
+
+    def allocate(self, steps: int, outer: Arrays | None = None) -> Workspace:
+        """Arrays for runs of that many steps."""
+        arrays = self.layout.allocate(steps, outer)
+        columns = [_steps_of(arrays.timed[value]) for value in self._columns]
+        rows = list(zip(*columns, strict=True)) if columns else [()] * steps
+        return Workspace(arrays, rows[::-1] if self.layout.reverse else rows)
+
+    def run(self, workspace: Workspace, steps: int, arrays: Sequence[Array]) -> tuple[Any, ...]:
+        """Run on arrays for the `given` values; returns the results."""
+        stored = [workspace.arrays[value] for value in self._stored]
+        results: tuple[Any, ...] = self._run(steps, arrays, stored, workspace.rows)
+        return results
+
+    # Writing
+
+    def _write(self, name: str) -> str:
+        plan, trial = self.plan, self._trial
+        self._stored = [*trial.timed, *trial.scratch]
+        stages = {
+            "once": [self._once(v) for v in plan.stages["once"]],
+            "before": [
+                *self._copies_of_given(),
+                *(self._at_all_steps(v) for v in plan.stages["before"]),
+            ],
+            "loop": [line for v in plan.stages["loop"] for line in self._in_loop(v)],
+            "after": [self._at_all_steps(v) for v in plan.stages["after"]],
+            "total": [self._once(v) for v in plan.stages["total"]],
+        }
+        columns = ", ".join(self._name(v) for v in self._columns)
+        lines = [f"def {name}(steps, given, stored, rows):"]
+        if self.given:
+            lines.append(f"    ({', '.join(self._given_name(v) for v in self.given)},) = given")
+        if self._stored:
+            lines.append(f"    ({', '.join(self._stored_name(v) for v in self._stored)},) = stored")
+        for stage, written in stages.items():
+            written = [line for line in written if line]
+            if not written:
+                continue
+            lines.append(f"    # {_STAGE_TITLES[stage]}")
+            if stage == "loop":
+                lines.append(f"    for ({columns}{',' if columns else ''}) in rows:")
+                written = [f"    {line}" for line in written]
+            lines.extend(f"    {line}" for line in written)
+        results = "".join(f"{self._everywhere(r)}, " for r in plan.results)
+        lines.append(f"    return ({results})")
+        return "\n".join(lines) + "\n"
+
+    def _name(self, value: Value) -> str:
+        """The value's name: what its author called it, or its op, and a number."""
+        if value not in self._names:
+            base = value.name or getattr(value.fn, "__name__", None) or "input"
+            base = re.sub(r"\W+", "_", getattr(value.fn, "name", base) if not value.name else base)
+            if not base.isidentifier() or keyword.iskeyword(base):
+                base = f"v_{base}"
+            self._names[value] = f"{base}_{len(self._names)}"
+        return self._names[value]
+
+    def _all(self, value: Value) -> str:
+        return f"{self._name(value)}_all"
+
+    def _given_name(self, value: Value) -> str:
+        if not self.plan.timed(value):
+            return self._name(value)
+        return f"{self._name(value)}_given" if value in self._stored else self._all(value)
+
+    def _stored_name(self, value: Value) -> str:
+        return self._all(value) if value in self._trial.timed else self._name(value)
+
+    def _constant(self, x: Any, dtype: Any = None) -> str:
+        """The name of a number (as a 0-d array, which a ufunc takes faster) or a constant array."""
+        constant = x if dtype is None or isinstance(x, np.ndarray) else np.asarray(x, dtype)
+        key = id(x) if isinstance(x, np.ndarray) else (type(x), x, dtype)
+        if key not in self._constants:
+            self._constants[key] = f"constant_{len(self._constants)}"
+            self._namespace[self._constants[key]] = constant
+        return self._constants[key]
+
+    def _function(self, value: Value, lifted: bool) -> str:
+        if isinstance(value.fn, np.ufunc):
+            self._namespace[value.fn.__name__] = value.fn
+            return value.fn.__name__
+        name = f"{'all_' if lifted else ''}{self._name(value)}_op"
+        self._namespace[name] = value.compute_lifted if lifted else value.compute
+        return name
+
+    def _operands(self, value: Value) -> list[str]:
+        """The inputs' names for one application: numbers as constants of the ufunc's dtype."""
+        dtypes: Sequence[Any] = [None] * len(value.inputs)
+        if isinstance(value.fn, np.ufunc):
+            kinds = [_kind(x) for x in value.inputs]
+            dtypes = value.fn.resolve_dtypes((*kinds, None))[:-1]
+        return [
+            self._name(x) if isinstance(x, Value) else self._constant(x, d)
+            for x, d in zip(value.inputs, dtypes, strict=True)
+        ]
+
+    def _once(self, value: Value) -> str:
+        names = [
+            self._everywhere(x) if isinstance(x, Value) else self._constant(x) for x in value.inputs
+        ]
+        call = f"{self._function(value, lifted=False)}({', '.join(names)})"
+        in_product = any(v.fn is matmul and value in v.inputs for v in self.plan.stages["loop"])
+        if in_product:  # BLAS is fastest on contiguous matrices, and this one is used at each step
+            self._namespace["contiguous"] = np.ascontiguousarray
+            call = f"contiguous({call})"
+        return f"{self._name(value)} = {call}"
+
+    def _everywhere(self, x: Any) -> str:
+        """The value at all steps, or at no particular one."""
+        if not isinstance(x, Value):
+            return self._constant(x)
+        return self._all(x) if self.plan.timed(x) else self._name(x)
+
+    def _copies_of_given(self) -> list[str]:
+        return [
+            f"copyto({self._all(v)}, {self._given_name(v)})"
+            for v in self.given
+            if v in self._stored
+        ]
+
+    def _at_all_steps(self, value: Value) -> str:
+        timed = [self.plan.timed(x) for x in value.inputs]
+        names = [self._everywhere(x) for x in value.inputs]
+        array = self._trial.timed.get(value)
+        if array is not None and self._is_look(value):
+            return ""
+        if isinstance(value.fn, np.ufunc):
+            dtypes = self._operands(value)
+            ndim = len(value.shape)
+            names = [
+                f"{n}[:{', None' * (ndim - len(x.shape))}]"
+                if t and len(x.shape) < ndim
+                else n
+                if isinstance(x, Value)
+                else constant
+                for n, t, x, constant in zip(names, timed, value.inputs, dtypes, strict=True)
+            ]
+            out = f", {self._all(value)}" if array is not None else ""
+            call = f"{self._function(value, True)}({', '.join(names)}{out})"
+            return call if array is not None else f"{self._all(value)} = {call}"
+        call = f"{self._function(value, True)}(steps, {tuple(timed)}, {', '.join(names)})"
+        if array is not None and value.fn is matmul and timed == [True, False]:
+            x, y = value.inputs
+            if len(x.shape) == len(y.shape) == 2 and x.dtype == y.dtype == value.dtype:
+                rows = f"{names[0]}.reshape(-1, {x.shape[-1]})"
+                return f"dot({rows}, {names[1]}, {self._all(value)}.reshape(-1, {y.shape[-1]}))"
+        if array is not None:
+            return f"copyto({self._all(value)}, {call})"
+        return f"{self._all(value)} = {call}"
+
+    def _is_look(self, value: Value) -> bool:
+        """Whether the value's array is its input's, seen in another way."""
+        if isinstance(value.fn, np.ufunc) or len(value.inputs) != 1:
+            return False
+        x = value.inputs[0]
+        mine, its = self._trial[value], self._trial[x] if isinstance(x, Value) else None
+        return mine is not None and its is not None and np.may_share_memory(mine, its)
+
+    def _in_loop(self, value: Value) -> list[str]:
+        if self._is_look(value):
+            return []
+        for x in [*value.inputs, value]:
+            if x in self._trial.timed and x not in self._columns:
+                self._columns.append(x)
+        names = self._operands(value)
+        out = self._name(value)
+        if isinstance(value.fn, np.ufunc):
+            return [f"{self._function(value, False)}({', '.join(names)}, {out})"]
+        if value.fn is matmul:
+            return [self._product(value, names, out)]
+        parts = self._parts(value)
+        if parts is not None:
+            return parts
+        return [f"copyto({out}, {self._function(value, False)}({', '.join(names)}))"]
+
+    def _product(self, value: Value, names: list[str], out: str) -> str:
+        array = self._trial[value]
+        step = array[0] if value in self._trial.timed else array
+        x, y = (i.example if isinstance(i, Value) else np.asarray(i) for i in value.inputs)
+        plain = x.ndim == y.ndim == 2 and x.dtype == y.dtype == value.dtype
+        if plain and step.flags.c_contiguous:
+            return f"dot({names[0]}, {names[1]}, {out})"
+        self._namespace["matmul"] = np.matmul
+        return f"matmul({names[0]}, {names[1]}, {out})"
+
+    def _parts(self, value: Value) -> list[str] | None:
+        """Lines that put inputs side by side, for those that have not written there themselves."""
+        if getattr(value.fn, "places", None) is None:
+            return None
+        mine = self._trial[value]
+        lines = []
+        for position, x in enumerate(value.inputs):
+            its = self._trial[x] if isinstance(x, Value) else None
+            if its is not None and np.may_share_memory(its, mine):
+                continue
+            name = f"{self._name(value)}_part_{position}"
+            self._namespace[name] = lambda out, p=position, v=value: v.fn.places(
+                out, *(i.example if isinstance(i, Value) else i for i in v.inputs), **v.attributes
+            )[p]
+            source = self._name(x) if isinstance(x, Value) else self._constant(x)
+            lines.append(f"copyto({name}({self._name(value)}), {source})")
+        return lines
+
+
+def _kind(x: Any) -> Any:
+    """What NumPy's dtype resolution goes by: a dtype, or the type of a Python number."""
+    if isinstance(x, bool):
+        return np.dtype(bool)
+    return x.dtype if hasattr(x, "dtype") else type(x)
+
+
+_STAGE_TITLES = {
+    "once": "once",
+    "before": "before the loop, all steps at once",
+    "loop": "the loop",
+    "after": "after the loop, all steps at once",
+    "total": "sums over time",
+}
+
+
+class Workspace:
+    """The arrays of runs of one length, and their views step by step."""
+
+    def __init__(self, arrays: Arrays, rows: list[Any]) -> None:
+        self.arrays = arrays
+        self.rows = rows
+
+
+def _steps_of(array: Array) -> list[Array]:
+    """Views of the array at each step."""
+    return list(array) if array.ndim > 1 else [array[t, ...] for t in range(len(array))]

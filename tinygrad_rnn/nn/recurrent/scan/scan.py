@@ -1,0 +1,339 @@
+"""Scan: a cell run over a whole sequence as one op, by a planned program.
+
+The first run of a cell on inputs of some shape traces it, plans both directions and compiles
+them; later runs find the program again. The numbers are those of `unroll`, to rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from ....engine.autograd import propagate
+from ....engine.mode import enable_grad, is_grad_enabled
+from ....engine.node import Node
+from ....engine.op import op
+from ....engine.tensor import Tensor
+from ..cell import Cell
+from ..nest import leaves, like, structure
+from ..unroll import unroll, valid_steps
+from .plan import plan
+from .program import Program, Workspace
+from .trace import Step, TraceError, Value, trace
+
+__all__ = ["TraceError", "compiled_step", "scan"]
+
+Array = Any
+
+
+def scan(
+    cell: Cell, x: Tensor, state: Any, *, reverse: bool = False, lengths: Any = None
+) -> tuple[Tensor, Any]:
+    """What `unroll` does, as one node of the graph. `TraceError` if the cell cannot be traced."""
+    valid, x = valid_steps(x, lengths)
+    states = leaves(state)
+    compiled = compiled_step(cell, x, state, valid, reverse)
+    run = _Run(compiled, cell, state, valid, reverse, lengths, len(x))
+    outputs, *final = _scan(run, x, *states, *compiled.step.leaves)
+    return outputs, like(state, iter(final))
+
+
+class CompiledStep:
+    """The programs of a traced step, and workspaces that no run is using."""
+
+    _kept_workspaces = 4
+
+    def __init__(self, step: Step, reverse: bool) -> None:
+        self.step = step
+        self._free: list[tuple[int, Workspace, Workspace | None]] = []
+        self._plan(step, reverse)
+
+    def _plan(self, step: Step, reverse: bool) -> None:
+        forward_part = _history([*step.new_state, step.output], step)
+        inputs = [step.x, *([step.mask] if step.mask is not None else [])]
+        known: dict[Value, Any] = {v: (v, "before") for v in inputs}
+        known.update({v: (v, "once") for v in step.leaf_values})
+        forward = plan(forward_part, step.state, step.new_state, known)
+        forward.result(step.output)
+        self.given = [*inputs, *step.leaf_values]
+        self.backward: Program | None = None
+        outer: list[Value] = []
+        shared: list[Value] = []
+        if any(d is not None for d in [step.d_x, *step.d_state, *step.d_leaves]):
+            wanted = [d for d in [step.d_x, *step.d_state, *step.d_leaves] if d is not None]
+            backward_part = [v for v in _history(wanted, step) if v not in set(forward_part)]
+            crossing = {x for v in backward_part for x in v.inputs if isinstance(x, Value)}
+            for v in [*forward_part, *step.state]:
+                if v in crossing or v in wanted:
+                    planned = forward.final(v, "after")
+                    stage = forward.plan.stage_of.get(planned, "once")
+                    known[v] = planned, "once" if stage == "once" else "before"
+            assert step.grad_output is not None
+            known[step.grad_output] = step.grad_output, "before"
+            zeros = [np.zeros(v.shape, v.dtype) for v in step.state]
+            carry = [zero if d is None else d for d, zero in zip(step.d_state, zeros, strict=True)]
+            backward = plan(backward_part, step.grad_state, carry, known)
+            if step.d_x is not None:
+                backward.result(step.d_x)
+            for d in step.d_leaves:
+                if d is not None:
+                    backward.total(d)
+            backward_plan = backward.finished()
+            read = {x for s in backward_plan.stages.values() for v in s for x in v.inputs}
+            read |= set(backward_plan.results) - {
+                r for r in backward_plan.results if not isinstance(r, Value)
+            }
+            outside = [
+                p
+                for p, _ in known.values()
+                if isinstance(p, Value) and p in read and p not in self.given
+            ]
+            outside = list(dict.fromkeys(v for v in outside if v is not step.grad_output))
+            outer = [v for v in outside if forward.plan.timed(v)]
+            shared = [v for v in outside if not forward.plan.timed(v)]
+            forward.plan.results += [*shared, *outer]
+            self.backward = Program(
+                "backward",
+                backward_plan,
+                [*self.given, step.grad_output, *shared],
+                not reverse,
+                outer,
+            )
+        self._shared = len(shared)
+        self.forward = Program("forward", forward.finished(), self.given, reverse, kept=outer)
+
+    # Workspaces
+
+    def take(self, steps: int) -> tuple[Workspace, Workspace | None]:
+        """Arrays for a run of that many steps, which no other run has."""
+        for entry in list(self._free):
+            if entry[0] == steps:
+                try:
+                    self._free.remove(entry)
+                except ValueError:  # another thread was quicker
+                    continue
+                return entry[1:]
+        ahead = self.forward.allocate(steps)
+        return ahead, None
+
+    def give_back(self, steps: int, ahead: Workspace, back: Workspace | None) -> None:
+        """The arrays of a run that is over."""
+        self._free.append((steps, ahead, back))
+        del self._free[: -self._kept_workspaces]
+
+    # Running
+
+    def run_forward(
+        self,
+        ahead: Workspace,
+        arrays: Sequence[Array],
+        states: Sequence[Array],
+        steps: int,
+        reverse: bool,
+    ) -> tuple[Array, list[Array], tuple[Array, ...]]:
+        """Outputs, final states, and what the backward run needs besides the workspace."""
+        for whole, state in zip(ahead.arrays.carries, states, strict=True):
+            whole[steps if reverse else 0] = state
+        output, *rest = self.forward.run(ahead, steps, arrays)
+        finals = [np.array(whole[0 if reverse else steps]) for whole in ahead.arrays.carries]
+        return np.array(output), finals, tuple(rest[: self._shared])
+
+    def run_backward(
+        self,
+        back: Workspace,
+        arrays: Sequence[Array],
+        grad_output: Array,
+        grad_states: Sequence[Array],
+        shared: Sequence[Array],
+        steps: int,
+        reverse: bool,
+    ) -> list[Array | None]:
+        """The gradients of x, the initial states and the leaves; None where there is none."""
+        assert self.backward is not None
+        for whole, grad in zip(back.arrays.carries, grad_states, strict=True):
+            whole[0 if reverse else steps] = grad
+        results = iter(self.backward.run(back, steps, [*arrays, grad_output, *shared]))
+        d_x = None if self.step.d_x is None else np.array(next(results))
+        d_states = [
+            None if d is None else np.array(whole[steps if reverse else 0])
+            for d, whole in zip(self.step.d_state, back.arrays.carries, strict=True)
+        ]
+        d_leaves = [None if d is None else np.array(next(results)) for d in self.step.d_leaves]
+        return [d_x, *d_states, *d_leaves]
+
+
+class _Run:
+    """One run of a scan: holds its workspace until no backward pass can need it."""
+
+    def __init__(
+        self,
+        compiled: CompiledStep,
+        cell: Cell,
+        state: Any,
+        valid: Any,
+        reverse: bool,
+        lengths: Any,
+        steps: int,
+    ) -> None:
+        self.compiled, self.cell, self.state = compiled, cell, state
+        self.valid, self.reverse, self.lengths, self.steps = valid, reverse, lengths, steps
+        self.ahead, self.back = compiled.take(steps)
+        self._of: Any = None  # the gradient that the cached result belongs to
+        self._result: list[Any] = []
+
+    def __del__(self) -> None:
+        self.compiled.give_back(self.steps, self.ahead, self.back)
+
+    def _given(self, arrays: Sequence[Array]) -> list[Array]:
+        x, leaf_arrays = arrays[0], arrays[1 + len(self.compiled.step.state) :]
+        return [x, *([] if self.valid is None else [self.valid]), *leaf_arrays]
+
+    def forward(self, arrays: Sequence[Array]) -> tuple[Array, ...]:
+        states = arrays[1 : 1 + len(self.compiled.step.state)]
+        outputs, finals, self._shared = self.compiled.run_forward(
+            self.ahead, self._given(arrays), states, self.steps, self.reverse
+        )
+        return (outputs, *finals)
+
+    def gradient(self, grad: Any, arrays: Sequence[Any], position: int) -> Any:
+        """The gradient for one input; all are computed at the first question."""
+        if self._of is not grad:
+            recorded = isinstance(grad[0], Node)
+            self._result = (self._by_unrolling if recorded else self._backward)(grad, arrays)
+            self._of = grad
+        found = self._result[position]
+        return np.zeros_like(arrays[position]) if found is None else found
+
+    def _backward(self, grad: Any, arrays: Sequence[Array]) -> list[Any]:
+        compiled = self.compiled
+        assert compiled.backward is not None
+        if self.back is None:
+            self.back = compiled.backward.allocate(self.steps, self.ahead.arrays)
+        return compiled.run_backward(
+            self.back,
+            self._given(arrays),
+            grad[0],
+            grad[1:],
+            self._shared,
+            self.steps,
+            self.reverse,
+        )
+
+    def _by_unrolling(self, grad: Any, inputs: Sequence[Any]) -> list[Any]:
+        """For gradients of gradients: the recorded gradient of the recorded steps."""
+        count = 1 + len(self.compiled.step.state)
+        with enable_grad():
+            outputs, final = unroll(
+                self.cell,
+                inputs[0],
+                like(self.state, iter(inputs[1:count])),
+                reverse=self.reverse,
+                lengths=self.lengths,
+            )
+        pairs = [
+            (out, g)
+            for out, g in zip([outputs, *leaves(final)], grad, strict=True)
+            if out.requires_grad
+        ]
+        wanted = [x for x in inputs if isinstance(x, Node) and x.requires_grad]
+        found = propagate(
+            [out for out, _ in pairs],
+            [g for _, g in pairs],
+            wanted=wanted,
+            create_graph=True,
+            retain_graph=True,
+        )
+        return [found.get(x) if isinstance(x, Node) else None for x in inputs]
+
+
+@op
+def _scan(run: Any, *arrays: Array) -> tuple[Array, ...]:
+    return tuple(run.forward(arrays))
+
+
+_scan.name = "scan"
+_scan.vjp(arrays=lambda grad, out, run, *arrays, position: run.gradient(grad, arrays, position))
+
+
+# Finding compiled steps again
+
+_COMPILED: WeakKeyDictionary[Cell, dict[Any, CompiledStep]] = WeakKeyDictionary()
+_MOST = 16  # compiled steps kept for a cell
+
+
+def compiled_step(cell: Cell, x: Tensor, state: Any, valid: Any, reverse: bool) -> CompiledStep:
+    """The compiled step for inputs like these; traced and planned if there is none yet."""
+    states = leaves(state)
+    recording = is_grad_enabled()
+    settings = _settings(cell)
+    wants = recording and (
+        x.requires_grad
+        or any(leaf.requires_grad for leaf in states)
+        or any(p.requires_grad for p in cell.parameters())
+    )
+    key = (
+        x.shape[1:],
+        x.dtype,
+        x.requires_grad and recording,
+        str(structure(state)),
+        tuple((leaf.shape, leaf.dtype) for leaf in states),
+        valid is not None,
+        reverse,
+        wants,
+        settings,
+    )
+    known = _COMPILED.setdefault(cell, {})
+    found = known.get(key)
+    if found is None or not _same_leaves(found.step):
+        step = trace(
+            cell,
+            x._data[0],
+            state,
+            None if valid is None else valid[0],
+            bool(x.requires_grad and recording),
+            wants,
+        )
+        found = known[key] = CompiledStep(step, reverse)
+        while len(known) > _MOST:
+            del known[next(iter(known))]
+    return found
+
+
+def _same_leaves(step: Step) -> bool:
+    return all(
+        leaf._data.shape == value.shape and leaf._data.dtype == value.dtype
+        for leaf, value in zip(step.leaves, step.leaf_values, strict=True)
+    )
+
+
+def _settings(cell: Cell) -> tuple[Any, ...]:
+    """Everything about the cell, but for its parameters' elements, that a trace depends on."""
+    found: list[Any] = []
+    for module in cell.modules():
+        for name, value in vars(module).items():
+            if isinstance(value, Tensor):
+                found.append((name, id(value), value.requires_grad))
+            elif isinstance(value, int | float | str | bool | None):
+                found.append((name, value))
+            else:
+                found.append((name, id(value)))
+    return tuple(found)
+
+
+def _history(results: Sequence[Any], step: Step) -> list[Value]:
+    """The instructions behind the results, inputs first."""
+    order: list[Value] = []
+    done: set[Value] = set()
+    waiting: list[tuple[Value, bool]] = [(v, False) for v in results if isinstance(v, Value)]
+    while waiting:
+        value, inputs_done = waiting.pop()
+        if inputs_done:
+            order.append(value)
+        elif value not in done and value.fn is not None:
+            done.add(value)
+            waiting.append((value, True))
+            waiting.extend((x, False) for x in value.inputs if isinstance(x, Value))
+    return order

@@ -1,0 +1,129 @@
+"""Storage: which values of a planned loop have an array for all steps, one for each, or none.
+
+Arrays are made once for a length T and used again in later runs. An op that only looks at its
+input in another way (a slice, a transpose) shares its input's array and costs nothing in the
+loop; one that only puts its inputs side by side has them write into its parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from .plan import Plan, writes_anywhere
+from .trace import Value
+
+__all__ = ["Arrays", "Layout"]
+
+Array = Any
+
+
+class Arrays:
+    """The arrays of one run: for all steps (T, ...), or one that each step writes anew."""
+
+    def __init__(self, timed: dict[Value, Array] | None = None) -> None:
+        self.timed: dict[Value, Array] = dict(timed or {})
+        self.scratch: dict[Value, Array] = {}
+        self.carries: list[Array] = []  # (T + 1, ...): before the first step, after each
+
+    def __getitem__(self, value: Value) -> Array:
+        return self.timed[value] if value in self.timed else self.scratch.get(value)
+
+
+class Layout:
+    """Decides the storage of a plan's values, and allocates it.
+
+    `reverse`: the loop runs from the last step to the first. `kept`: values that are needed after
+    the run, by the backward run. `outer`: values of the forward run that the plan reads.
+    """
+
+    def __init__(
+        self, plan: Plan, reverse: bool, outer: Iterable[Value], kept: Iterable[Value]
+    ) -> None:
+        self.plan = plan
+        self.reverse = reverse
+        self.outer = list(outer)
+        self.loop = set(plan.stages["loop"])
+        self.used_in_loop = {x for v in plan.stages["loop"] for x in v.inputs if plan.timed(x)}
+        self.used_outside = {
+            x
+            for stage in ("before", "after", "total")
+            for v in plan.stages[stage]
+            for x in v.inputs
+            if plan.timed(x)
+        }
+        self.used_outside |= {x for x in plan.results if plan.timed(x)} | set(kept)
+        for value in reversed(
+            plan.stages["loop"]
+        ):  # what is looked at is as long-lived as the look
+            if value in self.used_outside and not writes_anywhere(value):
+                self.used_outside.update(x for x in value.inputs if plan.timed(x))
+        self.kept = set(kept)
+
+    def allocate(self, steps: int, outer: Arrays | None = None) -> Arrays:
+        """The arrays for a run of that many steps."""
+        arrays = Arrays({value: outer[value] for value in self.outer} if outer else None)
+        for k, (carry_in, carry_out) in enumerate(
+            zip(self.plan.carry_in, self.plan.carry_out, strict=True)
+        ):
+            whole = np.empty((steps + 1, *carry_in.shape), carry_in.dtype)
+            arrays.carries.append(whole)
+            before, after = (whole[1:], whole[:-1]) if self.reverse else (whole[:-1], whole[1:])
+            arrays.timed[carry_in], arrays.timed[carry_out] = before, after
+            assert self.plan.carry_out[k] is carry_out
+        for value in self.used_in_loop - self.loop:  # from outside the loop, read at each step
+            if value.fn is None and value not in arrays.timed:
+                arrays.timed[value] = np.empty((steps, *value.shape), value.dtype)
+        for value in self.plan.stages["before"]:
+            if value in self.used_in_loop or value in self.kept:
+                self._place(value, steps, arrays, timed=True)
+        for value in self.plan.stages["loop"]:
+            if not writes_anywhere(value) and getattr(value.fn, "places", None):
+                self._place_parts(value, steps, arrays)
+        for value in self.plan.stages["loop"]:
+            if arrays[value] is None:
+                self._place(value, steps, arrays, timed=value in self.used_outside)
+        for value in self.plan.stages["after"]:
+            if value in self.kept:
+                self._place(value, steps, arrays, timed=True)
+        return arrays
+
+    def _place(self, value: Value, steps: int, arrays: Arrays, timed: bool) -> None:
+        """Give the value an array: a look at its input's if that is possible, or a new one."""
+        seen = None if isinstance(value.fn, np.ufunc) else self._look(value, steps, arrays)
+        if seen is not None:
+            (arrays.timed if seen[1] else arrays.scratch)[value] = seen[0]
+        elif timed:
+            arrays.timed[value] = np.empty((steps, *value.shape), value.dtype)
+        else:
+            arrays.scratch[value] = np.empty(value.shape, value.dtype)
+
+    def _look(self, value: Value, steps: int, arrays: Arrays) -> tuple[Array, bool] | None:
+        """The value as a view of its only input's array, if it is one, and whether that is timed."""
+        sources = [x for x in value.inputs if isinstance(x, Value)]
+        if len(sources) != 1 or len(value.inputs) != 1 or arrays[sources[0]] is None:
+            return None
+        source, timed = arrays[sources[0]], sources[0] in arrays.timed
+        try:
+            with np.errstate(all="ignore"):  # the array has no content yet
+                if timed:
+                    seen = value.compute_lifted(steps, [True], source)
+                else:
+                    seen = value.compute(source)
+        except NotImplementedError:
+            return None
+        return (seen, timed) if np.may_share_memory(seen, source) and steps else None
+
+    def _place_parts(self, value: Value, steps: int, arrays: Arrays) -> None:
+        if arrays[value] is not None:
+            return
+        timed = value in self.used_outside
+        self._place(value, steps, arrays, timed)
+        examples = [x.example if isinstance(x, Value) else x for x in value.inputs]
+        parts = value.fn.places(arrays[value], *examples, **value.attributes)
+        for x, part in zip(value.inputs, parts, strict=True):
+            free = isinstance(x, Value) and arrays[x] is None and x in self.loop
+            if free and isinstance(x.fn, np.ufunc) and (timed or x not in self.used_outside):
+                (arrays.timed if timed else arrays.scratch)[x] = part

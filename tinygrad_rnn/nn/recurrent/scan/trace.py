@@ -1,0 +1,327 @@
+"""Trace: one step of a cell, and its backward step, as straight-line programs.
+
+The cell runs once on `Traced` tensors, under a watch that records every op. The backward step
+comes from the ops' own VJPs, run on the same tensors. Then every elementwise op is taken apart
+into NumPy's ufuncs by running its value on symbols; equal computations become one.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+import numpy as np
+
+from ....engine.autograd import propagate
+from ....engine.mode import ModeChange, Scope, callers_line, current_mode
+from ....engine.node import Node
+from ....engine.op import Op
+from ....engine.tensor import Tensor
+from ....ops import generator
+from ....ops.lifting import aligned
+from ..cell import Cell
+from ..nest import leaves, like
+from ..unroll import masked_step
+
+__all__ = ["Step", "TraceError", "Value", "trace"]
+
+
+class TraceError(Exception):
+    """The cell does something that depends on data, so it cannot be traced."""
+
+
+class Traced(Tensor):
+    """A Tensor whose elements must not be looked at, because other steps will have others."""
+
+    __slots__ = ()
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise TraceError(f"a value of the step is looked at or held on to, at {callers_line()}")
+
+    __bool__ = __float__ = __int__ = __index__ = __array__ = __setitem__ = _update = _refuse
+    item = tolist = numpy = register_hook = retain_grad = backward = _refuse
+    data = property(_refuse)  # type: ignore[assignment]
+
+
+class _Recorder:
+    """Keeps the history of every result, whether or not it requires a gradient."""
+
+    def forward(
+        self, op: Op, node: Node, inputs: Sequence[Any], attributes: dict[str, Any]
+    ) -> None:
+        node.op, node.inputs, node.attributes = op, tuple(inputs), attributes
+        node.values = [getattr(x, "_data", x) for x in inputs]
+        node.scope = current_mode().scope
+        if isinstance(node, Tensor):
+            node.__class__ = Traced
+
+    def backward(self, node: Node, position: int, grad: Any) -> None:
+        pass
+
+
+@dataclass(eq=False, slots=True)
+class Value:
+    """One instruction of a step: `fn`, a ufunc or an op, of other values and constants.
+
+    An input of the step has no `fn`. `example` is its value in the step that was traced, and
+    stands for shape and dtype.
+    """
+
+    fn: Any
+    inputs: tuple[Any, ...]
+    attributes: dict[str, Any]
+    example: Any
+    name: str | None = None
+    scope: Scope | None = None
+
+    def compute(self, *arrays: Any) -> Any:
+        """The instruction carried out on arrays for its inputs."""
+        if isinstance(self.fn, np.ufunc):
+            return self.fn(*arrays)
+        attributes = dict(self.attributes)
+        output = attributes.pop("output", None)
+        result = getattr(self.fn, "value", self.fn)(*arrays, **attributes)
+        return result if output is None else result[output]
+
+    def compute_lifted(self, steps: int, timed: Sequence[bool], *arrays: Any) -> Any:
+        """The same for all time steps at once: inputs that are `timed` have a leading axis."""
+        if getattr(self.fn, "lifted", None) is None:  # elementwise
+            ndim = len(self.shape)
+            arrays = tuple(
+                aligned(a, ndim) if has_time else a
+                for a, has_time in zip(arrays, timed, strict=True)
+            )
+            return self.compute(*arrays)
+        attributes = dict(self.attributes)
+        output = attributes.pop("output", None)
+        result = self.fn.lifted(steps, tuple(timed), *arrays, **attributes)
+        return result if output is None else result[output]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the value at one step."""
+        return self.example.shape  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the elements."""
+        return self.example.dtype  # type: ignore[no-any-return]
+
+
+@dataclass(eq=False)
+class Step:
+    """A traced step: its inputs, its results, and the results of its backward step."""
+
+    x: Value
+    mask: Value | None
+    state: list[Value]
+    leaves: list[Tensor]  # parameters and other tensors that the step reads: their present arrays
+    leaf_values: list[Value]
+    new_state: list[Value]
+    output: Value
+    grad_state: list[Value] = field(default_factory=list)  # inputs of the backward step
+    grad_output: Value | None = None
+    d_x: Value | None = None  # its results; None where there is no dependence
+    d_state: list[Value | None] = field(default_factory=list)
+    d_leaves: list[Value | None] = field(default_factory=list)
+
+
+def trace(
+    cell: Cell, x: Any, state: Any, mask: Any, x_requires_grad: bool, differentiate: bool
+) -> Step:
+    """Trace one step of `cell` on arrays x (B, ...), a state nest and an optional mask (B,)."""
+    random_state = generator().bit_generator.state
+    recorder = _Recorder()
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        with ModeChange(grad=True, watch=recorder):
+            x_in = _traced(x, x_requires_grad)
+            state_in = [_traced(leaf._data, differentiate) for leaf in leaves(state)]
+            mask_in = None if mask is None else _traced(mask, False)
+            new, output = masked_step(cell, x_in, like(state, iter(state_in)), mask_in)
+            news = leaves(new)
+            grads_in = [_traced(np.zeros_like(leaf._data), False) for leaf in [*news, output]]
+            found: dict[Node, Any] = {}
+            if differentiate:
+                pairs = [
+                    (leaf, grad)
+                    for leaf, grad in zip([*news, output], grads_in, strict=True)
+                    if leaf.requires_grad
+                ]
+                learned = _learned_leaves([*news, output])
+                wanted = [*state_in, *([x_in] if x_requires_grad else []), *learned]
+                found = propagate(
+                    [leaf for leaf, _ in pairs],
+                    [grad for _, grad in pairs],
+                    wanted=wanted,
+                    create_graph=True,
+                    retain_graph=True,
+                )
+    drew_numbers = generator().bit_generator.state != random_state
+    generator().bit_generator.state = random_state
+    lowering = _Lowering()
+    inputs = {
+        name: lowering.input(t) for name, t in (("x", x_in), ("mask", mask_in)) if t is not None
+    }
+    state_values = [lowering.input(leaf) for leaf in state_in]
+    grad_values = [lowering.input(grad) for grad in grads_in]
+    results = [*news, output, *found.values()]
+    lowering.run(results)
+    if drew_numbers and not lowering.impure:
+        raise TraceError("random numbers are drawn by something that is no op; use tg.rand_like")
+    value = lowering.value
+    return Step(
+        x=inputs["x"],
+        mask=inputs.get("mask"),
+        state=state_values,
+        leaves=lowering.leaves,
+        leaf_values=[lowering.of[leaf] for leaf in lowering.leaves],
+        new_state=[value(leaf) for leaf in news],
+        output=value(output),
+        grad_state=grad_values[:-1],
+        grad_output=grad_values[-1],
+        d_x=value(found[x_in]) if x_in in found else None,
+        d_state=[value(found[leaf]) if leaf in found else None for leaf in state_in],
+        d_leaves=[value(found[leaf]) if leaf in found else None for leaf in lowering.leaves],
+    )
+
+
+def _traced(array: Any, requires_grad: bool) -> Traced:
+    tensor = Traced.of(array)
+    tensor.requires_grad = requires_grad
+    return tensor
+
+
+def _learned_leaves(outputs: Sequence[Node]) -> list[Node]:
+    """The leaves, other than traced inputs, that the outputs depend on and that want a gradient."""
+    return [
+        node
+        for node in _history(outputs)
+        if node.op is None and node.requires_grad and not isinstance(node, Traced)
+    ]
+
+
+def _history(outputs: Sequence[Node]) -> list[Node]:
+    """All nodes behind the outputs, inputs first."""
+    found: dict[int, Node] = {}
+    waiting = list(outputs)
+    while waiting:
+        node = waiting.pop()
+        if node.number not in found:
+            found[node.number] = node
+            waiting.extend(x for x in node.inputs or () if isinstance(x, Node))
+    return [found[number] for number in sorted(found)]
+
+
+class _Lowering:
+    """From recorded nodes to values: elementwise ops as ufuncs, equal computations once."""
+
+    def __init__(self) -> None:
+        self.of: dict[Node, Any] = {}
+        self.leaves: list[Tensor] = []
+        self.impure = False  # whether an op gives new values in each call
+        self._known: dict[Any, Value] = {}
+
+    def input(self, node: Node) -> Value:
+        made = self.of[node] = Value(None, (), {}, node._data, node.name)
+        return made
+
+    def value(self, node: Node) -> Any:
+        return self.of[node]
+
+    def run(self, results: Sequence[Node]) -> None:
+        for node in _history(results):
+            if node in self.of:
+                continue
+            if node.op is None:
+                self._leaf(node)
+            elif node.op.selects:
+                self._select(node)
+            elif not isinstance(node._data, tuple):
+                self.of[node] = self._apply(node)
+
+    def _leaf(self, node: Node) -> None:
+        if isinstance(node, Traced):  # made inside the step, e.g. zeros for an unused output
+            self.of[node] = node._data
+            return
+        assert isinstance(node, Tensor)
+        self.input(node)
+        self.leaves.append(node)
+
+    def _select(self, node: Node) -> None:
+        """One output of an op of several: as an op of its own, which computes all and picks one."""
+        assert node.inputs is not None and node.attributes is not None
+        whole = node.inputs[0]
+        self.of[node] = self._instruction(
+            whole.op,
+            [self._operand(x) for x in whole.inputs],
+            {**whole.attributes, "output": node.attributes["index"]},
+            node._data,
+            node,
+        )
+
+    def _operand(self, x: Any) -> Any:
+        return self.of[x] if isinstance(x, Node) else x
+
+    def _apply(self, node: Node) -> Any:
+        assert node.op is not None and node.inputs is not None and node.attributes is not None
+        operands = [self._operand(x) for x in node.inputs]
+        if node.op.elementwise and node.op.pure:
+            try:
+                symbols = [Symbol(self, o) if isinstance(o, Value) else o for o in operands]
+                result = node.op.value(*symbols, **node.attributes)
+            except (NotImplementedError, TypeError):
+                result = None
+            if isinstance(result, Symbol) and result.value.dtype == node._data.dtype:
+                if node.name is not None:
+                    result.value.name = node.name
+                result.value.scope = result.value.scope or node.scope
+                return result.value
+        return self._instruction(node.op, operands, node.attributes, node._data, node)
+
+    def _instruction(
+        self, fn: Any, inputs: Sequence[Any], attributes: Any, example: Any, node: Node | None
+    ) -> Value:
+        key = (fn, tuple(map(_identity, inputs)), repr(sorted(attributes.items())))
+        pure = getattr(fn, "pure", True)
+        if not pure or key not in self._known:
+            made = Value(fn, tuple(inputs), attributes, example)
+            if node is not None:
+                made.name, made.scope = node.name, node.scope
+            if not pure:
+                self.impure = True
+                return made
+            self._known[key] = made
+        return self._known[key]
+
+    def ufunc(self, fn: Any, inputs: Sequence[Any]) -> Value:
+        examples = [x.example if isinstance(x, Value) else x for x in inputs]
+        with np.errstate(all="ignore"):
+            example = np.asarray(fn(*examples))
+        return self._instruction(fn, inputs, {}, example, None)
+
+
+def _identity(x: Any) -> Any:
+    if isinstance(x, Value | np.ndarray):
+        return id(x)
+    return type(x), x
+
+
+class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
+    """Stands for an array while an elementwise op's value runs; records the ufuncs it calls."""
+
+    def __init__(self, lowering: _Lowering, value: Value) -> None:
+        self._lowering = lowering
+        self.value = value
+        self.shape, self.dtype, self.ndim = value.shape, value.dtype, len(value.shape)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method != "__call__" or kwargs or ufunc.nout != 1:
+            return NotImplemented
+        operands = [x.value if isinstance(x, Symbol) else x for x in inputs]
+        return Symbol(self._lowering, self._lowering.ufunc(ufunc, operands))
+
+    def __array_function__(self, function: Callable[..., Any], *_: Any) -> Any:
+        raise NotImplementedError(f"np.{function.__name__} is not a ufunc")
