@@ -353,10 +353,15 @@ def repeat(x: Array, repeats: Any, axis: int | None = None) -> Array:
 def astype(x: Array, *, dtype: Any) -> Array:
     """x in another dtype; the gradient is cast back.
 
+    Complex numbers cast to a real floating dtype stay complex, in that precision, so that a
+    complex-step derivative passes through.
+
     >>> import tinygrad_rnn as tg
     >>> tg.astype(tg.tensor([1.0, 2.0]), dtype="float64")
     tensor([1., 2.], dtype=float64)
     """
+    if np.iscomplexobj(x) and np.dtype(dtype).kind == "f":
+        dtype = np.result_type(dtype, np.complex64)
     return np.asarray(x).astype(dtype)
 
 

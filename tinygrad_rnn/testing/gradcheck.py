@@ -1,0 +1,224 @@
+"""gradcheck: is the gradient of a function right, element by element, relative to itself?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..engine.tensor import Tensor
+from ..engine.transforms import grad
+from .differentiation import RESOLUTION, ComplexStep, difference_quotient
+from .locate import first_wrong
+from .program import Program, direction_for, one_at, tensors_in
+from .report import GradientError, GradientReport
+from .rounding import magnitudes
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Array = npt.NDArray[Any]
+
+__all__ = ["gradcheck", "gradgradcheck", "gradient_report"]
+
+_ROUNDINGS = 64
+"""Units in the last place of the contributions that a correct gradient may be off."""
+
+_EPS = float(np.finfo(np.float64).eps)
+
+
+def gradcheck(
+    fn: Callable[..., Any],
+    inputs: Sequence[Any],
+    parameters: Iterable[Tensor] = (),
+    *,
+    rtol: float = 1e-9,
+    one_evaluation: bool = False,
+) -> GradientReport:
+    """Check the gradient of `fn(*inputs)` by floating `inputs` and by `parameters`, in float64.
+
+    `fn` takes Tensors and returns a Tensor, or a nest of them (tuples, lists, dicts), of any
+    shape; the outputs are weighed by fixed random numbers and summed. `parameters` are Tensors
+    that `fn` reads by itself, such as those of a module; they have their values back afterwards.
+
+    The truth comes from the complex step: no gradient rule takes part in it. An element is wrong
+    if |gradient - truth| > `rtol` * |truth| + the measured rounding: 64 units in the last place
+    of the contributions that the element is summed from (see `rounding`). There is no absolute
+    tolerance: a gradient of 1e-13 is held to its own size. Where an op is not analytic (`abs`),
+    a difference quotient of that op in extended precision is used; elements on a kink have no
+    derivative and are listed as excluded.
+
+    `one_evaluation`: instead of one run an element, one run in all, for large inputs. It compares
+    <u, J v> with <J^T u, v> (u the weights, v a random direction that lets every element count
+    alike) and so finds that something is wrong, and where in the graph, but not which element.
+
+    Raises `GradientError`, an AssertionError whose `report` names each wrong element with both
+    numbers, and the op, module path, time step and line where the gradient first goes wrong on
+    its way back. ValueError if `fn` is not finite at this point, differs from call to call, or
+    has only elements on kinks.
+
+    >>> import tinygrad_rnn as tg
+    >>> gradcheck(lambda x, w: tg.tanh(x @ w), [[0.1, 0.2], [[1.0, 2.0], [3.0, 4.0]]]).checked
+    6
+    """
+    program = Program(fn, [_numeric(x) for x in inputs], parameters)
+    report = gradient_report(program, rtol, one_evaluation)
+    if report.excluded and not report.checked:
+        raise ValueError(f"no element has a derivative at this point:\n{report}")
+    if not report.ok:
+        report.first_wrong = first_wrong(program)
+        raise GradientError(report)
+    return report
+
+
+def gradgradcheck(
+    fn: Callable[..., Any],
+    inputs: Sequence[Any],
+    parameters: Iterable[Tensor] = (),
+    *,
+    rtol: float = 1e-9,
+    one_evaluation: bool = False,
+) -> GradientReport:
+    """Check the second derivatives: `gradcheck` of the gradient of `fn`, itself a function.
+
+    It is differentiated by the inputs, the parameters, and the weights of the outputs (named
+    `cotangent` in the report). The first derivatives are taken as right: check them first.
+
+    >>> import tinygrad_rnn as tg
+    >>> gradgradcheck(lambda x: x * x * x, [2.0]).checked
+    2
+    """
+    numeric = [_numeric(x) for x in inputs]
+    parameters = list(parameters)
+    plain = Program(fn, numeric, parameters)
+    cotangents = [Tensor.of(w).named(f"cotangent {i}") for i, w in enumerate(plain.weights)]
+
+    def gradient(*arguments: Any) -> tuple[Tensor, ...]:
+        arguments, weights = arguments[: len(numeric)], arguments[len(numeric) :]
+        wanted = [x for x in arguments if isinstance(x, Tensor) and x.requires_grad]
+        wanted += [p for p in parameters if p.requires_grad]
+        pairs = zip(tensors_in(fn(*arguments)), weights, strict=True)
+        recorded = [(out, w) for out, w in pairs if out.requires_grad]
+        if not recorded:
+            return tuple(x * 0 for x in wanted)
+        outs, used = zip(*recorded, strict=True)
+        found = grad(outs, wanted, list(used), create_graph=True, allow_unused=True)
+        return tuple(x * 0 if g is None else g for g, x in zip(found, wanted, strict=True))
+
+    return gradcheck(
+        gradient,
+        [*numeric, *cotangents],
+        parameters,
+        rtol=rtol,
+        one_evaluation=one_evaluation,
+    )
+
+
+def gradient_report(program: Program, rtol: float, one_evaluation: bool = False) -> GradientReport:
+    """Compare the gradient of `program` with the truth; the report, whatever it says."""
+    found = program.gradient(program.point)
+    sizes = magnitudes(program.gradient, program.point)
+    truth = _Truth(program)
+    compare = _one_evaluation if one_evaluation else _element_by_element
+    report = GradientReport("complex step", rtol)
+    compare(program, truth, found, sizes, report)
+    truth.explain(report)
+    return report
+
+
+class _Truth:
+    """Derivatives along directions: by the complex step, or differences if `fn` refuses it."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._watch = ComplexStep()
+        self._refusal: TypeError | None = None
+
+    def along(self, direction: Sequence[Array]) -> tuple[float, float]:
+        """The derivative, NaN on a kink, and a bound on its error."""
+        if self._refusal is None:
+            try:
+                return self._program.slope(direction, self._watch), 0.0
+            except TypeError as refusal:
+                self._refusal = refusal
+        paces = [
+            np.max(np.abs(v) / np.where(x == 0, 1, np.abs(x)), initial=0)
+            for x, v in zip(self._program.point, direction, strict=True)
+        ]
+        step = np.longdouble(2.0**-17) / max(*paces, np.finfo(float).tiny)
+        quotient = difference_quotient(self._program.value_along(direction), step)
+        slope = np.nan if quotient.kink else float(quotient.slope)
+        return slope, float(quotient.error)
+
+    def verify_once(self) -> None:
+        """If every op is analytic at this point, say so to the runs that follow: it saves time."""
+        self.along(direction_for([np.ones(x.shape) for x in self._program.point]))
+        self._watch.verify = bool(self._watch.differences)
+
+    def explain(self, report: GradientReport) -> None:
+        """Say in the report where the truth is not from the complex step, and why."""
+        if self._refusal is not None:
+            report.method = "central differences in extended precision"
+            report.notes.append(f"no complex step: {self._refusal}")
+        if self._watch.differences:
+            report.method += ", central differences inside " + ", ".join(
+                sorted(self._watch.differences)
+            )
+        for name, scope in dict.fromkeys((n, str(s or "")) for n, s in self._watch.kinks):
+            report.notes.append(f"kink: {name}{f' [{scope}]' if scope else ''}")
+
+
+def _element_by_element(
+    program: Program,
+    truth: _Truth,
+    found: list[Array],
+    sizes: list[Array],
+    report: GradientReport,
+) -> None:
+    truth.verify_once()
+    for leaf, (name, gradient, size) in enumerate(zip(program.names, found, sizes, strict=True)):
+        for index in np.ndindex(gradient.shape):
+            true, error = truth.along(one_at(program.point, leaf, index))
+            if not np.isfinite(true):
+                report.excluded.append(f"{name}[{', '.join(map(str, index))}]")
+                continue
+            rounding = _rounding(float(size[index]), error)
+            report.compare(name, index, float(gradient[index]), true, abs(true), rounding)
+            report.checked += 1
+
+
+def _one_evaluation(
+    program: Program,
+    truth: _Truth,
+    found: list[Array],
+    sizes: list[Array],
+    report: GradientReport,
+) -> None:
+    direction = direction_for(found)
+    true, error = truth.along(direction)
+    if not np.isfinite(true):
+        report.excluded.append("the direction meets a kink: check element by element")
+        return
+    total, total_size = _dot(found, direction), _dot(map(np.abs, found), map(np.abs, direction))
+    rounding = _rounding(_dot(sizes, map(np.abs, direction)), error)
+    report.compare("all inputs, along one direction", (), total, true, total_size, rounding)
+    report.checked += sum(g.size for g in found)
+    report.method += ", one evaluation"
+
+
+def _rounding(contributions: float, error: float) -> float:
+    """The error that rounding may leave, next to a truth that is only known up to `error`."""
+    return _ROUNDINGS * _EPS * contributions + RESOLUTION + error
+
+
+def _dot(xs: Iterable[Array], ys: Iterable[Array]) -> float:
+    return float(sum(np.sum(x * y) for x, y in zip(xs, ys, strict=True)))
+
+
+def _numeric(x: Any) -> Any:
+    """Nested lists of floats become arrays, so that `[[1.0, 2.0]]` is an input."""
+    if isinstance(x, list):
+        array = np.asarray(x)
+        return array if array.dtype.kind == "f" else x
+    return x

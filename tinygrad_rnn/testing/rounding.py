@@ -1,0 +1,97 @@
+"""How much of a gradient is rounding: measured, so that a check need not guess a tolerance.
+
+Where contributions cancel (the gradient of `sum(softmax(x))` is 0), what is left of a correct
+gradient is rounding, and comparing it relative to itself would be comparing noise. The error
+that rounding may leave is a few units in the last place of the *contributions*. Their size is
+found by shaking: every value and every gradient on the way is changed by a random relative 2^-10,
+and the gradient moves by 2^-10 times the size of what it is summed from. A gradient of 1e-13 with
+contributions of 1e-13 is still held to its own size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..engine.node import Node, is_floating
+from ..engine.op import Op
+from ..engine.tensor import Tensor
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Array = npt.NDArray[Any]
+
+__all__ = ["magnitudes"]
+
+_SHAKE = 2.0**-10
+_RUNS = 3
+
+
+class _Shake:
+    """Changes every recorded value, and every gradient that arrives at it, by a small factor."""
+
+    def __init__(self, seed: int) -> None:
+        self._rng = np.random.default_rng(seed)
+
+    def shaken(self, data: Array, size: Any = 0.0) -> Array:
+        signs = self._rng.integers(0, 2, data.shape) * 2 - 1
+        change = _SHAKE * signs * np.maximum(np.abs(data), size)
+        return np.asarray(data + change).astype(data.dtype)
+
+    def forward(self, op: Op, node: Node, inputs: Sequence[Any], attributes: Any) -> None:
+        """Change the result of `op`, and listen for its gradient."""
+        if not node.requires_grad:
+            return
+        parts = node._data if isinstance(node._data, tuple) else (node._data,)
+        sizes = _rounding_of(op, parts, inputs, attributes)
+        changed = tuple(map(self.shaken, parts, sizes))
+        if isinstance(node, Tensor):
+            node._data = changed[0]
+            node.register_hook(lambda grad: grad * self.shaken(np.ones_like(grad._data)))
+        else:
+            node._data = changed
+
+    def backward(self, node: Node, position: int, grad: Any) -> None:
+        """Gradients are changed where they arrive, by the hooks."""
+
+
+def _rounding_of(
+    op: Op, parts: tuple[Array, ...], inputs: Sequence[Any], attributes: Any
+) -> list[Any]:
+    """What the op itself loses, in units of the machine epsilon: by its value in more precision.
+
+    More than its result's size where it cancels inside, as 0.5 * tanh(x / 2) + 0.5 does. Where
+    elements meet (a softmax), one of them may be lost beside another even in more precision.
+    """
+    values = [x._data if isinstance(x, Node) else x for x in inputs]
+    try:
+        fine = op.value(
+            *(v.astype(np.longdouble) if is_floating(v) else v for v in values), **attributes
+        )
+    except TypeError:  # an op that takes no extended precision
+        return [0.0] * len(parts)
+    exact = fine if isinstance(fine, tuple) else (fine,)
+    lost = [np.abs(a - b) / np.finfo(a.dtype).eps for a, b in zip(parts, exact, strict=True)]
+    least = [0.0 if op.elementwise else 2.0**-20 * np.max(np.abs(a), initial=0) for a in parts]
+    return [np.maximum(np.where(np.isfinite(x), x, 0), y) for x, y in zip(lost, least, strict=True)]
+
+
+def magnitudes(
+    results: Callable[[Sequence[Array], Any], list[Array]], point: Sequence[Array]
+) -> list[Array]:
+    """The size of the contributions to each element of `results(point, watch)`.
+
+    Multiply by the machine epsilon for the error that a rounding at each step may leave.
+    """
+    exact = results(point, None)
+    sizes = [np.zeros(x.shape) for x in exact]
+    for seed in range(_RUNS):
+        shake = _Shake(seed)
+        moved = results([shake.shaken(x) for x in point], shake)
+        for size, one, other in zip(sizes, moved, exact, strict=True):
+            change = np.abs(one - other) / _SHAKE
+            np.maximum(size, change, out=size, where=np.isfinite(change))
+    return sizes
