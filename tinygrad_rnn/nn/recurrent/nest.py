@@ -60,15 +60,24 @@ def aligned(nest: Any, pattern: Any) -> Any:
     >>> aligned({"c": 1, "h": 2}, {"h": 3, "c": 4})
     {'h': 2, 'c': 1}
     """
+    try:
+        return _aligned(nest, pattern)
+    except LookupError:
+        raise ValueError(
+            f"the state has the structure {structure(nest)}, not {structure(pattern)}"
+        ) from None
+
+
+def _aligned(nest: Any, pattern: Any) -> Any:
     if isinstance(pattern, dict):
         if isinstance(nest, dict) and nest.keys() == pattern.keys():
-            return {key: aligned(nest[key], part) for key, part in pattern.items()}
+            return {key: _aligned(nest[key], part) for key, part in pattern.items()}
     elif isinstance(pattern, tuple | list):
         if type(nest) is type(pattern) and len(nest) == len(pattern):
-            return _made_like(pattern, [aligned(*pair) for pair in zip(nest, pattern)])
+            return _made_like(pattern, [_aligned(*pair) for pair in zip(nest, pattern)])
     elif not isinstance(nest, dict | tuple | list):
         return nest
-    raise ValueError(f"the state has the structure {structure(nest)}, not {structure(pattern)}")
+    raise LookupError
 
 
 def structure(nest: Any) -> Any:
