@@ -17,7 +17,7 @@ from .gru import GRUCell
 from .lstm import LSTMCell
 from .nest import aligned, leaves, map_leaves
 from .rnn import RNNCell
-from .unroll import unroll
+from .run import run
 
 __all__ = ["GRU", "LSTM", "RNN", "Recurrent"]
 
@@ -31,6 +31,8 @@ class Recurrent(Module):
     one direction, from the end. `dropout`: probability between layers, while training.
     `batch_first`: sequences are (B, T, I) instead of (T, B, I). `truncate=k`: truncated
     backpropagation through time; no gradient crosses from one block of k steps to another.
+    `unroll=True` records every op of every step, for pictures, hooks and study; otherwise the
+    whole sequence is one node, computed by a scan planned for the cell, with the same numbers.
 
     Called as `outputs, final_state = layer(x, state=None, lengths=None)`. x (T, B, I), or (T, I)
     for one sequence without a batch. outputs (T, B, directions * output size). A state has the
@@ -57,6 +59,7 @@ class Recurrent(Module):
         dropout: float = 0.0,
         batch_first: bool = False,
         truncate: int | None = None,
+        unroll: bool = False,
     ) -> None:
         if num_layers < 1:
             raise ValueError(f"num_layers must be at least 1, got {num_layers}")
@@ -72,6 +75,7 @@ class Recurrent(Module):
         self.dropout = dropout
         self.batch_first = batch_first
         self.truncate = truncate
+        self.unroll = unroll
         self._cells: dict[str, Cell] = {}  # by layer and direction: l0, l0_reverse, l1, ...
         directions = ("", "_reverse") if bidirectional else ("",)
         output_size = cell.output(cell.initial_state(1)).shape[-1]
@@ -140,13 +144,14 @@ class Recurrent(Module):
             outputs = []
             for direction in range(directions):
                 place = f"l{layer}{'_reverse' if direction else ''}"
-                output, final = unroll(
+                output, final = run(
                     self._cells[place],
                     x,
                     states[len(finals)],
                     reverse=self.reverse or bool(direction),
                     lengths=lengths,
                     truncate=self.truncate,
+                    unrolled=self.unroll,
                 )
                 outputs.append(output)
                 finals.append(final)
@@ -176,6 +181,7 @@ class Recurrent(Module):
             "dropout": 0.0,
             "batch_first": False,
             "truncate": None,
+            "unroll": False,
         }
         values = ((name, getattr(self, name)) for name in options)
         return ", ".join(f"{name}={v!r}" for name, v in values if v != options[name])

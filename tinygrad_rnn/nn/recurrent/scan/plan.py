@@ -45,16 +45,23 @@ class Plan:
     """Instructions by stage, in order, and the stage of every value.
 
     `carry_in[k]` is at each step what `carry_out[k]` was at the step before. `results` are what was
-    asked for (arrays and numbers for constants).
+    asked for (arrays and numbers for constants); `kept` are needed by the backward run.
     """
 
     carry_in: list[Value]
     carry_out: list[Value] = field(default_factory=list)
     results: list[Any] = field(default_factory=list)
+    kept: list[Value] = field(default_factory=list)
     stages: dict[Stage, list[Value]] = field(
         default_factory=lambda: {"once": [], "before": [], "loop": [], "after": [], "total": []}
     )
     stage_of: dict[Value, Stage] = field(default_factory=dict)
+
+    def values_read(self) -> set[Value]:
+        """Every value that an instruction reads, or that is a result."""
+        instructions = (value for values in self.stages.values() for value in values)
+        read = {x for value in instructions for x in _values(value.inputs)}
+        return read | set(_values([*self.carry_out, *self.results]))
 
     def timed(self, x: Any) -> bool:
         """Whether x has another value at each step."""
@@ -292,19 +299,22 @@ class Planner:
         return self._emit(Value(fn, tuple(inputs), {}, example), inputs, stage)
 
     def _emit(self, value: Value, inputs: Sequence[Any], stage: Stage) -> Value:
-        key = (value.fn, stage, repr(sorted(value.attributes.items())))
-        key = (
-            *key,
+        """The instruction at that stage; if the loop has computed it already, that."""
+        what = (value.fn, repr(sorted(value.attributes.items())))
+        what = (
+            *what,
             *(id(x) if isinstance(x, Value | np.ndarray) else (type(x), x) for x in inputs),
         )
-        if key not in self.made or not _pure(value):
-            planned = Value(
-                value.fn, tuple(inputs), value.attributes, value.example, value.name, value.scope
-            )
-            self.made[key] = planned
-            self.plan.stages[stage].append(planned)
-            self.plan.stage_of[planned] = stage
-        return self.made[key]
+        for place in dict.fromkeys((stage, "loop" if stage == "after" else stage)):
+            if (place, *what) in self.made and _pure(value):
+                return self.made[(place, *what)]
+        planned = Value(
+            value.fn, tuple(inputs), value.attributes, value.example, value.name, value.scope
+        )
+        self.made[(stage, *what)] = planned
+        self.plan.stages[stage].append(planned)
+        self.plan.stage_of[planned] = stage
+        return planned
 
     def final(self, x: Any, stage: Stage) -> Any:
         """What an original value became."""
@@ -375,7 +385,7 @@ def _is(x: Any, number: float) -> bool:
 def _drop_unused(plan: Plan) -> None:
     """Remove instructions that nothing asked for depends on."""
     needed: set[Value] = set()
-    waiting = _values([*plan.carry_out, *plan.results])
+    waiting = _values([*plan.carry_out, *plan.results, *plan.kept])
     while waiting:
         value = waiting.pop()
         if value not in needed:

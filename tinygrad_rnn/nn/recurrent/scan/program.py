@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ....ops import matmul
-from .plan import Plan, writes_anywhere
+from .plan import Plan
 from .storage import Arrays, Layout
 from .trace import Value
 
@@ -61,10 +61,13 @@ class Program:
         return Workspace(arrays, rows[::-1] if self.layout.reverse else rows)
 
     def run(self, workspace: Workspace, steps: int, arrays: Sequence[Array]) -> tuple[Any, ...]:
-        """Run on arrays for the `given` values; returns the results."""
+        """Run on arrays for the `given` values; returns the results, none in the workspace."""
         stored = [workspace.arrays[value] for value in self._stored]
-        results: tuple[Any, ...] = self._run(steps, arrays, stored, workspace.rows)
-        return results
+        results = self._run(steps, arrays, stored, workspace.rows)
+        return tuple(
+            np.array(result) if lent else result
+            for result, lent in zip(results, self._lent, strict=True)
+        )
 
     # Writing
 
@@ -98,6 +101,7 @@ class Program:
             lines.extend(f"    {line}" for line in written)
         results = "".join(f"{self._everywhere(r)}, " for r in plan.results)
         lines.append(f"    return ({results})")
+        self._lent = [isinstance(r, Value) and self._trial[r] is not None for r in plan.results]
         return "\n".join(lines) + "\n"
 
     def _name(self, value: Value) -> str:
@@ -190,7 +194,7 @@ class Program:
                 else constant
                 for n, t, x, constant in zip(names, timed, value.inputs, dtypes, strict=True)
             ]
-            out = f", {self._all(value)}" if array is not None else ""
+            out = f", out={self._all(value)}" if array is not None else ""
             call = f"{self._function(value, True)}({', '.join(names)}{out})"
             return call if array is not None else f"{self._all(value)} = {call}"
         call = f"{self._function(value, True)}(steps, {tuple(timed)}, {', '.join(names)})"
@@ -220,7 +224,7 @@ class Program:
         names = self._operands(value)
         out = self._name(value)
         if isinstance(value.fn, np.ufunc):
-            return [f"{self._function(value, False)}({', '.join(names)}, {out})"]
+            return [f"{self._function(value, False)}({', '.join(names)}, out={out})"]
         if value.fn is matmul:
             return [self._product(value, names, out)]
         parts = self._parts(value)
@@ -234,9 +238,9 @@ class Program:
         x, y = (i.example if isinstance(i, Value) else np.asarray(i) for i in value.inputs)
         plain = x.ndim == y.ndim == 2 and x.dtype == y.dtype == value.dtype
         if plain and step.flags.c_contiguous:
-            return f"dot({names[0]}, {names[1]}, {out})"
+            return f"dot({names[0]}, {names[1]}, out={out})"
         self._namespace["matmul"] = np.matmul
-        return f"matmul({names[0]}, {names[1]}, {out})"
+        return f"matmul({names[0]}, {names[1]}, out={out})"
 
     def _parts(self, value: Value) -> list[str] | None:
         """Lines that put inputs side by side, for those that have not written there themselves."""

@@ -52,7 +52,7 @@ class CompiledStep:
         self._plan(step, reverse)
 
     def _plan(self, step: Step, reverse: bool) -> None:
-        forward_part = _history([*step.new_state, step.output], step)
+        forward_part = _history([*step.new_state, step.output])
         inputs = [step.x, *([step.mask] if step.mask is not None else [])]
         known: dict[Value, Any] = {v: (v, "before") for v in inputs}
         known.update({v: (v, "once") for v in step.leaf_values})
@@ -64,7 +64,7 @@ class CompiledStep:
         shared: list[Value] = []
         if any(d is not None for d in [step.d_x, *step.d_state, *step.d_leaves]):
             wanted = [d for d in [step.d_x, *step.d_state, *step.d_leaves] if d is not None]
-            backward_part = [v for v in _history(wanted, step) if v not in set(forward_part)]
+            backward_part = [v for v in _history(wanted) if v not in set(forward_part)]
             crossing = {x for v in backward_part for x in v.inputs if isinstance(x, Value)}
             for v in [*forward_part, *step.state]:
                 if v in crossing or v in wanted:
@@ -82,19 +82,19 @@ class CompiledStep:
                 if d is not None:
                     backward.total(d)
             backward_plan = backward.finished()
-            read = {x for s in backward_plan.stages.values() for v in s for x in v.inputs}
-            read |= set(backward_plan.results) - {
-                r for r in backward_plan.results if not isinstance(r, Value)
-            }
-            outside = [
-                p
-                for p, _ in known.values()
-                if isinstance(p, Value) and p in read and p not in self.given
-            ]
-            outside = list(dict.fromkeys(v for v in outside if v is not step.grad_output))
+            read = backward_plan.values_read()
+            outside = dict.fromkeys(
+                planned
+                for planned, _ in known.values()
+                if isinstance(planned, Value)
+                and planned in read
+                and planned not in self.given
+                and planned is not step.grad_output
+            )
             outer = [v for v in outside if forward.plan.timed(v)]
             shared = [v for v in outside if not forward.plan.timed(v)]
-            forward.plan.results += [*shared, *outer]
+            forward.plan.results += shared
+            forward.plan.kept += outer
             self.backward = Program(
                 "backward",
                 backward_plan,
@@ -139,7 +139,7 @@ class CompiledStep:
             whole[steps if reverse else 0] = state
         output, *rest = self.forward.run(ahead, steps, arrays)
         finals = [np.array(whole[0 if reverse else steps]) for whole in ahead.arrays.carries]
-        return np.array(output), finals, tuple(rest[: self._shared])
+        return output, finals, tuple(rest[: self._shared])
 
     def run_backward(
         self,
@@ -156,12 +156,12 @@ class CompiledStep:
         for whole, grad in zip(back.arrays.carries, grad_states, strict=True):
             whole[0 if reverse else steps] = grad
         results = iter(self.backward.run(back, steps, [*arrays, grad_output, *shared]))
-        d_x = None if self.step.d_x is None else np.array(next(results))
+        d_x = None if self.step.d_x is None else next(results)
         d_states = [
             None if d is None else np.array(whole[steps if reverse else 0])
             for d, whole in zip(self.step.d_state, back.arrays.carries, strict=True)
         ]
-        d_leaves = [None if d is None else np.array(next(results)) for d in self.step.d_leaves]
+        d_leaves = [None if d is None else next(results) for d in self.step.d_leaves]
         return [d_x, *d_states, *d_leaves]
 
 
@@ -323,17 +323,13 @@ def _settings(cell: Cell) -> tuple[Any, ...]:
     return tuple(found)
 
 
-def _history(results: Sequence[Any], step: Step) -> list[Value]:
-    """The instructions behind the results, inputs first."""
-    order: list[Value] = []
-    done: set[Value] = set()
-    waiting: list[tuple[Value, bool]] = [(v, False) for v in results if isinstance(v, Value)]
+def _history(results: Sequence[Any]) -> list[Value]:
+    """The instructions behind the results, in the order of the step."""
+    found: set[Value] = set()
+    waiting = [v for v in results if isinstance(v, Value)]
     while waiting:
-        value, inputs_done = waiting.pop()
-        if inputs_done:
-            order.append(value)
-        elif value not in done and value.fn is not None:
-            done.add(value)
-            waiting.append((value, True))
-            waiting.extend((x, False) for x in value.inputs if isinstance(x, Value))
-    return order
+        value = waiting.pop()
+        if value not in found and value.fn is not None:
+            found.add(value)
+            waiting.extend(x for x in value.inputs if isinstance(x, Value))
+    return sorted(found, key=lambda value: value.order)

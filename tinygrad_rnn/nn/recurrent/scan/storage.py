@@ -105,6 +105,8 @@ class Layout:
         sources = [x for x in value.inputs if isinstance(x, Value)]
         if len(sources) != 1 or len(value.inputs) != 1 or arrays[sources[0]] is None:
             return None
+        if not value.fn.pure:
+            return None
         source, timed = arrays[sources[0]], sources[0] in arrays.timed
         try:
             with np.errstate(all="ignore"):  # the array has no content yet

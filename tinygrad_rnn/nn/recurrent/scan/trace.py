@@ -7,6 +7,7 @@ into NumPy's ufuncs by running its value on symbols; equal computations become o
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -42,7 +43,7 @@ class Traced(Tensor):
 
     __bool__ = __float__ = __int__ = __index__ = __array__ = __setitem__ = _update = _refuse
     item = tolist = numpy = register_hook = retain_grad = backward = _refuse
-    data = property(_refuse)  # type: ignore[assignment]
+    data = property(_refuse)
 
 
 class _Recorder:
@@ -66,7 +67,7 @@ class Value:
     """One instruction of a step: `fn`, a ufunc or an op, of other values and constants.
 
     An input of the step has no `fn`. `example` is its value in the step that was traced, and
-    stands for shape and dtype.
+    stands for shape and dtype. `order` is the order in which a step computes its values.
     """
 
     fn: Any
@@ -75,6 +76,7 @@ class Value:
     example: Any
     name: str | None = None
     scope: Scope | None = None
+    order: int = field(default_factory=itertools.count().__next__)
 
     def compute(self, *arrays: Any) -> Any:
         """The instruction carried out on arrays for its inputs."""

@@ -1,0 +1,82 @@
+"""Running a cell over a sequence in one of the two ways that give the same numbers."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from ... import ops
+from ...engine.mode import current_mode
+from ...engine.tensor import Tensor
+from .cell import Cell
+from .nest import leaves, map_leaves
+from .scan.scan import TraceError, scan
+from .unroll import unroll
+
+__all__ = ["run"]
+
+_told: set[str] = set()
+
+
+def run(
+    cell: Cell,
+    x: Tensor,
+    state: Any,
+    *,
+    reverse: bool = False,
+    lengths: Any = None,
+    truncate: int | None = None,
+    unrolled: bool = False,
+) -> tuple[Tensor, Any]:
+    """Run `cell` over x (T, B, ...): outputs (T, B, ...) and the last state.
+
+    `truncate=k`: blocks of k steps, between which the state is detached. A scan is used unless
+    `unrolled`, or unless every op must be seen (`detect_anomaly`) or the cell looks at data, which
+    is said once.
+    """
+    if truncate is not None and len(x) > truncate:
+        return _in_blocks(cell, x, state, reverse, lengths, truncate, unrolled)
+    if not unrolled and len(x) and current_mode().watch is None and not _complex(x, state):
+        try:
+            return scan(cell, x, state, reverse=reverse, lengths=lengths)
+        except TraceError as reason:
+            _tell(cell, reason)
+    return unroll(cell, x, state, reverse=reverse, lengths=lengths)
+
+
+def _in_blocks(
+    cell: Cell, x: Tensor, state: Any, reverse: bool, lengths: Any, size: int, unrolled: bool
+) -> tuple[Tensor, Any]:
+    """Truncated backpropagation through time (Williams & Peng 1990), in blocks of `size` steps."""
+    outputs: list[Tensor] = []
+    steps = len(x)
+    starts = range(steps - size, -size, -size) if reverse else range(0, steps, size)
+    for start in starts:
+        first, end = max(start, 0), min(start + size, steps)
+        output, state = run(
+            cell,
+            x[first:end],
+            map_leaves(Tensor.detach, state) if outputs else state,
+            reverse=reverse,
+            lengths=None if lengths is None else np.clip(lengths - first, 0, end - first),
+            unrolled=unrolled,
+        )
+        outputs.append(output)
+    return ops.concatenate(outputs[::-1] if reverse else outputs), state
+
+
+def _complex(x: Tensor, state: Any) -> bool:
+    return any(t.dtype.kind == "c" for t in [x, *leaves(state)])
+
+
+def _tell(cell: Cell, reason: TraceError) -> None:
+    kind = type(cell).__name__
+    if kind not in _told:
+        _told.add(kind)
+        warnings.warn(
+            f"{kind} runs step by step, unrolled, because {reason}. With ops instead "
+            "(tg.where, tg.rand_like, ...) it would run as a scan; unroll=True says it is meant",
+            stacklevel=2,
+        )
