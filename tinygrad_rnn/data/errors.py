@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from tinygrad_rnn.errors import TinygradRnnError
 
-class DataError(ValueError):
+
+class DataError(TinygradRnnError, ValueError):
     """Data, or a request about data, that cannot be used; the message is one line.
 
     >>> try:

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from safetensors.numpy import save_file
+
+from tinygrad_rnn.cli import main
+
+from .conftest import NAMES, Fails
+
+
+def predicted(out: str) -> dict[str, dict[str, float]]:
+    """By name, the languages with their probabilities, in the order of the output."""
+    blocks = [block.splitlines() for block in out.split("\n\n")[1:]]
+    found = {
+        name: [re.match(r"  (\S+) +([\d.]+)%", line) for line in lines] for name, *lines in blocks
+    }
+    return {
+        name: {m[1]: float(m[2]) / 100 for m in matches if m} for name, matches in found.items()
+    }
+
+
+def test_ranks_the_languages(run_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", str(run_folder), "Kowalski", "Rossi", "Sato"]) == 0
+    ranked = predicted(capsys.readouterr().out)
+    assert [next(iter(languages)) for languages in ranked.values()] == [
+        "Polish",
+        "Italian",
+        "Japanese",
+    ]
+    for languages in ranked.values():
+        assert set(languages) == set(NAMES)
+        assert list(languages.values()) == sorted(languages.values(), reverse=True)
+        assert sum(languages.values()) == pytest.approx(1, abs=0.002)
+
+
+def test_every_cell_of_a_run_can_be_asked(
+    run_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for cell in ("gru", "lstm"):
+        assert main(["predict", str(run_folder), "Nowak", "--cell", cell, "--top", "1"]) == 0
+        out = capsys.readouterr().out
+        assert out.startswith(cell)
+        assert list(predicted(out)["Nowak"]) == ["Polish"]
+
+
+def test_asks_the_cell_that_was_best(run_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [json.loads(m) for m in (run_folder / "metrics.jsonl").read_text().splitlines()]
+    last = {line["cell"]: line["val_accuracy"] for line in lines}
+    assert main(["predict", str(run_folder), "Nowak"]) == 0
+    asked = capsys.readouterr().out.partition(",")[0]
+    assert last[asked] == max(last.values())
+
+
+def test_the_model_file_itself_will_do(run_folder: Path) -> None:
+    assert main(["predict", str(run_folder / "model.safetensors"), "Nowak"]) == 0
+
+
+def test_unknown_letter_and_the_names_beside_it(
+    run_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["predict", str(run_folder), "Nowễk", "Nowak"]) == 2
+    said = capsys.readouterr()
+    assert list(predicted(said.out)) == ["Nowak"]
+    assert len(said.err.splitlines()) == 1
+    assert "'ễ' (U+1EC5) at position 4 of 'Nowễk'" in said.err
+
+
+@pytest.mark.parametrize("name", ["", "Now\udcffak", "日本"])
+def test_names_that_cannot_be_read(name: str, run_folder: Path, fails: Fails) -> None:
+    fails("predict", run_folder, name)
+
+
+def test_decomposed_accents_are_the_same_letters(
+    run_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = []
+    for name in ("W\u00f3jcik", "Wo\u0301jcik"):
+        assert main(["predict", str(run_folder), name]) == 0
+        answers.append(list(predicted(capsys.readouterr().out).values()))
+    assert answers[0] == answers[1]
+
+
+def test_missing_model(tmp_path: Path, fails: Fails) -> None:
+    assert "no/such/run" in fails("predict", "no/such/run", "Nowak")
+    assert "model.safetensors" in fails("predict", tmp_path, "Nowak")
+
+
+def test_damaged_model(run_folder: Path, tmp_path: Path, fails: Fails) -> None:
+    content = (run_folder / "model.safetensors").read_bytes()
+    flipped = bytearray(content)
+    flipped[-100] ^= 1
+    damaged = {
+        "empty": b"",
+        "truncated": content[: len(content) // 2],
+        "flipped": bytes(flipped),
+        "text": b"these are not weights at all, but a text",
+    }
+    for name, data in damaged.items():
+        path = tmp_path / f"{name}.safetensors"
+        path.write_bytes(data)
+        message = fails("predict", path, "Nowak")
+        assert f"{name}.safetensors" in message
+        assert "damaged" in message
+
+
+def test_model_of_something_else(run_folder: Path, tmp_path: Path, fails: Fails) -> None:
+    from tinygrad_rnn import checkpoints
+
+    arrays, description = checkpoints.load(run_folder / "model.safetensors")
+    foreign = tmp_path / "foreign.safetensors"
+    save_file(arrays, foreign, {"format": "pt"})
+    assert "not one that tinygrad_rnn wrote" in fails("predict", foreign, "Nowak")
+    other = tmp_path / "other.safetensors"
+    checkpoints.save(other, arrays, {"what": "an image classifier"})
+    assert "does not hold the models of a training run" in fails("predict", other, "Nowak")
+    description["settings"]["hidden_size"] = 7
+    checkpoints.save(other, arrays, description)
+    assert "weight_hh_l0 has shape" in fails("predict", other, "Nowak")
+
+
+def test_options(run_folder: Path, fails: Fails) -> None:
+    assert "holds no cell 'rnn'; it holds: gru, lstm" in fails(
+        "predict", run_folder, "Nowak", "--cell", "rnn"
+    )
+    assert "--top is 0" in fails("predict", run_folder, "Nowak", "--top", "0")
+    assert "NAME" in fails("predict", run_folder)

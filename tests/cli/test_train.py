@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tinygrad_rnn import checkpoints
+from tinygrad_rnn.cli import main
+
+from .conftest import SMALL, Fails
+
+
+def train(data: Path, out: Path, *options: str) -> int:
+    return main(["train", "--data", str(data), "--out", str(out), *SMALL, *options])
+
+
+def metrics(folder: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_trains_the_plain_rnn_and_then_the_lstm(
+    names_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(names_folder, tmp_path) == 0
+    folder = tmp_path / "names"
+    assert sorted(f.name for f in folder.iterdir()) == [
+        "bptt.svg",
+        "metrics.jsonl",
+        "model.safetensors",
+    ]
+    lines = metrics(folder)
+    assert [(line["cell"], line["epoch"]) for line in lines] == [
+        ("rnn", 1),
+        ("rnn", 2),
+        ("lstm", 1),
+        ("lstm", 2),
+    ]
+    for line in lines:
+        assert 0 <= line["val_accuracy"] <= 1
+        assert min(line["train_loss"], line["val_loss"], line["seconds"]) > 0
+    assert ET.parse(folder / "bptt.svg").getroot().tag.endswith("svg")
+    said = capsys.readouterr().out
+    assert re.search(rf"^rnn .*{lines[1]['val_accuracy']:.3f}", said, re.MULTILINE)
+    assert re.search(rf"^lstm .*{lines[3]['val_accuracy']:.3f}", said, re.MULTILINE)
+    assert max(map(len, said.replace(str(tmp_path), "runs").splitlines())) <= 80
+
+
+def test_without_data_trains_on_the_packaged_surnames(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = ["--hidden-size", "4", "--embedding-size", "4", "--batch-size", "2000"]
+    assert main(["train", "--cell", "rnn", "--epochs", "1", *options]) == 0
+    assert len(metrics(tmp_path / "runs" / "surnames")) == 1
+
+
+def test_model_file_has_all_that_rebuilds_the_models(names_folder: Path, tmp_path: Path) -> None:
+    assert train(names_folder, tmp_path, "--cell", "lstm", "gru") == 0
+    arrays, description = checkpoints.load(tmp_path / "names" / "model.safetensors")
+    assert description["classes"] == ["Italian", "Japanese", "Polish"]
+    assert description["settings"]["hidden_size"] == 8
+    assert set(description["cells"]) == {"lstm", "gru"}
+    assert arrays["lstm/recurrent.weight_hh_l0"].shape == (32, 8)
+    assert arrays["gru/recurrent.weight_hh_l0"].shape == (24, 8)
+
+
+def test_learns(run_folder: Path) -> None:
+    first, *_, last = [line for line in metrics(run_folder) if line["cell"] == "lstm"]
+    assert last["train_loss"] < 0.5 * first["train_loss"]
+    assert last["train_accuracy"] > 0.9
+
+
+def test_same_seed_same_bits(names_folder: Path, tmp_path: Path) -> None:
+    """In processes of their own, so that nothing is shared, not even the order of sets."""
+    for run in ("a", "b"):
+        command = [sys.executable, "-m", "tinygrad_rnn", "train", "--data", str(names_folder)]
+        subprocess.run(
+            [*command, "--out", str(tmp_path), "--name", run, *SMALL],
+            env={**os.environ, "PYTHONHASHSEED": str(ord(run))},
+            check=True,
+            capture_output=True,
+        )
+    a, b = tmp_path / "a", tmp_path / "b"
+    for file in ("model.safetensors", "bptt.svg"):
+        assert (a / file).read_bytes() == (b / file).read_bytes()
+
+    def measured(folder: Path) -> list[dict[str, float]]:
+        return [{k: v for k, v in m.items() if k != "seconds"} for m in metrics(folder)]
+
+    assert measured(a) == measured(b)
+
+
+def test_what_a_cell_learns_depends_on_the_seed_and_not_on_other_cells(
+    names_folder: Path, tmp_path: Path
+) -> None:
+    runs = {"both": ["rnn", "gru"], "alone": ["gru"], "other": ["gru", "--seed", "1"]}
+    for name, cells in runs.items():
+        assert train(names_folder, tmp_path, "--name", name, "--cell", *cells) == 0
+    weights = {
+        name: checkpoints.load(tmp_path / name / "model.safetensors")[0]["gru/readout.weight"]
+        for name in runs
+    }
+    assert np.array_equal(weights["both"], weights["alone"])
+    assert not np.array_equal(weights["other"], weights["alone"])
+
+
+def test_no_run_writes_over_another(names_folder: Path, tmp_path: Path, fails: Fails) -> None:
+    for _ in range(2):
+        assert train(names_folder, tmp_path, "--cell", "rnn", "--epochs", "1") == 0
+    assert sorted(folder.name for folder in tmp_path.iterdir()) == ["names", "names-2"]
+    before = (tmp_path / "names" / "model.safetensors").read_bytes()
+    message = fails("train", "--data", names_folder, "--out", tmp_path, "--name", "names", *SMALL)
+    assert "names' is there already" in message
+    assert (tmp_path / "names" / "model.safetensors").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "expected"),
+    [
+        ("Dutch.txt", b"", "Dutch.txt' has no item"),
+        ("Dutch.txt", b"Jansen\n", "Dutch.txt' has one item only"),
+        ("Dutch.txt", b"Jansen\nCo\xffnen\n", "Dutch.txt', line 2: byte 0xff"),
+    ],
+)
+def test_unusable_data(
+    file: str, content: bytes, expected: str, names_folder: Path, tmp_path: Path, fails: Fails
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    for path in (*names_folder.iterdir(),):
+        (data / path.name).write_bytes(path.read_bytes())
+    (data / file).write_bytes(content)
+    assert expected in fails("train", "--data", data, "--out", tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--data", "no/such/folder"], "no folder 'no/such/folder'"),
+        (["--cell", "transformer"], "no cell 'transformer': it is one of gru, lstm, rnn"),
+        (["--cell", "lstm", "LSTM"], "twice"),
+        (["--epochs", "0"], "epochs is 0, but must be at least 1"),
+        (["--epochs", "many"], "--epochs: invalid int value: 'many'"),
+        (["--learning-rate", "nan"], "learning_rate is nan"),
+        (["--dropout", "1"], "dropout is 1.0"),
+        (["--what"], "--what"),
+    ],
+)
+def test_unusable_options(options: list[str], expected: str, tmp_path: Path, fails: Fails) -> None:
+    assert expected in fails("train", "--out", tmp_path / "runs", *options)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_divergence_is_an_error_and_leaves_no_empty_folder(
+    names_folder: Path, tmp_path: Path, fails: Fails
+) -> None:
+    options = ["--learning-rate", "1e30", "--weight-decay", "1e30", "--epochs", "50"]
+    message = fails(
+        "train", "--data", names_folder, "--out", tmp_path, "--cell", "rnn", *SMALL, *options
+    )
+    assert "the loss is nan in epoch 1" in message or "the loss is inf in epoch 1" in message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folder_that_cannot_be_written_to(names_folder: Path, tmp_path: Path, fails: Fails) -> None:
+    (tmp_path / "runs").write_text("a file")
+    message = fails("train", "--data", names_folder, "--out", tmp_path / "runs", *SMALL)
+    assert "runs" in message

@@ -1,0 +1,87 @@
+"""The command `tinygrad-rnn`.
+
+Each subcommand is a file of its own in this folder, named in `_COMMANDS`. It has a function
+`register(commands)` that adds its parser and sets `command`, the function to run, as a default;
+what is slow to import it imports there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import io
+import os
+import sys
+from collections.abc import Sequence
+
+from .. import __version__
+from ..errors import TinygradRnnError
+from .parser import Parser
+
+__all__ = ["main"]
+
+_COMMANDS = ("train", "predict")
+
+_DESCRIPTION = """\
+Recurrent networks composed from differentiable NumPy ops.
+"""
+_EPILOG = """\
+begin with:
+  tinygrad-rnn train                               trains on the surnames that come along
+  tinygrad-rnn predict runs/surnames Kowalski      asks the trained network
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status: 0, 2 after an error, 130 after Ctrl-C.
+
+    `arguments`: what stands after the program's name; from the command line if None.
+
+    >>> main(["predict", "no/such/run", "Kowalski"])
+    2
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without Unicode
+    try:
+        options = _parser().parse_args(arguments)
+        status: int = options.command(options)
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        return _fail("stopped by Ctrl-C", 130)
+    except BrokenPipeError:  # such as `| head`: nobody reads on, which is no error
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        place = f"{error.filename!r}: " if error.filename else ""
+        return _fail(f"{place}{error.strerror or error}")
+    except MemoryError as error:
+        return _fail(f"not enough memory ({error or 'the sizes are too large'})")
+    except TinygradRnnError as error:
+        return _fail(str(error))
+
+
+def _fail(message: str, status: int = 2) -> int:
+    print("tinygrad-rnn:", " ".join(message.split()), file=sys.stderr)
+    return status
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="tinygrad-rnn",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+
+    def show_help(_: argparse.Namespace) -> int:
+        parser.print_help()
+        return 0
+
+    parser.set_defaults(command=show_help)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    for name in _COMMANDS:
+        importlib.import_module(f".{name}", __name__).register(commands)
+    return parser

@@ -1,0 +1,85 @@
+"""`tinygrad-rnn predict`: which language a name comes from, by a model that was trained."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from ..errors import TinygradRnnError
+from .parser import CommandError, add_command
+
+if TYPE_CHECKING:
+    from ..training import Classifier, Trained
+    from .parser import Commands
+
+__all__ = ["register"]
+
+_DETAILS = """\
+Prints, for each name, the languages that it may come from, the most probable first.
+OPTIONS
+example:
+  tinygrad-rnn predict runs/surnames Kowalski Esposito
+"""
+_BAR_WIDTH = 30
+
+
+def register(commands: Commands) -> None:
+    """Add the command to the parser."""
+    parser = add_command(commands, "predict", "tell which language a name comes from", _DETAILS)
+    parser.add_argument("run", metavar="RUN", help="folder of a training run, as runs/surnames")
+    parser.add_argument("names", metavar="NAME", nargs="+", help="a name")
+    parser.add_argument(
+        "--cell",
+        metavar="CELL",
+        help="the cell to ask, if the run has several (default: the most accurate); "
+        "one of your own needs its code: my_file.py:MyCell",
+    )
+    parser.add_argument(
+        "--top", type=int, metavar="N", default=5, help="languages to show (default: %(default)s)"
+    )
+    parser.set_defaults(command=_predict)
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from ..training import Trained
+
+    if options.top < 1:
+        raise CommandError(f"--top is {options.top}, but must be at least 1")
+    trained = Trained.load(options.run)
+    cell, model = _model(trained, options.cell)
+    print(f"{cell}, accuracy on held-out names {trained.accuracies[cell]:.3f}")
+    # Every name that can be ranked is; then the others are complained of.
+    problems = []
+    for name in options.names:
+        try:
+            codes = trained.encode(name)
+        except TinygradRnnError as error:
+            problems.append(error)
+            continue
+        print(f"\n{name}")
+        for language, probability in trained.rank(model, codes)[: options.top]:
+            bar = "█" * round(probability * _BAR_WIDTH)
+            print(f"  {language:<{_width(trained)}}  {probability:6.1%}  {bar}".rstrip())
+    sys.stdout.flush()
+    for problem in problems:
+        print("tinygrad-rnn:", problem, file=sys.stderr)
+    return 2 if problems else 0
+
+
+def _width(trained: Trained) -> int:
+    return min(max(map(len, trained.classes)), 30)
+
+
+def _model(trained: Trained, spec: str | None) -> tuple[str, Classifier]:
+    """The model to ask. Code is run only where the user names it, never because a file does."""
+    from .user_code import blame, cell_names, find_cell
+
+    if spec is None and trained.best not in cell_names():
+        raise CommandError(
+            f"the most accurate cell of {str(trained.path)!r} is {trained.best!r}, whose code is "
+            f"not in the model file; say where it is: --cell {trained.best}"
+        )
+    cell = find_cell(trained.best if spec is None else spec)
+    with blame(cell):
+        return cell.name, trained.model(cell.name, cell.cell)

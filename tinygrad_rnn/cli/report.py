@@ -1,0 +1,91 @@
+"""What `tinygrad-rnn train` says while it runs and at its end; fits a terminal of 80 columns."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+if TYPE_CHECKING:
+    from ..training import Classifier, Corpus, Epoch, Recorder
+    from .user_code import NamedCell
+
+__all__ = ["EpochTable", "beginning", "results", "stopped"]
+
+
+def beginning(corpus: Corpus, folder: Path) -> None:
+    """What is trained on, and where the results go."""
+    train, held_out = len(corpus.train), len(corpus.held_out)
+    print(f"{train + held_out:,} names of {len(corpus.classes)} classes; {held_out:,} are held out")
+    print(f"Results go to {folder}/")
+
+
+class EpochTable:
+    """A line for each epoch of one cell, below them a progress bar (if it is a terminal)."""
+
+    def __init__(self, cell: str, model: Classifier, steps: int) -> None:
+        self._heading = f"{cell}: {_weights(model):,} weights"
+        self._cell, self._steps = cell, steps
+
+    def __enter__(self) -> EpochTable:
+        print(f"\n{self._heading}")
+        print("  epoch   train loss   held-out loss   held-out accuracy   seconds", flush=True)
+        self._bar = tqdm(
+            total=self._steps, desc=self._cell, unit="step", disable=None, leave=False, ncols=79
+        )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._bar.close()
+
+    def step(self) -> None:
+        """One step of training is done."""
+        self._bar.update()
+
+    def row(self, epoch: Epoch) -> None:
+        """One epoch is done."""
+        self._bar.write(
+            f"  {epoch.epoch:5}{epoch.train_loss:13.3f}{epoch.val_loss:16.3f}"
+            f"{epoch.val_accuracy:20.3f}{epoch.seconds:10.1f}",
+            file=sys.stdout,
+        )
+        sys.stdout.flush()
+
+
+def results(models: Mapping[NamedCell, Classifier], recorder: Recorder) -> None:
+    """The table of all cells, and what to do next."""
+    width = max(len("cell"), *(len(cell.name) for cell in models))
+    print(f"\n{'cell':<{width}}   weights   held-out loss   held-out accuracy   seconds")
+    for cell, model in models.items():
+        epochs = recorder.epochs[cell.name]
+        last, seconds = epochs[-1], sum(epoch.seconds for epoch in epochs)
+        print(
+            f"{cell.name:<{width}}{_weights(model):10,}{last.val_loss:16.3f}"
+            f"{last.val_accuracy:20.3f}{seconds:10.1f}"
+        )
+    print(
+        f"\nIn {recorder.folder}/: {', '.join(sorted(f.name for f in recorder.folder.iterdir()))}"
+    )
+    name = recorder.corpus.held_out.names[len(recorder.corpus.held_out) // 2]
+    print(f"Now try: tinygrad-rnn predict {recorder.folder} {name}")
+
+
+def stopped(recorder: Recorder) -> int:
+    """What is kept after Ctrl-C; returns the exit status."""
+    kept = ", ".join(f"{cell} after epoch {len(e)}" for cell, e in recorder.epochs.items())
+    where = f"kept in {recorder.folder}/: {kept}" if kept else "no epoch was complete: nothing kept"
+    print(f"tinygrad-rnn: stopped by Ctrl-C; {where}", file=sys.stderr)
+    return 130
+
+
+def _weights(model: Classifier) -> int:
+    return sum(parameter.size for parameter in model.parameters())
