@@ -19,6 +19,7 @@ class Ours:
     """The counterpart of `Torch` in `make_reference.py`."""
 
     nn, functional = tg.nn, tg.nn.functional
+    unroll = False
     constant = staticmethod(tg.tensor)
 
     def leaf(self, array: Any) -> tg.Tensor:
@@ -29,7 +30,14 @@ class Ours:
         return module
 
     def recur(self, layer: Any, x: Any, state: Any, lengths: Any) -> Any:
+        layer.unroll = self.unroll
         return layer(x, state, lengths=lengths)
+
+
+class Unrolled(Ours):
+    """Every op of every step recorded, instead of a scan."""
+
+    unroll = True
 
 
 def assert_equal(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> None:
@@ -40,11 +48,17 @@ def assert_equal(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) 
         np.testing.assert_allclose(found[name], array, rtol=1e-10, atol=1e-13 * scale, err_msg=name)
 
 
+class Runs(SimpleNamespace):
+    def __repr__(self) -> str:  # in reports of failures
+        return "runs"
+
+
 @pytest.fixture(scope="session")
-def runs() -> SimpleNamespace:
+def runs() -> Runs:
     """The functions of `make_reference.py`, which both libraries can run."""
-    return SimpleNamespace(
+    return Runs(
         ours=Ours(),
+        unrolled=Unrolled(),
         assert_equal=assert_equal,
         **runpy.run_path(str(FOLDER / "make_reference.py")),
     )

@@ -182,6 +182,23 @@ def test_a_nested_state_runs_over_sequences_in_every_way() -> None:
     ]
 
 
+@pytest.mark.parametrize("cell", [NestedCell, OutputCell])
+@pytest.mark.parametrize("truncate", [None, 2])
+def test_cells_of_ones_own_give_the_same_numbers_in_both_ways(cell, truncate) -> None:
+    layer = nn.Recurrent(cell(hidden_size=4, input_size=3), num_layers=2, bidirectional=True)
+    layer.astype("float64").truncate = truncate
+    found = []
+    for unroll in (False, True):
+        layer.unroll = unroll
+        x = tg.tensor(np.sin(np.arange(30.0)).reshape(5, 2, 3), requires_grad=True)
+        outputs, final = layer(x, lengths=[5, 3])
+        total = sum((leaf * leaf).sum() for leaf in (outputs, *leaves(final)))
+        grads = tg.grad(total, [x, *layer.parameters()])
+        found.append([r.detach().data for r in (outputs, *leaves(final), *grads)])
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-13)
+
+
 def test_a_given_state_may_have_its_keys_in_another_order() -> None:
     layer = nn.Recurrent(NestedCell(4))
     x = tg.randn(5, 2, 3)

@@ -26,6 +26,7 @@ def runs(draw, **fixed):
     options |= fixed
     layer = kind(I, H, **options).astype("float64")
     layer.load_state_dict({n: rng.standard_normal(a.shape) for n, a in layer.state_dict().items()})
+    layer.unroll = draw(st.booleans())
     steps, batch = draw(st.integers(1, 6)), draw(st.integers(1, 4))
     x = rng.standard_normal((steps, batch, I))
     lengths, state = None, None
@@ -178,6 +179,16 @@ def test_truncation_is_detaching_the_state_by_hand(run, block) -> None:
 
     by_hand.zero_grad, by_hand.parameters = layer.zero_grad, layer.parameters
     assert_close(found, values(by_hand, x, state, lengths))
+
+
+@quick
+@given(runs(), st.booleans(), st.none() | st.integers(1, 7))
+def test_both_ways_to_run_give_the_same_numbers(run, reverse, truncate) -> None:
+    layer, x, lengths, state = run
+    layer.reverse, layer.truncate = reverse and not layer.bidirectional, truncate
+    other = copy.deepcopy(layer)
+    other.unroll = not layer.unroll
+    assert_close(values(layer, x, state, lengths), values(other, x, state, lengths))
 
 
 def test_truncation_cuts_gradients_and_nothing_else() -> None:
