@@ -40,15 +40,20 @@ def unroll(
 
 
 def valid_steps(x: Tensor, lengths: Any) -> tuple[Any, Tensor]:
-    """Which steps (T, B) are real, or None for all; and x with zeros in the others.
+    """Which steps (T, B) are real, or None for all; and x with real inputs in the others, too.
 
-    The zeros are there so that not even a NaN in the padding reaches a gradient.
+    So not even a NaN in the padding reaches a gradient, nor does one that a cell would make of
+    zeros, such as by dividing by the input's length. The inputs repeated are each sequence's
+    first (for one without any, the first of the longest), without gradient.
     """
     steps = len(x)
     if lengths is None or lengths.min(initial=steps) == steps:
         return None, x
     valid = np.arange(steps)[:, None] < lengths
-    return valid, ops.where(_beside(valid, x), x, 0)
+    if not valid.any():
+        return valid, ops.zeros_like(x)
+    source = np.where(lengths > 0, np.arange(len(lengths)), lengths.argmax())
+    return valid, ops.where(_beside(valid, x), x, x.detach()[0, source])
 
 
 def masked_step(cell: Cell, x: Tensor, state: Any, mask: Any) -> tuple[Any, Tensor]:

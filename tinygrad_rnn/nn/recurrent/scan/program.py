@@ -219,7 +219,7 @@ class Program:
         if self._is_look(value):
             return []
         for x in [*value.inputs, value]:
-            if x in self._trial.timed and x not in self._columns:
+            if isinstance(x, Value) and x in self._trial.timed and x not in self._columns:
                 self._columns.append(x)
         names = self._operands(value)
         out = self._name(value)

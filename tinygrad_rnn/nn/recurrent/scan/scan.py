@@ -20,6 +20,7 @@ from ....engine.tensor import Tensor
 from ..cell import Cell
 from ..nest import leaves, like, structure
 from ..unroll import unroll, valid_steps
+from .fuse import fuse
 from .plan import plan
 from .program import Program, Workspace
 from .trace import Step, TraceError, Value, trace
@@ -52,6 +53,8 @@ class CompiledStep:
         self._plan(step, reverse)
 
     def _plan(self, step: Step, reverse: bool) -> None:
+        everything = [*step.new_state, step.output, step.d_x, *step.d_state, *step.d_leaves]
+        fuse(step, _history(everything))
         forward_part = _history([*step.new_state, step.output])
         inputs = [step.x, *([step.mask] if step.mask is not None else [])]
         known: dict[Value, Any] = {v: (v, "before") for v in inputs}

@@ -76,7 +76,7 @@ class Value:
     example: Any
     name: str | None = None
     scope: Scope | None = None
-    order: int = field(default_factory=itertools.count().__next__)
+    order: float = field(default_factory=itertools.count().__next__)
 
     def compute(self, *arrays: Any) -> Any:
         """The instruction carried out on arrays for its inputs."""

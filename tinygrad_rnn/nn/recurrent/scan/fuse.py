@@ -1,0 +1,203 @@
+"""Fuse: what is done alike to neighbouring parts of one array is done to them all at once.
+
+A cell computes its gates in one product and splits it; then each gate has its own nonlinearity.
+Where neighbouring parts meet the same ufunc, with nothing else, with numbers, or with the same
+parts of another array, the ufunc is applied before the split. A sigmoid is a tanh between two
+scalings, so the gates of an LSTM come out as one tanh over all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ....ops.shape import _split
+from .trace import Step, Value
+
+__all__ = ["fuse"]
+
+# What leaves a part as it is, for parts between others that are scaled or shifted.
+_NEUTRAL = {(np.multiply, 0): 1.0, (np.multiply, 1): 1.0, (np.add, 0): 0.0, (np.add, 1): 0.0}
+_NEXT = 2.0**-20  # between the orders of a value and of one made right after it
+
+
+class Use(NamedTuple):
+    """How a ufunc meets a part: `side` is the part's place among its inputs.
+
+    `beside`: None for a unary ufunc, "number", or the array whose part of the same place is the
+    other input.
+    """
+
+    fn: Any
+    side: int
+    beside: Any
+
+
+class Parts:
+    """The parts that a split cuts an array into."""
+
+    def __init__(self, whole: Value, places: tuple[int, ...], axis: int) -> None:
+        self.whole, self.axis = whole, axis
+        self.bounds = [0, *places, whole.shape[axis]]
+        self.parts: dict[int, Value] = {}
+
+    def size(self, k: int) -> int:
+        return self.bounds[k + 1] - self.bounds[k]
+
+
+def fuse(step: Step, instructions: Iterable[Value]) -> None:
+    """Rewrite a step, forward and backward, in place."""
+    fuser = _Fuser(list(instructions))
+    while fuser.fuse_once():
+        pass
+    new = fuser.renamed
+    step.new_state = [new(v) for v in step.new_state]
+    step.output = new(step.output)
+    step.d_x = new(step.d_x)
+    step.d_state = [new(v) for v in step.d_state]
+    step.d_leaves = [new(v) for v in step.d_leaves]
+
+
+class _Fuser:
+    def __init__(self, instructions: list[Value]) -> None:
+        self.instructions = instructions
+        self._names: dict[Value, Value] = {}  # replaced values and their replacements
+
+    def renamed(self, x: Any) -> Any:
+        """What x has been replaced by, if it has."""
+        while isinstance(x, Value) and x in self._names:
+            x = self._names[x]
+        return x
+
+    def fuse_once(self) -> bool:
+        """Fuse the uses of one array's parts; whether there was anything to fuse."""
+        groups = self._groups()
+        part_of = {part: (g, k) for g in groups for k, part in g.parts.items()}
+        uses = self._uses(part_of)
+        for group in groups:
+            for use, users in uses.get(id(group), {}).items():
+                run = _longest_run(use, users, len(group.bounds) - 1)
+                if run is not None:
+                    self._fuse(group, use, users, run, groups)
+                    return True
+        return False
+
+    def _groups(self) -> list[Parts]:
+        found: dict[Any, Parts] = {}
+        for value in self.instructions:
+            if value.fn is _split:
+                whole, places = value.inputs[0], value.attributes["places"]
+                key = (whole, places, value.attributes["axis"])
+                if isinstance(whole, Value):
+                    found.setdefault(key, Parts(*key)).parts[value.attributes["output"]] = value
+        return list(found.values())
+
+    def _uses(
+        self, part_of: dict[Value, tuple[Parts, int]]
+    ) -> dict[int, dict[Use, dict[int, Value]]]:
+        """For each group, each way in which parts are used: the users by part."""
+        found: dict[int, dict[Use, dict[int, Value]]] = {}
+        for value in self.instructions:
+            if not isinstance(value.fn, np.ufunc) or len(value.inputs) > 2:
+                continue
+            for side, x in enumerate(value.inputs):
+                if x not in part_of if isinstance(x, Value) else True:
+                    continue
+                group, k = part_of[x]
+                beside = self._beside(value, side, group, k, part_of)
+                if beside is not NotImplemented and value.shape == x.shape:
+                    uses = found.setdefault(id(group), {})
+                    uses.setdefault(Use(value.fn, side, beside), {}).setdefault(k, value)
+        return found
+
+    def _beside(
+        self, value: Value, side: int, group: Parts, k: int, part_of: dict[Value, tuple[Parts, int]]
+    ) -> Any:
+        if len(value.inputs) == 1:
+            return None
+        other = value.inputs[1 - side]
+        if isinstance(other, int | float):
+            return "number"
+        if isinstance(other, Value) and other in part_of and side == 0:
+            its, its_k = part_of[other]
+            if its_k == k and its.bounds == group.bounds and its.axis == group.axis:
+                if its.whole.shape == group.whole.shape and its is not group:
+                    return id(its)
+        return NotImplemented
+
+    def _fuse(
+        self,
+        group: Parts,
+        use: Use,
+        users: dict[int, Value],
+        run: range,
+        groups: Sequence[Parts],
+    ) -> None:
+        inputs: list[Any] = [self._stretch(group, run)]
+        if use.beside == "number":
+            numbers = [
+                users[k].inputs[1 - use.side] if k in users else _NEUTRAL[use.fn, use.side]
+                for k in run
+            ]
+            vector = np.repeat(np.asarray(numbers, group.whole.dtype), [group.size(k) for k in run])
+            inputs.append(vector.reshape((-1,) + (1,) * (-group.axis - 1)))
+        elif use.beside is not None:
+            inputs.append(self._stretch(next(g for g in groups if id(g) == use.beside), run))
+        if use.side == 1:
+            inputs.reverse()
+        with np.errstate(all="ignore"):
+            example = use.fn(*(x.example if isinstance(x, Value) else x for x in inputs))
+        whole = self._insert(use.fn, inputs, {}, example)
+        start = group.bounds[run.start]
+        places = tuple(group.bounds[k] - start for k in run[1:])
+        for index, k in enumerate(run):
+            attributes = {"places": places, "axis": group.axis, "output": index}
+            example = np.split(whole.example, places, group.axis)[index]
+            part = self._insert(_split, [whole], attributes, example)
+            old = users.get(k, group.parts.get(k))
+            if old is not None:
+                part.name, part.scope = old.name, old.scope
+                self._replace(old, part)
+
+    def _stretch(self, group: Parts, run: range) -> Value:
+        """The run of neighbouring parts as one array."""
+        low, high = group.bounds[run.start], group.bounds[run.stop]
+        if (low, high) == (0, group.bounds[-1]):
+            return group.whole
+        places = tuple(p for p in (low, high) if 0 < p < group.bounds[-1])
+        output = 1 if low else 0
+        example = np.split(group.whole.example, places, group.axis)[output]
+        attributes = {"places": places, "axis": group.axis, "output": output}
+        return self._insert(_split, [group.whole], attributes, example)
+
+    def _insert(self, fn: Any, inputs: list[Any], attributes: Any, example: Any) -> Value:
+        order = max(x.order for x in inputs if isinstance(x, Value)) + _NEXT
+        value = Value(fn, tuple(inputs), attributes, example, order=order)
+        self.instructions.append(value)
+        return value
+
+    def _replace(self, old: Value, new: Value) -> None:
+        self._names[old] = new
+        self.instructions.remove(old)
+        for value in self.instructions:
+            if value is not new and any(x is old for x in value.inputs):
+                value.inputs = tuple(new if x is old else x for x in value.inputs)
+
+
+def _longest_run(use: Use, users: dict[int, Value], count: int) -> range | None:
+    """The longest run of neighbouring parts used alike: at least two, or None.
+
+    Parts in between that are not used so are taken along if the ufunc can leave them as they are.
+    """
+    neutral = use.beside == "number" and (use.fn, use.side) in _NEUTRAL
+    if neutral and len(users) > 1:
+        return range(count)
+    best = range(0)
+    start = 0
+    for k in range(count + 1):
+        if k == count or k not in users:
+            best = max(best, range(start, k), key=len)
+            start = k + 1
+    return best if len(best) > 1 else None
