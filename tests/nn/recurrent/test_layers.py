@@ -202,6 +202,24 @@ def test_truncation_cuts_gradients_and_nothing_else() -> None:
         assert [t for t in range(6) if grad.data[t].any()] == list(reached)
 
 
+@pytest.mark.parametrize("unroll", [False, True])
+@pytest.mark.parametrize("lengths", [[4, 2, 0], [0, 0, 0]])
+def test_the_padding_is_not_zeros_to_a_cell_that_divides_by_its_input(unroll, lengths) -> None:
+    class Direction(nn.RNNCell):
+        def forward(self, x, state):
+            return super().forward(x / np.sqrt((x * x).sum(axis=-1, keepdims=True)), state)
+
+    layer = nn.Recurrent(Direction(I, H), unroll=unroll, bidirectional=True)
+    x = tg.randn(5, 3, I, requires_grad=True)
+    with np.errstate(all="ignore" if not any(lengths) else "raise"):
+        outputs, final = layer(x, lengths=lengths)
+        (outputs.sum() + final.sum()).backward()
+    if any(lengths):
+        assert all(np.isfinite(t.grad.data).all() for t in (x, *layer.parameters()))
+    assert not x.grad.data[np.arange(5)[:, None] >= np.array(lengths)].any()
+    assert not final.data[:, np.array(lengths) == 0].any()
+
+
 def test_a_layer_of_one_cell_is_a_loop_over_it() -> None:
     cell = nn.LSTMCell(I, H)
     x = tg.randn(5, 2, I)

@@ -50,10 +50,9 @@ def valid_steps(x: Tensor, lengths: Any) -> tuple[Any, Tensor]:
     if lengths is None or lengths.min(initial=steps) == steps:
         return None, x
     valid = np.arange(steps)[:, None] < lengths
-    if not valid.any():
-        return valid, ops.zeros_like(x)
     source = np.where(lengths > 0, np.arange(len(lengths)), lengths.argmax())
-    return valid, ops.where(_beside(valid, x), x, x.detach()[0, source])
+    filling = x.detach()[0, source] if valid.any() else 0
+    return valid, ops.where(_beside(valid, x), x, filling)
 
 
 def masked_step(cell: Cell, x: Tensor, state: Any, mask: Any) -> tuple[Any, Tensor]:
