@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable, Iterable
 
-from .unrolled import Row, Unrolled
+from .unrolled import BARS, Row, Unrolled
 
 __all__ = ["bands_of"]
 
@@ -32,6 +32,8 @@ def bands_of(unrolled: Unrolled, rows: list[Row]) -> list[list[Row]]:
         homes.append(home)
         label.update(dict.fromkeys(core, core[0]))
     for row in rows:
+        if min(row.members) <= BARS:
+            label[row.key] = ("bar", min(row.members))
         if row.key in label:
             continue
         own = {core[0] for core, home in zip(cores, homes) if _is_in(row.path, home)}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .paths import corners
-from .stamp import TRACK, lower
+from .stamp import GUTTER, TRACK, lower
 from .step import RAIL, Band
 from .text import escaped, fitted, number, text_width
 from .unrolled import AFTER, BEFORE, Edge
@@ -33,7 +33,12 @@ def draw_ends(drawing: Drawing) -> float:
     _draw_foot(drawing)
     right = drawing.strip.width - drawing.sheet.gutter
     head = drawing.sheet.head
-    return right if head is None else _draw_head(drawing, head, right + AWAY)
+    if head is None:
+        return right + drawing.aside + 50
+    beyond = drawing.aside if drawing.sheet.gutter > GUTTER else 0.0
+    if any(band.backward for band in drawing.sheet.bands):
+        beyond += 46
+    return _draw_head(drawing, head, right + AWAY + beyond + 5 * len(head.entries))
 
 
 def _draw_initial_states(drawing: Drawing) -> None:

@@ -44,7 +44,7 @@ class Picture:
     def svg(self) -> str:
         """The picture as an SVG document."""
         sheet = arrange(self._unrolled)
-        strip = Strip.of(len(self._unrolled.steps), sheet.pitch, self.fold)
+        strip = Strip.of(len(self._unrolled.steps), sheet.pitch, self.fold, sheet.gutter)
         return Drawing(sheet, strip, self.flow, self.title).svg()
 
     def save(self, path: str | os.PathLike[str]) -> Path:

@@ -7,13 +7,14 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 from .bands import bands_of
-from .step import Band, Point, draw_band
-from .unrolled import AFTER, BEFORE, Edge, Link, Row, Unrolled
+from .step import Band, Point, draw_band, leaving
+from .unrolled import AFTER, BARS, BEFORE, Edge, Link, Row, Unrolled
 
 __all__ = ["Sheet", "Way", "arrange", "lower"]
 
 GUTTER = 36.0  # between columns
 BAND_GAP = 30.0
+BAR_HEIGHT = 26.0
 BAND_HEAD = 14.0  # room for the band's name, above what it holds
 TRACK = 14.0
 
@@ -29,13 +30,16 @@ class Way:
     links: list[Link]
     reach: int = 0
     is_state: bool = False
+    inward: bool = False  # whether it comes from a bar
 
-    def edges(self, unrolled: Unrolled, column: int) -> list[Edge]:
+    def edges(self, column: int) -> list[Edge]:
         """The graph's edges that leave `column` along this way."""
         found: list[Edge] = []
         for link in self.links:
-            if link.delta == self.reach:
-                found += link.edges.get(column + link.delta, ())
+            if self.inward:
+                found += link.edges.get(column, ())
+            elif link.delta == self.reach:
+                found += leaving(link, column)
         return found
 
 
@@ -68,21 +72,30 @@ def arrange(unrolled: Unrolled) -> Sheet:
         (head.rows if columns == {AFTER} else foot.rows if columns == {BEFORE} else in_time).append(
             row
         )
-    bands = [Band(_paths(rows), rows) for rows in bands_of(unrolled, in_time)]
+    bands = [Band(_paths(rows), rows, bar=_bar(rows)) for rows in bands_of(unrolled, in_time)]
     sheet = Sheet(unrolled, bands[::-1])
     for band in sheet.bands:
-        draw_band(unrolled, band)
+        if band.bar is None:
+            draw_band(unrolled, band)
+        else:
+            band.top, band.bottom = -BAR_HEIGHT / 2, BAR_HEIGHT / 2
     sheet.width = max((band.width for band in sheet.bands), default=0.0)
     for band in sheet.bands:
-        _stretch(band, sheet.width)
+        if band.bar is None:
+            _stretch(band, sheet.width)
     for which, band in (("head", head), ("foot", foot)):
         if band.rows:
             draw_band(unrolled, band)
             setattr(sheet, which, band)
     _stack(sheet)
-    sheet.gutter = GUTTER + TRACK * sum(len(band.entries) for band in sheet.bands)
+    sheet.gutter = GUTTER + TRACK * _track_count(sheet)
     _lead(sheet)
     return sheet
+
+
+def _bar(rows: list[Row]) -> int | None:
+    column = min(rows[0].members)
+    return column if column <= BARS else None
 
 
 def _paths(rows: list[Row]) -> list[str]:
@@ -130,24 +143,43 @@ def lower(band: Band, y: float) -> float:
     return band.bottom
 
 
+def _track_count(sheet: Sheet) -> int:
+    """How many lines run upright beside a step."""
+    bars = [band.bar for band in sheet.bands if band.bar is not None]
+    to_bars = sum(bar in link.edges for link in sheet.unrolled.links.values() for bar in bars)
+    return to_bars + sum(len(band.entries) for band in sheet.bands)
+
+
 def _lead(sheet: Sheet) -> None:
     """The ways from one step to the next and from one band to another."""
     width, pitch = sheet.width, sheet.pitch
     tracks = 0
-    leaving: dict[Hashable, list[Link]] = defaultdict(list)
+    for band in sheet.bands:
+        for bar in sheet.bands:
+            if bar.bar is not None:
+                _lead_from_bar(sheet, bar, band)
+    outward: dict[Hashable, list[Link]] = defaultdict(list)
     for link in sheet.unrolled.links.values():
-        leaving[link.value].append(link)
+        outward[link.value].append(link)
     for band in sheet.bands:
         out = 0.0 if band.backward else width
         aside = -1 if band.backward else 1
         for value, y in band.exits.items():
             for other in sheet.bands:
+                if other.bar is not None:
+                    links = [k for k in outward[value] if other.bar in k.edges]
+                    if links:
+                        tracks += 1
+                        x = out + aside * (4.0 + TRACK * tracks)
+                        edge = other.bottom if other.bottom < y else other.top
+                        sheet.ways.append(Way([(out, y), (x, y), (x, edge)], links))
+                    continue
                 ins = 1 if other.backward else -1  # on which side its entries are
                 border = width if other.backward else 0.0
                 for (state, delta), y_in in other.states.items():
                     if state != value:
                         continue
-                    links = [link for link in leaving[value] if link.delta == delta]
+                    links = [link for link in outward[value] if link.delta == delta]
                     if other is band and abs(delta) == 1:
                         points = [(out, y), (border + delta * pitch, y_in)]
                     else:
@@ -170,8 +202,24 @@ def _lead(sheet: Sheet) -> None:
                         list(other.entries).index(value),
                     )
                     keys = {row.key for row in other.rows}
-                    links = [k for k in leaving[value] if k.target in keys and not k.delta]
+                    links = [k for k in outward[value] if k.target in keys and not k.delta]
                     sheet.ways.append(Way(points, links))
+
+
+def _lead_from_bar(sheet: Sheet, bar: Band, band: Band) -> None:
+    """The ways from a bar to the entries of a band."""
+    side, border = (1, sheet.width) if band.backward else (-1, 0.0)
+    keys, own = {row.key for row in bar.rows}, {row.key for row in band.rows}
+    for value, y in band.entries.items():
+        links = [
+            link
+            for link in sheet.unrolled.links.values()
+            if link.value == value and link.source in keys and link.target in own
+        ]
+        if links:
+            x = border + side * 14.0
+            edge = bar.top if bar.top > y else bar.bottom
+            sheet.ways.append(Way([(x, edge), (x, y), (border, y)], links, inward=True))
 
 
 def _around(

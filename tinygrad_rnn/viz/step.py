@@ -11,7 +11,7 @@ import numpy as np
 from .layout import Block, Placed, layered
 from .style import SYMBOLS
 from .text import fitted, text_width
-from .unrolled import AFTER, Edge, Link, Row, Unrolled
+from .unrolled import Edge, Link, Row, Unrolled
 
 __all__ = ["Band", "Box", "Course", "draw_band"]
 
@@ -52,17 +52,20 @@ class Course:
     starts: bool = True
     ends: bool = True
 
-    def edges(self, unrolled: Unrolled, column: int) -> list[Edge]:
+    def edges(self, column: int) -> list[Edge]:
         """The graph's edges that this course stands for in `column`."""
         if self.ends:
             return [edge for link in self.links for edge in link.edges.get(column, ())]
         found: list[Edge] = []
-        for link in self.links:  # it leads out of `column`: look where it arrives
-            for edge in link.edges.get(AFTER, ()):
-                if unrolled.column_of[edge[0]] == column:
-                    found.append(edge)
-            found += link.edges.get(column + link.delta, ())
+        for link in self.links:
+            found += leaving(link, column)
         return found
+
+
+def leaving(link: Link, column: int) -> list[Edge]:
+    """The edges of `link` that start in `column`, wherever they arrive."""
+    inside = link.edges.get(column + link.delta, ()) if column >= 0 else ()
+    return [*inside, *link.outward.get(column, ())]
 
 
 @dataclass
@@ -72,6 +75,7 @@ class Band:
     paths: list[str]
     rows: list[Row]
     backward: bool = False  # whether time runs from right to left in it
+    bar: int | None = None  # its column, if it is a bar across the steps
     placed: Placed | None = None
     boxes: list[Box] = field(default_factory=list)
     courses: list[Course] = field(default_factory=list)
@@ -149,7 +153,7 @@ def draw_band(unrolled: Unrolled, band: Band) -> None:
     boxes = {row.key: make_box(unrolled, row) for row in band.rows if row.kind != "initial"}
     blocks = [block_of(box) for box in boxes.values()]
     edges: dict[tuple[Hashable, Hashable], list[Link]] = defaultdict(list)
-    leaving: dict[Hashable, list[Link]] = defaultdict(list)  # by value: to where others use it
+    outward: dict[Hashable, list[Link]] = defaultdict(list)  # by value: to where others use it
     makers: dict[Hashable, Hashable] = {}
     carried: dict[tuple[Hashable, int], list[Link]] = defaultdict(list)
     for link in unrolled.links.values():
@@ -159,7 +163,7 @@ def draw_band(unrolled: Unrolled, band: Band) -> None:
             edges[link.source, link.target].append(link)
             continue
         if here:
-            leaving[link.value].append(link)
+            outward[link.value].append(link)
             makers[link.value] = link.source
         if there:
             outside = ("state", link.value, link.delta) if link.delta else ("from", link.value)
@@ -168,13 +172,13 @@ def draw_band(unrolled: Unrolled, band: Band) -> None:
                 carried[link.value, link.delta].append(link)
     entries = dict.fromkeys(start for start, _ in edges if start not in boxes)
     blocks += [Block(entry, kind="entry") for entry in entries]
-    for value in leaving:
+    for value in outward:
         blocks.append(Block(("out", value), kind="exit"))
-        edges[makers[value], ("out", value)].extend(leaving[value])
+        edges[makers[value], ("out", value)].extend(outward[value])
     states = [
         (("state", value, delta), ("out", value))
         for value, delta in carried
-        if value in leaving and abs(delta) == 1
+        if value in outward and abs(delta) == 1
     ]
     placed = band.placed = layered(blocks, edges, states)
     band.backward = bool(carried) and all(delta < 0 for _, delta in carried)

@@ -6,20 +6,21 @@ import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
+from .course import Descent, descents, draw_flags, draw_fold
 from .ends import draw_ends
 from .flow import Flow
 from .paths import Point, corners, curve
-from .stamp import BAND_HEAD, Sheet, Way
-from .step import LINE, RAIL, Box, Course
+from .stamp import BAND_HEAD, TRACK, Sheet, Way
+from .step import LINE, RAIL, Band, Box, Course, label_of
 from .style import SHADES, Scale, gradient_width, style_sheet
-from .text import escaped, number, power, text_width
+from .text import escaped, fitted, number, power, text_width
 from .unrolled import AFTER, BEFORE, Edge
 
 __all__ = ["Drawing", "Strip"]
 
 MARGIN = 28.0
 START = 52.0  # room at the left for what the states start from
-FOLD_WIDTH = 190.0  # of the band that stands for the steps left out
+FOLD_WIDTH = 240.0  # of the band that stands for the steps left out
 HEADER = 74.0
 
 
@@ -28,22 +29,22 @@ class Strip:
     """Which columns are drawn, and where: `places` maps a column to its left border."""
 
     places: dict[int, float]
-    folded: tuple[int, int] | None  # the first and last column left out
-    fold_at: float
     width: float
+    folded: tuple[int, int] | None = None  # the first and last column left out
+    fold_at: float = 0.0
+    fold_width: float = 0.0
 
     @classmethod
-    def of(cls, columns: int, pitch: float, shown: int | None) -> Strip:
-        """All columns, or the first and last ones, `shown` in all."""
-        if shown is None or columns <= shown:
-            return cls({c: c * pitch for c in range(columns)}, None, 0, columns * pitch)
-        first = math.ceil(shown / 2)
+    def of(cls, columns: int, pitch: float, shown: int | None, gutter: float = 0.0) -> Strip:
+        """All columns, or the first and last ones, `shown` in all (at least two)."""
+        if shown is None or columns <= max(shown, 2):
+            return cls({c: c * pitch for c in range(columns)}, columns * pitch)
+        first = math.ceil(max(shown, 2) / 2)
+        rest = max(shown, 2) - first
+        at, fold = first * pitch, FOLD_WIDTH + gutter
         places = {c: c * pitch for c in range(first)}
-        at = first * pitch
-        for n, c in enumerate(range(columns - (shown - first), columns)):
-            places[c] = at + FOLD_WIDTH + n * pitch
-        last = columns - (shown - first) - 1
-        return cls(places, (first, last), at, at + FOLD_WIDTH + (shown - first) * pitch)
+        places.update({columns - rest + n: at + fold + n * pitch for n in range(rest)})
+        return cls(places, at + fold + rest * pitch, (first, columns - rest - 1), at, fold)
 
 
 @dataclass
@@ -55,6 +56,7 @@ class Drawing:
     flow: Flow | None
     title: str
     scale: Scale = field(init=False)
+    descents: list[Descent] = field(init=False)
     _defs: list[str] = field(default_factory=list)
     _body: list[str] = field(default_factory=list)
     _ids: dict[Hashable, str] = field(default_factory=dict)
@@ -71,15 +73,24 @@ class Drawing:
         for columns, pieces in groups:
             for column in columns:
                 for piece in pieces:
-                    edges = piece.edges(self.sheet.unrolled, column)
+                    edges = piece.edges(column)
                     if edges:
                         self._norms[id(piece), column] = self.norm(edges)
-        self.scale = Scale.over([norm for norm in self._norms.values() if norm is not None])
+        self.descents = descents(self)
+        norms = [*self._norms.values(), *(n for d in self.descents for n in d.norms)]
+        self.scale = Scale.over([norm for norm in norms if norm is not None])
 
     @property
     def left(self) -> float:
         """The left border of the picture."""
         return -START - MARGIN - self.aside
+
+    @property
+    def top(self) -> float:
+        """The upper border of the picture, above the lines that collect what goes to the head."""
+        head = self.sheet.head
+        lines = len(head.entries) if head is not None else 0
+        return self.sheet.top - HEADER - TRACK * max(lines - 1, 0)
 
     @property
     def aside(self) -> float:
@@ -97,9 +108,11 @@ class Drawing:
         boxes = [box for band in self.sheet.bands for box in band.boxes]
         for column, x in self.strip.places.items():
             self.stamp(pieces, boxes, column, x)
+        draw_fold(self)
         right = draw_ends(self)
+        draw_flags(self)
         self._draw_legend()
-        left, top = self.left, self.sheet.top - HEADER
+        left, top = self.left, self.top
         width, height = right + MARGIN - left, self.sheet.bottom + 92 - top
         size = f"{number(width)} {number(height)}"
         return (
@@ -140,11 +153,14 @@ class Drawing:
     def _draw_ground(self) -> None:
         sheet, strip = self.sheet, self.strip
         left = self.left + 16
-        top = sheet.top - HEADER
+        top = self.top
         self._body.append(
             f'<text class="title" x="{left}" y="{top + 28}">{escaped(self.title)}</text>'
         )
         for band in sheet.bands:
+            if band.bar is not None:
+                self._draw_bar(band)
+                continue
             if not band.states and not any(band.paths):
                 continue
             cell = self._define(
@@ -167,6 +183,18 @@ class Drawing:
                 f'<text class="time" x="{number(x + sheet.width / 2)}" '
                 f'y="{number(sheet.bottom + 28)}">t = {steps[column]}</text>'
             )
+
+    def _draw_bar(self, band: Band) -> None:
+        """Ops that no step owns but that steps feed and use: one bar across all of them."""
+        labels = [label_of(self.sheet.unrolled, row) for row in band.rows]
+        start, end = -30.0 - self.aside, self.strip.width - 6
+        text = escaped(fitted("  →  ".join(labels), 11, end - 20))
+        self.add(
+            f'<rect class="box" x="{number(start)}" y="{number(band.top)}" rx="6" '
+            f'width="{number(end - start)}" '
+            f'height="{number(band.bottom - band.top)}"/>'
+            f'<text x="{number((start + end) / 2)}" y="{number(band.top + 17)}">{text}</text>'
+        )
 
     def stamp(
         self, pieces: Sequence[Course | Way], boxes: Sequence[Box], column: int, x: float

@@ -17,9 +17,11 @@ import numpy as np
 
 from ..graph import Graph, GraphNode
 
-__all__ = ["AFTER", "BEFORE", "Edge", "Link", "Row", "Unrolled"]
+__all__ = ["AFTER", "BARS", "BEFORE", "Edge", "Link", "Row", "Unrolled"]
 
-BEFORE, AFTER = -1, -2  # the columns of what no single step owns: ahead of all steps, after them
+# The columns of what no single step owns: ahead of all steps, after them, and bars across them,
+# which have columns of their own from BARS downward.
+BEFORE, AFTER, BARS = -1, -2, -3
 
 Edge = tuple[int, int, int]  # places in the graph of the input and of the op, and the position
 
@@ -44,13 +46,16 @@ class Link:
     """What one row takes from another, `delta` steps earlier (negative: later).
 
     `value` is the key of the op whose value it is; `source` the row in which that op stands.
+    `edges`: by the column that they arrive in. `outward`: those that arrive in no step, by the
+    column that they start in.
     """
 
     source: Hashable
     value: Hashable
     target: Hashable
     delta: int
-    edges: dict[int, list[Edge]] = field(default_factory=lambda: defaultdict(list))  # by column
+    edges: dict[int, list[Edge]] = field(default_factory=lambda: defaultdict(list))
+    outward: dict[int, list[Edge]] = field(default_factory=lambda: defaultdict(list))
 
 
 class Unrolled:
@@ -59,8 +64,8 @@ class Unrolled:
     def __init__(self, graph: Graph, columns: list[int] | None = None) -> None:
         self.graph = graph
         self.steps = graph.steps or [0]
-        self.column_of = columns or assign_columns(graph, self.steps)
         self.only_parameters, self.no_parameters = _dependence(graph)
+        self.column_of = columns or assign_columns(graph, self.steps, self.only_parameters)
         self.is_grouped = False
         self.keys: list[Hashable] = []
         self.rows: dict[Hashable, Row] = {}
@@ -74,7 +79,8 @@ class Unrolled:
             column = self.column_of[node.index]
             kind = (node.path, node.label, node.name)
             counts[column, kind] += 1
-            self.keys.append((*kind, counts[column, kind]))
+            count = counts[column, kind]
+            self.keys.append((*kind, count) if column >= 0 else (*kind, count, column))
 
     def is_box(self, i: int) -> bool:
         """Whether node `i` is drawn as a box: an op that is neither a view nor a parameter's."""
@@ -150,7 +156,10 @@ class Unrolled:
         if source_key != key or source_column != column:
             delta = column - source_column if column >= 0 and source_column >= 0 else 0
             link = self._link(source_key, self.keys[value], key, delta)
-            link.edges[column].append((value, node.index, position))
+            edge = (value, node.index, position)
+            link.edges[column].append(edge)
+            if column < 0:
+                link.outward[source_column].append(edge)
 
     def _link_leaf(
         self,
@@ -206,12 +215,12 @@ class Unrolled:
         return node.name
 
 
-def assign_columns(graph: Graph, steps: Sequence[int]) -> list[int]:
-    """The column of each node: the place of its step in `steps`, or BEFORE or AFTER.
+def assign_columns(graph: Graph, steps: Sequence[int], only_parameters: list[bool]) -> list[int]:
+    """The column of each node: the place of its step in `steps`, BEFORE, AFTER or a bar's.
 
     An op made in no step belongs to the step that it is used in, or to the latest step that it
     uses if there is one like it in other steps too. One that uses more than two steps, or that
-    has no like, stands after all of them.
+    has no like, stands after all of them; or, if steps use it in turn, in a bar across them.
     """
     if not graph.steps:
         return [0] * len(graph)
@@ -236,7 +245,36 @@ def assign_columns(graph: Graph, steps: Sequence[int]) -> list[int]:
             users = {columns[i] for i, _ in graph.consumers[node.index]}
             if len(users) == 1:
                 columns[node.index] = users.pop()
+    _find_bars(graph, columns, only_parameters)
     return columns
+
+
+def _find_bars(graph: Graph, columns: list[int], only_parameters: list[bool]) -> None:
+    """Give the ops that take from all steps, or from none, for steps to use, columns of bars.
+
+    Ops of the same bar are those that hang together.
+    """
+    _, no_parameters = _dependence(graph)
+    leads = [False] * len(graph)  # to an op in a step
+    bar: dict[int, int] = {}
+    for node in reversed(graph.nodes):
+        users = [i for i, _ in graph.consumers[node.index]]
+        leads[node.index] = any(columns[i] >= 0 or leads[i] for i in users)
+        used_in = {columns[i] for i in users}
+        if columns[node.index] == AFTER and len(used_in) == 1 and min(used_in) >= 0:
+            columns[node.index] = min(used_in)  # a piece cut out for one step
+        of_steps = columns[node.index] >= 0 or node.op is None or not leads[node.index]
+        if of_steps or only_parameters[node.index] or no_parameters[node.index]:
+            continue
+        joined = {bar[i] for i in users if i in bar}
+        kept = bar[node.index] = min(joined, default=node.index)
+        for i, other in bar.items():
+            if other in joined:
+                bar[i] = kept
+    for number, first in enumerate(sorted(set(bar.values()))):
+        for i, other in bar.items():
+            if other == first:
+                columns[i] = BARS - number
 
 
 def _dependence(graph: Graph) -> tuple[list[bool], list[bool]]:

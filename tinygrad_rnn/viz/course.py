@@ -1,0 +1,227 @@
+"""The course of the gradient along each state, over all steps: what a fold shows, and the flags."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .step import RAIL, Band
+from .style import Scale
+from .text import escaped, number, power, text_width
+
+if TYPE_CHECKING:
+    from .svg import Drawing
+
+__all__ = ["Descent", "descents", "draw_flags", "draw_fold"]
+
+VANISHED, EXPLODED = 1e-6, 1e6
+PIECES = 48  # into which a state's line is cut inside a fold
+
+
+@dataclass
+class Descent:
+    """The gradient's norm where a state leaves each step, from the end of time to its start.
+
+    `norms[t]`: between column t and the one that takes the state over; None where there is none.
+    `turn`: the column at which it first is below 1e-6 (above 1e6) of where it started.
+    """
+
+    band: Band
+    value: Hashable
+    name: str
+    y: float
+    reach: int
+    norms: list[float | None]
+    turn: int | None = None
+    verdict: str = ""
+
+
+def descents(drawing: Drawing) -> list[Descent]:
+    """The course of the gradient along every state of the sheet, and whether it vanishes."""
+    found = []
+    unrolled = drawing.sheet.unrolled
+    columns = range(len(unrolled.steps))
+    for way in drawing.sheet.ways:
+        if not way.is_state or abs(way.reach) != 1 or drawing.flow is None:
+            continue
+        norms = []
+        for column in columns:
+            edges = way.edges(column)
+            norms.append(drawing.norm(edges) if edges else None)
+        y = way.points[0][1]
+        band = next(b for b in drawing.sheet.bands if b.top <= y <= b.bottom)
+        value = way.links[0].value
+        key = value if isinstance(value, tuple) else ()
+        name = str(key[2] or "state") if len(key) > 2 else "state"
+        descent = Descent(band, value, name, y, way.reach, norms)
+        _judge(descent)
+        found.append(descent)
+    return found
+
+
+def _judge(descent: Descent) -> None:
+    """Find where, seen from where the gradient comes, it has vanished or exploded."""
+    order = list(range(len(descent.norms)))[:: -1 if descent.reach > 0 else 1]
+    start = None
+    for column in order:
+        norm = descent.norms[column]
+        if norm is None or (start is None and norm == 0):
+            continue
+        if start is None:
+            start = norm
+        elif norm < VANISHED * start or not norm <= EXPLODED * start:
+            descent.turn = column
+            descent.verdict = "vanishes" if norm < VANISHED * start else "explodes"
+            return
+
+
+def draw_flags(drawing: Drawing) -> None:
+    """A flag where the gradient of a state has vanished, or exploded."""
+    sheet = drawing.sheet
+    taken: list[tuple[float, float, float]] = []  # left, right and height of the labels so far
+    for descent in drawing.descents:
+        if descent.turn is None:
+            continue
+        x = _place(drawing, descent.turn)
+        if descent.reach > 0:
+            x += sheet.width + sheet.gutter / 2
+        else:
+            x -= sheet.gutter / 2
+        if drawing.strip.folded and descent.turn not in drawing.strip.places:
+            x = _in_fold(drawing, descent.turn)
+        text = f"{descent.name}: {descent.verdict} here"
+        width = text_width(text, 10) + 10
+        top = descent.band.top - 22
+        while any(x - width / 2 < r and x + width / 2 > l and y == top for l, r, y in taken):
+            top -= 18
+        taken.append((x - width / 2, x + width / 2, top))
+        drawing.add(
+            f'<path class="flag" d="M{number(x)} {number(top)}V{number(descent.y + RAIL)}"/>'
+            f'<circle class="mark" cx="{number(x)}" cy="{number(descent.y + RAIL)}" r="3.5"/>'
+            f'<rect class="label" x="{number(x - width / 2)}" y="{number(top - 15)}" '
+            f'width="{number(width)}" height="15" rx="3"/>'
+            f'<text class="alarm" x="{number(x)}" y="{number(top - 4)}">{escaped(text)}</text>'
+        )
+
+
+def _place(drawing: Drawing, column: int) -> float:
+    return drawing.strip.places.get(column, 0.0)
+
+
+def _in_fold(drawing: Drawing, column: int) -> float:
+    strip = drawing.strip
+    assert strip.folded is not None
+    first, last = strip.folded
+    left, right = _fold_borders(drawing)
+    return left + (column - first + 1) / (last - first + 2) * (right - left)
+
+
+def _fold_borders(drawing: Drawing) -> tuple[float, float]:
+    strip, sheet = drawing.strip, drawing.sheet
+    return strip.fold_at, strip.fold_at + strip.fold_width - sheet.gutter
+
+
+def draw_fold(drawing: Drawing) -> None:
+    """The band that stands for the middle steps: each state's line, its gradient in pieces."""
+    strip, sheet = drawing.strip, drawing.sheet
+    if strip.folded is None:
+        return
+    first, last = strip.folded
+    left, right = _fold_borders(drawing)
+    steps = sheet.unrolled.steps
+    for band in sheet.bands:
+        if band.bar is None and (band.states or any(band.paths)):
+            drawing.add(
+                f'<rect class="fold" x="{number(left)}" y="{number(band.top - 24)}" rx="8" '
+                f'width="{number(right - left)}" height="{number(band.bottom - band.top + 34)}"/>'
+            )
+    drawing.add(
+        f'<text class="time" x="{number((left + right) / 2)}" y="{number(sheet.bottom + 28)}">'
+        f"t = {steps[first]} … {steps[last]}</text>"
+    )
+    plots: dict[int, list[Descent]] = {}
+    for descent in drawing.descents:
+        lift, gap = (-RAIL, sheet.gutter) if descent.reach > 0 else (RAIL, -sheet.gutter)
+        ends = (left + min(gap, 0), right + max(gap, 0))
+        drawing.add(
+            f'<path class="state" d="M{number(ends[0])} {number(descent.y + lift)}'
+            f'H{number(ends[1])}"/>'
+        )
+        _draw_pieces(drawing, descent, *ends)
+        plots.setdefault(id(descent.band), []).append(descent)
+    for group in plots.values():
+        _draw_plot(drawing, group, left, right)
+
+
+def _draw_pieces(drawing: Drawing, descent: Descent, left: float, right: float) -> None:
+    first, last = drawing.strip.folded or (0, 0)
+    count = min(PIECES, last - first + 1)
+    y = descent.y + (RAIL if descent.reach > 0 else -RAIL)
+    for piece in range(count):
+        a = first + piece * (last - first + 1) // count
+        b = first + (piece + 1) * (last - first + 1) // count
+        norms = [n for n in descent.norms[a:b] if n is not None]
+        if norms:
+            shade = drawing.scale.shade(max(norms))
+            x1 = left + (right - left) * piece / count
+            x2 = left + (right - left) * (piece + 1) / count
+            drawing.add(
+                f'<path class="{shade}" d="M{number(x1)} {number(y)}H{number(x2)}" '
+                f'style="marker-end:none"/>'
+            )
+
+
+def _draw_plot(drawing: Drawing, group: list[Descent], left: float, right: float) -> None:
+    """A small plot of log10 of the norms, between the lines of the states or under them."""
+    first, last = drawing.strip.folded or (0, 0)
+    band = group[0].band
+    lanes = sorted(descent.y for descent in group)
+    top = lanes[0] + 26
+    bottom = min(top + 110, (lanes[-1] if len(lanes) > 1 else band.bottom) - 14)
+    if bottom - top < 30:
+        return
+    scale, x0 = _plot_scale(group, first, last), left + 30
+    for exponent in (scale.low, scale.high):
+        y = _height(exponent, scale, top, bottom)
+        drawing.add(
+            f'<path class="axis" d="M{number(x0)} {number(y)}H{number(right - 8)}"/>'
+            f'<text class="caption" x="{number(left + 17)}" y="{number(y + 3)}">'
+            f"{power(round(exponent))}</text>"
+        )
+    names: list[float] = []
+    for descent in group:
+        points = []
+        stride = max(1, (last - first + 1) // 200)
+        for column in range(first, last + 1, stride):
+            norm = descent.norms[column]
+            if norm is not None and 0 < norm < math.inf:
+                x = x0 + (right - 8 - x0) * (column - first) / max(last - first, 1)
+                points.append((x, _height(math.log10(norm), scale, top, bottom)))
+        if points:
+            path = "L".join(f"{number(x)} {number(y)}" for x, y in points)
+            drawing.add(f'<path class="plot" d="M{path}"/>')
+            y = points[-1][1] - 5
+            while any(abs(y - other) < 10 for other in names):
+                y += 4
+            names.append(y)
+            drawing.add(
+                f'<text class="caption" x="{number(right - 14)}" y="{number(y)}">'
+                f"{escaped(descent.name[:8])}</text>"
+            )
+
+
+def _plot_scale(group: list[Descent], first: int, last: int) -> Scale:
+    logs = [
+        math.log10(norm)
+        for descent in group
+        for norm in descent.norms[first : last + 1]
+        if norm is not None and 0 < norm < math.inf
+    ]
+    low, high = math.floor(min(logs, default=-1)), math.ceil(max(logs, default=0))
+    return Scale(low, max(high, low + 1))
+
+
+def _height(exponent: float, scale: Scale, top: float, bottom: float) -> float:
+    return bottom - (exponent - scale.low) / (scale.high - scale.low) * (bottom - top)
