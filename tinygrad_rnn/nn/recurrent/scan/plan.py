@@ -18,54 +18,16 @@ factors of a product of derivatives meet outside the loop, and one multiplicatio
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ....ops import matmul
 from ....ops.lifting import summed_product
+from .emit import Affine, Builder, Plan, Stage, is_pure, values_in
 from .trace import TraceError, Value
 
-__all__ = ["Plan", "Planner", "Stage", "over_time", "plan", "writes_anywhere"]
-
-Stage = str  # "once", "before", "loop", "after", or "total": sums over time, after all else
-
-
-class Affine(NamedTuple):
-    """scale * base + offset; None stands for 1 and 0. Base is a value of the loop."""
-
-    scale: Any
-    base: Value
-    offset: Any
-
-
-@dataclass(eq=False)
-class Plan:
-    """Instructions by stage, in order, and the stage of every value.
-
-    `carry_in[k]` is at each step what `carry_out[k]` was at the step before. `results` are what was
-    asked for (arrays and numbers for constants); `kept` are needed by the backward run.
-    """
-
-    carry_in: list[Value]
-    carry_out: list[Value] = field(default_factory=list)
-    results: list[Any] = field(default_factory=list)
-    kept: list[Value] = field(default_factory=list)
-    stages: dict[Stage, list[Value]] = field(
-        default_factory=lambda: {"once": [], "before": [], "loop": [], "after": [], "total": []}
-    )
-    stage_of: dict[Value, Stage] = field(default_factory=dict)
-
-    def values_read(self) -> set[Value]:
-        """Every value that an instruction reads, or that is a result."""
-        instructions = (value for values in self.stages.values() for value in values)
-        read = {x for value in instructions for x in _values(value.inputs)}
-        return read | set(_values([*self.carry_out, *self.results]))
-
-    def timed(self, x: Any) -> bool:
-        """Whether x has another value at each step."""
-        return isinstance(x, Value) and self.stage_of[x] not in ("once", "total")
+__all__ = ["Planner", "over_time", "plan", "writes_anywhere"]
 
 
 def plan(
@@ -73,18 +35,20 @@ def plan(
     carry_in: Sequence[Value],
     carry_out: Sequence[Any],
     known: dict[Value, tuple[Any, Stage]],
+    used_elsewhere: Iterable[Value] = (),
 ) -> Planner:
     """Plan one direction.
 
     `known`: inputs that others provide; what each is to be called here, and when it is known.
+    `used_elsewhere`: values that others will ask for.
     Ask the planner for results, then for its `finished` plan.
     """
-    planner = Planner(list(instructions), list(carry_in), known)
+    planner = Planner(list(instructions), list(carry_in), known, used_elsewhere)
     planner.run(carry_out)
     return planner
 
 
-class Planner:
+class Planner(Builder):
     """Places instructions; see `plan`."""
 
     def __init__(
@@ -92,9 +56,11 @@ class Planner:
         instructions: list[Value],
         carry_in: list[Value],
         known: dict[Value, tuple[Any, Stage]],
+        used_elsewhere: Iterable[Value],
     ) -> None:
+        super().__init__(Plan(carry_in))
         self.instructions = instructions
-        self.plan = Plan(carry_in)
+        self.used_elsewhere = list(used_elsewhere)
         self.form: dict[Value, Any] = {}
         for value, (planned, stage) in known.items():
             self.form[value] = planned
@@ -103,21 +69,22 @@ class Planner:
         for value in carry_in:
             self.plan.stage_of[value] = "loop"
             self.form[value] = Affine(None, value, None)
-        self.made: dict[Any, Value] = {}
         self._find_dependence(known)
 
     def run(self, carry_out: Sequence[Any]) -> None:
         """Place every instruction."""
         in_loop = self._needed_in_loop(carry_out)
-        uses = self._count_uses(carry_out)
+        uses = self._count_uses([*carry_out, *self.used_elsewhere])
         for value in self.instructions:
             form = self._place(value, in_loop)
-            if isinstance(form, Affine) and uses.get(value, 0) > 1:
+            often = uses.get(value, 0) > 1
+            if isinstance(form, Affine) and often and form.offset is not None:
                 form = Affine(None, self._settled(form, "loop"), None)
             self.form[value] = form
             planned = form.base if isinstance(form, Affine) else form
-            if isinstance(planned, Value) and planned.name is None:
-                planned.name = value.name
+            if isinstance(planned, Value):
+                planned.name = planned.name or value.name
+                (self.used_once.discard if often else self.used_once.add)(planned)
         for k, value in enumerate(carry_out):
             self.plan.carry_out.append(self._own(self.final(value, "loop"), k))
 
@@ -144,7 +111,7 @@ class Planner:
         self.timed |= set(self.plan.carry_in)
         self.stepwise: set[Value] = set()
         for value in self.instructions:
-            if not _pure(value) or any(x in self.timed for x in _values(value.inputs)):
+            if not is_pure(value) or any(x in self.timed for x in values_in(value.inputs)):
                 self.timed.add(value)
                 if not self._liftable(value):
                     self.stepwise.add(value)
@@ -171,15 +138,15 @@ class Planner:
         """The values of the loop that the next carry, or a step-by-step instruction, needs."""
         depends = set(self.plan.carry_in) | self.stepwise
         for value in self.instructions:
-            if any(x in depends for x in _values(value.inputs)):
+            if any(x in depends for x in values_in(value.inputs)):
                 depends.add(value)
         needed: set[Value] = set()
-        waiting = [*_values(carry_out), *self.stepwise]
+        waiting = [*values_in(carry_out), *self.stepwise]
         while waiting:
             value = waiting.pop()
             if value in depends and value not in needed:
                 needed.add(value)
-                waiting.extend(_values(value.inputs))
+                waiting.extend(values_in(value.inputs))
         return needed
 
     def _count_uses(self, results: Sequence[Any]) -> dict[Value, int]:
@@ -195,12 +162,12 @@ class Planner:
         forms = [self.form[x] if isinstance(x, Value) else x for x in value.inputs]
         if value in in_loop:
             return self._in_loop(value, forms)
-        stages = {self.plan.stage_of[x] for x in _values(forms)}
+        stages = {self.plan.stage_of[x] for x in values_in(forms)}
         if any(isinstance(form, Affine) for form in forms) or "after" in stages:
             stage = "after"
         else:
             stage = "once" if value not in self.timed else "before"
-        return self._emit(value, [self._settled(f, stage) for f in forms], stage)
+        return self.emit(value, [self._settled(f, stage) for f in forms], stage)
 
     def _in_loop(self, value: Value, forms: list[Any]) -> Affine:
         """Fold the value into its input's affine form, or compute it in the loop."""
@@ -208,7 +175,7 @@ class Planner:
         if folded is not None:
             return folded
         inputs = [self._settled(f, "loop") for f in forms]
-        return Affine(None, self._emit(value, inputs, "loop"), None)
+        return Affine(None, self.emit(value, inputs, "loop"), None)
 
     def _folded(self, value: Value, forms: list[Any]) -> Affine | None:
         fn = value.fn
@@ -230,51 +197,47 @@ class Planner:
         if fn is np.multiply:
             return self._scaled(affine[0], right if left is affine[0] else left)
         if fn is np.divide and left is affine[0]:
-            return self._scaled(left, self._outside(np.divide, 1.0, right))
+            return self._scaled(left, self.outside(np.divide, 1.0, right))
         if fn is np.add:
             other = right if left is affine[0] else left
-            return affine[0]._replace(offset=self._sum(affine[0].offset, other))
+            return affine[0]._replace(offset=self._shifted(affine[0].offset, other))
         if fn is np.subtract:
             if left is affine[0]:
                 return left._replace(
-                    offset=self._sum(left.offset, self._outside(np.negative, right))
+                    offset=self._shifted(left.offset, self.outside(np.negative, right))
                 )
             negated = self._scaled(right, -1.0)
-            return negated._replace(offset=self._sum(negated.offset, left))
+            return negated._replace(offset=self._shifted(negated.offset, left))
         return None
 
     def _scaled(self, form: Affine, factor: Any) -> Affine:
-        scale = factor if form.scale is None else self._outside(np.multiply, form.scale, factor)
-        offset = None if form.offset is None else self._outside(np.multiply, form.offset, factor)
+        offset = None if form.offset is None else self.product(form.offset, factor)
+        if not isinstance(factor, Value) and form.scale is None and form.base in self.used_once:
+            weights = self.weights_with_factor(form.base, factor)
+            if weights is not None:
+                base = form.base
+                inputs = (base.inputs[0], weights)
+                product = Value(base.fn, inputs, base.attributes, base.example, base.name)
+                return Affine(None, self.emit(product, inputs, "loop"), offset)
+        scale = factor if form.scale is None else self.outside(np.multiply, form.scale, factor)
         return Affine(scale, form.base, offset)
 
+    def _shifted(self, a: Any, b: Any) -> Any:
+        return b if a is None else self.sum(a, b)
+
     def _combined(self, fn: Any, a: Affine, b: Affine) -> Affine:
-        scale = self._outside(
+        scale = self.outside(
             fn, 1.0 if a.scale is None else a.scale, 1.0 if b.scale is None else b.scale
         )
         if a.offset is None and b.offset is None:
             return Affine(scale, a.base, None)
         zero = 0.0
-        offset = self._outside(
+        offset = self.outside(
             fn, zero if a.offset is None else a.offset, zero if b.offset is None else b.offset
         )
         return Affine(scale, a.base, offset)
 
-    def _sum(self, a: Any, b: Any) -> Any:
-        return b if a is None else self._outside(np.add, a, b)
-
     # Making planned values
-
-    def _outside(self, fn: Any, *inputs: Any) -> Any:
-        """fn of values from outside the loop; of numbers alone, the number."""
-        if not any(isinstance(x, Value) for x in inputs):
-            return (
-                fn(*inputs)
-                if any(isinstance(x, np.ndarray) for x in inputs)
-                else float(fn(*inputs))
-            )
-        stages = {self.plan.stage_of[x] for x in inputs if isinstance(x, Value)}
-        return self._ufunc(fn, inputs, "once" if stages <= {"once"} else "before")
 
     def _settled(self, form: Any, stage: Stage) -> Any:
         """A form as one value, computed at `stage` ("loop" or "after"); others as they are."""
@@ -282,39 +245,15 @@ class Planner:
             return form
         value = form.base
         if form.scale is not None and form.offset is not None and _is(form.scale, -1.0):
-            return self._ufunc(np.subtract, (form.offset, value), stage)
+            return self.ufunc(np.subtract, (form.offset, value), stage)
         if form.scale is not None:
             if _is(form.scale, -1.0):
-                value = self._ufunc(np.negative, (value,), stage)
+                value = self.ufunc(np.negative, (value,), stage)
             else:
-                value = self._ufunc(np.multiply, (value, form.scale), stage)
+                value = self.ufunc(np.multiply, (value, form.scale), stage)
         if form.offset is not None:
-            value = self._ufunc(np.add, (value, form.offset), stage)
+            value = self.ufunc(np.add, (value, form.offset), stage)
         return value
-
-    def _ufunc(self, fn: Any, inputs: Sequence[Any], stage: Stage) -> Value:
-        examples = [x.example if isinstance(x, Value) else x for x in inputs]
-        with np.errstate(all="ignore"):
-            example = np.asarray(fn(*examples))
-        return self._emit(Value(fn, tuple(inputs), {}, example), inputs, stage)
-
-    def _emit(self, value: Value, inputs: Sequence[Any], stage: Stage) -> Value:
-        """The instruction at that stage; if the loop has computed it already, that."""
-        what = (value.fn, repr(sorted(value.attributes.items())))
-        what = (
-            *what,
-            *(id(x) if isinstance(x, Value | np.ndarray) else (type(x), x) for x in inputs),
-        )
-        for place in dict.fromkeys((stage, "loop" if stage == "after" else stage)):
-            if (place, *what) in self.made and _pure(value):
-                return self.made[(place, *what)]
-        planned = Value(
-            value.fn, tuple(inputs), value.attributes, value.example, value.name, value.scope
-        )
-        self.made[(stage, *what)] = planned
-        self.plan.stages[stage].append(planned)
-        self.plan.stage_of[planned] = stage
-        return planned
 
     def final(self, x: Any, stage: Stage) -> Any:
         """What an original value became."""
@@ -339,7 +278,7 @@ class Planner:
         return self._untimed(over_time, [self.final(x, "after")], x.example)
 
     def _untimed(self, fn: Any, inputs: Any, example: Any, attributes: Any = None) -> Value:
-        return self._emit(Value(fn, tuple(inputs), attributes or {}, example), inputs, "total")
+        return self.emit(Value(fn, tuple(inputs), attributes or {}, example), inputs, "total")
 
     def _own(self, x: Any, k: int) -> Value:
         """x as a value of the loop with an array of its own, for carry k."""
@@ -357,7 +296,7 @@ class Planner:
             return x
         example = carry.example
         copy = Value(np.positive, (x,), {"carry": k}, example)
-        return self._emit(copy, (x,), "loop")
+        return self.emit(copy, (x,), "loop")
 
 
 def over_time(x: Any) -> Any:
@@ -370,14 +309,6 @@ def writes_anywhere(value: Value) -> bool:
     return isinstance(value.fn, np.ufunc) or value.fn is matmul
 
 
-def _values(operands: Iterable[Any]) -> list[Value]:
-    return [x for x in operands if isinstance(x, Value)]
-
-
-def _pure(value: Value) -> bool:
-    return bool(getattr(value.fn, "pure", True))
-
-
 def _is(x: Any, number: float) -> bool:
     return isinstance(x, float | int) and x == number
 
@@ -385,11 +316,11 @@ def _is(x: Any, number: float) -> bool:
 def _drop_unused(plan: Plan) -> None:
     """Remove instructions that nothing asked for depends on."""
     needed: set[Value] = set()
-    waiting = _values([*plan.carry_out, *plan.results, *plan.kept])
+    waiting = values_in([*plan.carry_out, *plan.results, *plan.kept])
     while waiting:
         value = waiting.pop()
         if value not in needed:
             needed.add(value)
-            waiting.extend(_values(value.inputs))
+            waiting.extend(values_in(value.inputs))
     for stage, values in plan.stages.items():
         plan.stages[stage] = [value for value in values if value in needed]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ....ops import matmul
-from .plan import Plan
+from .emit import Plan
 from .storage import Arrays, Layout
 from .trace import Value
 

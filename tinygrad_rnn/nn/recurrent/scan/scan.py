@@ -56,21 +56,24 @@ class CompiledStep:
         everything = [*step.new_state, step.output, step.d_x, *step.d_state, *step.d_leaves]
         fuse(step, _history(everything))
         forward_part = _history([*step.new_state, step.output])
+        wanted = [d for d in [step.d_x, *step.d_state, *step.d_leaves] if d is not None]
+        ahead = set(forward_part)
+        backward_part = [v for v in _history(wanted) if v not in ahead]
+        crossing = {x for v in backward_part for x in v.inputs if isinstance(x, Value)}
+        crossing |= {d for d in wanted if isinstance(d, Value)}
         inputs = [step.x, *([step.mask] if step.mask is not None else [])]
         known: dict[Value, Any] = {v: (v, "before") for v in inputs}
         known.update({v: (v, "once") for v in step.leaf_values})
-        forward = plan(forward_part, step.state, step.new_state, known)
+        used = [*(crossing & ahead), step.output]
+        forward = plan(forward_part, step.state, step.new_state, known, used)
         forward.result(step.output)
         self.given = [*inputs, *step.leaf_values]
         self.backward: Program | None = None
         outer: list[Value] = []
         shared: list[Value] = []
-        if any(d is not None for d in [step.d_x, *step.d_state, *step.d_leaves]):
-            wanted = [d for d in [step.d_x, *step.d_state, *step.d_leaves] if d is not None]
-            backward_part = [v for v in _history(wanted) if v not in set(forward_part)]
-            crossing = {x for v in backward_part for x in v.inputs if isinstance(x, Value)}
+        if wanted:
             for v in [*forward_part, *step.state]:
-                if v in crossing or v in wanted:
+                if v in crossing:
                     planned = forward.final(v, "after")
                     stage = forward.plan.stage_of.get(planned, "once")
                     known[v] = planned, "once" if stage == "once" else "before"

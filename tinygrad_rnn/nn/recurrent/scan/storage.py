@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from .plan import Plan, writes_anywhere
+from .emit import Plan
+from .plan import writes_anywhere
 from .trace import Value
 
 __all__ = ["Arrays", "Layout"]
@@ -101,7 +102,7 @@ class Layout:
             arrays.scratch[value] = np.empty(value.shape, value.dtype)
 
     def _look(self, value: Value, steps: int, arrays: Arrays) -> tuple[Array, bool] | None:
-        """The value as a view of its only input's array, if it is one, and whether that is timed."""
+        """The value as a view of its only input's array, if it is that; and whether it is timed."""
         sources = [x for x in value.inputs if isinstance(x, Value)]
         if len(sources) != 1 or len(value.inputs) != 1 or arrays[sources[0]] is None:
             return None
