@@ -60,7 +60,7 @@ class Quotient(NamedTuple):
     """A derivative by differences, and how far it can be trusted."""
 
     slope: Array
-    kink: Array  # where the one-sided derivatives differ
+    kink: Array  # where the one-sided derivatives differ, or there are none
     error: Array  # bound on truncation and rounding together
 
     def uncertainty(self) -> Array:
@@ -86,7 +86,8 @@ def difference_quotient(f: Callable[[Any], Any], step: Any, size: Any = 0.0) -> 
     rounding = 16 * np.finfo(right.dtype).eps * size / step
     one_sided = (np.abs(right - middle) + np.abs(middle - left)) / step
     kink = (near_bend > 0.6 * bend) & (near_bend > 1e-4 * one_sided + rounding)
-    return Quotient(narrow, kink, np.abs(wide - narrow) + rounding)
+    jump = np.abs(narrow) > 1.5 * np.abs(wide) + rounding  # steeper the closer one looks
+    return Quotient(narrow, kink | jump, np.abs(wide - narrow) + rounding)
 
 
 class ComplexStep:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Array = npt.NDArray[Any]
 
-__all__ = ["gradcheck", "gradgradcheck", "gradient_report"]
+__all__ = ["gradcheck", "gradgradcheck", "gradient_report", "second_order"]
 
 _ROUNDINGS = 64
 """Units in the last place of the contributions that a correct gradient may be off."""
@@ -63,13 +63,7 @@ def gradcheck(
     6
     """
     program = Program(fn, [_numeric(x) for x in inputs], parameters)
-    report = gradient_report(program, rtol, one_evaluation)
-    if report.excluded and not report.checked:
-        raise ValueError(f"no element has a derivative at this point:\n{report}")
-    if not report.ok:
-        report.first_wrong = first_wrong(program)
-        raise GradientError(report)
-    return report
+    return _verdict(program, rtol, one_evaluation)
 
 
 def gradgradcheck(
@@ -89,16 +83,21 @@ def gradgradcheck(
     >>> gradgradcheck(lambda x: x * x * x, [2.0]).checked
     2
     """
-    numeric = [_numeric(x) for x in inputs]
-    parameters = list(parameters)
-    plain = Program(fn, numeric, parameters)
+    return _verdict(
+        second_order(Program(fn, [_numeric(x) for x in inputs], parameters)), rtol, one_evaluation
+    )
+
+
+def second_order(plain: Program) -> Program:
+    """The gradient of `plain` as a program: of its leaves, and of the weights of its outputs."""
     cotangents = [Tensor.of(w).named(f"cotangent {i}") for i, w in enumerate(plain.weights)]
+    count = len(plain.inputs)
 
     def gradient(*arguments: Any) -> tuple[Tensor, ...]:
-        arguments, weights = arguments[: len(numeric)], arguments[len(numeric) :]
+        arguments, weights = arguments[:count], arguments[count:]
         wanted = [x for x in arguments if isinstance(x, Tensor) and x.requires_grad]
-        wanted += [p for p in parameters if p.requires_grad]
-        pairs = zip(tensors_in(fn(*arguments)), weights, strict=True)
+        wanted += plain.parameters
+        pairs = zip(tensors_in(plain.fn(*arguments)), weights, strict=True)
         recorded = [(out, w) for out, w in pairs if out.requires_grad]
         if not recorded:
             return tuple(x * 0 for x in wanted)
@@ -106,13 +105,17 @@ def gradgradcheck(
         found = grad(outs, wanted, list(used), create_graph=True, allow_unused=True)
         return tuple(x * 0 if g is None else g for g, x in zip(found, wanted, strict=True))
 
-    return gradcheck(
-        gradient,
-        [*numeric, *cotangents],
-        parameters,
-        rtol=rtol,
-        one_evaluation=one_evaluation,
-    )
+    return Program(gradient, [*plain.inputs, *cotangents], plain.parameters)
+
+
+def _verdict(program: Program, rtol: float, one_evaluation: bool) -> GradientReport:
+    report = gradient_report(program, rtol, one_evaluation)
+    if report.excluded and not report.checked:
+        raise ValueError(f"no element has a derivative at this point:\n{report}")
+    if not report.ok:
+        report.first_wrong = first_wrong(program)
+        raise GradientError(report)
+    return report
 
 
 def gradient_report(program: Program, rtol: float, one_evaluation: bool = False) -> GradientReport:

@@ -37,9 +37,9 @@ class Program:
     ) -> None:
         self.fn = fn
         self.parameters = list(parameters)
-        self._inputs = [x if isinstance(x, Tensor) else _as_tensor(x) for x in inputs]
-        self._places = [i for i, x in enumerate(self._inputs) if _differentiable(x)]
-        leaves = [*(self._inputs[i] for i in self._places), *self.parameters]
+        self.inputs = [x if isinstance(x, Tensor) else _as_tensor(x) for x in inputs]
+        self._places = [i for i, x in enumerate(self.inputs) if _differentiable(x)]
+        leaves = [*(self.inputs[i] for i in self._places), *self.parameters]
         if not leaves:
             raise ValueError("nothing to check: no input is a floating-point array or Tensor")
         self.point = [np.array(leaf._data, np.float64) for leaf in leaves]
@@ -68,12 +68,12 @@ class Program:
     @contextmanager
     def at(self, point: Sequence[Array]) -> Iterator[tuple[list[Tensor], list[Tensor]]]:
         """The arguments for `fn` and the leaves, at `point`. Parameters return to their values."""
-        call = list(self._inputs)
+        call = list(self.inputs)
         leaves = []
         for place, array in zip(self._places, point, strict=False):
             leaf = Tensor.of(array)
             leaf.requires_grad = True
-            leaf.name = self._inputs[place].name
+            leaf.name = self.inputs[place].name
             call[place] = leaf
             leaves.append(leaf)
         before = [(p, p._data, p.requires_grad) for p in self.parameters]
