@@ -174,3 +174,18 @@ def test_folder_that_cannot_be_written_to(names_folder: Path, tmp_path: Path, fa
     (tmp_path / "runs").write_text("a file")
     message = fails("train", "--data", names_folder, "--out", tmp_path / "runs", *SMALL)
     assert "runs" in message
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a POSIX terminal")
+def test_progress_bar_in_a_terminal_only(names_folder: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tinygrad_rnn", "train", "--data", str(names_folder)]
+    command += ["--out", str(tmp_path), "--cell", "rnn", *SMALL]
+    ours, theirs = os.openpty()
+    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=theirs, check=True)
+    os.close(theirs)
+    shown = os.read(ours, 100_000).decode()
+    os.close(ours)
+    assert re.search(r"rnn: +\d+%.*/8 ", shown)
+    assert max(map(len, re.split(r"[\r\n]+", shown))) < 80
+    done = subprocess.run(command, capture_output=True, check=True)
+    assert done.stderr == b""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from .user_code import NamedCell
 
 __all__ = ["EpochTable", "beginning", "results", "stopped"]
+
+_WIDTH = 80
 
 
 def beginning(corpus: Corpus, folder: Path) -> None:
@@ -34,8 +37,16 @@ class EpochTable:
     def __enter__(self) -> EpochTable:
         print(f"\n{self._heading}")
         print("  epoch   train loss   held-out loss   held-out accuracy   seconds", flush=True)
+        # Python's idea of the terminal's size, which is 80 x 24 where the terminal says 0 x 0.
+        size = shutil.get_terminal_size()
         self._bar = tqdm(
-            total=self._steps, desc=self._cell, unit="step", disable=None, leave=False, ncols=79
+            total=self._steps,
+            desc=self._cell,
+            unit=" steps",
+            disable=None,
+            leave=False,
+            ncols=min(size.columns, _WIDTH) - 1,
+            nrows=size.lines,
         )
         return self
 

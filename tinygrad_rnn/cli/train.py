@@ -176,15 +176,17 @@ def _train_one(cell: NamedCell, model: Classifier, recorder: Recorder) -> None:
 
 def _draw(cell: str, model: Classifier, recorder: Recorder) -> None:
     """The picture of the backpropagation through time for a held-out name, a short one."""
-    from .. import nn, viz
+    from .. import ops, viz
 
+    model.recurrent.unroll = True  # records every step, where the scan is one op
     part = recorder.corpus.held_out
     chosen = min(range(len(part)), key=lambda i: abs(len(part.codes[i]) - _LETTERS_IN_PICTURE))
+    label = int(part.labels[chosen])
     letters = model.eval().embedding(part.codes[chosen][:, None]).detach()
     picture = viz.bptt(
         model.read,
         letters.requires_grad_().named("letter"),
-        loss=lambda scores: nn.cross_entropy(scores, part.labels[chosen : chosen + 1]),
+        loss=lambda scores: (-ops.log_softmax(scores)[0, label]).named("loss"),
         title=f"{cell} reading {part.names[chosen]!r}",
         level="gates",
     )
