@@ -124,12 +124,9 @@ def _draw_head(drawing: Drawing, head: Band, x: float) -> float:
         points = [(start, bus), (turn, bus), (turn, y_in), (x, y_in)]
         everything = drawing.norm([edge for group in edges.values() for edge in group])
         drawing.add_pair(corners(points, RAIL), corners(points, -RAIL, True), everything, "state")
-    drawing.stamp(_moved_entries(head), head.boxes, AFTER, x)
+    drawing.head_at = x
+    drawing.stamp(head.courses, head.boxes, AFTER, x)
     return x + head.width
-
-
-def _moved_entries(band: Band) -> list:  # type: ignore[type-arg]
-    return band.courses
 
 
 def _draw_foot(drawing: Drawing) -> None:

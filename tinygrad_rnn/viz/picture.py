@@ -11,7 +11,9 @@ from typing import Any
 from ..engine.tensor import Tensor
 from ..graph import Graph
 from .flow import Flow, weights_of
-from .levels import at_level
+from .html import page
+from .levels import LEVELS, at_level
+from .rolled import LOOP
 from .stamp import arrange
 from .svg import Drawing, Strip
 
@@ -36,25 +38,40 @@ class Picture:
     ) -> None:
         self.graph = graph
         self.flow = flow
+        if level not in LEVELS:
+            raise ValueError(f"level {level!r} is not one of {', '.join(LEVELS)}")
         self.level = level
         self.fold = fold
         self.title = title
-        self._unrolled = at_level(graph, level)
+
+    def _drawing(self, level: str, prefix: str = "") -> Drawing:
+        unrolled = at_level(self.graph, level)
+        sheet = arrange(unrolled, LOOP if level == "rolled" else 0.0)
+        columns = len(unrolled.steps)
+        if level == "rolled":
+            one = Strip({columns // 2: 0.0}, sheet.pitch)
+            return Drawing(sheet, one, self.flow, self.title, rolled=True, prefix=prefix)
+        strip = Strip.of(columns, sheet.pitch, self.fold, sheet.gutter)
+        return Drawing(sheet, strip, self.flow, self.title, prefix=prefix)
 
     def svg(self) -> str:
         """The picture as an SVG document."""
-        sheet = arrange(self._unrolled)
-        strip = Strip.of(len(self._unrolled.steps), sheet.pitch, self.fold, sheet.gutter)
-        return Drawing(sheet, strip, self.flow, self.title).svg()
+        return self._drawing(self.level).svg()
+
+    def html(self) -> str:
+        """A page with every level of the picture, to look into; it needs no network."""
+        drawings = {level: self._drawing(level, level[0]) for level in LEVELS}
+        return page(drawings, self.level, self.title or "graph")
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the picture, in the form that the ending says: `.svg` or `.dot`.
+        """Write the picture, in the form that the ending says: `.svg`, `.html` or `.dot`.
 
         ValueError for another ending. The file is complete or is not there.
         """
         target = Path(path)
         forms: dict[str, Callable[[], str]] = {
             ".svg": self.svg,
+            ".html": self.html,
             ".dot": lambda: str(self.graph.to_dot().source),
         }
         if target.suffix not in forms:

@@ -63,8 +63,11 @@ class Sheet:
         return self.width + self.gutter
 
 
-def arrange(unrolled: Unrolled) -> Sheet:
-    """Lay out the bands of `unrolled`, stack them, and lead the ways between them."""
+def arrange(unrolled: Unrolled, loop: float = 0.0) -> Sheet:
+    """Lay out the bands of `unrolled`, stack them, and lead the ways between them.
+
+    `loop`: the room to leave above a band for each of its states.
+    """
     in_time: list[Row] = []
     head, foot = Band(["head"], []), Band(["foot"], [])
     for row in unrolled.rows.values():
@@ -87,7 +90,7 @@ def arrange(unrolled: Unrolled) -> Sheet:
         if band.rows:
             draw_band(unrolled, band)
             setattr(sheet, which, band)
-    _stack(sheet)
+    _stack(sheet, loop)
     sheet.gutter = GUTTER + TRACK * _track_count(sheet)
     _lead(sheet)
     return sheet
@@ -120,11 +123,12 @@ def _stretch(band: Band, width: float) -> None:
             course.points = [(width - x, y) for x, y in course.points]
 
 
-def _stack(sheet: Sheet) -> None:
+def _stack(sheet: Sheet, loop: float) -> None:
     """Give each band its height on the sheet, the topmost at 0."""
     y = 0.0
     for band in sheet.bands:
         channels = sum((value in band.entries) for other in sheet.bands for value in other.exits)
+        y += loop * len(band.states)
         y = lower(band, y + BAND_HEAD) + BAND_GAP + TRACK * channels
     sheet.bottom = max(y - BAND_GAP, 0.0)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["FONT", "SYMBOLS", "Scale", "style_sheet"]
+__all__ = ["FONT", "SYMBOLS", "Scale", "palette", "style_sheet"]
 
 FONT = "'Inter','Helvetica Neue',Helvetica,Arial,'Noto Sans','Noto Sans CJK KR',sans-serif"
 
@@ -75,10 +76,14 @@ def gradient_width(shade: int) -> float:
     return 0.8 + 3.4 * shade / (SHADES - 1)
 
 
-def style_sheet(prefix: str = "", dark: bool = False) -> str:
-    """The CSS rules of a picture, each selector behind `prefix`."""
-    ink = {name: pair[dark] for name, pair in _INK.items()}
-    ramp = _DARK if dark else _LIGHT
+def palette(dark: bool = False) -> dict[str, str]:
+    """The colours by name; `g0` to `g9` are those of the gradient, weakest first."""
+    ramp = {f"g{shade}": colour for shade, colour in enumerate(_DARK if dark else _LIGHT)}
+    return {**{name: pair[dark] for name, pair in _INK.items()}, **ramp}
+
+
+def style_sheet(ink: Mapping[str, str]) -> str:
+    """The CSS rules of a picture in the colours `ink`, named as those of `palette`."""
     rules = {
         "text": f"font-family:{FONT};font-size:11px;fill:{ink['ink']};text-anchor:middle",
         ".paper": f"fill:{ink['paper']}",
@@ -100,19 +105,21 @@ def style_sheet(prefix: str = "", dark: bool = False) -> str:
         ".alarm": f"font-size:10px;font-weight:600;fill:{ink['alarm']}",
         ".mark": f"fill:{ink['alarm']};stroke:{ink['paper']};stroke-width:1.2",
         ".label": f"fill:{ink['paper']};stroke:{ink['alarm']};stroke-width:1",
+        ".delay": f"stroke:{ink['state']}",
         ".fold": f"fill:{ink['paper']};stroke:{ink['frame']};stroke-width:1.2;stroke-dasharray:5 4",
         ".axis": f"fill:none;stroke:{ink['frame']};stroke-width:1",
         ".plot": f"fill:none;stroke:{ink['state']};stroke-width:1.3",
         ".flag": f"stroke:{ink['alarm']};stroke-width:1.2;fill:none;stroke-dasharray:3 3",
         ".head": f"fill:{ink['wire']};stroke:none",
         ".shead": f"fill:{ink['state']};stroke:none",
-        ".gz": f"fill:none;stroke:{ramp[0]};stroke-width:.8;stroke-dasharray:1.5 3",
+        ".gz": f"fill:none;stroke:{ink['g0']};stroke-width:.8;stroke-dasharray:1.5 3",
         ".gx": f"fill:none;stroke:{ink['alarm']};stroke-width:5;stroke-dasharray:2 2",
     }
-    for shade, colour in enumerate(ramp):
+    for shade in range(SHADES):
+        colour = ink[f"g{shade}"]
         rules[f".g{shade}"] = (
             f"fill:none;stroke:{colour};stroke-width:{gradient_width(shade):.2g};"
             f"marker-end:url(#a{shade})"
         )
         rules[f".h{shade}"] = f"fill:{colour};stroke:none"
-    return "".join(f"{prefix}{name}{{{rule}}}" for name, rule in rules.items())
+    return "".join(f"{name}{{{rule}}}" for name, rule in rules.items())

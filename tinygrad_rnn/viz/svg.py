@@ -10,13 +10,14 @@ from .course import Descent, descents, draw_flags, draw_fold
 from .ends import draw_ends
 from .flow import Flow
 from .paths import Point, corners, curve
+from .rolled import LOOP, draw_loops
 from .stamp import BAND_HEAD, TRACK, Sheet, Way
 from .step import LINE, RAIL, Band, Box, Course, label_of
-from .style import SHADES, Scale, gradient_width, style_sheet
+from .style import SHADES, Scale, gradient_width, palette, style_sheet
 from .text import escaped, fitted, number, power, text_width
 from .unrolled import AFTER, BEFORE, Edge
 
-__all__ = ["Drawing", "Strip"]
+__all__ = ["Drawing", "Strip", "arrow_heads"]
 
 MARGIN = 28.0
 START = 52.0  # room at the left for what the states start from
@@ -57,6 +58,9 @@ class Drawing:
     title: str
     scale: Scale = field(init=False)
     descents: list[Descent] = field(init=False)
+    rolled: bool = False  # whether one column stands for all
+    prefix: str = ""  # of identifiers: to tell drawings in one document apart
+    head_at: float = 0.0  # the left border of what stands after the last step
     _defs: list[str] = field(default_factory=list)
     _body: list[str] = field(default_factory=list)
     _ids: dict[Hashable, str] = field(default_factory=dict)
@@ -83,7 +87,7 @@ class Drawing:
     @property
     def left(self) -> float:
         """The left border of the picture."""
-        return -START - MARGIN - self.aside
+        return -START - MARGIN - self.aside - self._loops
 
     @property
     def top(self) -> float:
@@ -103,27 +107,40 @@ class Drawing:
 
     def svg(self) -> str:
         """The SVG document."""
+        content, view = self.content()
+        size = [number(part) for part in view]
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{" ".join(size)}"'
+            f' width="{size[2]}" height="{size[3]}" role="img">'
+            f"<title>{escaped(self.title)}</title><style>{style_sheet(palette())}</style>"
+            f"<defs>{arrow_heads()}{self.definitions()}</defs>"
+            f'<rect class="paper" x="{size[0]}" y="{size[1]}" width="100%" height="100%"/>'
+            f"{content}</svg>\n"
+        )
+
+    def definitions(self) -> str:
+        """What `content` refers to."""
+        return "".join(self._defs)
+
+    def content(self) -> tuple[str, tuple[float, float, float, float]]:
+        """All that is drawn, and its x, y, width and height."""
+        self._body.clear()
         self._draw_ground()
-        pieces: list[Course | Way] = [*self._courses(), *self.sheet.ways]
+        pieces = self._pieces()
         boxes = [box for band in self.sheet.bands for box in band.boxes]
         for column, x in self.strip.places.items():
             self.stamp(pieces, boxes, column, x)
-        draw_fold(self)
-        right = draw_ends(self)
-        draw_flags(self)
+        if self.rolled:
+            draw_loops(self)
+            right = self.sheet.width + self._loops + self.aside
+        else:
+            draw_fold(self)
+            right = draw_ends(self)
+            draw_flags(self)
         self._draw_legend()
-        left, top = self.left, self.top
-        width, height = right + MARGIN - left, self.sheet.bottom + 92 - top
-        size = f"{number(width)} {number(height)}"
-        return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{number(left)} {number(top)} {size}"'
-            f' width="{number(width)}" height="{number(height)}" role="img">'
-            f"<title>{escaped(self.title)}</title><style>{style_sheet()}</style>"
-            f"<defs>{_arrow_heads()}{''.join(self._defs)}</defs>"
-            f'<rect class="paper" x="{number(left)}" y="{number(top)}" width="100%" height="100%"/>'
-            + "\n".join(self._body)
-            + "</svg>\n"
-        )
+        width, height = right + MARGIN - self.left, self.sheet.bottom + 92 - self.top
+        view = (self.left, self.top, max(width, 620.0), height)
+        return "\n".join(self._body), view
 
     def add(self, content: str) -> None:
         """Draw this over all that has been drawn."""
@@ -138,6 +155,16 @@ class Drawing:
 
     # The parts
 
+    def _pieces(self) -> list[Course | Way]:
+        ways = [way for way in self.sheet.ways if not (self.rolled and way.reach)]
+        return [*self._courses(), *ways]
+
+    @property
+    def _loops(self) -> float:
+        """The room that the states' loops take around a rolled picture."""
+        states = max((len(band.states) for band in self.sheet.bands), default=0)
+        return LOOP * (1 + states) if self.rolled else 0.0
+
     def _courses(self) -> list[Course]:
         return [course for band in self.sheet.bands for course in band.courses]
 
@@ -145,7 +172,7 @@ class Drawing:
         """The id of a definition with this content, made at the first use of `key`."""
         name = self._ids.get(key)
         if name is None:
-            name = self._ids[key] = f"{prefix}{len(self._ids)}"
+            name = self._ids[key] = f"{self.prefix}{prefix}{len(self._ids)}"
             inside = f">{content}</g>" if tag == "g" else f" {content}/>"
             self._defs.append(f'<{tag} id="{name}"{inside}')
         return name
@@ -179,9 +206,10 @@ class Drawing:
             )
         steps = sheet.unrolled.steps
         for column, x in strip.places.items():
+            time = f"t = {steps[column]}" if not self.rolled else f"every step t of {len(steps)}"
             self._body.append(
                 f'<text class="time" x="{number(x + sheet.width / 2)}" '
-                f'y="{number(sheet.bottom + 28)}">t = {steps[column]}</text>'
+                f'y="{number(sheet.bottom + 28)}">{time}</text>'
             )
 
     def _draw_bar(self, band: Band) -> None:
@@ -204,19 +232,23 @@ class Drawing:
         wires = self._define(
             ("wires", *map(id, present)), "w", "".join(_forward(piece) for piece in present)
         )
-        self.add(f'<use href="#{wires}" x="{number(x)}"/>')
+        forward, back = f'<g data-f="{column}">', f'<g data-b="{column}">'
+        self.add(f'{forward}<use href="#{wires}" x="{number(x)}"/></g>')
+        self.add(back)
         for piece in present:
             shade = self.scale.shade(self._norms[id(piece), column])
             if shade:
                 name = self._define(("gradient", id(piece)), "e", _backward(piece), "path")
                 self.add(f'<use href="#{name}" class="{shade}" x="{number(x)}"/>')
+        self.add("</g>" + forward)
         boxes = [box for box in boxes if column in box.row.members]
         drawn = self._define(("boxes", *map(id, boxes)), "b", "".join(map(_box, boxes)))
         self.add(f'<use href="#{drawn}" x="{number(x)}"/>')
         for box in boxes:
             if box.row.kind == "input":
-                step = self.sheet.unrolled.steps[column] if column >= 0 else None
-                self.add(_timed(box, x, step))
+                step = str(self.sheet.unrolled.steps[column]) if column >= 0 else ""
+                self.add(_timed(box, x, "t" if self.rolled else step))
+        self.add("</g>")
 
     def _draw_legend(self) -> None:
         """The scale of the gradient: a sample of each shade, and what its ends stand for."""
@@ -277,7 +309,8 @@ def _head(points: list[Point], side: float, look: str) -> str:
     )
 
 
-def _arrow_heads() -> str:
+def arrow_heads() -> str:
+    """The definitions of the gradient edges' arrow heads, one for each shade."""
     heads = []
     for shade in range(SHADES):
         size = 4 + gradient_width(shade) * 1.2
@@ -318,9 +351,9 @@ def _box(box: Box) -> str:
     return "".join(parts)
 
 
-def _timed(box: Box, x: float, step: int | None) -> str:
+def _timed(box: Box, x: float, step: str) -> str:
     """The label of an input: its name with the step as a subscript."""
-    index = "" if step is None else f'<tspan class="small" dy="3">{step}</tspan>'
+    index = "" if not step else f'<tspan class="small" dy="3">{step}</tspan>'
     return (
         f'<text x="{number(x + box.x)}" y="{number(box.y + 4)}">{escaped(box.label)}{index}</text>'
     )

@@ -1,0 +1,96 @@
+"""What a page tells of each box when it is pointed at: its value and its gradient in numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..graph import GraphNode
+from .flow import Flow, norm
+from .step import Band, Box
+from .unrolled import Unrolled
+
+__all__ = ["box_facts", "summary"]
+
+BINS = 16
+
+
+def summary(array: Any, bins: int = BINS) -> dict[str, Any]:
+    """Statistics of the finite elements, how many are not finite, and a histogram.
+
+    >>> summary(np.array([1.0, 3.0]), bins=2)["mean"]
+    2.0
+    """
+    flat = np.asarray(array, np.float64).ravel()
+    finite = flat[np.isfinite(flat)]
+    found: dict[str, Any] = {"norm": _short(norm(finite)), "bad": int(flat.size - finite.size)}
+    if finite.size:
+        low, high = float(finite.min()), float(finite.max())
+        found.update(
+            mean=_short(float(finite.mean())),
+            std=_short(float(finite.std())),
+            min=_short(low),
+            max=_short(high),
+        )
+        if bins and high > low:
+            places = ((finite - low) / (high - low) * bins).astype(int).clip(0, bins - 1)
+            found["bins"] = np.bincount(places, minlength=bins).tolist()
+    return found
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.4g}")
+
+
+def box_facts(
+    unrolled: Unrolled, flow: Flow | None, bands: Sequence[Band], columns: Sequence[int], bins: int
+) -> list[dict[str, Any]]:
+    """For each box: where it stands in a step, what it is, and its numbers by column."""
+    facts = []
+    for band in bands:
+        for box in band.boxes:
+            row = box.row
+            by_column = {
+                column: _facts(unrolled.graph[row.top(column)], flow, bins)
+                for column in columns
+                if column in row.members
+            }
+            if by_column:
+                facts.append({**_outline(box, unrolled), "at": by_column})
+    return facts
+
+
+def _outline(box: Box, unrolled: Unrolled) -> dict[str, Any]:
+    node = unrolled.graph[box.row.top(min(box.row.members))]
+    ops = len(box.row.members[min(box.row.members)])
+    return {
+        "x": round(box.x - box.width / 2, 1),
+        "y": round(box.y - box.height / 2, 1),
+        "w": round(box.width, 1),
+        "h": round(box.height, 1),
+        "label": box.label,
+        "op": node.label,
+        "name": node.name or "",
+        "path": node.path,
+        "parameters": box.row.parameters,
+        "ops": ops,
+    }
+
+
+def _facts(node: GraphNode, flow: Flow | None, bins: int) -> dict[str, Any]:
+    value = node.value
+    if isinstance(value, tuple):
+        shape = " · ".join("×".join(map(str, part.shape)) for part in value)
+        return {"shape": f"{len(value)} outputs: {shape}", "dtype": str(value[0].dtype)}
+    array = np.asarray(value)
+    found: dict[str, Any] = {
+        "shape": "×".join(map(str, array.shape)) or "scalar",
+        "dtype": str(array.dtype),
+        "value": summary(array, bins),
+    }
+    gradient = flow.at(node.index) if flow is not None else None
+    if gradient is not None:
+        found["gradient"] = summary(gradient, bins)
+    return found
