@@ -7,6 +7,10 @@
 tensor([0.41997433, 0.07065082], dtype=float32)
 """
 
+from importlib import import_module as _import_module
+from types import ModuleType as _ModuleType
+from typing import TYPE_CHECKING
+
 from . import nn
 from .engine.anomaly import detect_anomaly
 from .engine.mode import Scope, enable_grad, is_grad_enabled, no_grad, scope
@@ -18,7 +22,19 @@ from .errors import AnomalyError, GraphFreedError, StaleValueError, TinygradRnnE
 from .ops import *  # noqa: F403
 from .ops import __all__ as _ops
 
+if TYPE_CHECKING:
+    from . import data, optim, testing, viz
+
 __version__ = "0.1.0"
+
+_WHEN_ASKED = ("data", "optim", "testing", "viz")  # imported at their first use
+
+
+def __getattr__(name: str) -> _ModuleType:
+    if name in _WHEN_ASKED:
+        return _import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "AnomalyError",
@@ -28,6 +44,7 @@ __all__ = [
     "StaleValueError",
     "Tensor",
     "TinygradRnnError",
+    "data",
     "detect_anomaly",
     "enable_grad",
     "from_numpy",
@@ -38,10 +55,13 @@ __all__ = [
     "jacobian",
     "nn",
     "no_grad",
+    "optim",
     "op",
     "scope",
     "set_default_dtype",
     "tensor",
+    "testing",
     "value_and_grad",
+    "viz",
     *_ops,
 ]

@@ -214,7 +214,7 @@ def _checked_lengths(lengths: Any, steps: int, batch_size: int) -> Any:
 
 
 class RNN(Recurrent):
-    """The plain recurrent network over sequences; see `RNNCell` and `Recurrent`.
+    """The plain recurrent network over sequences; see `RNNCell`; `options` as in `Recurrent`.
 
     >>> import tinygrad_rnn as tg
     >>> outputs, h = tg.nn.RNN(3, 4)(tg.zeros(5, 2, 3))
@@ -229,16 +229,19 @@ class RNN(Recurrent):
         num_layers: int = 1,
         nonlinearity: str = "tanh",
         bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
         **options: Any,
     ) -> None:
-        super().__init__(
-            RNNCell(input_size, hidden_size, bias, nonlinearity), num_layers, **options
-        )
+        options.update(batch_first=batch_first, dropout=dropout, bidirectional=bidirectional)
+        cell = RNNCell(input_size, hidden_size, bias, nonlinearity)
+        super().__init__(cell, num_layers, **options)
         self.input_size, self.hidden_size = input_size, hidden_size
 
 
 class LSTM(Recurrent):
-    """Long short-term memory over sequences; see `LSTMCell` and `Recurrent`.
+    """Long short-term memory over sequences; see `LSTMCell`; `options` as in `Recurrent`.
 
     >>> import tinygrad_rnn as tg
     >>> outputs, (h, c) = tg.nn.LSTM(3, 4, bidirectional=True)(tg.zeros(5, 2, 3))
@@ -252,14 +255,18 @@ class LSTM(Recurrent):
         hidden_size: int,
         num_layers: int = 1,
         bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
         **options: Any,
     ) -> None:
+        options.update(batch_first=batch_first, dropout=dropout, bidirectional=bidirectional)
         super().__init__(LSTMCell(input_size, hidden_size, bias), num_layers, **options)
         self.input_size, self.hidden_size = input_size, hidden_size
 
 
 class GRU(Recurrent):
-    """The gated recurrent unit over sequences; see `GRUCell` and `Recurrent`.
+    """The gated recurrent unit over sequences; see `GRUCell`; `options` as in `Recurrent`.
 
     >>> import tinygrad_rnn as tg
     >>> outputs, h = tg.nn.GRU(3, 4)(tg.zeros(5, 2, 3))
@@ -273,7 +280,11 @@ class GRU(Recurrent):
         hidden_size: int,
         num_layers: int = 1,
         bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
         **options: Any,
     ) -> None:
+        options.update(batch_first=batch_first, dropout=dropout, bidirectional=bidirectional)
         super().__init__(GRUCell(input_size, hidden_size, bias), num_layers, **options)
         self.input_size, self.hidden_size = input_size, hidden_size

@@ -37,6 +37,10 @@ def scan(
     valid, x = valid_steps(x, lengths)
     states = leaves(state)
     compiled = compiled_step(cell, x, state, valid, reverse)
+    next_dtypes = [new.dtype for new in compiled.step.new_state]
+    if [leaf.dtype for leaf in states] != next_dtypes:  # a step widens the state: start with that
+        wider = (leaf.astype(d) for leaf, d in zip(states, next_dtypes, strict=True))
+        return scan(cell, x, like(state, wider), reverse=reverse, lengths=lengths)
     run = _Run(compiled, cell, state, valid, reverse, lengths, len(x))
     outputs, *final = _scan(run, x, *states, *compiled.step.leaves)
     return outputs, like(state, iter(final))
