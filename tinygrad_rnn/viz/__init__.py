@@ -7,6 +7,16 @@ A picture is a recorded `Graph` laid out: one step is laid out once and stamped 
 program is needed, and nothing here knows any cell or op: what is drawn follows from the graph.
 """
 
+from .analysis import Connectivity, connectivity, gates, gradient_flow, ledger
 from .picture import Picture, bptt, draw
 
-__all__ = ["Picture", "bptt", "draw"]
+__all__ = [
+    "Connectivity",
+    "Picture",
+    "bptt",
+    "connectivity",
+    "draw",
+    "gates",
+    "gradient_flow",
+    "ledger",
+]

@@ -92,6 +92,10 @@ class Flow:
             return None
         return norms[0] if len(norms) == 1 else norm(norms)
 
+    def parts(self, i: int) -> list[tuple[int, int, Any]]:
+        """What the consumers of node `i` send it: their places, the positions, the gradients."""
+        return [part for part in self._parts.get(i, ()) if part[0] >= 0]
+
     def at(self, i: int) -> Any:
         """The gradient of node `i`, an array; None if none reached it or it was not kept."""
         parts = self._parts.get(i)

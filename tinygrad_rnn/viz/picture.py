@@ -121,11 +121,16 @@ def bptt(
     state (for a model that returns outputs and state) or of the output, so that the gradient
     enters where the sequence ends.
     """
-    result = model(x)
-    scalar = loss(result) if loss is not None else _last(result).sum()
+    scalar = scalar_of(model(x), loss)
     given = [x] if isinstance(x, Tensor) else []
     name = type(model).__name__ if title is None else title
     return draw(scalar, inputs=given, level=level, fold=fold, title=name)
+
+
+def scalar_of(result: Any, loss: Callable[[Any], Tensor] | None) -> Tensor:
+    """The number that is differentiated: see `bptt`."""
+    scalar: Tensor = loss(result) if loss is not None else _last(result).sum()
+    return scalar
 
 
 def _last(result: Any) -> Tensor:
