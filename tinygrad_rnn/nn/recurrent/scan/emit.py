@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ....ops import matmul
-from .trace import Value
+from .trace import Value, identity
 
 __all__ = ["Affine", "Builder", "Plan", "Stage", "is_pure", "values_in"]
 
@@ -66,11 +66,7 @@ class Builder:
 
     def emit(self, value: Value, inputs: Sequence[Any], stage: Stage) -> Value:
         """The instruction at that stage; if the loop has computed it already, that."""
-        what = (
-            value.fn,
-            repr(sorted(value.attributes.items())),
-            *(id(x) if isinstance(x, Value | np.ndarray) else (type(x), x) for x in inputs),
-        )
+        what = (value.fn, identity(value.attributes), *map(identity, inputs))
         for place in dict.fromkeys((stage, "loop" if stage == "after" else stage)):
             if (place, *what) in self._made and is_pure(value):
                 return self._made[(place, *what)]

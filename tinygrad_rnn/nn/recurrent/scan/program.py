@@ -15,7 +15,7 @@ import numpy as np
 from ....ops import matmul
 from .emit import Plan
 from .storage import Arrays, Layout
-from .trace import Value
+from .trace import Value, identity
 
 __all__ = ["Program"]
 
@@ -45,6 +45,9 @@ class Program:
         self._trial = self.layout.allocate(
             3, Arrays({value: np.empty((3, *value.shape), value.dtype) for value in outer})
         )
+        self._owners: dict[int, Value] = {}  # of each array, the value that it was made for
+        for value, array in [*self._trial.timed.items(), *self._trial.scratch.items()]:
+            self._owners.setdefault(id(array), value)
         self._names: dict[Value, str] = {}
         self._namespace: dict[str, Any] = {"dot": np.dot, "copyto": np.copyto}
         self._constants: dict[Any, str] = {}
@@ -64,16 +67,13 @@ class Program:
         """Run on arrays for the `given` values; returns the results, none in the workspace."""
         stored = [workspace.arrays[value] for value in self._stored]
         results = self._run(steps, arrays, stored, workspace.rows)
-        return tuple(
-            np.array(result) if lent else result
-            for result, lent in zip(results, self._lent, strict=True)
-        )
+        return tuple(np.array(r) if id(_owner(r)) in workspace.owners else r for r in results)
 
     # Writing
 
     def _write(self, name: str) -> str:
         plan, trial = self.plan, self._trial
-        self._stored = [*trial.timed, *trial.scratch]
+        self._stored = list(self._owners.values())
         stages = {
             "once": [self._once(v) for v in plan.stages["once"]],
             "before": [
@@ -101,11 +101,14 @@ class Program:
             lines.extend(f"    {line}" for line in written)
         results = "".join(f"{self._everywhere(r)}, " for r in plan.results)
         lines.append(f"    return ({results})")
-        self._lent = [isinstance(r, Value) and self._trial[r] is not None for r in plan.results]
         return "\n".join(lines) + "\n"
 
     def _name(self, value: Value) -> str:
-        """The value's name: what its author called it, or its op, and a number."""
+        """The value's name: what its author called it, or its op, and a number.
+
+        Values that share an array, one after the other, share the name of the last.
+        """
+        value = self._owner(value)
         if value not in self._names:
             base = value.name or getattr(value.fn, "__name__", None) or "input"
             base = re.sub(r"\W+", "_", getattr(value.fn, "name", base) if not value.name else base)
@@ -113,6 +116,10 @@ class Program:
                 base = f"v_{base}"
             self._names[value] = f"{base}_{len(self._names)}"
         return self._names[value]
+
+    def _owner(self, value: Value) -> Value:
+        array = self._trial[value]
+        return value if array is None else self._owners[id(array)]
 
     def _all(self, value: Value) -> str:
         return f"{self._name(value)}_all"
@@ -128,7 +135,7 @@ class Program:
     def _constant(self, x: Any, dtype: Any = None) -> str:
         """The name of a number (as a 0-d array, which a ufunc takes faster) or a constant array."""
         constant = x if dtype is None or isinstance(x, np.ndarray) else np.asarray(x, dtype)
-        key = id(x) if isinstance(x, np.ndarray) else (type(x), x, dtype)
+        key = (identity(x), dtype)
         if key not in self._constants:
             self._constants[key] = f"constant_{len(self._constants)}"
             self._namespace[self._constants[key]] = constant
@@ -219,8 +226,9 @@ class Program:
         if self._is_look(value):
             return []
         for x in [*value.inputs, value]:
-            if isinstance(x, Value) and x in self._trial.timed and x not in self._columns:
-                self._columns.append(x)
+            if isinstance(x, Value) and x in self._trial.timed:
+                if self._owner(x) not in self._columns:
+                    self._columns.append(self._owner(x))
         names = self._operands(value)
         out = self._name(value)
         if isinstance(value.fn, np.ufunc):
@@ -246,11 +254,12 @@ class Program:
         """Lines that put inputs side by side, for those that have not written there themselves."""
         if getattr(value.fn, "places", None) is None:
             return None
-        mine = self._trial[value]
+        examples = [x.example if isinstance(x, Value) else x for x in value.inputs]
+        places = value.fn.places(self._trial[value], *examples, **value.attributes)
         lines = []
-        for position, x in enumerate(value.inputs):
+        for position, (x, place) in enumerate(zip(value.inputs, places, strict=True)):
             its = self._trial[x] if isinstance(x, Value) else None
-            if its is not None and np.may_share_memory(its, mine):
+            if its is not None and _same_place(its, place):
                 continue
             name = f"{self._name(value)}_part_{position}"
             self._namespace[name] = lambda out, p=position, v=value: v.fn.places(
@@ -259,6 +268,11 @@ class Program:
             source = self._name(x) if isinstance(x, Value) else self._constant(x)
             lines.append(f"copyto({name}({self._name(value)}), {source})")
         return lines
+
+
+def _same_place(a: Array, b: Array) -> bool:
+    """Whether two arrays are the same elements of memory, in the same order."""
+    return (a.ctypes.data, a.shape, a.strides) == (b.ctypes.data, b.shape, b.strides)
 
 
 def _kind(x: Any) -> Any:
@@ -283,6 +297,15 @@ class Workspace:
     def __init__(self, arrays: Arrays, rows: list[Any]) -> None:
         self.arrays = arrays
         self.rows = rows
+        held = [*arrays.timed.values(), *arrays.scratch.values(), *arrays.carries]
+        self.owners = {id(_owner(array)) for array in held}
+
+
+def _owner(array: Any) -> Any:
+    """The array whose memory this one looks at."""
+    while isinstance(array, np.ndarray) and array.base is not None:
+        array = array.base
+    return array
 
 
 def _steps_of(array: Array) -> list[Array]:

@@ -148,6 +148,10 @@ class CompiledStep:
         for whole, state in zip(ahead.arrays.carries, states, strict=True):
             whole[steps if reverse else 0] = state
         output, *rest = self.forward.run(ahead, steps, arrays)
+        if not self.forward.plan.timed(self.forward.plan.results[0]):
+            output = np.broadcast_to(output, (steps, *np.shape(output)))
+        if output.base is not None or output is arrays[0]:  # may be x itself, seen in another way
+            output = np.array(output)
         finals = [np.array(whole[0 if reverse else steps]) for whole in ahead.arrays.carries]
         return output, finals, tuple(rest[: self._shared])
 
@@ -219,7 +223,8 @@ class _Run:
 
     def _backward(self, grad: Any, arrays: Sequence[Array]) -> list[Any]:
         compiled = self.compiled
-        assert compiled.backward is not None
+        if compiled.backward is None:  # the outputs depend on nothing that wants a gradient
+            return [None] * len(arrays)
         if self.back is None:
             self.back = compiled.backward.allocate(self.steps, self.ahead.arrays)
         return compiled.run_backward(

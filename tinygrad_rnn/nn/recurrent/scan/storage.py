@@ -7,11 +7,13 @@ loop; one that only puts its inputs side by side has them write into its parts.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
+from ....ops import matmul
 from .emit import Plan
 from .plan import writes_anywhere
 from .trace import Value
@@ -61,7 +63,29 @@ class Layout:
         ):  # what is looked at is as long-lived as the look
             if value in self.used_outside and not writes_anywhere(value):
                 self.used_outside.update(x for x in value.inputs if plan.timed(x))
+        self._looked_at = {
+            x
+            for v in plan.stages["loop"]
+            if not writes_anywhere(v)
+            for x in v.inputs
+            if plan.timed(x)
+        }
         self.kept = set(kept)
+        self.lasting = (self.used_in_loop & set(plan.stages["before"])) | self.kept
+        for value in reversed(plan.stages["before"]):
+            if value in self.lasting and not writes_anywhere(value):
+                self.lasting.update(x for x in value.inputs if plan.timed(x))
+        self._reads = Counter(
+            x
+            for operands in [
+                *(v.inputs for values in plan.stages.values() for v in values),
+                plan.results,
+                plan.carry_out,
+                self.kept,
+            ]
+            for x in operands
+            if isinstance(x, Value)
+        )
 
     def allocate(self, steps: int, outer: Arrays | None = None) -> Arrays:
         """The arrays for a run of that many steps."""
@@ -78,18 +102,42 @@ class Layout:
             if value.fn is None and value not in arrays.timed:
                 arrays.timed[value] = np.empty((steps, *value.shape), value.dtype)
         for value in self.plan.stages["before"]:
-            if value in self.used_in_loop or value in self.kept:
+            if value in self.lasting:
                 self._place(value, steps, arrays, timed=True)
         for value in self.plan.stages["loop"]:
             if not writes_anywhere(value) and getattr(value.fn, "places", None):
                 self._place_parts(value, steps, arrays)
         for value in self.plan.stages["loop"]:
+            if arrays[value] is None and (value in self._looked_at or not writes_anywhere(value)):
+                self._place(value, steps, arrays, timed=value in self.used_outside)
+        for value in reversed(self.plan.stages["loop"]):
             if arrays[value] is None:
                 self._place(value, steps, arrays, timed=value in self.used_outside)
+            self._lend(value, "loop", arrays)
         for value in self.plan.stages["after"]:
             if value in self.kept:
                 self._place(value, steps, arrays, timed=True)
+        for stage in ("before", "after"):
+            for value in reversed(self.plan.stages[stage]):
+                self._lend(value, stage, arrays)
         return arrays
+
+    def _lend(self, reader: Value, stage: str, arrays: Arrays) -> None:
+        """Let an input that this ufunc alone reads be computed in the ufunc's own array."""
+        array = arrays[reader]
+        if array is None or not isinstance(reader.fn, np.ufunc):
+            return
+        for x in reader.inputs:
+            if (
+                isinstance(x, Value)
+                and self.plan.stage_of[x] == stage
+                and arrays[x] is None
+                and self._reads[x] == 1
+                and (isinstance(x.fn, np.ufunc) or (x.fn is matmul and array.flags.c_contiguous))
+                and (x.shape, x.dtype) == (reader.shape, reader.dtype)
+            ):
+                (arrays.timed if reader in arrays.timed else arrays.scratch)[x] = array
+                return
 
     def _place(self, value: Value, steps: int, arrays: Arrays, timed: bool) -> None:
         """Give the value an array: a look at its input's if that is possible, or a new one."""
@@ -106,8 +154,9 @@ class Layout:
         sources = [x for x in value.inputs if isinstance(x, Value)]
         if len(sources) != 1 or len(value.inputs) != 1 or arrays[sources[0]] is None:
             return None
-        if not value.fn.pure:
-            return None
+        example = sources[0].example
+        if not value.fn.pure or not np.may_share_memory(value.compute(example), example):
+            return None  # an op that computes may refuse what an array without content holds
         source, timed = arrays[sources[0]], sources[0] in arrays.timed
         try:
             with np.errstate(all="ignore"):  # the array has no content yet

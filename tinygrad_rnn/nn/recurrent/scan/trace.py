@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -26,7 +26,7 @@ from ..cell import Cell
 from ..nest import leaves, like
 from ..unroll import masked_step
 
-__all__ = ["Step", "TraceError", "Value", "trace"]
+__all__ = ["Step", "TraceError", "Value", "identity", "trace"]
 
 
 class TraceError(Exception):
@@ -286,7 +286,7 @@ class _Lowering:
     def _instruction(
         self, fn: Any, inputs: Sequence[Any], attributes: Any, example: Any, node: Node | None
     ) -> Value:
-        key = (fn, tuple(map(_identity, inputs)), repr(sorted(attributes.items())))
+        key = (fn, identity(inputs), identity(attributes))
         pure = getattr(fn, "pure", True)
         if not pure or key not in self._known:
             made = Value(fn, tuple(inputs), attributes, example)
@@ -305,10 +305,15 @@ class _Lowering:
         return self._instruction(fn, inputs, {}, example, None)
 
 
-def _identity(x: Any) -> Any:
-    if isinstance(x, Value | np.ndarray):
-        return id(x)
-    return type(x), x
+def identity(x: Any) -> Any:
+    """What two operands or attributes have in common only if they are the same, as a dict key."""
+    if isinstance(x, tuple | list):
+        return type(x), tuple(map(identity, x))
+    if isinstance(x, dict):
+        return tuple((name, identity(x[name])) for name in sorted(x))
+    if isinstance(x, Hashable) and not isinstance(x, Value):
+        return type(x), repr(x) if isinstance(x, float) else x  # 0.0 is not -0.0
+    return id(x)
 
 
 class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
