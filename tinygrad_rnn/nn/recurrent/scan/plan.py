@@ -180,8 +180,10 @@ class Planner(Builder):
     def _folded(self, value: Value, forms: list[Any]) -> Affine | None:
         fn = value.fn
         affine = [f for f in forms if isinstance(f, Affine)]
-        if not affine or any(
-            f.base.shape != value.shape or f.base.dtype != value.dtype for f in affine
+        if (
+            not affine
+            or value.dtype.kind != "f"
+            or any(f.base.shape != value.shape or f.base.dtype != value.dtype for f in affine)
         ):
             return None
         if fn is np.negative:
@@ -294,9 +296,8 @@ class Planner(Builder):
             and x.dtype == carry.dtype
         ):
             return x
-        example = carry.example
-        copy = Value(np.positive, (x,), {"carry": k}, example)
-        return self.emit(copy, (x,), "loop")
+        fn, inputs = (np.positive, (x,)) if carry.dtype != bool else (np.logical_or, (x, x))
+        return self.emit(Value(fn, inputs, {"carry": k}, carry.example), inputs, "loop")
 
 
 def over_time(x: Any) -> Any:

@@ -17,7 +17,7 @@ import numpy as np
 
 from ....engine.autograd import propagate
 from ....engine.mode import ModeChange, Scope, callers_line, current_mode
-from ....engine.node import Node
+from ....engine.node import Node, is_floating
 from ....engine.op import Op
 from ....engine.tensor import Tensor
 from ....ops import generator
@@ -140,7 +140,10 @@ def trace(
         warnings.simplefilter("ignore")
         with ModeChange(grad=True, watch=recorder):
             x_in = _traced(x, x_requires_grad)
-            state_in = [_traced(leaf._data, differentiate) for leaf in leaves(state)]
+            state_in = [
+                _traced(leaf._data, differentiate and is_floating(leaf._data))
+                for leaf in leaves(state)
+            ]
             mask_in = None if mask is None else _traced(mask, False)
             new, output = masked_step(cell, x_in, like(state, iter(state_in)), mask_in)
             news = leaves(new)
