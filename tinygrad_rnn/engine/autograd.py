@@ -174,7 +174,7 @@ def _recorded_vjp(node: Node, op: Op, position: int, grad: Any) -> Any:
     out: Any = node
     if isinstance(grad, list):
         kind = next(type(part) for part in grad if part is not None)
-        out = tuple(kind.of(data) for data in node._data)
+        out = op.outputs(node)
         grad = tuple(
             kind.of(np.zeros_like(data)) if part is None else part
             for data, part in zip(node._data, grad, strict=True)

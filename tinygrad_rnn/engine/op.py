@@ -261,6 +261,10 @@ class Op:
             mode.watch.forward(self, node, inputs, attributes)
         return node if data.__class__ is not tuple else _outputs(node)
 
+    def outputs(self, whole: Node) -> tuple[Tensor, ...]:
+        """Each output of an application of an op of several, as a Tensor."""
+        return _outputs(whole)
+
     def _bound(
         self, arguments: tuple[Any, ...], keywords: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:

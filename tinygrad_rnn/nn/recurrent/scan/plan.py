@@ -76,6 +76,7 @@ class Planner(Builder):
         in_loop = self._needed_in_loop(carry_out)
         uses = self._count_uses([*carry_out, *self.used_elsewhere])
         for value in self.instructions:
+            self.scope = value.scope
             form = self._place(value, in_loop)
             often = uses.get(value, 0) > 1
             if isinstance(form, Affine) and often and form.offset is not None:
@@ -259,6 +260,7 @@ class Planner(Builder):
 
     def final(self, x: Any, stage: Stage) -> Any:
         """What an original value became."""
+        self.scope = x.scope if isinstance(x, Value) else None
         return self._settled(self.form[x] if isinstance(x, Value) else x, stage)
 
     def _total(self, x: Any) -> Any:
@@ -266,6 +268,7 @@ class Planner(Builder):
         if not isinstance(x, Value) or x not in self.timed:
             raise TraceError("a parameter's gradient is the same at each step")
         fn, inputs = x.fn, x.inputs
+        self.scope = x.scope
         if x in self.form and fn is None:
             return self._untimed(over_time, [self.final(x, "after")], x.example)
         timed = [isinstance(i, Value) and i in self.timed for i in inputs]

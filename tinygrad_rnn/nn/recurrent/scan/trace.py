@@ -8,6 +8,7 @@ into NumPy's ufuncs by running its value on symbols; equal computations become o
 from __future__ import annotations
 
 import itertools
+import sys
 import warnings
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
@@ -49,17 +50,32 @@ class Traced(Tensor):
 class _Recorder:
     """Keeps the history of every result, whether or not it requires a gradient."""
 
+    def __init__(self, cell: Cell) -> None:
+        self._files = _files_of(cell)
+
     def forward(
         self, op: Op, node: Node, inputs: Sequence[Any], attributes: dict[str, Any]
     ) -> None:
         node.op, node.inputs, node.attributes = op, tuple(inputs), attributes
         node.values = [getattr(x, "_data", x) for x in inputs]
-        node.scope = current_mode().scope
+        node.scope = self._place()
         if isinstance(node, Tensor):
             node.__class__ = Traced
 
     def backward(self, node: Node, position: int, grad: Any) -> None:
         pass
+
+    def _place(self) -> Scope | None:
+        """Where we are, with the author's line; a gradient is where its op was written."""
+        now = current_mode().scope or Scope()
+        return now if now.line else Scope(now.path, now.step, callers_line(self._files))
+
+
+def _files_of(cell: Cell) -> frozenset[str]:
+    """The files in which the cell is written, if some are this package's own."""
+    kinds = [kind for kind in type(cell).__mro__ if issubclass(kind, Cell) and kind is not Cell]
+    modules = [sys.modules.get(kind.__module__) for kind in kinds]
+    return frozenset(filter(None, (getattr(module, "__file__", None) for module in modules)))
 
 
 @dataclass(eq=False, slots=True)
@@ -135,7 +151,7 @@ def trace(
 ) -> Step:
     """Trace one step of `cell` on arrays x (B, ...), a state nest and an optional mask (B,)."""
     random_state = generator().bit_generator.state
-    recorder = _Recorder()
+    recorder = _Recorder(cell)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         with ModeChange(grad=True, watch=recorder):
@@ -227,6 +243,7 @@ class _Lowering:
         self.of: dict[Node, Any] = {}
         self.leaves: list[Tensor] = []
         self.impure = False  # whether an op gives new values in each call
+        self._scope: Scope | None = None  # of the node that is being taken apart
         self._known: dict[Any, Value] = {}
 
     def input(self, node: Node) -> Value:
@@ -240,6 +257,7 @@ class _Lowering:
         for node in _history(results):
             if node in self.of:
                 continue
+            self._scope = node.scope
             if node.op is None:
                 self._leaf(node)
             elif node.op.selects:
@@ -282,7 +300,6 @@ class _Lowering:
             if isinstance(result, Symbol) and result.value.dtype == node._data.dtype:
                 if node.name is not None:
                     result.value.name = node.name
-                result.value.scope = result.value.scope or node.scope
                 return result.value
         return self._instruction(node.op, operands, node.attributes, node._data, node)
 
@@ -292,9 +309,11 @@ class _Lowering:
         key = (fn, identity(inputs), identity(attributes))
         pure = getattr(fn, "pure", True)
         if not pure or key not in self._known:
-            made = Value(fn, tuple(inputs), attributes, example)
+            made = Value(fn, tuple(inputs), attributes, example, scope=self._scope)
             if node is not None:
-                made.name, made.scope = node.name, node.scope
+                made.name = node.name
+            if made.scope is None or made.scope.line is None:  # such as a sum of gradients
+                made.scope = next((x.scope for x in inputs if isinstance(x, Value)), made.scope)
             if not pure:
                 self.impure = True
                 return made
