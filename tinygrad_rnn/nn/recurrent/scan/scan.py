@@ -42,7 +42,12 @@ def scan(
         wider = (leaf.astype(d) for leaf, d in zip(states, next_dtypes, strict=True))
         return scan(cell, x, like(state, wider), reverse=reverse, lengths=lengths)
     run = _Run(compiled, cell, state, valid, reverse, lengths, len(x))
-    outputs, *final = _scan(run, x, *states, *compiled.step.leaves)
+    step = compiled.step
+    inputs = [x, *states, *step.leaves]
+    derivatives = [step.d_x, *step.d_state, *step.d_leaves] or [None] * len(inputs)
+    outputs, *final = _scan(
+        run, *(t.detach() if d is None else t for t, d in zip(inputs, derivatives, strict=True))
+    )
     return outputs, like(state, iter(final))
 
 
