@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ....engine.mode import Scope
 from ....ops import matmul
 from .trace import Value, identity
 
@@ -63,6 +64,7 @@ class Builder:
         self.plan = plan
         self._made: dict[Any, Value] = {}
         self.used_once: set[Value] = set()  # planned values that only one instruction will read
+        self.scope: Scope | None = None  # of the instruction that is being placed
 
     def emit(self, value: Value, inputs: Sequence[Any], stage: Stage) -> Value:
         """The instruction at that stage; if the loop has computed it already, that."""
@@ -71,7 +73,12 @@ class Builder:
             if (place, *what) in self._made and is_pure(value):
                 return self._made[(place, *what)]
         planned = Value(
-            value.fn, tuple(inputs), value.attributes, value.example, value.name, value.scope
+            value.fn,
+            tuple(inputs),
+            value.attributes,
+            value.example,
+            value.name,
+            value.scope or self.scope,
         )
         self._made[(stage, *what)] = planned
         self.plan.stages[stage].append(planned)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ....engine.mode import Scope
 from ....ops.shape import _split
 from .trace import Step, Value
 
@@ -150,6 +151,7 @@ class _Fuser:
         with np.errstate(all="ignore"):
             example = use.fn(*(x.example if isinstance(x, Value) else x for x in inputs))
         whole = self._insert(use.fn, inputs, {}, example)
+        whole.scope = _joined([users[k].scope for k in run if k in users])
         start = group.bounds[run.start]
         places = tuple(group.bounds[k] - start for k in run[1:])
         for index, k in enumerate(run):
@@ -184,6 +186,18 @@ class _Fuser:
         for value in self.instructions:
             if value is not new and any(x is old for x in value.inputs):
                 value.inputs = tuple(new if x is old else x for x in value.inputs)
+
+
+def _joined(scopes: Sequence[Scope | None]) -> Scope | None:
+    """One place for what several lines of a file ask for: `cell.py:12,13`."""
+    known = [scope for scope in scopes if scope is not None and scope.line]
+    if not known:
+        return None
+    files = {str(scope.line).rpartition(":")[0] for scope in known}
+    if len(files) > 1:
+        return known[0]
+    numbers = {n for scope in known for n in str(scope.line).rpartition(":")[2].split(",")}
+    return Scope(known[0].path, line=f"{files.pop()}:{','.join(sorted(numbers, key=int))}")
 
 
 def _longest_run(use: Use, users: dict[int, Value], count: int) -> range | None:

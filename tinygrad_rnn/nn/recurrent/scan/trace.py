@@ -12,12 +12,13 @@ import sys
 import warnings
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any, NoReturn
 
 import numpy as np
 
 from ....engine.autograd import propagate
-from ....engine.mode import ModeChange, Scope, callers_line, current_mode
+from ....engine.mode import PACKAGE_FOLDER, ModeChange, Scope, callers_line, current_mode
 from ....engine.node import Node, is_floating
 from ....engine.op import Op
 from ....engine.tensor import Tensor
@@ -68,7 +69,17 @@ class _Recorder:
     def _place(self) -> Scope | None:
         """Where we are, with the author's line; a gradient is where its op was written."""
         now = current_mode().scope or Scope()
-        return now if now.line else Scope(now.path, now.step, callers_line(self._files))
+        return now if now.line else Scope(now.path, now.step, self._authors_line())
+
+    def _authors_line(self) -> str | None:
+        """`file.py:12` of the innermost frame that is the author's, not this package's."""
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None and frame.f_code is not trace.__code__:
+            file = frame.f_code.co_filename
+            if file in self._files or not file.startswith(PACKAGE_FOLDER):
+                return f"{file}:{frame.f_lineno}"
+            frame = frame.f_back
+        return None
 
 
 def _files_of(cell: Cell) -> frozenset[str]:
@@ -313,7 +324,8 @@ class _Lowering:
             if node is not None:
                 made.name = node.name
             if made.scope is None or made.scope.line is None:  # such as a sum of gradients
-                made.scope = next((x.scope for x in inputs if isinstance(x, Value)), made.scope)
+                scopes = (x.scope for x in inputs if isinstance(x, Value))
+                made.scope = next((s for s in scopes if s is not None and s.line), made.scope)
             if not pure:
                 self.impure = True
                 return made
