@@ -321,6 +321,7 @@ def _drop_unused(plan: Plan) -> None:
     """Remove instructions that nothing asked for depends on."""
     needed: set[Value] = set()
     waiting = values_in([*plan.carry_out, *plan.results, *plan.kept])
+    waiting += [v for values in plan.stages.values() for v in values if not is_pure(v)]
     while waiting:
         value = waiting.pop()
         if value not in needed:

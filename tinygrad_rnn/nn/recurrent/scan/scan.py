@@ -64,7 +64,7 @@ class CompiledStep:
     def _plan(self, step: Step, reverse: bool) -> None:
         everything = [*step.new_state, step.output, step.d_x, *step.d_state, *step.d_leaves]
         fuse(step, _history(everything))
-        forward_part = _history([*step.new_state, step.output])
+        forward_part = _history([*step.new_state, step.output, *step.drawn])
         wanted = [d for d in [step.d_x, *step.d_state, *step.d_leaves] if d is not None]
         ahead = set(forward_part)
         backward_part = [v for v in _history(wanted) if v not in ahead]

@@ -52,11 +52,16 @@ class _Recorder:
     """Keeps the history of every result, whether or not it requires a gradient."""
 
     def __init__(self, cell: Cell) -> None:
+        self.drawn: list[Node] = []  # the results of ops that give new values in each call
         self._files = _files_of(cell)
 
     def forward(
         self, op: Op, node: Node, inputs: Sequence[Any], attributes: dict[str, Any]
     ) -> None:
+        if not op.pure:
+            self.drawn.append(node)
+            if isinstance(node._data, tuple):
+                raise TraceError(f"{op.name} draws several outputs at once, at {callers_line()}")
         node.op, node.inputs, node.attributes = op, tuple(inputs), attributes
         node.values = [getattr(x, "_data", x) for x in inputs]
         node.scope = self._place()
@@ -150,6 +155,7 @@ class Step:
     leaf_values: list[Value]
     new_state: list[Value]
     output: Value
+    drawn: list[Value]  # random numbers, also those that nothing depends on
     grad_state: list[Value] = field(default_factory=list)  # inputs of the backward step
     grad_output: Value | None = None
     d_x: Value | None = None  # its results; None where there is no dependence
@@ -199,9 +205,9 @@ def trace(
     }
     state_values = [lowering.input(leaf) for leaf in state_in]
     grad_values = [lowering.input(grad) for grad in grads_in]
-    results = [*news, output, *found.values()]
+    results = [*news, output, *found.values(), *recorder.drawn]
     lowering.run(results)
-    if drew_numbers and not lowering.impure:
+    if drew_numbers and not recorder.drawn:
         raise TraceError("random numbers are drawn by something that is no op; use tg.rand_like")
     value = lowering.value
     return Step(
@@ -212,6 +218,7 @@ def trace(
         leaf_values=[lowering.of[leaf] for leaf in lowering.leaves],
         new_state=[value(leaf) for leaf in news],
         output=value(output),
+        drawn=[value(node) for node in recorder.drawn],
         grad_state=grad_values[:-1],
         grad_output=grad_values[-1],
         d_x=value(found[x_in]) if x_in in found else None,
@@ -253,7 +260,6 @@ class _Lowering:
     def __init__(self) -> None:
         self.of: dict[Node, Any] = {}
         self.leaves: list[Tensor] = []
-        self.impure = False  # whether an op gives new values in each call
         self._scope: Scope | None = None  # of the node that is being taken apart
         self._known: dict[Any, Value] = {}
 
@@ -327,7 +333,6 @@ class _Lowering:
                 scopes = (x.scope for x in inputs if isinstance(x, Value))
                 made.scope = next((s for s in scopes if s is not None and s.line), made.scope)
             if not pure:
-                self.impure = True
                 return made
             self._known[key] = made
         return self._known[key]
