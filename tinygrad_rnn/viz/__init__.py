@@ -8,9 +8,11 @@ program is needed, and nothing here knows any cell or op: what is drawn follows 
 """
 
 from .analysis import Connectivity, connectivity, gates, gradient_flow, ledger
+from .compare import Comparison
 from .picture import Picture, bptt, draw
 
 __all__ = [
+    "Comparison",
     "Connectivity",
     "Picture",
     "bptt",

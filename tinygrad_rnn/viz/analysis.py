@@ -17,7 +17,7 @@ from ..engine.autograd import propagate
 from ..engine.tensor import Tensor
 from ..graph import Graph
 from .flow import Flow, norm, weights_of
-from .picture import scalar_of
+from .picture import run_unrolled, scalar_of
 from .unrolled import Unrolled
 
 __all__ = ["Connectivity", "connectivity", "gates", "gradient_flow", "ledger"]
@@ -31,8 +31,7 @@ class _Run:
     """A model's recorded pass, unrolled, and the gradient of its loss."""
 
     def __init__(self, model: Model, x: Any, loss: Loss) -> None:
-        result = model(x)
-        scalar = scalar_of(result, loss)
+        scalar = scalar_of(run_unrolled(model, x), loss)
         self.graph = Graph.of(scalar, inputs=[x] if isinstance(x, Tensor) else [])
         if not self.graph.steps:
             raise ValueError(

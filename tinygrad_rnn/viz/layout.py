@@ -54,10 +54,12 @@ def layered(
     blocks: Iterable[Block],
     edges: Iterable[tuple[Hashable, Hashable]],
     states: Iterable[tuple[Hashable, Hashable]] = (),
+    gap: float = LAYER_GAP,
 ) -> Placed:
     """Place `blocks` (of kinds op, entry, exit, input) joined by `edges`, which have no cycle.
 
-    `states`: pairs of an entry and an exit that belong to one line through the step.
+    `states`: pairs of an entry and an exit that belong to one line through the step. `gap`:
+    between one layer and the next.
     """
     all_blocks = {block.key: block for block in blocks}
     after: dict[Hashable, list[Hashable]] = defaultdict(list)
@@ -71,7 +73,7 @@ def layered(
     _set_zones(all_blocks, before, after, lanes)
     routes, layers = _with_wires(all_blocks, edges)
     placed = Placed(all_blocks, routes, lanes=[entry for entry, _ in lanes])
-    _set_x(placed, layers)
+    _set_x(placed, layers, gap)
     _set_y(placed, layers, len(lanes))
     return placed
 
@@ -210,13 +212,13 @@ def _with_wires(
     return routes, layers
 
 
-def _set_x(placed: Placed, layers: list[list[Block]]) -> None:
+def _set_x(placed: Placed, layers: list[list[Block]], gap: float) -> None:
     x = 0.0
     for number, layer in enumerate(layers):
         width = max((block.width for block in layer), default=0.0)
         for block in layer:
             block.x = x + width / 2
-        x += width + (LAYER_GAP if number < len(layers) - 1 else 0)
+        x += width + (gap if number < len(layers) - 1 else 0)
     for block in placed.blocks.values():
         if block.kind == "exit":
             block.x = x

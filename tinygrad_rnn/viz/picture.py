@@ -10,6 +10,7 @@ from typing import Any
 
 from ..engine.tensor import Tensor
 from ..graph import Graph
+from ..nn.module import Module
 from .flow import Flow, weights_of
 from .html import page
 from .levels import LEVELS, at_level
@@ -18,6 +19,9 @@ from .stamp import arrange
 from .svg import Drawing, Strip
 
 __all__ = ["Picture", "bptt", "draw"]
+
+
+MANY = 24  # steps at the level `modules` from which only the lines are drawn
 
 
 class Picture:
@@ -44,10 +48,13 @@ class Picture:
         self.fold = fold
         self.title = title
 
-    def _drawing(self, level: str, prefix: str = "") -> Drawing:
+    def drawing(self, level: str, prefix: str = "") -> Drawing:
+        """The drawing at a level; `prefix` of its identifiers, to tell several apart."""
         unrolled = at_level(self.graph, level)
-        sheet = arrange(unrolled, LOOP if level == "rolled" else 0.0)
         columns = len(unrolled.steps)
+        shown = columns if self.fold is None else min(columns, self.fold)
+        unrolled.is_compact = level == "modules" and shown > MANY
+        sheet = arrange(unrolled, LOOP if level == "rolled" else 0.0)
         if level == "rolled":
             one = Strip({columns // 2: 0.0}, sheet.pitch)
             return Drawing(sheet, one, self.flow, self.title, rolled=True, prefix=prefix)
@@ -56,11 +63,11 @@ class Picture:
 
     def svg(self) -> str:
         """The picture as an SVG document."""
-        return self._drawing(self.level).svg()
+        return self.drawing(self.level).svg()
 
     def html(self) -> str:
         """A page with every level of the picture, to look into; it needs no network."""
-        drawings = {level: self._drawing(level, level[0]) for level in LEVELS}
+        drawings = {level: self.drawing(level, level[0]) for level in LEVELS}
         return page(drawings, self.level, self.title or "graph")
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -76,8 +83,7 @@ class Picture:
         }
         if target.suffix not in forms:
             raise ValueError(f"{target.name!r} should end in {' or '.join(forms)}")
-        _write(target, forms[target.suffix]())
-        return target
+        return write_text(target, forms[target.suffix]())
 
     def _repr_svg_(self) -> str:
         return self.svg()
@@ -120,11 +126,34 @@ def bptt(
     `loss` makes one number out of what the model returns. Without it, it is the sum of the final
     state (for a model that returns outputs and state) or of the output, so that the gradient
     enters where the sequence ends.
+
+    Recurrent layers of a Module (or of the Module that a method belongs to) run with `unroll=True`
+    for this; in a function of your own, set it yourself.
+
+    >>> import tinygrad_rnn as tg
+    >>> picture = bptt(tg.nn.LSTM(3, 4), tg.zeros(5, 1, 3), level="gates")
+    >>> picture.graph.steps
+    [0, 1, 2, 3, 4]
     """
-    scalar = scalar_of(model(x), loss)
+    scalar = scalar_of(run_unrolled(model, x), loss)
     given = [x] if isinstance(x, Tensor) else []
     name = type(model).__name__ if title is None else title
     return draw(scalar, inputs=given, level=level, fold=fold, title=name)
+
+
+def run_unrolled(model: Callable[..., Any], x: Any) -> Any:
+    """`model(x)`, every layer in it that could be run as one op run step by step."""
+    owner = getattr(model, "__self__", model)
+    modules = owner.modules() if isinstance(owner, Module) else ()
+    layers: list[Any] = [module for module in modules if hasattr(module, "unroll")]
+    before = [layer.unroll for layer in layers]
+    try:
+        for layer in layers:
+            layer.unroll = True
+        return model(x)
+    finally:
+        for layer, unroll in zip(layers, before):
+            layer.unroll = unroll
 
 
 def scalar_of(result: Any, loss: Callable[[Any], Tensor] | None) -> Tensor:
@@ -144,7 +173,7 @@ def _last(result: Any) -> Tensor:
     return inner
 
 
-def _write(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> Path:
     """Write a file under a temporary name beside it, and rename."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
     try:
@@ -154,3 +183,4 @@ def _write(path: Path, text: str) -> None:
     except BaseException:
         os.unlink(temporary)
         raise
+    return path

@@ -89,9 +89,10 @@ def arrange(unrolled: Unrolled, loop: float = 0.0) -> Sheet:
     for which, band in (("head", head), ("foot", foot)):
         if band.rows:
             draw_band(unrolled, band)
+            _stretch(band, band.width)
             setattr(sheet, which, band)
     _stack(sheet, loop)
-    sheet.gutter = GUTTER + TRACK * _track_count(sheet)
+    sheet.gutter = (3.0 if unrolled.is_compact else GUTTER) + TRACK * _track_count(sheet)
     _lead(sheet)
     return sheet
 

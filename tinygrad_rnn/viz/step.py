@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .layout import Block, Placed, layered
+from .layout import LAYER_GAP, Block, Placed, layered
 from .style import SYMBOLS
 from .text import fitted, text_width
 from .unrolled import Edge, Link, Row, Unrolled
@@ -16,6 +16,7 @@ from .unrolled import Edge, Link, Row, Unrolled
 __all__ = ["Band", "Box", "Course", "draw_band"]
 
 BOX_HEIGHT = 26.0
+COMPACT_GAP = 4.0  # between the layers of a step of which only the lines are drawn
 LINE = 12.0  # the height of a line of small text under a box
 TAG_WIDTH = 78.0  # the widest that a small label is drawn
 RAIL = 4.0  # forward edges run this much above the middle of a box, gradient edges below
@@ -110,6 +111,8 @@ def label_of(unrolled: Unrolled, row: Row) -> str:
 
 def make_box(unrolled: Unrolled, row: Row) -> Box:
     """The box of a row, not yet placed."""
+    if unrolled.is_compact and max(row.members) >= 0:
+        return Box(row, "", 0, 0, 0.0, BOX_HEIGHT, "tick")
     label = label_of(unrolled, row)
     name = unrolled.graph[row.top(min(row.members))].name if row.kind == "op" else None
     is_group = row.kind == "op" and unrolled.is_grouped
@@ -149,6 +152,9 @@ def block_of(box: Box) -> Block:
 
 def draw_band(unrolled: Unrolled, band: Band) -> None:
     """Place the rows of `band` and find the courses of its edges."""
+    compact = unrolled.is_compact and any(max(row.members) >= 0 for row in band.rows)
+    if compact:
+        band.rows = [row for row in band.rows if row.kind != "input"]
     own = {row.key for row in band.rows}
     boxes = {row.key: make_box(unrolled, row) for row in band.rows if row.kind != "initial"}
     blocks = [block_of(box) for box in boxes.values()]
@@ -157,6 +163,8 @@ def draw_band(unrolled: Unrolled, band: Band) -> None:
     makers: dict[Hashable, Hashable] = {}
     carried: dict[tuple[Hashable, int], list[Link]] = defaultdict(list)
     for link in unrolled.links.values():
+        if compact and unrolled.rows[link.source].kind == "input":
+            continue
         is_first = link.source not in unrolled.rows or unrolled.rows[link.source].kind == "initial"
         here, there = link.source in own and not is_first, link.target in own
         if here and there and link.delta == 0:
@@ -180,7 +188,8 @@ def draw_band(unrolled: Unrolled, band: Band) -> None:
         for value, delta in carried
         if value in outward and abs(delta) == 1
     ]
-    placed = band.placed = layered(blocks, edges, states)
+    gap = COMPACT_GAP if compact else LAYER_GAP
+    placed = band.placed = layered(blocks, edges, states, gap)
     band.backward = bool(carried) and all(delta < 0 for _, delta in carried)
     ops = [box for box in boxes.values() if box.row.kind == "op"]
     if len(ops) == 1:

@@ -88,6 +88,7 @@ def style_sheet(ink: Mapping[str, str]) -> str:
         "text": f"font-family:{FONT};font-size:11px;fill:{ink['ink']};text-anchor:middle",
         ".paper": f"fill:{ink['paper']}",
         ".box": f"fill:{ink['box']};stroke:{ink['edge']};stroke-width:1.1",
+        ".tick": f"fill:{ink['frame']};stroke:none",
         ".learned": f"fill:{ink['learned']};stroke:{ink['edge']};stroke-width:1.1",
         ".named": f"fill:{ink['named']};stroke:{ink['edge']};stroke-width:1.1",
         ".input": f"fill:{ink['input']};stroke:{ink['edge']};stroke-width:1",

@@ -58,6 +58,7 @@ class Drawing:
     title: str
     scale: Scale = field(init=False)
     descents: list[Descent] = field(init=False)
+    legend: bool = True
     rolled: bool = False  # whether one column stands for all
     prefix: str = ""  # of identifiers: to tell drawings in one document apart
     head_at: float = 0.0  # the left border of what stands after the last step
@@ -81,13 +82,17 @@ class Drawing:
                     if edges:
                         self._norms[id(piece), column] = self.norm(edges)
         self.descents = descents(self)
-        norms = [*self._norms.values(), *(n for d in self.descents for n in d.norms)]
-        self.scale = Scale.over([norm for norm in norms if norm is not None])
+        self.scale = Scale.over(self.norms())
 
     @property
     def left(self) -> float:
         """The left border of the picture."""
         return -START - MARGIN - self.aside - self._loops
+
+    @property
+    def compact(self) -> bool:
+        """Whether there are so many steps that only the lines are drawn."""
+        return self.sheet.unrolled.is_compact
 
     @property
     def top(self) -> float:
@@ -99,11 +104,16 @@ class Drawing:
     @property
     def aside(self) -> float:
         """How far from the steps the states start: beyond the lines in the gutter, if any."""
-        return self.sheet.gutter - 36.0
+        return max(self.sheet.gutter - 36.0, 0.0)
 
     def norm(self, edges: list[Edge]) -> float | None:
         """The norm of the gradient along `edges`, None without a flow."""
         return self.flow.along(edges) if self.flow is not None else None
+
+    def norms(self) -> list[float]:
+        """The norms of all gradient edges, those in a fold included."""
+        inside = (norm for descent in self.descents for norm in descent.norms)
+        return [norm for norm in (*self._norms.values(), *inside) if norm is not None]
 
     def svg(self) -> str:
         """The SVG document."""
@@ -137,7 +147,8 @@ class Drawing:
             draw_fold(self)
             right = draw_ends(self)
             draw_flags(self)
-        self._draw_legend()
+        if self.legend:
+            self._draw_legend()
         width, height = right + MARGIN - self.left, self.sheet.bottom + 92 - self.top
         view = (self.left, self.top, max(width, 620.0), height)
         return "\n".join(self._body), view
@@ -198,7 +209,15 @@ class Drawing:
                 f'height="{number(band.bottom - band.top + 20 + BAND_HEAD)}"',
                 "rect",
             )
-            self._body += [f'<use href="#{cell}" x="{number(x)}"/>' for x in strip.places.values()]
+            if self.compact:
+                self.add(
+                    f'<rect class="cell" x="-4" y="{number(band.top - 24)}" rx="8" '
+                    f'width="{number(strip.width + 4)}" '
+                    f'height="{number(band.bottom - band.top + 34)}"/>'
+                )
+            else:
+                places = strip.places.values()
+                self._body += [f'<use href="#{cell}" x="{number(x)}"/>' for x in places]
             name = " · ".join(path for path in band.paths if path)
             self._body.append(
                 f'<text class="band" x="4" y="{number(band.top - 8)}">{escaped(name)}'
@@ -207,6 +226,8 @@ class Drawing:
         steps = sheet.unrolled.steps
         for column, x in strip.places.items():
             time = f"t = {steps[column]}" if not self.rolled else f"every step t of {len(steps)}"
+            if not sheet.unrolled.graph.steps or (self.compact and column % 10):
+                continue
             self._body.append(
                 f'<text class="time" x="{number(x + sheet.width / 2)}" '
                 f'y="{number(sheet.bottom + 28)}">{time}</text>'
@@ -214,7 +235,11 @@ class Drawing:
 
     def _draw_bar(self, band: Band) -> None:
         """Ops that no step owns but that steps feed and use: one bar across all of them."""
-        labels = [label_of(self.sheet.unrolled, row) for row in band.rows]
+        rows = sorted(band.rows, key=lambda row: row.kind != "input")
+        labels = [
+            f"{label_of(self.sheet.unrolled, row)} {' '.join(row.parameters)}".strip()
+            for row in rows
+        ]
         start, end = -30.0 - self.aside, self.strip.width - 6
         text = escaped(fitted("  →  ".join(labels), 11, end - 20))
         self.add(
@@ -229,8 +254,9 @@ class Drawing:
     ) -> None:
         """Draw those of `pieces` and `boxes` that `column` has, with its left border at `x`."""
         present = [piece for piece in pieces if (id(piece), column) in self._norms]
+        heads = not self.compact
         wires = self._define(
-            ("wires", *map(id, present)), "w", "".join(_forward(piece) for piece in present)
+            ("wires", *map(id, present)), "w", "".join(_forward(p, heads) for p in present)
         )
         forward, back = f'<g data-f="{column}">', f'<g data-b="{column}">'
         self.add(f'{forward}<use href="#{wires}" x="{number(x)}"/></g>')
@@ -238,7 +264,7 @@ class Drawing:
         for piece in present:
             shade = self.scale.shade(self._norms[id(piece), column])
             if shade:
-                name = self._define(("gradient", id(piece)), "e", _backward(piece), "path")
+                name = self._define(("gradient", id(piece)), "e", _backward(piece, heads), "path")
                 self.add(f'<use href="#{name}" class="{shade}" x="{number(x)}"/>')
         self.add("</g>" + forward)
         boxes = [box for box in boxes if column in box.row.members]
@@ -247,7 +273,8 @@ class Drawing:
         for box in boxes:
             if box.row.kind == "input":
                 step = str(self.sheet.unrolled.steps[column]) if column >= 0 else ""
-                self.add(_timed(box, x, "t" if self.rolled else step))
+                timeless = not self.sheet.unrolled.graph.steps
+                self.add(_timed(box, x, "" if timeless else "t" if self.rolled else step))
         self.add("</g>")
 
     def _draw_legend(self) -> None:
@@ -280,22 +307,22 @@ class Drawing:
         )
 
 
-def _forward(piece: Course | Way) -> str:
+def _forward(piece: Course | Way, heads: bool) -> str:
     """The forward edge of a course or way, with its arrow head."""
     kind = "state" if piece.is_state else "wire"
     if isinstance(piece, Way):
         return f'<path class="{kind}" d="{corners(piece.points, RAIL)}"/>'
     path = f'<path class="{kind}" d="{curve(piece.points, RAIL)}"/>'
-    if piece.ends:
+    if piece.ends and heads:
         path += _head(piece.points, RAIL, "shead" if piece.is_state else "head")
     return path
 
 
-def _backward(piece: Course | Way) -> str:
+def _backward(piece: Course | Way, heads: bool) -> str:
     """The attributes of the gradient edge: it has an arrow head where it arrives at a box."""
     if isinstance(piece, Way):
         return f'd="{corners(piece.points, -RAIL, back=True)}" style="marker-end:none"'
-    bare = "" if piece.starts else ' style="marker-end:none"'
+    bare = "" if piece.starts and heads else ' style="marker-end:none"'
     return f'd="{curve(piece.points, -RAIL, back=True)}"{bare}'
 
 
@@ -324,13 +351,14 @@ def arrow_heads() -> str:
 
 def _box(box: Box) -> str:
     """The box, its label, and the small texts under it."""
-    radius = box.height / 2 if box.width == box.height or box.look == "input" else 6
+    is_round = box.width == box.height or box.look == "input"
+    radius, width = box.height / 2 if is_round else 6, max(box.width, 1)
     parts = [
-        f'<rect class="{box.look}" x="{number(box.x - box.width / 2)}" '
-        f'y="{number(box.y - box.height / 2)}" width="{number(box.width)}" '
+        f'<rect class="{box.look}" x="{number(box.x - width / 2)}" '
+        f'y="{number(box.y - box.height / 2)}" width="{number(width)}" '
         f'height="{number(box.height)}" rx="{number(radius)}"/>'
     ]
-    if box.row.kind != "input":
+    if box.label and box.row.kind != "input":
         parts.append(
             f'<text x="{number(box.x)}" y="{number(box.y + 4)}">{escaped(box.label)}</text>'
         )

@@ -67,6 +67,7 @@ class Unrolled:
         self.only_parameters, self.no_parameters = _dependence(graph)
         self.column_of = columns or assign_columns(graph, self.steps, self.only_parameters)
         self.is_grouped = False
+        self.is_compact = False  # whether there are so many steps that only the lines are drawn
         self.keys: list[Hashable] = []
         self.rows: dict[Hashable, Row] = {}
         self.links: dict[tuple[Hashable, Hashable, Hashable, int], Link] = {}

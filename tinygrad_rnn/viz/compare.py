@@ -1,0 +1,62 @@
+"""Pictures below one another, their gradients on one scale."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from .picture import Picture, write_text
+from .style import Scale, palette, style_sheet
+from .svg import arrow_heads
+from .text import number
+
+__all__ = ["Comparison"]
+
+
+class Comparison:
+    """Several pictures in one SVG, with the same colours for the same norms.
+
+    >>> import tinygrad_rnn as tg
+    >>> from tinygrad_rnn import viz
+    >>> x = tg.zeros(30, 1, 3)
+    >>> cells = {"RNN": tg.nn.RNN(3, 4), "LSTM": tg.nn.LSTM(3, 4)}
+    >>> both = Comparison(
+    ...     [viz.bptt(m, x, level="modules", fold=None, title=name) for name, m in cells.items()]
+    ... )
+    >>> both.svg()[:4]
+    '<svg'
+    """
+
+    def __init__(self, pictures: Sequence[Picture]) -> None:
+        self.pictures = list(pictures)
+
+    def svg(self) -> str:
+        """The SVG document."""
+        drawings = [p.drawing(p.level, f"p{n}") for n, p in enumerate(self.pictures)]
+        scale = Scale.over([norm for drawing in drawings for norm in drawing.norms()])
+        parts, defs, y, width = [], [], 0.0, 0.0
+        for drawing in drawings:
+            drawing.scale = scale
+            drawing.legend = drawing is drawings[-1]
+            content, (left, top, w, h) = drawing.content()
+            move = f"translate({number(-left)} {number(y - top)})"
+            parts.append(f'<g transform="{move}">{content}</g>')
+            defs.append(drawing.definitions())
+            y, width = y + h - (0 if drawing.legend else 44), max(width, w)
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {number(width)} {number(y)}" '
+            f'width="{number(width)}" height="{number(y)}" role="img">'
+            f"<style>{style_sheet(palette())}</style><defs>{arrow_heads()}{''.join(defs)}</defs>"
+            f'<rect class="paper" width="100%" height="100%"/>{"".join(parts)}</svg>\n'
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the SVG. ValueError for another ending than `.svg`."""
+        target = Path(path)
+        if target.suffix != ".svg":
+            raise ValueError(f"{target.name!r} should end in .svg")
+        return write_text(target, self.svg())
+
+    def _repr_svg_(self) -> str:
+        return self.svg()
