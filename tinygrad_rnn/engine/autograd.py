@@ -117,7 +117,11 @@ def propagate(
                     part = _fitted(part, like)
                 if watch is not None:
                     watch.backward(node, position, part)
-                add(x, part)
+                if x.number in sums:
+                    add(x, part)
+                else:  # what `add` does first, without the call
+                    sums[x.number] = part
+                    heappush(waiting, (-x.number, x))
         if not retain_graph:
             node.inputs = node.values = node.guard = None
     return found

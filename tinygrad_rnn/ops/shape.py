@@ -282,6 +282,8 @@ flip.vjp(lambda grad, out, x, axis: np.flip(grad, axis))
 @op
 def _pad(x: Array, *, widths: tuple[tuple[int, int], ...], constant: float) -> Array:
     lead = ((0, 0),) * (np.ndim(x) - len(widths))
+    if not np.ndim(x):  # np.pad refuses to add nothing to no axes
+        return np.array(x)
     return np.pad(x, (*lead, *widths), constant_values=constant)
 
 
@@ -348,7 +350,7 @@ def repeat(x: Array, repeats: Any, axis: int | None = None) -> Array:
     return np.take(x, np.repeat(np.arange(np.shape(x)[axis]), repeats), axis=axis)
 
 
-@implements("astype", np.astype)
+@implements("astype", *([np.astype] if hasattr(np, "astype") else []))  # NumPy 2.1 and later
 @op
 def astype(x: Array, *, dtype: Any) -> Array:
     """x in another dtype; the gradient is cast back.
