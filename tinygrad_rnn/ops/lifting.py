@@ -115,7 +115,7 @@ shape._stack.places = _parts_of_stacked
 def _(steps: int, timed: tuple[bool, bool], x: Array, y: Array) -> Array:
     x_axes, y_axes = x.ndim - timed[0], y.ndim - timed[1]
     if x_axes >= 2 and y_axes == 2 and not timed[1]:  # one product of a long matrix
-        long = np.matmul(x.reshape(-1, x.shape[-1]), y)
+        long = np.matmul(linalg._as_matrix(x), y)
         return long.reshape(*x.shape[:-1], y.shape[-1])
     if x_axes == 1:
         x = x[..., None, :]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -40,8 +41,13 @@ def _gradient_of_right(grad: Array, out: Array, x: Array, y: Array) -> Array:
     if y.ndim == 1:
         return np.matmul(x.swapaxes(-1, -2), grad[..., None])[..., 0]
     if y.ndim == 2 and x.ndim > 2:  # one product of two long matrices instead of a batch, summed
-        return np.matmul(x.reshape(-1, x.shape[-1]).T, grad.reshape(-1, grad.shape[-1]))
+        return np.matmul(_as_matrix(x).T, _as_matrix(grad))
     return np.matmul(x.swapaxes(-1, -2), grad)
+
+
+def _as_matrix(x: Array) -> Array:
+    """All rows of x, one below the other; a -1 could not be worked out for an x of size 0."""
+    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
 matmul.vjp(x=_gradient_of_left, y=_gradient_of_right)

@@ -204,7 +204,8 @@ def log_softmax(x: Array, axis: Any = -1) -> Array:
     tensor([-1000.,     0.], dtype=float32)
     """
     shifted = x - np.max(x, axis=axis, keepdims=True, initial=-np.inf)
-    return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
+    total = np.sum(np.exp(shifted), axis=axis, keepdims=True, initial=0 if x.size else 1)
+    return shifted - np.log(total)
 
 
 log_softmax.vjp(

@@ -73,12 +73,18 @@ def check_op(
     >>> print(check_op(tg.tanh, strategies.arrays((2,)), examples=3))
     3 calls, 18 derivatives right, 0 on kinks
     """
-    from .strategies import Call, given, settings
+    from .strategies import Call, Phase, given, settings
 
     compare_to = reference if reference is not None else _numpys_own(function)
     report = OpReport()
 
-    @settings(max_examples=examples, deadline=None, database=None, report_multiple_bugs=False)
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        report_multiple_bugs=False,
+        phases=[Phase.generate, Phase.shrink],
+    )
     @given(calls)
     def laws(call: Any) -> None:
         case = _Case(function, call if isinstance(call, Call) else Call((call,), {}))

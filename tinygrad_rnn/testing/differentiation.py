@@ -106,8 +106,10 @@ class ComplexStep:
 
     def forward(self, op: Op, node: Node, inputs: Sequence[Any], attributes: Any) -> None:
         """Replace the result of `op` by its value and its derivative."""
+        if op.selects:
+            return  # its input, a tuple of arrays, was replaced as a whole
         values = [x._data if isinstance(x, Node) else x for x in inputs]
-        if any(map(np.iscomplexobj, values)) and not op.selects:
+        if any(map(np.iscomplexobj, values)):
             node._data = self.through(op, values, attributes, node._data, node.scope)
 
     def backward(self, node: Node, position: int, grad: Any) -> None:

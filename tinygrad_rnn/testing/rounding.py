@@ -94,4 +94,20 @@ def magnitudes(
         for size, one, other in zip(sizes, moved, exact, strict=True):
             change = np.abs(one - other) / _SHAKE
             np.maximum(size, change, out=size, where=np.isfinite(change))
+    for size, lost in zip(sizes, _lost(results, point, exact), strict=True):
+        np.maximum(size, lost, out=size, where=np.isfinite(lost))
     return sizes
+
+
+def _lost(
+    results: Callable[[Sequence[Array], Any], list[Array]],
+    point: Sequence[Array],
+    exact: list[Array],
+) -> list[Array]:
+    """What is lost against extended precision, in machine epsilons: cancellation inside rules."""
+    try:
+        fine = results([x.astype(np.longdouble) for x in point], None)
+    except TypeError:  # an op that takes no extended precision
+        return [np.zeros(x.shape) for x in exact]
+    eps = np.finfo(np.float64).eps
+    return [np.asarray(np.abs(a - b) / eps, np.float64) for a, b in zip(exact, fine, strict=True)]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 try:
-    from hypothesis import given, settings
+    from hypothesis import Phase, given, settings
     from hypothesis import strategies as st
     from hypothesis.extra import numpy as hnp
 except ImportError as error:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Call",
+    "Phase",
     "arrays",
     "axes",
     "axis",
