@@ -140,11 +140,13 @@ def _new_folder(out: Path, name: str | None, data: str | None) -> Path:
 
 def _run(models: dict[NamedCell, Classifier], recorder: Recorder) -> int:
     from . import report
+    from .threads import one_blas_thread
 
     report.beginning(recorder.corpus, recorder.folder)
     try:
         for cell, model in models.items():
-            _train_one(cell, model, recorder)
+            with one_blas_thread():
+                _train_one(cell, model, recorder)
     except KeyboardInterrupt:
         return report.stopped(recorder)
     cell, model = list(models.items())[-1]

@@ -1,0 +1,53 @@
+"""One thread for matrix products: what training small networks wants.
+
+OpenBLAS, NumPy's library for them, starts as many threads as there are cores, and they wait for
+one another by spinning. At this size of matrices that gains little, and where other programs want
+the cores too it costs a multiple of the time.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+__all__ = ["one_blas_thread"]
+
+_CHOSEN_BY_USER = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Inside, OpenBLAS works with one thread, unless the environment says how many.
+
+    Does nothing where NumPy has another library, or it cannot be reached.
+
+    >>> with one_blas_thread():
+    ...     pass
+    """
+    set_threads, get_threads = _openblas("set"), _openblas("get")
+    if set_threads is None or get_threads is None or any(map(os.environ.get, _CHOSEN_BY_USER)):
+        yield
+        return
+    before = get_threads()
+    set_threads(1)
+    try:
+        yield
+    finally:
+        set_threads(before)
+
+
+def _openblas(verb: str) -> Callable[..., int] | None:
+    """OpenBLAS's function that gets or sets the number of threads, if NumPy is linked to it."""
+    try:
+        # A handle of NumPy's core also finds what is in the libraries that it is linked to.
+        core = ctypes.CDLL(importlib.import_module("numpy._core._multiarray_umath").__file__)
+    except (ImportError, OSError):
+        return None
+    for name in ("scipy_openblas_{}_num_threads64_", "openblas_{}_num_threads"):
+        found: Callable[..., int] | None = getattr(core, name.format(verb), None)
+        if found is not None:
+            return found
+    return None
