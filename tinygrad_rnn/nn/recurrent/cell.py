@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from ... import ops
 from ...engine.tensor import Tensor, get_default_dtype
 from ..module import Module
 from .nest import aligned, leaves, map_leaves, structure
+
+if TYPE_CHECKING:
+    from .scan.report import PlanReport
 
 __all__ = ["Cell"]
 
@@ -88,6 +91,33 @@ class Cell(Module):
             )
         bound.arguments["input_size"] = input_size
         return type(self)(*bound.args, **bound.kwargs).astype(self.zeros().dtype)
+
+    def plan(
+        self,
+        batch_size: int = 1,
+        steps: int = 100,
+        *,
+        input_size: int | None = None,
+        input_gradient: bool = True,
+        lengths: bool = False,
+    ) -> PlanReport:
+        """How a scan of this cell is computed: before, in and after its loop, and at what cost.
+
+        Print it: a table of all instructions by stage, and one of the lines of the cell's source
+        with what each costs. `input_size`: for a cell without an attribute of that name.
+        `input_gradient`: whether x gets a gradient, as between layers. `lengths`: whether the
+        sequences are padded. ValueError if the cell can only be run step by step, or if no
+        `input_size` is known.
+
+        >>> import tinygrad_rnn as tg
+        >>> plan = tg.nn.LSTMCell(8, 16).plan(batch_size=4)
+        >>> loop, total = plan.total("forward", "loop"), plan.total("forward")
+        >>> round(loop.flops / total.flops, 2)  # the rest is done for all steps at once
+        0.69
+        """
+        from .scan.report import report
+
+        return report(self, batch_size, steps, input_size, input_gradient, lengths)
 
     def __call__(self, x: Any, state: Any = None) -> Any:
         """One step from `state` (None: the initial one); x (B, input_size) or (input_size,).

@@ -7,7 +7,7 @@ the weights of a product rather than over its result, and two shifts become one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -151,7 +151,8 @@ class Builder:
         inputs[1] = self._with_factor(inputs[1], factor)
         with np.errstate(all="ignore"):
             example = x.compute(*(i.example if isinstance(i, Value) else i for i in inputs))
-        return self.emit(Value(x.fn, tuple(inputs), x.attributes, example), inputs, "before")
+        scaled = replace(x, inputs=tuple(inputs), example=example, name=None)
+        return self.emit(scaled, inputs, "before")
 
 
 def _by_column(weights: Any, factor: Any) -> bool:

@@ -18,6 +18,7 @@ factors of a product of derivatives meet outside the loop, and one multiplicatio
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -168,14 +169,14 @@ class Planner(Builder):
             stage = "after"
         else:
             stage = "once" if value not in self.timed else "before"
-        return self.emit(value, [self._settled(f, stage) for f in forms], stage)
+        return self.emit(value, self._settled_inputs(value, forms, stage), stage)
 
     def _in_loop(self, value: Value, forms: list[Any]) -> Affine:
         """Fold the value into its input's affine form, or compute it in the loop."""
         folded = self._folded(value, forms)
         if folded is not None:
             return folded
-        inputs = [self._settled(f, "loop") for f in forms]
+        inputs = self._settled_inputs(value, forms, "loop")
         return Affine(None, self.emit(value, inputs, "loop"), None)
 
     def _folded(self, value: Value, forms: list[Any]) -> Affine | None:
@@ -220,7 +221,7 @@ class Planner(Builder):
             if weights is not None:
                 base = form.base
                 inputs = (base.inputs[0], weights)
-                product = Value(base.fn, inputs, base.attributes, base.example, base.name)
+                product = replace(base, inputs=inputs)
                 return Affine(None, self.emit(product, inputs, "loop"), offset)
         scale = factor if form.scale is None else self.outside(np.multiply, form.scale, factor)
         return Affine(scale, form.base, offset)
@@ -258,6 +259,15 @@ class Planner(Builder):
             value = self.ufunc(np.add, (value, form.offset), stage)
         return value
 
+    def _settled_inputs(self, value: Value, forms: list[Any], stage: Stage) -> list[Any]:
+        """The inputs' forms settled, each for the line that asked for that input."""
+        settled = []
+        for x, form in zip(value.inputs, forms, strict=True):
+            self.scope = (x.scope if isinstance(x, Value) else None) or value.scope
+            settled.append(self._settled(form, stage))
+        self.scope = value.scope
+        return settled
+
     def final(self, x: Any, stage: Stage) -> Any:
         """What an original value became."""
         self.scope = x.scope if isinstance(x, Value) else None
@@ -270,20 +280,21 @@ class Planner(Builder):
         fn, inputs = x.fn, x.inputs
         self.scope = x.scope
         if x in self.form and fn is None:
-            return self._untimed(over_time, [self.final(x, "after")], x.example)
+            return self._untimed(over_time, [self.final(x, "after")], x)
         timed = [isinstance(i, Value) and i in self.timed for i in inputs]
         if getattr(fn, "linear", False) and timed == [True]:
-            return self._untimed(fn, [self._total(inputs[0])], x.example, x.attributes)
+            return self._untimed(fn, [self._total(inputs[0])], x, x.attributes)
         if fn is matmul and all(timed):
             if all(len(i.shape) == 2 for i in inputs):
                 factors = [self.final(i, "after") for i in inputs]
-                return self._untimed(summed_product, factors, x.example)
+                return self._untimed(summed_product, factors, x)
         if fn is np.add and all(timed) and all(i.shape == x.shape for i in inputs):
-            return self._untimed(fn, [self._total(i) for i in inputs], x.example)
-        return self._untimed(over_time, [self.final(x, "after")], x.example)
+            return self._untimed(fn, [self._total(i) for i in inputs], x)
+        return self._untimed(over_time, [self.final(x, "after")], x)
 
-    def _untimed(self, fn: Any, inputs: Any, example: Any, attributes: Any = None) -> Value:
-        return self.emit(Value(fn, tuple(inputs), attributes or {}, example), inputs, "total")
+    def _untimed(self, fn: Any, inputs: Any, of: Value, attributes: Any = None) -> Value:
+        total = Value(fn, tuple(inputs), attributes or {}, of.example, scope=of.scope)
+        return self.emit(total, inputs, "total")
 
     def _own(self, x: Any, k: int) -> Value:
         """x as a value of the loop with an array of its own, for carry k."""

@@ -1,0 +1,109 @@
+"""What an instruction costs: floating-point operations and bytes of memory traffic.
+
+Counted from the shapes, not measured. A ufunc is one operation an element of its result, whatever
+it computes: a tanh counts as an addition does, and takes ten times as long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ....ops import linalg, reduction
+from ....ops.lifting import summed_product
+from .plan import over_time
+from .trace import Value
+
+__all__ = ["Cost", "cost", "is_look"]
+
+Rule = Callable[..., int]
+
+
+class Cost(NamedTuple):
+    """Floating-point operations, and bytes read and written.
+
+    >>> Cost(2, 8) + Cost(1, 4)
+    Cost(flops=3, bytes=12)
+    """
+
+    flops: int
+    bytes: int
+
+    def __add__(self, other: tuple[Any, ...]) -> Cost:
+        return Cost(self.flops + other[0], self.bytes + other[1])
+
+
+def _of_product(out: Any, x: Any, y: Any, **_: Any) -> int:
+    return int(2 * out.size * x.shape[-1])
+
+
+def _of_einsum(out: Any, *operands: Any, subscripts: str) -> int:
+    sizes: dict[str, int] = {}
+    for term, operand in zip(subscripts.partition("->")[0].split(","), operands, strict=True):
+        sizes.update(zip(term, operand.shape, strict=True))
+    return len(operands) * prod(sizes.values())
+
+
+def _of_reduction(out: Any, x: Any, *_: Any, **__: Any) -> int:
+    return int(x.size)
+
+
+_RULES: dict[Any, Rule] = {linalg.matmul: _of_product, linalg._einsum: _of_einsum}
+for _reduction in (
+    reduction.sum,
+    reduction.mean,
+    reduction.max,
+    reduction.min,
+    reduction.norm,
+    reduction._cumsum,
+):
+    _RULES[_reduction] = _of_reduction
+for _normalisation in (reduction.logsumexp, reduction.softmax, reduction.log_softmax):
+    _RULES[_normalisation] = lambda out, x, **_: int(4 * x.size)  # max, subtract, exp, sum
+
+
+def cost(value: Value, steps: int, timed: Callable[[Any], bool], in_loop: bool) -> Cost:
+    """The cost of an instruction in a run of `steps` steps.
+
+    `timed` tells whether a value has another content at each step; what has not is read once by an
+    instruction for all steps, and at each step by one of the loop.
+    """
+    if is_look(value):
+        return Cost(0, 0)
+    arrays = [x.example if isinstance(x, Value) else np.asarray(x) for x in value.inputs]
+    times = steps if timed(value) or in_loop else 1
+    if value.fn in (over_time, summed_product):  # of all steps, once
+        flops = prod(arrays[0].shape) * steps
+        if value.fn is summed_product:
+            flops *= 2 * arrays[1].shape[-1]
+    else:
+        flops = times * _flops_of_a_step(value, arrays)
+    read = sum(
+        array.nbytes * (steps if timed(x) or in_loop else 1)
+        for x, array in zip(value.inputs, arrays, strict=True)
+        if array.ndim
+    )
+    return Cost(flops, read + times * value.example.nbytes)
+
+
+def _flops_of_a_step(value: Value, arrays: list[Any]) -> int:
+    rule = _RULES.get(value.fn)
+    if rule is not None:
+        attributes = {k: v for k, v in value.attributes.items() if k != "output"}
+        return rule(value.example, *arrays, **attributes)
+    computes = isinstance(value.fn, np.ufunc) or getattr(value.fn, "elementwise", False)
+    return int(value.example.size) if computes else 0
+
+
+def is_look(value: Value) -> bool:
+    """Whether the instruction only looks at its input in another way, as a transpose does."""
+    if isinstance(value.fn, np.ufunc) or not getattr(value.fn, "pure", False):
+        return False
+    arrays = [x.example for x in value.inputs if isinstance(x, Value)]
+    if len(arrays) != 1 or len(value.inputs) != 1:
+        return False
+    with np.errstate(all="ignore"):
+        return bool(np.may_share_memory(value.compute(arrays[0]), arrays[0]))
