@@ -6,17 +6,20 @@ them; later runs find the program again. The numbers are those of `unroll`, to r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from ....engine.autograd import propagate
+from ....engine.guard import fingerprint
 from ....engine.mode import enable_grad, is_grad_enabled
 from ....engine.node import Node
 from ....engine.op import op
 from ....engine.tensor import Tensor
+from ....ops import generator
 from ..cell import Cell
 from ..nest import leaves, like, structure
 from ..unroll import unroll, valid_steps
@@ -212,6 +215,7 @@ class _Run:
 
     def forward(self, arrays: Sequence[Array]) -> tuple[Array, ...]:
         states = arrays[1 : 1 + len(self.compiled.step.state)]
+        self._random = generator().bit_generator.state if self.compiled.step.drawn else None
         outputs, finals, self._shared = self.compiled.run_forward(
             self.ahead, self._given(arrays), states, self.steps, self.reverse
         )
@@ -245,7 +249,7 @@ class _Run:
     def _by_unrolling(self, grad: Any, inputs: Sequence[Any]) -> list[Any]:
         """For gradients of gradients: the recorded gradient of the recorded steps."""
         count = 1 + len(self.compiled.step.state)
-        with enable_grad():
+        with enable_grad(), drawing_again(self._random):
             outputs, final = unroll(
                 self.cell,
                 inputs[0],
@@ -269,6 +273,17 @@ class _Run:
         return [found.get(x) if isinstance(x, Node) else None for x in inputs]
 
 
+@contextmanager
+def drawing_again(random_state: Any) -> Iterator[None]:
+    """Draw the numbers that came after that state of the generator (None: as always)."""
+    now = generator().bit_generator.state
+    try:
+        generator().bit_generator.state = random_state or now
+        yield
+    finally:
+        generator().bit_generator.state = now
+
+
 @op
 def _scan(run: Any, *arrays: Array) -> tuple[Array, ...]:
     return tuple(run.forward(arrays))
@@ -280,7 +295,7 @@ _scan.vjp(arrays=lambda grad, out, run, *arrays, position: run.gradient(grad, ar
 
 # Finding compiled steps again
 
-_COMPILED: WeakKeyDictionary[Cell, dict[Any, CompiledStep]] = WeakKeyDictionary()
+_COMPILED: weakref.WeakKeyDictionary[Cell, dict[Any, CompiledStep]] = weakref.WeakKeyDictionary()
 _MOST = 16  # compiled steps kept for a cell
 
 
@@ -302,45 +317,69 @@ def compiled_step(cell: Cell, x: Tensor, state: Any, valid: Any, reverse: bool) 
         tuple((leaf.shape, leaf.dtype) for leaf in states),
         valid is not None,
         reverse,
+        recording,
         wants,
         settings,
     )
     known = _COMPILED.setdefault(cell, {})
     found = known.get(key)
-    if found is None or not _same_leaves(found.step):
-        step = trace(
-            cell,
-            x._data[0],
-            state,
-            None if valid is None else valid[0],
-            bool(x.requires_grad and recording),
-            wants,
-        )
+    if found is None or not _same_leaves(found.step, recording):
+        step = trace(cell, x._data, state, valid, bool(x.requires_grad and recording), wants)
+        if recording and not wants and any(leaf.requires_grad for leaf in step.leaves):
+            step = trace(cell, x._data, state, valid, False, True)  # tensors not of the cell
         found = known[key] = CompiledStep(step, reverse)
         while len(known) > _MOST:
             del known[next(iter(known))]
     return found
 
 
-def _same_leaves(step: Step) -> bool:
+def _same_leaves(step: Step, recording: bool) -> bool:
     return all(
-        leaf._data.shape == value.shape and leaf._data.dtype == value.dtype
-        for leaf, value in zip(step.leaves, step.leaf_values, strict=True)
+        leaf._data.shape == value.shape
+        and leaf._data.dtype == value.dtype
+        and (leaf.requires_grad == learned or not recording)
+        for leaf, value, learned in zip(step.leaves, step.leaf_values, step.learned, strict=True)
     )
 
 
 def _settings(cell: Cell) -> tuple[Any, ...]:
     """Everything about the cell, but for its parameters' elements, that a trace depends on."""
-    found: list[Any] = []
-    for module in cell.modules():
-        for name, value in vars(module).items():
-            if isinstance(value, Tensor):
-                found.append((name, id(value), value.requires_grad))
-            elif isinstance(value, int | float | str | bool | None):
-                found.append((name, value))
-            else:
-                found.append((name, id(value)))
-    return tuple(found)
+    return tuple(
+        (name, _setting(value)) for module in cell.modules() for name, value in vars(module).items()
+    )
+
+
+def _setting(value: Any) -> Any:
+    """What is equal only for attributes that make the same plan, as a key."""
+    if isinstance(value, Tensor):
+        return Same(value), value.requires_grad
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
+        return value.shape, value.dtype, fingerprint(value)
+    if isinstance(value, tuple | list):
+        return type(value), tuple(map(_setting, value))
+    if isinstance(value, dict):
+        return tuple((name, _setting(part)) for name, part in value.items())
+    if isinstance(value, int | float | str | bool | None):
+        return type(value), repr(value) if isinstance(value, float) else value
+    return Same(value)
+
+
+class Same:
+    """A key that equals only one of the same object, for as long as that lives."""
+
+    def __init__(self, held: Any) -> None:
+        try:
+            self._held: Any = weakref.ref(held)
+        except TypeError:  # an object that cannot be referred to weakly
+            self._held = lambda: held
+        self._id = id(held)
+
+    def __hash__(self) -> int:
+        return self._id
+
+    def __eq__(self, other: object) -> bool:
+        held = self._held()
+        return held is not None and isinstance(other, Same) and other._held() is held
 
 
 def _history(results: Sequence[Any]) -> list[Value]:

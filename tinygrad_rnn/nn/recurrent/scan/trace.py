@@ -18,15 +18,17 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ....engine.autograd import propagate
+from ....engine.guard import tick
 from ....engine.mode import PACKAGE_FOLDER, ModeChange, Scope, callers_line, current_mode
 from ....engine.node import Node, is_floating
-from ....engine.op import Op
+from ....engine.op import Op, op
 from ....engine.tensor import Tensor
 from ....ops import generator
 from ....ops.lifting import aligned
 from ..cell import Cell
 from ..nest import leaves, like
 from ..unroll import masked_step
+from .steady import Done, difference, unchanged
 
 __all__ = ["Step", "TraceError", "Value", "identity", "trace"]
 
@@ -47,12 +49,27 @@ class Traced(Tensor):
     item = tolist = numpy = register_hook = retain_grad = backward = _refuse
     data = property(_refuse)
 
+    def detach(self) -> Tensor:
+        """The same value without a gradient, which other steps have, too."""
+        stopped: Tensor = _detached(self)
+        return stopped
+
+
+@op(elementwise=True, differentiable=False)
+def _detached(x: Any) -> Any:
+    return x
+
+
+_detached.name = "detach"
+
 
 class _Recorder:
     """Keeps the history of every result, whether or not it requires a gradient."""
 
     def __init__(self, cell: Cell) -> None:
         self.drawn: list[Node] = []  # the results of ops that give new values in each call
+        self.done: list[Done] = []
+        self.start = tick()
         self._files = _files_of(cell)
 
     def forward(
@@ -65,11 +82,18 @@ class _Recorder:
         node.op, node.inputs, node.attributes = op, tuple(inputs), attributes
         node.values = [getattr(x, "_data", x) for x in inputs]
         node.scope = self._place()
+        self.done.append(Done(op, list(map(self._constant, inputs)), attributes, node.scope))
         if isinstance(node, Tensor):
             node.__class__ = Traced
 
     def backward(self, node: Node, position: int, grad: Any) -> None:
         pass
+
+    def _constant(self, x: Any) -> Any:
+        """What an input is, if it is none of the values that the trace follows."""
+        if isinstance(x, Traced) or not isinstance(x, Node) or x.number < self.start:
+            return None if isinstance(x, Traced) else x
+        return x._data if x.op is None else None
 
     def _place(self) -> Scope | None:
         """Where we are, with the author's line; a gradient is where its op was written."""
@@ -153,6 +177,7 @@ class Step:
     state: list[Value]
     leaves: list[Tensor]  # parameters and other tensors that the step reads: their present arrays
     leaf_values: list[Value]
+    learned: list[bool]  # whether those want a gradient
     new_state: list[Value]
     output: Value
     drawn: list[Value]  # random numbers, also those that nothing depends on
@@ -166,20 +191,40 @@ class Step:
 def trace(
     cell: Cell, x: Any, state: Any, mask: Any, x_requires_grad: bool, differentiate: bool
 ) -> Step:
-    """Trace one step of `cell` on arrays x (B, ...), a state nest and an optional mask (B,)."""
+    """Trace one step of `cell` on x (T, B, ...), a state nest and an optional mask (T, B).
+
+    `TraceError` if a step depends on data, or if the next step is another.
+    """
     random_state = generator().bit_generator.state
+    try:
+        with unchanged(cell) as changed:
+            step = _trace(cell, x, state, mask, x_requires_grad, differentiate)
+        drew_numbers = generator().bit_generator.state != random_state
+    finally:
+        generator().bit_generator.state = random_state
+    if changed:
+        raise TraceError(f"a step changes {', '.join(changed)}")
+    if drew_numbers and not step.drawn:
+        raise TraceError("random numbers are drawn by something that is no op; use tg.rand_like")
+    return step
+
+
+def _trace(
+    cell: Cell, x: Any, state: Any, mask: Any, x_requires_grad: bool, differentiate: bool
+) -> Step:
     recorder = _Recorder(cell)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         with ModeChange(grad=True, watch=recorder):
-            x_in = _traced(x, x_requires_grad)
+            x_in = _traced(x[0], x_requires_grad)
             state_in = [
                 _traced(leaf._data, differentiate and is_floating(leaf._data))
                 for leaf in leaves(state)
             ]
-            mask_in = None if mask is None else _traced(mask, False)
+            mask_in = None if mask is None else _traced(mask[0], False)
             new, output = masked_step(cell, x_in, like(state, iter(state_in)), mask_in)
             news = leaves(new)
+            _check_next_step(cell, x[-1], state, mask_in, [x_in, *state_in], news, recorder.done)
             grads_in = [_traced(np.zeros_like(leaf._data), False) for leaf in [*news, output]]
             found: dict[Node, Any] = {}
             if differentiate:
@@ -188,7 +233,7 @@ def trace(
                     for leaf, grad in zip([*news, output], grads_in, strict=True)
                     if leaf.requires_grad
                 ]
-                learned = _learned_leaves([*news, output])
+                learned = _learned_leaves([*news, output], recorder.start)
                 wanted = [*state_in, *([x_in] if x_requires_grad else []), *learned]
                 found = propagate(
                     [leaf for leaf, _ in pairs],
@@ -197,9 +242,7 @@ def trace(
                     create_graph=True,
                     retain_graph=True,
                 )
-    drew_numbers = generator().bit_generator.state != random_state
-    generator().bit_generator.state = random_state
-    lowering = _Lowering()
+    lowering = _Lowering(recorder.start)
     inputs = {
         name: lowering.input(t) for name, t in (("x", x_in), ("mask", mask_in)) if t is not None
     }
@@ -207,8 +250,6 @@ def trace(
     grad_values = [lowering.input(grad) for grad in grads_in]
     results = [*news, output, *found.values(), *recorder.drawn]
     lowering.run(results)
-    if drew_numbers and not recorder.drawn:
-        raise TraceError("random numbers are drawn by something that is no op; use tg.rand_like")
     value = lowering.value
     return Step(
         x=inputs["x"],
@@ -216,6 +257,7 @@ def trace(
         state=state_values,
         leaves=lowering.leaves,
         leaf_values=[lowering.of[leaf] for leaf in lowering.leaves],
+        learned=[leaf.requires_grad for leaf in lowering.leaves],
         new_state=[value(leaf) for leaf in news],
         output=value(output),
         drawn=[value(node) for node in recorder.drawn],
@@ -227,37 +269,64 @@ def trace(
     )
 
 
+def _check_next_step(
+    cell: Cell,
+    x: Any,
+    state: Any,
+    mask: Any,
+    first: Sequence[Node],
+    news: Sequence[Node],
+    done: Sequence[Done],
+) -> None:
+    """Take another step, from the state after the first; TraceError if it is not the same."""
+    recorder = _Recorder(cell)
+    done = list(done)
+    arrays = [x, *(leaf._data for leaf in news)]
+    x_in, *state_in = [
+        _traced(array, node.requires_grad) for array, node in zip(arrays, first, strict=True)
+    ]
+    with ModeChange(watch=recorder):
+        masked_step(cell, x_in, like(state, iter(state_in)), mask)
+    found = difference(done, recorder.done)
+    if found is not None:
+        raise TraceError(found)
+
+
 def _traced(array: Any, requires_grad: bool) -> Traced:
     tensor = Traced.of(array)
     tensor.requires_grad = requires_grad
     return tensor
 
 
-def _learned_leaves(outputs: Sequence[Node]) -> list[Node]:
-    """The leaves, other than traced inputs, that the outputs depend on and that want a gradient."""
+def _learned_leaves(outputs: Sequence[Node], start: int) -> list[Node]:
+    """What the outputs depend on, from outside the step, that wants a gradient."""
     return [
         node
-        for node in _history(outputs)
-        if node.op is None and node.requires_grad and not isinstance(node, Traced)
+        for node in _history(outputs, start)
+        if (node.op is None or node.number < start)
+        and node.requires_grad
+        and not isinstance(node, Traced)
     ]
 
 
-def _history(outputs: Sequence[Node]) -> list[Node]:
-    """All nodes behind the outputs, inputs first."""
+def _history(outputs: Sequence[Node], start: int) -> list[Node]:
+    """All nodes behind the outputs, inputs first; of what is older than `start` no history."""
     found: dict[int, Node] = {}
     waiting = list(outputs)
     while waiting:
         node = waiting.pop()
         if node.number not in found:
             found[node.number] = node
-            waiting.extend(x for x in node.inputs or () if isinstance(x, Node))
+            if node.number > start:
+                waiting.extend(x for x in node.inputs or () if isinstance(x, Node))
     return [found[number] for number in sorted(found)]
 
 
 class _Lowering:
     """From recorded nodes to values: elementwise ops as ufuncs, equal computations once."""
 
-    def __init__(self) -> None:
+    def __init__(self, start: int) -> None:
+        self._start = start
         self.of: dict[Node, Any] = {}
         self.leaves: list[Tensor] = []
         self._scope: Scope | None = None  # of the node that is being taken apart
@@ -271,11 +340,11 @@ class _Lowering:
         return self.of[node]
 
     def run(self, results: Sequence[Node]) -> None:
-        for node in _history(results):
+        for node in _history(results, self._start):
             if node in self.of:
                 continue
             self._scope = node.scope
-            if node.op is None:
+            if node.op is None or node.number < self._start:
                 self._leaf(node)
             elif node.op.selects:
                 self._select(node)
