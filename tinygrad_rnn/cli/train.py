@@ -180,7 +180,6 @@ def _draw(cell: str, model: Classifier, recorder: Recorder) -> None:
     """The picture of the backpropagation through time for a held-out name, a short one."""
     from .. import ops, viz
 
-    model.recurrent.unroll = True  # records every step, where the scan is one op
     part = recorder.corpus.held_out
     chosen = min(range(len(part)), key=lambda i: abs(len(part.codes[i]) - _LETTERS_IN_PICTURE))
     label = int(part.labels[chosen])
