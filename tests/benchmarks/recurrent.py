@@ -11,7 +11,7 @@ are checked to agree in every gradient.
 from __future__ import annotations
 
 import argparse
-import sys
+import itertools
 
 import numpy as np
 from recurrent_peers import CONTESTANTS, GATES, Contestant, Problem, check_agreement
@@ -79,20 +79,20 @@ def main() -> None:
         check_grid(options.rows, options.cells, columns)
         return
     print(f"Milliseconds for one {'inference' if options.infer else 'training step'}.\n")
-    table = []
-    for row in options.rows:
-        for cell in options.cells:
-            found = contestants(Problem(cell, *row), columns)
-            check(found, tolerance=2e-3)
-            table.append((row, cell, measured(found, options.infer, options.repeat)))
-            print(".", end="", file=sys.stderr, flush=True)
-    print(file=sys.stderr)
-    shown = [name for name in CONTESTANTS if any(name in times for _, _, times in table)]
-    cells = [
-        [",".join(map(str, row)), cell, *(number(times.get(name)) for name in shown)]
-        for row, cell, times in table
-    ]
-    print_table(["T,B,I,H", "cell", *shown], cells, left=2)
+    shown = [name for name in CONTESTANTS if name in columns and installed(CONTESTANTS[name][0])]
+    grid = itertools.product(options.rows, options.cells)
+    rows = (table_row(row, cell, shown, options) for row, cell in grid)
+    print_table(["T,B,I,H", "cell", *shown], rows, left=2)
+
+
+def table_row(
+    row: tuple[int, ...], cell: str, columns: list[str], options: argparse.Namespace
+) -> list[str]:
+    """Checked, measured, and in words."""
+    found = contestants(Problem(cell, *row), columns)
+    check(found, tolerance=2e-3)
+    times = measured(found, options.infer, options.repeat)
+    return [",".join(map(str, row)), cell, *(number(times.get(name)) for name in columns)]
 
 
 def check_grid(rows: list[tuple[int, ...]], cells: list[str], columns: list[str]) -> None:

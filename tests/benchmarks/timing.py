@@ -11,7 +11,7 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 THREAD_SETTINGS = (
@@ -110,9 +110,12 @@ def _calls_for(run: Callable[[], Any], seconds: float) -> int:
     return max(1, round(seconds / (time.perf_counter() - begin)))
 
 
-def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> None:
-    """A Markdown table; the first `left` columns are aligned to the left."""
-    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+def print_table(header: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> None:
+    """A Markdown table, each row as soon as it is known; the first `left` columns to the left."""
+    if isinstance(rows, Sequence):
+        widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    else:
+        widths = [max(len(name), 14 if i < left else 0) for i, name in enumerate(header)]
 
     def line(cells: Sequence[str]) -> str:
         padded = (
@@ -124,8 +127,7 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int 
     print(line(header))
     print(line(["-" * w if i < left else "-" * (w - 1) + ":" for i, w in enumerate(widths)]))
     for row in rows:
-        print(line(row))
-    sys.stdout.flush()
+        print(line(row), flush=True)
 
 
 def print_setting(packages: Sequence[str], options: argparse.Namespace) -> None:
