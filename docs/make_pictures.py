@@ -16,7 +16,7 @@ def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     for name, cell in (("rnn", nn.RNNCell), ("lstm", nn.LSTMCell)):
         tg.manual_seed(0)
-        layer = nn.Recurrent(cell(INPUT, HIDDEN), unroll=True)
+        layer = nn.Recurrent(cell(INPUT, HIDDEN))
         picture = viz.bptt(layer, tg.randn(STEPS, 1, INPUT), level="gates", title=name.upper())
         print(picture.save(IMAGES / f"{name}.svg"))
 

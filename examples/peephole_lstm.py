@@ -70,7 +70,7 @@ def train() -> None:
 
 def draw() -> None:
     """The unrolled network, and how much gradient comes back along each of its edges."""
-    layer = nn.Recurrent(PeepholeLSTMCell(2, 3), unroll=True)
+    layer = nn.Recurrent(PeepholeLSTMCell(2, 3))
     picture = viz.bptt(layer, tg.randn(4, 1, 2), level="gates", title="LSTM with peepholes")
     print(f"\nThe picture: {picture.save('peephole_lstm.svg')}")
 
