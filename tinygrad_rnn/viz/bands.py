@@ -36,12 +36,13 @@ def bands_of(unrolled: Unrolled, rows: list[Row]) -> list[list[Row]]:
             label[row.key] = ("bar", min(row.members))
         if row.key in label:
             continue
-        own = {core[0] for core, home in zip(cores, homes) if _is_in(row.path, home)}
-        if len(own) > 1:
-            own = _nearest(row.key, own, feeds, label) or _nearest(row.key, own, fed_by, label)
-        label[row.key] = (
-            min(own, key=order.__getitem__) if own else _kin(row, feeds, fed_by, label, unrolled)
-        )
+        own = [core[0] for core, home in zip(cores, homes) if _is_in(row.path, home)]
+        if len(own) > 1:  # with the first loop that it feeds, or the last one that feeds it
+            feeding = _nearest(row.key, own, feeds, label)
+            own = [key for key in own if key in feeding] or own
+            fed = _nearest(row.key, own, fed_by, label) if not feeding else set()
+            own = [key for key in own[::-1] if key in fed] or own
+        label[row.key] = own[0] if own else _kin(row, feeds, fed_by, label, unrolled)
     groups: Feeds = {band: set() for band in dict.fromkeys(label[row.key] for row in rows)}
     for source, targets in feeds.items():
         groups[label[source]] |= {label[target] for target in targets}
@@ -65,7 +66,7 @@ def _common_path(paths: list[str]) -> str:
 
 
 def _nearest(
-    start: Hashable, own: set[Hashable], feeds: Feeds, label: dict[Hashable, Hashable]
+    start: Hashable, own: list[Hashable], feeds: Feeds, label: dict[Hashable, Hashable]
 ) -> set[Hashable]:
     """The first of the bands `own` that is met on the way along `feeds`."""
     seen, frontier = {start}, [start]

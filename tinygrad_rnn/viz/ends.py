@@ -16,7 +16,7 @@ from .paths import corners
 from .stamp import GUTTER, TRACK, lower
 from .step import RAIL, Band
 from .text import escaped, fitted, number, text_width
-from .unrolled import AFTER, BEFORE, Edge
+from .unrolled import AFTER, BEFORE, Edge, Row
 
 if TYPE_CHECKING:
     from .svg import Drawing
@@ -49,17 +49,52 @@ def _draw_initial_states(drawing: Drawing) -> None:
         assert isinstance(row.key, tuple)
         state = row.key[1:]
         for band in sheet.bands:
-            if state not in band.states:
-                continue
             for column in row.members:
-                if column in places:
-                    node = sheet.unrolled.graph[row.top(column)]
-                    zero = not np.any(node.value)
-                    name = sheet.unrolled.root_name(node.index) or ("0" if zero else "start")
-                    side = 1 if band.backward else -1
-                    border = places[column] + (sheet.width if band.backward else 0)
-                    y = band.states[state] + side * RAIL
-                    drawing.add(_pill(border, y, side, name, 14 + drawing.aside))
+                if state in band.states and column in places:
+                    is_first = column == (len(sheet.unrolled.steps) - 1 if band.backward else 0)
+                    if is_first:
+                        _draw_start(drawing, band, row, column)
+                    else:
+                        _draw_cut(drawing, band, row, column)
+
+
+def _draw_start(drawing: Drawing, band: Band, row: Row, column: int) -> None:
+    sheet = drawing.sheet
+    assert isinstance(row.key, tuple)
+    node = sheet.unrolled.graph[row.top(column)]
+    name = sheet.unrolled.root_name(node.index) or ("0" if not np.any(node.value) else "start")
+    side = 1 if band.backward else -1
+    border = drawing.strip.places[column] + (sheet.width if band.backward else 0)
+    y = band.states[row.key[1:]] + side * RAIL
+    drawing.add(_pill(border, y, side, name, 14 + drawing.aside))
+
+
+def _draw_cut(drawing: Drawing, band: Band, row: Row, column: int) -> None:
+    """Where a detached state enters a step: the line goes on, the gradient does not."""
+    sheet = drawing.sheet
+    assert isinstance(row.key, tuple)
+    side = 1 if band.backward else -1
+    border = drawing.strip.places[column] + (sheet.width if band.backward else 0)
+    y = band.states[row.key[1:]]
+    middle = border + side * sheet.gutter / 2
+    edges = [
+        edge
+        for link in sheet.unrolled.links.values()
+        if link.source == row.key
+        for edge in link.edges.get(column, ())
+    ]
+    lost = drawing.flow.withheld(edges) if drawing.flow is not None else None
+    kept = drawing.flow.at(row.top(column)) if drawing.flow is not None else None
+    text = "cut" if lost is None or kept is not None else f"cut: {lost:.1e} lost"
+    width = text_width(text, 9) + 8
+    drawing.add(
+        f'<path class="state" stroke-dasharray="4 3" d="M{number(border + side * sheet.gutter)} '
+        f'{number(y + side * RAIL)}H{number(border)}"/>'
+        f'<path class="cut" d="M{number(middle)} {number(y - 11)}v22"/>'
+        f'<rect class="label" x="{number(middle - width / 2)}" y="{number(y + 13)}" '
+        f'width="{number(width)}" height="14" rx="3"/>'
+        f'<text class="alarm" x="{number(middle)}" y="{number(y + 23)}">{escaped(text)}</text>'
+    )
 
 
 def _pill(border: float, y: float, side: int, name: str, away: float) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import propagate
+from ..engine.autograd import _fitted, propagate
 from ..engine.mode import ModeChange
 from ..engine.node import Node
 from ..engine.tensor import Tensor
@@ -91,6 +91,22 @@ class Flow:
         if not norms:
             return None
         return norms[0] if len(norms) == 1 else norm(norms)
+
+    def withheld(self, edges: Iterable[tuple[int, int, int]]) -> float | None:
+        """The norm of what would flow back along `edges` if their starts took gradients.
+
+        They do not where a `detach` cuts the graph. None if no gradient comes as far as the cut.
+        """
+        sums: dict[int, Any] = {}
+        for start, target, position in edges:
+            node, gradient = self.graph[target].source, self.at(target)
+            if node is None or node.op is None or node.values is None or gradient is None:
+                continue
+            rule = node.op.rule(position)
+            part = rule(gradient, node._data, *node.values, **(node.attributes or {}))
+            part = _fitted(part, node.values[position])
+            sums[start] = sums[start] + part if start in sums else part
+        return norm([norm(total) for total in sums.values()]) if sums else None
 
     def parts(self, i: int) -> list[tuple[int, int, Any]]:
         """What the consumers of node `i` send it: their places, the positions, the gradients."""

@@ -107,6 +107,7 @@ def style_sheet(ink: Mapping[str, str]) -> str:
         ".mark": f"fill:{ink['alarm']};stroke:{ink['paper']};stroke-width:1.2",
         ".label": f"fill:{ink['paper']};stroke:{ink['alarm']};stroke-width:1",
         ".delay": f"stroke:{ink['state']}",
+        ".cut": f"stroke:{ink['alarm']};stroke-width:2.2;fill:none",
         ".fold": f"fill:{ink['paper']};stroke:{ink['frame']};stroke-width:1.2;stroke-dasharray:5 4",
         ".axis": f"fill:none;stroke:{ink['frame']};stroke-width:1",
         ".plot": f"fill:none;stroke:{ink['state']};stroke-width:1.3",

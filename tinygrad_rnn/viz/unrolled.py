@@ -1,9 +1,10 @@
 """A recorded graph seen as one step, stamped along time.
 
 Each op gets a *column* (its time step) and a *row* (which op of the step it is). Rows are found by
-structure: the path, the op and the name, and the how-manyth such op of its step it is. So the
-thousand steps of a sequence become one template of rows, links between them that stay within a
-step or reach over to another one (`delta`), and a list of which columns have them.
+structure: the path, the op, the name, the ops of the same step that it takes its inputs from, and
+the how-manyth such op of its step it is. So the thousand steps of a sequence become one template of
+rows, links between them that stay within a step or reach over to another one (`delta`), and a list
+of which columns have them.
 """
 
 from __future__ import annotations
@@ -76,9 +77,15 @@ class Unrolled:
 
     def _name_rows(self) -> None:
         counts: dict[Any, int] = defaultdict(int)
+        column_of, labels = self.column_of, [node.label for node in self.graph]
+        made = [node.op is not None for node in self.graph]
         for node in self.graph:
-            column = self.column_of[node.index]
-            kind = (node.path, node.label, node.name)
+            column = column_of[node.index]
+            # What comes from elsewhere may differ: in the first step it is no step's.
+            made_of = tuple(
+                labels[i] if made[i] and column_of[i] == column else "" for i in node.inputs
+            )
+            kind = (node.path, labels[node.index], node.name, made_of)
             counts[column, kind] += 1
             count = counts[column, kind]
             self.keys.append((*kind, count) if column >= 0 else (*kind, count, column))
