@@ -11,14 +11,22 @@ IMAGES = Path(__file__).with_name("images")
 STEPS, INPUT, HIDDEN = 4, 3, 8
 
 
+def unrolled(name: str, cell: nn.Cell) -> viz.Picture:
+    """The cell over a random sequence, and the gradient of its last output."""
+    x = tg.randn(STEPS, 1, INPUT)
+    return viz.bptt(nn.Recurrent(cell), x, level="gates", title=name)
+
+
 def main() -> None:
-    """Draw the plain RNN and the LSTM, unrolled, with the gradient of the last state."""
+    """The plain RNN alone, and beside an LSTM whose forget gate starts open."""
     IMAGES.mkdir(exist_ok=True)
-    for name, cell in (("rnn", nn.RNNCell), ("lstm", nn.LSTMCell)):
-        tg.manual_seed(0)
-        layer = nn.Recurrent(cell(INPUT, HIDDEN))
-        picture = viz.bptt(layer, tg.randn(STEPS, 1, INPUT), level="gates", title=name.upper())
-        print(picture.save(IMAGES / f"{name}.svg"))
+    tg.manual_seed(0)
+    rnn = unrolled("RNN", nn.RNNCell(INPUT, HIDDEN))
+    cell = nn.LSTMCell(INPUT, HIDDEN)
+    nn.init.forget_gate_bias_(cell.bias_ih, 2.0)
+    lstm = unrolled("LSTM", cell)
+    print(rnn.save(IMAGES / "rnn.svg"))
+    print(viz.Comparison([rnn, lstm]).save(IMAGES / "rnn_lstm.svg"))
 
 
 if __name__ == "__main__":

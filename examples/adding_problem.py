@@ -17,7 +17,7 @@ import numpy as np
 from tqdm import trange
 
 import tinygrad_rnn as tg
-from tinygrad_rnn import nn, optim
+from tinygrad_rnn import nn, optim, viz
 from tinygrad_rnn.data import adding_problem
 
 STEPS, BATCH, HIDDEN, UPDATES = 30, 32, 32, 600
@@ -52,20 +52,12 @@ def train(model: Adder, name: str) -> float:
     return float(np.mean(losses[-50:]))
 
 
-def gradient_left(model: Adder, cell: nn.Cell, memory) -> np.ndarray:
-    """For each step, the norm of d loss / d memory, divided by its norm at the last step.
-
-    `memory(state)` is the part of the state that carries the numbers along.
-    """
+def gradient_left(model: Adder, state_name: str) -> np.ndarray:
+    """For each step, the norm of d loss / d state, divided by its norm at the last step."""
     x, y = adding_problem(STEPS, 256, np.random.default_rng(1))
-    state, memories = cell.initial_state(256), []
-    for x_t in x:
-        state = cell(x_t, state)
-        memory(state).retain_grad()
-        memories.append(memory(state))
-    nn.mse_loss(model.readout(cell.output(state)), y).backward()
-    norms = np.array([tg.norm(m.grad).item() for m in memories])
-    return norms / norms[-1]
+    flow = viz.gradient_flow(model, x, lambda answers: nn.mse_loss(answers, y))
+    (layer,) = flow.values()
+    return layer[state_name] / layer[state_name][-1]
 
 
 def bar(share: float) -> str:
@@ -78,11 +70,11 @@ def main() -> None:
     rnn, lstm = nn.RNNCell(2, HIDDEN), nn.LSTMCell(2, HIDDEN)
     nn.init.forget_gate_bias_(lstm.bias_ih)  # a gate that starts open
     left, errors = {}, {}
-    for name, cell, memory in (("RNN", rnn, lambda h: h), ("LSTM", lstm, lambda state: state[1])):
+    for name, cell, state_name in (("RNN", rnn, "h"), ("LSTM", lstm, "c")):
         model = Adder(cell)
-        left[name, "before"] = gradient_left(model, cell, memory)
+        left[name, "before"] = gradient_left(model, state_name)
         errors[name] = train(model, name)
-        left[name, "after"] = gradient_left(model, cell, memory)
+        left[name, "after"] = gradient_left(model, state_name)
 
     print(f"The gradient that is left at step t, of that at step {STEPS - 1}, after training:\n")
     print(f"   t   {'RNN, d loss / d h_t':38}LSTM, d loss / d c_t")
