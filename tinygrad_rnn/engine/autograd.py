@@ -114,7 +114,10 @@ def propagate(
                     or part.shape != like.shape
                     or part.dtype is not like.dtype
                 ):
-                    part = _fitted(part, like)
+                    try:
+                        part = _fitted(part, like)
+                    except Exception as error:
+                        raise op.explained(error, values, node, "gradient of ") from error
                 if watch is not None:
                     watch.backward(node, position, part)
                 if x.number in sums:
@@ -193,6 +196,8 @@ def _recorded_vjp(node: Node, op: Op, position: int, grad: Any) -> Any:
 def _fitted(grad: Any, like: Any) -> Any:
     """`grad` in the shape and dtype of `like`: broadcast axes summed, summed axes broadcast."""
     if not isinstance(grad, Node | ndarray):
+        if grad is None:
+            raise TypeError("its rule returned None; a rule returns the gradient of its input")
         grad = np.asarray(grad)
     shape = like.shape
     if grad.shape != shape:

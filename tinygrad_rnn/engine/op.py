@@ -272,6 +272,12 @@ class Op:
         given = dict(keywords)
         inputs = arguments
         if self.variadic is None and len(arguments) > len(self.input_names):
+            most = len(self.input_names) + len(self.attribute_names)
+            if len(arguments) > most:
+                raise TypeError(
+                    f"{self.name}(): takes at most {most} arguments, got {len(arguments)}; "
+                    f"it is called as {self!r}"
+                )
             inputs = arguments[: len(self.input_names)]
             given.update(zip(self.attribute_names, arguments[len(inputs) :], strict=False))
         attributes = {
