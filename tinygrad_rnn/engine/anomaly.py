@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ..errors import AnomalyError
-from .mode import ModeChange, Scope, callers_line
+from .mode import ModeChange, Scope, callers_line, current_mode
 from .node import Node
 from .op import Op
 
@@ -41,7 +41,7 @@ class _Watch:
         self, op: Op, node: Node, inputs: Sequence[Any], attributes: dict[str, Any]
     ) -> None:
         """Check what an op has just made from `inputs`."""
-        outer = node.scope
+        outer = current_mode().scope  # also known where nothing is recorded
         scope = Scope(outer.path if outer else "", outer.step if outer else None, callers_line())
         node.scope = scope
         for data in node._data if isinstance(node._data, tuple) else (node._data,):

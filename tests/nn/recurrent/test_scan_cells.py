@@ -428,7 +428,7 @@ def test_the_same_in_float32(scans, name) -> None:
 
 @pytest.mark.parametrize("name", ["plain", "peephole", "nested", "reduced", "picked", "einsum"])
 def test_it_is_a_scan_that_is_compared(scans, name) -> None:
-    outputs, final = nn.Recurrent(made(scans, name))(X)
+    outputs, _ = nn.Recurrent(made(scans, name))(X)
     assert scans.is_scan(outputs)
 
 

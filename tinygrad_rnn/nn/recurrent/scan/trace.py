@@ -70,6 +70,8 @@ class _Recorder:
         self.drawn: list[Node] = []  # the results of ops that give new values in each call
         self.done: list[Done] = []
         self.start = tick()
+        self.outer: dict[Node, Tensor] = {}  # leaves of the trace, and what they stand for
+        self._leaves: dict[Tensor, Tensor] = {}
         self._files = _files_of(cell)
 
     def forward(
@@ -79,7 +81,7 @@ class _Recorder:
             self.drawn.append(node)
             if isinstance(node._data, tuple):
                 raise TraceError(f"{op.name} draws several outputs at once, at {callers_line()}")
-        node.op, node.inputs, node.attributes = op, tuple(inputs), attributes
+        node.op, node.inputs, node.attributes = op, tuple(map(self.leaf, inputs)), attributes
         node.values = [getattr(x, "_data", x) for x in inputs]
         node.scope = self._place()
         self.done.append(Done(op, list(map(self._constant, inputs)), attributes, node.scope))
@@ -88,6 +90,16 @@ class _Recorder:
 
     def backward(self, node: Node, position: int, grad: Any) -> None:
         pass
+
+    def leaf(self, x: Any) -> Any:
+        """x; in place of a tensor from before the step, a leaf without its history and hooks."""
+        if not isinstance(x, Tensor) or x.number > self.start or x in self.outer:
+            return x
+        if x not in self._leaves:
+            leaf = self._leaves[x] = Tensor.of(x._data)
+            leaf.requires_grad, leaf.name, leaf.number = x.requires_grad, x.name, x.number
+            self.outer[leaf] = x
+        return self._leaves[x]
 
     def _constant(self, x: Any) -> Any:
         """What an input is, if it is none of the values that the trace follows."""
@@ -223,7 +235,7 @@ def _trace(
             ]
             mask_in = None if mask is None else _traced(mask[0], False)
             new, output = masked_step(cell, x_in, like(state, iter(state_in)), mask_in)
-            news = leaves(new)
+            news, output = [recorder.leaf(n) for n in leaves(new)], recorder.leaf(output)
             _check_next_step(cell, x[-1], state, mask_in, [x_in, *state_in], news, recorder.done)
             grads_in = [_traced(np.zeros_like(leaf._data), False) for leaf in [*news, output]]
             found: dict[Node, Any] = {}
@@ -233,7 +245,7 @@ def _trace(
                     for leaf, grad in zip([*news, output], grads_in, strict=True)
                     if leaf.requires_grad
                 ]
-                learned = _learned_leaves([*news, output], recorder.start)
+                learned = _learned_leaves([*news, output])
                 wanted = [*state_in, *([x_in] if x_requires_grad else []), *learned]
                 found = propagate(
                     [leaf for leaf, _ in pairs],
@@ -242,7 +254,7 @@ def _trace(
                     create_graph=True,
                     retain_graph=True,
                 )
-    lowering = _Lowering(recorder.start)
+    lowering = _Lowering()
     inputs = {
         name: lowering.input(t) for name, t in (("x", x_in), ("mask", mask_in)) if t is not None
     }
@@ -255,7 +267,7 @@ def _trace(
         x=inputs["x"],
         mask=inputs.get("mask"),
         state=state_values,
-        leaves=lowering.leaves,
+        leaves=[recorder.outer.get(leaf, leaf) for leaf in lowering.leaves],
         leaf_values=[lowering.of[leaf] for leaf in lowering.leaves],
         learned=[leaf.requires_grad for leaf in lowering.leaves],
         new_state=[value(leaf) for leaf in news],
@@ -298,35 +310,31 @@ def _traced(array: Any, requires_grad: bool) -> Traced:
     return tensor
 
 
-def _learned_leaves(outputs: Sequence[Node], start: int) -> list[Node]:
-    """What the outputs depend on, from outside the step, that wants a gradient."""
+def _learned_leaves(outputs: Sequence[Node]) -> list[Node]:
+    """The leaves, other than traced inputs, that the outputs depend on and that want a gradient."""
     return [
         node
-        for node in _history(outputs, start)
-        if (node.op is None or node.number < start)
-        and node.requires_grad
-        and not isinstance(node, Traced)
+        for node in _history(outputs)
+        if node.op is None and node.requires_grad and not isinstance(node, Traced)
     ]
 
 
-def _history(outputs: Sequence[Node], start: int) -> list[Node]:
-    """All nodes behind the outputs, inputs first; of what is older than `start` no history."""
+def _history(outputs: Sequence[Node]) -> list[Node]:
+    """All nodes behind the outputs, inputs first."""
     found: dict[int, Node] = {}
     waiting = list(outputs)
     while waiting:
         node = waiting.pop()
         if node.number not in found:
             found[node.number] = node
-            if node.number > start:
-                waiting.extend(x for x in node.inputs or () if isinstance(x, Node))
+            waiting.extend(x for x in node.inputs or () if isinstance(x, Node))
     return [found[number] for number in sorted(found)]
 
 
 class _Lowering:
     """From recorded nodes to values: elementwise ops as ufuncs, equal computations once."""
 
-    def __init__(self, start: int) -> None:
-        self._start = start
+    def __init__(self) -> None:
         self.of: dict[Node, Any] = {}
         self.leaves: list[Tensor] = []
         self._scope: Scope | None = None  # of the node that is being taken apart
@@ -340,11 +348,11 @@ class _Lowering:
         return self.of[node]
 
     def run(self, results: Sequence[Node]) -> None:
-        for node in _history(results, self._start):
+        for node in _history(results):
             if node in self.of:
                 continue
             self._scope = node.scope
-            if node.op is None or node.number < self._start:
+            if node.op is None:
                 self._leaf(node)
             elif node.op.selects:
                 self._select(node)
