@@ -370,7 +370,10 @@ def sigmoid(x: Array) -> Array:
     return 0.5 * np.tanh(0.5 * x) + 0.5
 
 
-sigmoid.vjp(lambda grad, out, x: grad * out * (1.0 - out))
+@sigmoid.vjp
+def _(grad: Array, out: Array, x: Array) -> Array:
+    scaled = grad * out
+    return scaled - scaled * out  # grad * out * (1 - out), without a number to convert
 
 
 @implements("relu")

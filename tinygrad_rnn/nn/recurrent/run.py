@@ -29,10 +29,12 @@ def run(
     lengths: Any = None,
     truncate: int | None = None,
     unrolled: bool = False,
+    first_step: int = 0,
 ) -> tuple[Tensor, Any]:
     """Run `cell` over x (T, B, ...): outputs (T, B, ...) and the last state.
 
-    `truncate=k`: blocks of k steps, between which the state is detached. A scan is used unless
+    `truncate=k`: blocks of k steps, between which the state is detached. `first_step`: the number
+    of the first step, which pictures and errors count from. A scan is used unless
     `unrolled`, or unless every op must be seen (`detect_anomaly`) or the cell looks at data, which
     is said once.
     """
@@ -43,7 +45,7 @@ def run(
             return scan(cell, x, state, reverse=reverse, lengths=lengths)
         except TraceError as reason:
             _tell(cell, reason)
-    return unroll(cell, x, state, reverse=reverse, lengths=lengths)
+    return unroll(cell, x, state, reverse=reverse, lengths=lengths, first_step=first_step)
 
 
 def _in_blocks(
@@ -62,6 +64,7 @@ def _in_blocks(
             reverse=reverse,
             lengths=None if lengths is None else np.clip(lengths - first, 0, end - first),
             unrolled=unrolled,
+            first_step=first,
         )
         outputs.append(output)
     return ops.concatenate(outputs[::-1] if reverse else outputs), state

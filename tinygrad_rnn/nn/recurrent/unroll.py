@@ -23,6 +23,7 @@ def unroll(
     *,
     reverse: bool = False,
     lengths: Any = None,
+    first_step: int = 0,
 ) -> tuple[Tensor, Any]:
     """Run `cell` over x (T, B, ...) from `state`; returns outputs (T, B, ...) and the last state.
 
@@ -33,7 +34,7 @@ def unroll(
     inputs = ops.unstack(x)
     outputs: list[Any] = [None] * len(x)
     for t in reversed(range(len(x))) if reverse else range(len(x)):
-        with scope(step=t):
+        with scope(step=first_step + t):
             mask = None if valid is None or valid[t].all() else valid[t]
             state, outputs[t] = masked_step(cell, inputs[t], state, mask)
     return _stacked(outputs, cell, state), state
