@@ -1,0 +1,19 @@
+"""Settings of the whole test suite."""
+
+from __future__ import annotations
+
+import os
+
+# Before NumPy is imported: the tests' matrices are small, and threads that wait for each other
+# on a busy machine take many times as long as one.
+for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+
+from hypothesis import HealthCheck, settings  # noqa: E402
+
+# Reproducible by default; `--hypothesis-profile=thorough` looks further and elsewhere each time.
+settings.register_profile(
+    "ci", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("thorough", max_examples=2000, deadline=None)
+settings.load_profile("ci")
