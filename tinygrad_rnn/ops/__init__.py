@@ -1,6 +1,30 @@
 """The vocabulary: ops and the functions composed of them, one file a family."""
 
 from . import lifting as _lifting  # noqa: F401  (declares how the ops act on all steps at once)
+from .activations import elu, gelu, leaky_relu, relu, sigmoid, silu, softplus, tanh
+from .arithmetic import (
+    abs,
+    add,
+    copy,
+    cos,
+    div,
+    exp,
+    expm1,
+    floor_divide,
+    hadamard,
+    log,
+    log1p,
+    logaddexp,
+    mul,
+    neg,
+    pow,
+    remainder,
+    sign,
+    sin,
+    sqrt,
+    square,
+    sub,
+)
 from .comparison import (
     equal,
     greater,
@@ -29,41 +53,6 @@ from .creation import (
     zeros,
     zeros_like,
 )
-from .elementwise import (
-    abs,
-    add,
-    clip,
-    copy,
-    cos,
-    div,
-    elu,
-    exp,
-    expm1,
-    floor_divide,
-    gelu,
-    hadamard,
-    leaky_relu,
-    log,
-    log1p,
-    logaddexp,
-    maximum,
-    minimum,
-    mul,
-    neg,
-    pow,
-    relu,
-    remainder,
-    sigmoid,
-    sign,
-    silu,
-    sin,
-    softplus,
-    sqrt,
-    square,
-    sub,
-    tanh,
-    where,
-)
 from .indexing import getitem, index_add, index_update, one_hot, take, take_along_axis
 from .linalg import einsum, matmul, outer
 from .reduction import (
@@ -82,6 +71,7 @@ from .reduction import (
     sum,
     var,
 )
+from .selection import clip, maximum, minimum, where
 from .shape import (
     astype,
     broadcast_to,
