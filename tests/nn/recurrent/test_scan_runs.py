@@ -287,7 +287,7 @@ def test_tuples_made_anew_are_told_apart_by_what_they_hold() -> None:
     layer = nn.Recurrent(cell)
     for k in range(40):  # memory of the tuples before is used again
         cell.options = {"name": "tanh", "power": (0, k % 3 + 1)}
-        cell.fn = (lambda k: lambda h: h * k)(k % 5)
+        cell.fn = lambda h, k=k % 5: h * k
         assert_close([layer(X)[0].data], [unrolled(layer)(X)[0].data])
 
 
