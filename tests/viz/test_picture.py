@@ -138,3 +138,10 @@ def test_an_ordinary_expression_needs_no_steps():
     x = tg.tensor([1.0, 2.0], requires_grad=True).named("x")
     text = viz.draw((tg.tanh(x) * 2.0).sum(), inputs=[x]).svg()
     assert "tanh" in text and "× 2" in text
+
+
+def test_a_notebook_gets_the_svg_and_a_line_of_text():
+    picture = viz.draw(rnn()[0])
+    shown = picture._repr_mimebundle_()
+    assert shown["image/svg+xml"] == picture.svg()
+    assert "time steps" in shown["text/plain"]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from .picture import Picture, write_text
+from ..files import write_file
+from .picture import Picture
 from .style import Scale, palette, style_sheet
 from .svg import arrow_heads
 from .text import number
@@ -56,7 +58,14 @@ class Comparison:
         target = Path(path)
         if target.suffix != ".svg":
             raise ValueError(f"{target.name!r} should end in .svg")
-        return write_text(target, self.svg())
+        write_file(target, self.svg())
+        return target
+
+    def __repr__(self) -> str:
+        return f"<comparison of {len(self.pictures)} pictures>"
 
     def _repr_svg_(self) -> str:
         return self.svg()
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"image/svg+xml": self.svg(), "text/plain": repr(self)}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..engine.tensor import Tensor
+from ..files import write_file
 from ..graph import Graph
 from ..nn.module import Module
 from .flow import Flow, weights_of
@@ -18,9 +18,9 @@ from .rolled import LOOP
 from .stamp import arrange
 from .svg import Drawing, Strip
 
-__all__ = ["Picture", "bptt", "draw"]
+__all__ = ["ENDINGS", "Picture", "bptt", "draw"]
 
-
+ENDINGS = (".svg", ".html", ".dot")
 MANY = 24  # steps at the level `modules` from which only the lines are drawn
 
 
@@ -76,17 +76,25 @@ class Picture:
         ValueError for another ending. The file is complete or is not there.
         """
         target = Path(path)
+        if target.suffix not in ENDINGS:
+            raise ValueError(f"{target.name!r} should end in {' or '.join(ENDINGS)}")
         forms: dict[str, Callable[[], str]] = {
             ".svg": self.svg,
             ".html": self.html,
             ".dot": lambda: str(self.graph.to_dot().source),
         }
-        if target.suffix not in forms:
-            raise ValueError(f"{target.name!r} should end in {' or '.join(forms)}")
-        return write_text(target, forms[target.suffix]())
+        write_file(target, forms[target.suffix]())
+        return target
+
+    def __repr__(self) -> str:
+        return f"<picture of a {self.graph!r}>"
 
     def _repr_svg_(self) -> str:
         return self.svg()
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """What a notebook asks for: the SVG and, where it cannot be shown, one line of text."""
+        return {"image/svg+xml": self.svg(), "text/plain": repr(self)}
 
 
 def draw(
@@ -171,16 +179,3 @@ def _last(result: Any) -> Tensor:
     while not isinstance(inner, Tensor):
         inner = next(iter(inner.values() if isinstance(inner, dict) else inner))
     return inner
-
-
-def write_text(path: Path, text: str) -> Path:
-    """Write a file under a temporary name beside it, and rename."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    return path
