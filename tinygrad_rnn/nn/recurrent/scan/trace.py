@@ -389,7 +389,7 @@ class _Lowering:
             try:
                 symbols = [Symbol(self, o) if isinstance(o, Value) else o for o in operands]
                 result = node.op.value(*symbols, **node.attributes)
-            except (NotImplementedError, TypeError):
+            except Exception:  # the op does more than ufuncs: it stays as it is
                 result = None
             if isinstance(result, Symbol) and result.value.dtype == node._data.dtype:
                 if node.name is not None:
@@ -446,5 +446,10 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
         operands = [x.value if isinstance(x, Symbol) else x for x in inputs]
         return Symbol(self._lowering, self._lowering.ufunc(ufunc, operands))
 
-    def __array_function__(self, function: Callable[..., Any], *_: Any) -> Any:
+    def __bool__(self) -> bool:
+        raise NotImplementedError("a branch is not a ufunc")
+
+    def __array_function__(self, function: Callable[..., Any], _: Any, inputs: Any, __: Any) -> Any:
+        if function is np.copy:  # a value of a program is never written over
+            return inputs[0]
         raise NotImplementedError(f"np.{function.__name__} is not a ufunc")
