@@ -202,6 +202,9 @@ def _fitted(grad: Any, like: Any) -> Any:
     shape = like.shape
     if grad.shape != shape:
         new = max(grad.ndim - len(shape), 0)
+        if new and grad.shape[new:] == shape:  # broadcast along new axes alone, such as a bias
+            grad = np.sum(grad, axis=tuple(range(new)))
+            return grad if grad.dtype == like.dtype else grad.astype(like.dtype)
         repeated = tuple(
             axis
             for axis, size in enumerate(grad.shape)
