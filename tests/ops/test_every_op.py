@@ -229,8 +229,7 @@ def norm(x, axis=None, keepdims=False):
 
 
 def logsumexp(x, axis=None, keepdims=False):
-    with np.errstate(divide="ignore"):
-        return np.log(np.sum(np.exp(x), axis=axis, keepdims=keepdims))
+    return np.logaddexp.reduce(x, axis=axis, keepdims=keepdims)
 
 
 def index_update(x, index, values, add=False):

@@ -32,7 +32,11 @@ _ROUNDINGS = 64
 
 @dataclass
 class OpReport:
-    """What `check_op` looked at: calls, and elements of first and second gradients."""
+    """What `check_op` looked at: calls, and elements of first and second gradients.
+
+    >>> print(OpReport(calls=25, checked=310, excluded=4))
+    25 calls, 310 derivatives right, 4 on kinks
+    """
 
     calls: int = 0
     checked: int = 0

@@ -9,7 +9,11 @@ __all__ = ["Disagreement", "GradientError", "GradientReport"]
 
 @dataclass(frozen=True)
 class Disagreement:
-    """One element whose gradient is wrong."""
+    """One element whose gradient is wrong.
+
+    >>> print(Disagreement("input 0", (1,), found=4.0, true=2.0, allowed=1e-9))
+    input 0[1]: gradient 4, true derivative 2, a factor of 2; allowed error 1e-09
+    """
 
     input: str  # the tensor's name, or "input 0"
     index: tuple[int, ...]
@@ -90,7 +94,16 @@ def _some(items: list[Disagreement] | list[str], most: int = 10) -> list[str]:
 
 
 class GradientError(AssertionError):
-    """A gradient is wrong. `report` says where, and by how much."""
+    """A gradient is wrong. `report` says where, and by how much.
+
+    >>> import tinygrad_rnn as tg
+    >>> from tinygrad_rnn.testing import gradcheck
+    >>> try:
+    ...     gradcheck(lambda x: x * x.detach(), [[3.0]])
+    ... except GradientError as error:
+    ...     print(error.report.disagreements[0].index, error.report.first_wrong[:27])
+    (0,) the graph is cut before mul
+    """
 
     def __init__(self, report: GradientReport) -> None:
         super().__init__(str(report))
