@@ -18,6 +18,7 @@ from .lstm import LSTMCell
 from .nest import aligned, leaves, map_leaves
 from .rnn import RNNCell
 from .run import run
+from .scan.scan import compiled_steps
 
 __all__ = ["GRU", "LSTM", "RNN", "Recurrent"]
 
@@ -171,6 +172,28 @@ class Recurrent(Module):
                     "(num_layers * directions, B, ...)"
                 )
         return [map_leaves(lambda leaf, k=k: leaf[k], state) for k in range(len(own))]
+
+    def source(self, x: Any = None, state: Any = None, lengths: Any = None) -> str:
+        """The Python that scans of this layer run, forward and backward, as it was generated.
+
+        Of all scans so far or, given an input, of what the layer runs for that (which is called).
+        Empty where every step is recorded instead (`unroll=True`).
+
+        >>> import tinygrad_rnn as tg
+        >>> layer = tg.nn.RNN(3, 4)
+        >>> print(layer.source(tg.zeros(5, 2, 3)).splitlines()[0])
+        # l0: RNNCell on x (2, 3), forward
+        """
+        if x is not None:
+            self(x, state, lengths)
+        texts = []
+        for place, cell in self._cells.items():
+            for compiled in compiled_steps(cell)[-1 if x is not None else 0 :]:
+                on = f"{type(cell).__name__} on x {compiled.step.x.shape}"
+                for program in filter(None, (compiled.forward, compiled.backward)):
+                    direction = "forward" if program is compiled.forward else "backward"
+                    texts.append(f"# {place}: {on}, {direction}\n{program.source}")
+        return "\n".join(texts)
 
     def extra_repr(self) -> str:
         """The options that differ from the defaults."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from ....ops import linalg, reduction
 from ....ops.lifting import summed_product
+from .linear import recurrence
 from .plan import over_time
 from .trace import Value
 
@@ -51,7 +52,11 @@ def _of_reduction(out: Any, x: Any, *_: Any, **__: Any) -> int:
     return int(x.size)
 
 
-_RULES: dict[Any, Rule] = {linalg.matmul: _of_product, linalg._einsum: _of_einsum}
+_RULES: dict[Any, Rule] = {
+    linalg.matmul: _of_product,
+    linalg._einsum: _of_einsum,
+    recurrence: lambda out, *_: int(2 * out.size),
+}
 for _reduction in (
     reduction.sum,
     reduction.mean,

@@ -26,6 +26,7 @@ import numpy as np
 from ....ops import matmul
 from ....ops.lifting import summed_product
 from .emit import Affine, Builder, Plan, Stage, is_pure, values_in
+from .linear import take_apart
 from .trace import TraceError, Value
 
 __all__ = ["Planner", "over_time", "plan", "writes_anywhere"]
@@ -102,6 +103,7 @@ class Planner(Builder):
 
     def finished(self) -> Plan:
         """The plan, without instructions that no result and no carry needs."""
+        take_apart(self)
         _drop_unused(self.plan)
         return self.plan
 
@@ -173,13 +175,14 @@ class Planner(Builder):
 
     def _in_loop(self, value: Value, forms: list[Any]) -> Affine:
         """Fold the value into its input's affine form, or compute it in the loop."""
-        folded = self._folded(value, forms)
+        folded = self.folded(value, forms)
         if folded is not None:
             return folded
         inputs = self._settled_inputs(value, forms, "loop")
         return Affine(None, self.emit(value, inputs, "loop"), None)
 
-    def _folded(self, value: Value, forms: list[Any]) -> Affine | None:
+    def folded(self, value: Value, forms: list[Any]) -> Affine | None:
+        """The affine form of a value, given its inputs' forms; None if it has none."""
         fn = value.fn
         affine = [f for f in forms if isinstance(f, Affine)]
         if (

@@ -14,6 +14,7 @@ import numpy as np
 
 from ....ops import matmul
 from .emit import Plan
+from .linear import is_linear, recurrence, solve
 from .storage import Arrays, Layout
 from .trace import Value, identity
 
@@ -95,7 +96,7 @@ class Program:
             if not written:
                 continue
             lines.append(f"    # {_STAGE_TITLES[stage]}")
-            if stage == "loop":
+            if stage == "loop" and not is_linear(plan):
                 lines.append(f"    for ({columns}{',' if columns else ''}) in rows:")
                 written = [f"    {line}" for line in written]
             lines.extend(f"    {line}" for line in written)
@@ -225,6 +226,8 @@ class Program:
     def _in_loop(self, value: Value) -> list[str]:
         if self._is_look(value):
             return []
+        if value.fn is recurrence:
+            return [self._recurrence(value)]
         for x in [*value.inputs, value]:
             if isinstance(x, Value) and x in self._trial.timed:
                 if self._owner(x) not in self._columns:
@@ -239,6 +242,13 @@ class Program:
         if parts is not None:
             return parts
         return [f"copyto({out}, {self._function(value, False)}({', '.join(names)}))"]
+
+    def _recurrence(self, value: Value) -> str:
+        """All steps at once: see `linear.solve`."""
+        self._namespace["solve"] = solve
+        timed = tuple(self.plan.timed(x) for x in value.inputs[1:])
+        names = ", ".join(self._everywhere(x) for x in [*value.inputs, value])
+        return f"solve({timed}, {self.layout.reverse}, {names})"
 
     def _product(self, value: Value, names: list[str], out: str) -> str:
         array = self._trial[value]

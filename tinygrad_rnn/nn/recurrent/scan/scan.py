@@ -28,7 +28,7 @@ from .plan import plan
 from .program import Program, Workspace
 from .trace import Step, TraceError, Value, trace
 
-__all__ = ["TraceError", "compiled_step", "scan"]
+__all__ = ["TraceError", "compiled_step", "compiled_steps", "scan"]
 
 Array = Any
 
@@ -322,15 +322,21 @@ def compiled_step(cell: Cell, x: Tensor, state: Any, valid: Any, reverse: bool) 
         settings,
     )
     known = _COMPILED.setdefault(cell, {})
-    found = known.get(key)
+    found = known.pop(key, None)
     if found is None or not _same_leaves(found.step, recording):
         step = trace(cell, x._data, state, valid, bool(x.requires_grad and recording), wants)
         if recording and not wants and any(leaf.requires_grad for leaf in step.leaves):
             step = trace(cell, x._data, state, valid, False, True)  # tensors not of the cell
-        found = known[key] = CompiledStep(step, reverse)
-        while len(known) > _MOST:
-            del known[next(iter(known))]
+        found = CompiledStep(step, reverse)
+    known[key] = found  # at the end: the one used last
+    while len(known) > _MOST:
+        del known[next(iter(known))]
     return found
+
+
+def compiled_steps(cell: Cell) -> list[CompiledStep]:
+    """All that are compiled for this cell, the one used last at the end."""
+    return list(_COMPILED.get(cell, {}).values())
 
 
 def _same_leaves(step: Step, recording: bool) -> bool:
