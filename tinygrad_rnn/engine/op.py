@@ -37,6 +37,8 @@ __all__ = ["Op", "op"]
 ndarray = np.ndarray
 F = TypeVar("F", bound=Callable[..., Any])
 
+_NO_ATTRIBUTES: dict[str, Any] = {}  # shared, so that a node is one object less to collect
+
 
 class Op:
     """A differentiable function of arrays; made by the decorator `op`.
@@ -252,7 +254,7 @@ class Op:
             else:
                 data = np.asarray(data)
         if recorded and mode.grad and self.differentiable:
-            node = kind.of(data, self, inputs, values, attributes, mode.scope)
+            node = kind.of(data, self, inputs, values, attributes or _NO_ATTRIBUTES, mode.scope)
         else:
             node = kind.of(data)
         if shared:
