@@ -20,7 +20,7 @@ import numpy as np
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, viz
 from tinygrad_rnn.data import load_names
-from tinygrad_rnn.testing import gradcheck
+from tinygrad_rnn.testing import check_cell
 from tinygrad_rnn.training import Corpus, Settings, build, fit
 
 
@@ -49,10 +49,8 @@ class PeepholeLSTMCell(nn.Cell):
 
 
 def check() -> None:
-    """The gradient through four steps by every parameter and input, against the complex step."""
-    layer = nn.Recurrent(PeepholeLSTMCell(2, 3)).astype("float64")
-    x = np.random.default_rng(0).standard_normal((4, 2, 2))
-    print(gradcheck(lambda x: layer(x)[0], [x], layer.parameters()))
+    """All laws of a cell: gradients against the complex step, padding, splitting, saving, ..."""
+    print(check_cell(PeepholeLSTMCell))
 
 
 def train() -> None:

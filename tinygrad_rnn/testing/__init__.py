@@ -1,14 +1,19 @@
 """Tools to trust a gradient: of an op, of a function, of a cell of your own."""
 
+from .check_cell import CellError, CellReport, LawReport, check_cell
 from .check_op import OpReport, check_op
 from .gradcheck import gradcheck, gradgradcheck
 from .report import Disagreement, GradientError, GradientReport
 
 __all__ = [
+    "CellError",
+    "CellReport",
     "Disagreement",
     "GradientError",
     "GradientReport",
+    "LawReport",
     "OpReport",
+    "check_cell",
     "check_op",
     "gradcheck",
     "gradgradcheck",

@@ -1,0 +1,333 @@
+"""check_cell: right cells pass, and each of its laws catches the fault that it is there for."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+import tinygrad_rnn as tg
+from tinygrad_rnn import nn
+from tinygrad_rnn.testing import CellError, check_cell
+from tinygrad_rnn.testing.cell_laws import LAWS
+
+
+class Plain(nn.Cell):
+    """A plain RNN cell of one unit, to be spoilt."""
+
+    def __init__(self, input_size, hidden_size=1):
+        self.input_size, self.hidden_size = input_size, hidden_size
+        self.linear = nn.Linear(input_size + hidden_size, hidden_size)
+
+    def activated(self, x, h):
+        return tg.tanh(self.linear(tg.concatenate([x, h], axis=-1))).named("h")
+
+    def forward(self, x, h):
+        return self.activated(x, h)
+
+
+# Right cells
+
+
+@pytest.mark.parametrize("cell", [nn.RNNCell, nn.LSTMCell, nn.GRUCell])
+def test_our_cells_keep_every_law(cell) -> None:
+    report = check_cell(cell, hidden_size=2)
+    assert report.ok and str(report).startswith(f"{cell.__name__}(hidden_size=2, input_size=2): 16")
+
+
+def test_a_cell_with_options_and_kinks() -> None:
+    assert check_cell(nn.RNNCell, input_size=1, hidden_size=2, nonlinearity="relu", bias=False).ok
+
+
+class Pair(NamedTuple):
+    h: tg.Tensor
+    rest: dict
+
+
+class Nested(Plain):
+    """A state of every kind of nest, an integer in it, and a start that is learnt."""
+
+    def __init__(self, input_size, hidden_size=1):
+        super().__init__(input_size, hidden_size)
+        self.start = nn.Parameter(np.ones(hidden_size))
+
+    def initial_state(self, batch_size):
+        start = tg.broadcast_to(self.start, (batch_size, self.hidden_size))
+        count = tg.zeros(batch_size, 1, dtype=np.int64)
+        return Pair(start, {"c": [self.zeros(batch_size, 2)], "count": count})
+
+    def forward(self, x, state):
+        h = self.activated(x, state.h)
+        c = 0.5 * state.rest["c"][0] + h
+        return Pair(h, {"count": state.rest["count"] + 1, "c": [c]})
+
+    def output(self, state):
+        return state.h + tg.sum(state.rest["c"][0], axis=-1, keepdims=True)
+
+
+def test_any_nest_is_a_state_and_a_learnt_start_is_checked() -> None:
+    verdicts = {law.name: law.verdict for law in check_cell(Nested).laws}
+    assert verdicts["own start"] == "holds"
+
+
+class Noisy(Plain):
+    def forward(self, x, h):
+        return self.activated(x, h) + 0.1 * tg.randn(*h.shape, dtype=h.dtype)
+
+
+def test_random_numbers_are_seeded_and_go_on_afterwards_as_if_nothing_had_been() -> None:
+    tg.manual_seed(1)
+    expected = tg.rand(2).tolist()
+    tg.manual_seed(1)
+    report = check_cell(Noisy)
+    assert tg.rand(2).tolist() == expected
+    assert {law.name for law in report.laws if law.note == "it draws random numbers"} == {
+        "permuted",
+        "rows",
+        "lengths",
+    }
+
+
+class LooksAtData(Plain):
+    def forward(self, x, h):
+        return self.activated(x, h) if float(np.sum(x.data)) > -1e9 else h
+
+
+def test_a_cell_that_cannot_be_traced_is_checked_unrolled() -> None:
+    (scan,) = (law for law in check_cell(LooksAtData).laws if law.name == "scan")
+    assert scan.verdict == "does not apply" and "step by step" in scan.note
+
+
+# Wrong cells: for each law one that breaks it
+
+
+def an_op(value, rule):
+    made = tg.op(value)
+    made.name = "planted"
+    made.vjp(rule)
+    return made
+
+
+wrong_gate = an_op(lambda x: np.tanh(x), lambda grad, out, x: grad * (1.0 - out))
+
+
+class WidensState(Plain):
+    def forward(self, x, h):
+        return self.activated(x, h) * np.ones(1)
+
+
+class WrongStructure(Plain):
+    def forward(self, x, h):
+        return (self.activated(x, h),)
+
+
+class Remembers(Plain):
+    """Keeps something outside of its state."""
+
+    before = 0.0
+
+    def forward(self, x, h):
+        new = self.activated(x, h) + 0.1 * self.before
+        self.before = float(np.sum(new.data))
+        return new
+
+
+class WrongGate(Plain):
+    def forward(self, x, h):
+        return wrong_gate(self.linear(tg.concatenate([x, h], axis=-1))).named("gate")
+
+
+class CutState(Plain):
+    def forward(self, x, h):
+        return self.activated(x, h.detach())
+
+
+class CutInput(Plain):
+    def forward(self, x, h):
+        return self.activated(x.detach(), h)
+
+
+class CutParameter(Plain):
+    def forward(self, x, h):
+        return tg.tanh(x @ self.linear.weight.detach()[0, :2, None] + h)
+
+
+class CutStart(Nested):
+    def initial_state(self, batch_size):
+        h, rest = super().initial_state(batch_size)
+        return Pair(0.5 * h + 0.5 * h.detach(), rest)
+
+
+class ForgetsAfter10Steps(Plain):
+    """Right on short sequences."""
+
+    def initial_state(self, batch_size):
+        return super().initial_state(batch_size), tg.zeros(batch_size, 1, dtype=np.int64)
+
+    def forward(self, x, state):
+        h, count = state
+        late = count.data.max(initial=0) == 12
+        return self.activated(x, h.detach() if late else h), count + 1
+
+
+class OneSharedWeight(Plain):
+    """Holds on to a parameter by a name that a copy of the cell does not follow."""
+
+    def __init__(self, input_size, hidden_size=1):
+        super().__init__(input_size, hidden_size)
+        weight = self.linear.weight
+        self.grown = lambda x, h: tg.tanh(tg.concatenate([x, h], axis=-1) @ weight.T)
+
+    def forward(self, x, h):
+        return self.grown(x, h)
+
+
+class MixesRows(Plain):
+    """Batch normalisation: what a row gives depends on the others."""
+
+    def forward(self, x, h):
+        return self.activated(x - np.mean(x, axis=0, keepdims=True), h)
+
+
+class FavoursTheFirstRow(Plain):
+    def forward(self, x, h):
+        return self.activated(x, h) * np.linspace(1.0, 2.0, x.shape[0])[:, None].astype(h.dtype)
+
+
+class FailsOnTheThirdStep(Plain):
+    def initial_state(self, batch_size):
+        return super().initial_state(batch_size), tg.zeros(batch_size, 1, dtype=np.int64)
+
+    def forward(self, x, state):
+        h, count = state
+        if count.data.max(initial=0) >= 4:
+            raise RuntimeError("no more")
+        return self.activated(x, h), count + 1
+
+
+class HiddenConstant(Plain):
+    """A random matrix that is neither parameter nor buffer is not saved."""
+
+    def __init__(self, input_size, hidden_size=1):
+        super().__init__(input_size, hidden_size)
+        self.mixing = tg.rand(hidden_size, hidden_size, dtype=np.float64)
+
+    def forward(self, x, h):
+        return self.activated(x, h @ self.mixing.astype(h.dtype))
+
+
+BROKEN = {
+    "state": [(WidensState, "state is float32 before a step, float64 after"), (WrongStructure, "")],
+    "repeat": [(Remembers, "the second time")],
+    "parameters": [(WrongGate, r"planted \(gate\) \[WrongGate, step 0"), (CutParameter, "is cut")],
+    "inputs": [(CutInput, r"x\[0, 0, 0\]: gradient 0, true derivative")],
+    "initial state": [(CutState, r"initial state\[0, 0\]: gradient 0, true")],
+    "own start": [(CutStart, "start.*a factor of 0.5")],
+    "far": [(ForgetsAfter10Steps, r"with 50 steps, 1 row:\n.* the graph is cut .*, step 10")],
+    "sum": [(OneSharedWeight, r"gradient by linear.weight.*: 0, not")],
+    "rows": [(MixesRows, "with 1 step, 2 rows"), (FavoursTheFirstRow, "outputs at step 0")],
+    "permuted": [(FavoursTheFirstRow, "rows rolled by one: outputs at step 0")],
+    "lengths": [(MixesRows, "")],
+    "length": [(FailsOnTheThirdStep, r"RuntimeError: no more.*test_check_cell.py:\d+")],
+    "saved": [(HiddenConstant, "loaded: outputs at step 0")],
+    "split": [(Remembers, "split before step 0")],
+}
+
+
+def broken_laws(cell) -> dict[str, str]:
+    with pytest.raises(CellError) as caught:
+        check_cell(cell)
+    assert not caught.value.report.ok
+    return {law.name: law.note for law in caught.value.report.broken}
+
+
+@pytest.mark.parametrize(
+    ("law", "cell", "note"),
+    [(law, *case) for law, cases in BROKEN.items() for case in cases],
+)
+def test_a_wrong_cell_breaks_the_law(law, cell, note) -> None:
+    notes = broken_laws(cell)
+    assert re.search(note, notes[law], re.DOTALL), notes[law]
+
+
+# Faults in the layer that runs the cell
+
+
+def doubled_in_a_scan(outputs, last, x, unrolled, reverse, lengths):
+    return outputs if unrolled or not len(x) else 2.0 * outputs, last
+
+
+def not_mirrored_back(outputs, last, x, unrolled, reverse, lengths):
+    return (outputs[::-1] if reverse else outputs), last
+
+
+def padding_in_the_output(outputs, last, x, unrolled, reverse, lengths):
+    return outputs + 1e-9 * np.sum(np.where(x == x, x, 1.0), axis=-1, keepdims=True), last
+
+
+def padding_in_the_gradient(outputs, last, x, unrolled, reverse, lengths):
+    if lengths is None or not len(x):
+        return outputs, last
+    tail = np.sum(x[-1]) * 0.0  # the value of the real steps is as it was
+    return outputs + tail, last
+
+
+LAYER_FAULTS = {
+    "scan": (doubled_in_a_scan, "scan: outputs at step 0"),
+    "reverse": (not_mirrored_back, "reverse=True: outputs at step 0"),
+    "padding": (padding_in_the_output, "outputs or gradients in the padding"),
+    "lengths": (padding_in_the_gradient, "lengths .* nan"),
+}
+
+
+@pytest.mark.parametrize("law", LAYER_FAULTS)
+def test_a_fault_in_the_layer_breaks_the_law(law, monkeypatch) -> None:
+    fault, note = LAYER_FAULTS[law]
+    module = sys.modules["tinygrad_rnn.testing.cell_runs"]
+    right = module.run
+
+    def run(cell, x, state, *, unrolled=False, reverse=False, lengths=None):
+        done = right(cell, x, state, unrolled=unrolled, reverse=reverse, lengths=lengths)
+        return fault(*done, x, unrolled, reverse, lengths)
+
+    monkeypatch.setattr(module, "run", run)
+    notes = broken_laws(Plain)
+    assert re.search(note, notes[law], re.DOTALL), notes[law]
+
+
+def test_every_law_is_shown_to_fail() -> None:
+    assert {*BROKEN, *LAYER_FAULTS} == {law.name for law in LAWS}
+
+
+# The report, and how it is asked for
+
+
+def test_the_smallest_counterexample_is_shown() -> None:
+    assert broken_laws(ForgetsAfter10Steps).keys() == {"far"}
+    assert broken_laws(CutState)["parameters"].startswith("with 2 steps, 1 row:")
+
+
+def test_laws_that_a_cell_is_not_meant_to_keep() -> None:
+    excepted = ["rows", "lengths"]
+    report = check_cell(MixesRows, except_for=excepted)
+    assert [law.name for law in report.laws if law.verdict == "excepted"] == excepted
+    assert "element [0, 0, 0]" in str(report)
+
+
+def test_what_cannot_be_asked() -> None:
+    with pytest.raises(ValueError, match="no law row; they are state, repeat"):
+        check_cell(Plain, except_for=["row"])
+    with pytest.raises(TypeError, match="needs a value for 'mode'"):
+        check_cell(lambda input_size, mode: Plain(input_size))
+    with pytest.raises(TypeError, match=r"takes an nn\.Cell, not Linear"):
+        check_cell(lambda: nn.Linear(2, 2))
+    with pytest.raises(TypeError, match="neither an argument nor an attribute input_size"):
+        check_cell(Sizeless)
+
+
+class Sizeless(nn.Cell):
+    def __init__(self):
+        self.hidden_size = 1

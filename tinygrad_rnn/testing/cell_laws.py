@@ -1,0 +1,357 @@
+"""The laws that every cell keeps, each a function of a cell and of one size of batch.
+
+A law looks at one case, some steps and rows, and raises `Broken` with what it saw. The cases are
+tried from the smallest on, so the first that breaks a law is its smallest counterexample.
+"""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from .. import checkpoints, ops
+from ..engine.mode import scope
+from ..engine.tensor import from_numpy
+from ..nn.recurrent.nest import leaves
+from ..nn.recurrent.run import run
+from ..nn.recurrent.scan.scan import TraceError, scan
+from .cell_runs import Batch, Results, Subject, first_difference, leaf_names, seeded, with_leaves
+from .gradcheck import gradient_report
+from .locate import first_wrong
+from .program import Program
+from .report import GradientReport
+
+if TYPE_CHECKING:
+    from ..engine.tensor import Tensor
+
+__all__ = ["LAWS", "Broken", "DoesNotApply", "Law"]
+
+_RTOL = 1e-9
+_LONG = 50
+"""Steps of the long sequence: enough for a plain RNN's gradient to fall below 1e-13."""
+
+
+class Broken(Exception):
+    """A law that does not hold in this case; the message says what was seen."""
+
+
+class DoesNotApply(Exception):
+    """A law that says nothing about this cell; the message says why."""
+
+
+class Law(NamedTuple):
+    """A name, one sentence, and the check of a case of `steps` and `rows`."""
+
+    name: str
+    says: str
+    check: Callable[[Subject, int, int], None]
+    cases: tuple[tuple[int, int], ...]  # (steps, rows), the smallest first
+
+
+LAWS: list[Law] = []
+
+_SMALL = ((1, 1), (2, 1), (2, 2), (4, 3))
+_BATCHES = ((1, 2), (3, 3))
+
+
+def _law(name: str, says: str, cases: tuple[tuple[int, int], ...] = _SMALL) -> Callable[..., Any]:
+    def listed(check: Callable[[Subject, int, int], None]) -> Callable[..., None]:
+        LAWS.append(Law(name, says, check, cases))
+        return check
+
+    return listed
+
+
+def _require(found: Results, expected: Results, what: str = "", exact: bool = False) -> None:
+    difference = first_difference(found, expected, exact)
+    if difference is not None:
+        raise Broken(what + difference)
+
+
+@_law("state", "a step keeps the structure, shapes and dtype of the state", ((1, 1), (1, 3)))
+def _state(subject: Subject, steps: int, rows: int) -> None:
+    for dtype in ("float64", "float32"):
+        cell = subject.fresh(subject.seed, dtype)
+        state = cell.initial_state(rows)
+        x = from_numpy(np.ones((rows, subject.input_size), dtype))
+        with seeded(subject.seed):
+            new = cell(x, state)  # which refuses another structure and other shapes
+        for name, before, after in zip(leaf_names(state), leaves(state), leaves(new), strict=True):
+            if before.shape[:1] != (rows,):
+                raise Broken(f"initial {name} has shape {before.shape} for a batch of {rows}")
+            if before.dtype != after.dtype:
+                raise Broken(
+                    f"{dtype} cell: {name} is {before.dtype} before a step, {after.dtype} after it"
+                )
+        shown = cell.output(new)
+        if shown.dtype != dtype:
+            raise Broken(f"the output of a {dtype} cell is {shown.dtype}")
+
+
+@_law("repeat", "the same inputs give the same results, bit for bit", ((1, 1), (3, 2)))
+def _repeat(subject: Subject, steps: int, rows: int) -> None:
+    for unrolled in (True, False):
+        once = partial(subject.batch(steps, rows).results, subject.cell, unrolled=unrolled)
+        first = once()
+        _require(once(), first, "the second time, ", exact=True)
+
+
+# Gradients
+
+
+def _one_step_after_another(
+    subject: Subject, batch: Batch
+) -> tuple[Callable[..., Any], list[Tensor], list[Tensor]]:
+    """A function of x and the state, and for each step a cell with parameters of its own."""
+    cells = [copy.deepcopy(subject.cell) for _ in batch.x]
+    x, state, floating = batch.leaves()
+    parameters: list[Tensor] = []
+    for step, cell in enumerate(cells):
+        for name, parameter in cell.named_parameters():
+            parameter.name = f"{name} at step {step}"
+            parameters.append(parameter)
+
+    def outputs(x: Tensor, *floating: Tensor) -> Any:
+        carried = with_leaves(state, floating)
+        shown = []
+        with seeded(subject.seed):
+            for step, cell in enumerate(cells):
+                with scope(step=step):
+                    carried = cell(x[step], carried)
+                    shown.append(cell.output(carried))
+        return shown, leaves(carried)
+
+    return outputs, [x, *floating], parameters
+
+
+def _element_by_element(subject: Subject, steps: int, rows: int) -> tuple[Program, GradientReport]:
+    found = subject.reports.get((steps, rows))
+    if found is None:
+        batch = subject.batch(steps, rows)
+        program = Program(*_one_step_after_another(subject, batch))
+        found = subject.reports[steps, rows] = program, gradient_report(program, _RTOL)
+    return found
+
+
+def _gradient_by(kind: Callable[[str], bool], subject: Subject, steps: int, rows: int) -> None:
+    program, report = _element_by_element(subject, steps, rows)
+    mine = [d for d in report.disagreements if kind(d.input)]
+    if mine:
+        more = f"\n... and {len(mine) - 2} more elements" if len(mine) > 2 else ""
+        raise Broken("\n".join([_origin(program), *map(str, mine[:2])]) + more)
+
+
+def _origin(program: Program) -> str:
+    place = first_wrong(program)
+    return f"first wrong on the way back: {place}" if place else "gradient WRONG"
+
+
+def _is_input(name: str) -> bool:
+    return name == "x"
+
+
+def _is_state(name: str) -> bool:
+    return name.startswith("initial ")
+
+
+def _is_parameter(name: str) -> bool:
+    return not _is_input(name) and not _is_state(name)
+
+
+for _name, _says, _kind in (
+    ("parameters", "the gradient by every parameter is right, at each step", _is_parameter),
+    ("inputs", "the gradient by every input is right, at each step", _is_input),
+    ("initial state", "the gradient by the initial state is right", _is_state),
+):
+    _law(_name, _says, ((1, 1), (2, 1), (3, 2)))(partial(_gradient_by, _kind))
+
+
+@_law("own start", "the gradient through the cell's own initial state is right", ((2, 2),))
+def _own_start(subject: Subject, steps: int, rows: int) -> None:
+    x, _, _ = subject.batch(steps, rows).leaves()
+    cell = subject.cell
+    if not any(leaf.requires_grad for leaf in leaves(cell.initial_state(rows))):
+        raise DoesNotApply("it starts from constants")
+
+    def outputs(x: Tensor) -> Any:
+        with seeded(subject.seed):
+            return run(cell, x, cell.initial_state(rows), unrolled=True)[0]
+
+    program = Program(outputs, [x], cell.parameters())
+    report = gradient_report(program, _RTOL)
+    if not report.ok:
+        raise Broken(f"{_origin(program)}\n{report.disagreements[0]}")
+
+
+@_law("far", f"the gradient through {_LONG} steps is right", ((_LONG, 1),))
+def _far(subject: Subject, steps: int, rows: int) -> None:
+    x, state, floating = subject.batch(steps, rows).leaves()
+
+    def outputs(x: Tensor, *floating: Tensor) -> Any:
+        with seeded(subject.seed):
+            return run(subject.cell, x, with_leaves(state, floating), unrolled=True)[0]
+
+    # The last step's output alone: beside the others', what comes from far would not count.
+    program = Program(lambda *args: outputs(*args)[-1], [x, *floating], subject.cell.parameters())
+    report = gradient_report(program, _RTOL, one_evaluation=True)
+    if not report.ok:
+        raise Broken(f"{_origin(program)}\n{report.disagreements[0]}")
+
+
+@_law("sum", "the gradients by each step's parameters add up to the whole", ((1, 1), (4, 2)))
+def _sum(subject: Subject, steps: int, rows: int) -> None:
+    batch = subject.batch(steps, rows)
+    whole = batch.results(subject.cell, subject.seed)
+    outputs, inputs, parameters = _one_step_after_another(subject, batch)
+    shown, last = outputs(*inputs)
+    shown = ops.stack(shown)
+    parts = batch._gradients([shown, *last], [*inputs, *parameters])
+    count, names = len(inputs), list(whole.by_parameters)
+    sums = {name: np.sum(parts[count + k :: len(names)], axis=0) for k, name in enumerate(names)}
+    found = Results(
+        shown._data,
+        [leaf._data for leaf in last],
+        parts[0],
+        parts[1:count],
+        sums,
+        whole.state_names,
+    )
+    _require(found, whole, "with parameters of its own at each step, ")
+
+
+# The two ways to run a cell
+
+
+@_law("scan", "a scan gives what the unrolled run gives")
+def _scan(subject: Subject, steps: int, rows: int) -> None:
+    batch = subject.batch(steps, rows)
+    x, state, _ = batch.leaves()
+    try:
+        with seeded(subject.seed):
+            scan(subject.cell, x, state)
+    except TraceError as reason:
+        raise DoesNotApply(f"it runs step by step: {reason}") from None
+    for reverse in (False, True):
+        once = partial(batch.results, subject.cell, subject.seed, reverse=reverse)
+        _require(once(), once(unrolled=True), "scan, reverse: " if reverse else "scan: ")
+
+
+@_law("length", "any number of steps, from 0 on", ((0, 1), (1, 1), (0, 2), (7, 2)))
+def _length(subject: Subject, steps: int, rows: int) -> None:
+    batch = subject.batch(steps, rows)
+    for unrolled in (True, False):
+        found = batch.results(subject.cell, subject.seed, unrolled=unrolled)
+        if found.outputs.shape != batch.output_weights.shape:
+            raise Broken(f"outputs {found.outputs.shape}, not {batch.output_weights.shape}")
+        finite = all(np.isfinite(array).all() for _, array, _ in found.named())
+        if not finite:
+            raise Broken("not all results are finite")
+        if not steps and not all(
+            np.array_equal(a, b) for a, b in zip(found.state, leaves(batch.state), strict=True)
+        ):
+            raise Broken("the final state after 0 steps is not the initial one")
+
+
+# Batches
+
+
+def _rows_are_apart(subject: Subject) -> None:
+    """Random numbers of a batch are others than those of its rows: nothing can be compared."""
+    batch = subject.batch(2, 1)
+    first, other = (batch.results(subject.cell, seed) for seed in (1, 2))
+    if first_difference(first, other) is not None:
+        raise DoesNotApply("it draws random numbers")
+
+
+@_law("permuted", "the rows of a batch in another order give the results in that order", _BATCHES)
+def _permuted(subject: Subject, steps: int, rows: int) -> None:
+    _rows_are_apart(subject)
+    batch, order = subject.batch(steps, rows), np.roll(np.arange(rows), 1)
+    found = batch.rows(order).results(subject.cell)
+    _require(found, batch.results(subject.cell).rows(order), "rows rolled by one: ")
+
+
+@_law("rows", "a batch gives what its rows give one by one", _BATCHES)
+def _rows(subject: Subject, steps: int, rows: int) -> None:
+    _rows_are_apart(subject)
+    batch = subject.batch(steps, rows)
+    one_by_one = [batch.rows([row]).results(subject.cell) for row in range(rows)]
+    _require(batch.results(subject.cell), Results.of_rows(one_by_one), "in the batch, ")
+
+
+# Time
+
+
+@_law("split", "a sequence split anywhere, with the state carried on, gives the whole")
+def _split(subject: Subject, steps: int, rows: int) -> None:
+    batch = subject.batch(steps, rows)
+    whole = batch.results(subject.cell, subject.seed)
+    for cut in range(steps + 1):
+        parts = slice(0, cut), slice(cut, steps)
+        found = batch.results(subject.cell, subject.seed, parts=parts)
+        _require(found, whole, f"split before step {cut}: ")
+
+
+@_law("reverse", "from the end on is the mirrored sequence's result mirrored")
+def _reverse(subject: Subject, steps: int, rows: int) -> None:
+    batch, back = subject.batch(steps, rows), slice(None, None, -1)
+    found = batch.results(subject.cell, subject.seed, reverse=True)
+    mirrored = batch.steps(back).results(subject.cell, subject.seed)
+    _require(found, mirrored.steps(back), "reverse=True: ")
+
+
+@_law("padding", "padding of any content, NaN too, has no effect on results and gradients")
+def _padding(subject: Subject, steps: int, rows: int) -> None:
+    batch = subject.batch(steps, rows)
+    alone = batch.results(subject.cell, subject.seed)
+    for content in (np.nan, 1e30):
+        for unrolled in (True, False):
+            padded = batch.padded(2, content).results(
+                subject.cell, subject.seed, unrolled=unrolled, lengths=np.full(rows, steps)
+            )
+            tail = padded.steps(slice(steps, None))
+            if tail.outputs.any() or tail.by_x.any():  # NaN counts as well
+                raise Broken(f"padded with {content}: outputs or gradients in the padding")
+            _require(padded.steps(slice(steps)), alone, f"padded with {content}: ")
+
+
+@_law("lengths", "sequences of different lengths give what each gives alone", ((2, 2), (4, 3)))
+def _lengths(subject: Subject, steps: int, rows: int) -> None:
+    _rows_are_apart(subject)
+    batch = subject.batch(steps, rows)
+    lengths = np.linspace(steps, 0, rows).round().astype(int)
+    real = np.arange(steps)[:, None] < lengths
+    x = np.where(real[..., None], batch.x, np.nan)
+    ragged = Batch(x, batch.state, batch.output_weights, batch.state_weights)
+    back = slice(None, None, -1)
+    for reverse in (False, True):
+        found = ragged.results(subject.cell, lengths=lengths, reverse=reverse)
+        one_by_one = []
+        for row, length in enumerate(lengths):
+            alone = batch.rows([row]).steps(slice(length))
+            one = alone.steps(back) if reverse else alone
+            result = one.results(subject.cell)
+            one_by_one.append(result.steps(back) if reverse else result)
+        _require(found, Results.of_rows(one_by_one), f"lengths {lengths.tolist()}: ")
+
+
+# Files
+
+
+@_law("saved", "saved and loaded, it gives the same results, bit for bit", ((1, 1), (3, 2)))
+def _saved(subject: Subject, steps: int, rows: int) -> None:
+    loaded = subject.fresh(subject.seed + 1)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "cell.safetensors"
+        checkpoints.save(path, subject.cell.state_dict())
+        loaded.load_state_dict(checkpoints.load(path)[0])
+    batch = subject.batch(steps, rows)
+    for unrolled in (True, False):
+        once = partial(batch.results, seed=subject.seed, unrolled=unrolled)
+        _require(once(loaded), once(subject.cell), "loaded: ", exact=True)

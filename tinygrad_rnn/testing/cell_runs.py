@@ -1,0 +1,296 @@
+"""A cell under test, and runs of it over made-up sequences, in pieces that can be compared."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import ops
+from ..engine.node import is_floating
+from ..engine.tensor import Tensor, from_numpy
+from ..engine.transforms import grad
+from ..nn import Cell
+from ..nn.recurrent.nest import leaves, like, map_leaves
+from ..nn.recurrent.run import run
+from ..ops import creation
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Array = npt.NDArray[Any]
+
+__all__ = ["Batch", "Results", "Subject", "first_difference", "leaf_names", "seeded", "with_leaves"]
+
+_WARM_UP = 2
+"""Steps from the initial state to the one that runs begin with: one that the cell can reach."""
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Inside, random numbers start from `seed`; afterwards they go on as if nothing had been."""
+    before = creation._Generator.current
+    ops.manual_seed(seed)
+    try:
+        yield
+    finally:
+        creation._Generator.current = before
+
+
+class Subject:
+    """The cell that `make` makes, and how to make it again.
+
+    TypeError if `make` needs an argument that is no size and is not among `sizes`.
+    """
+
+    def __init__(self, make: Callable[..., Cell], sizes: dict[str, Any], seed: int) -> None:
+        self._make = make
+        self.sizes = _complete(make, sizes)
+        self.seed = seed
+        self.cell = self.fresh(seed)
+        self.input_size = self._input_size()
+        self.reports: dict[tuple[int, int], Any] = {}  # gradients are checked once for three laws
+
+    def fresh(self, seed: int, dtype: str = "float64") -> Cell:
+        """A new cell, its parameters moved a little, so that none is 0 or like another."""
+        with seeded(seed):
+            cell = self._make(**self.sizes)
+        if not isinstance(cell, Cell):
+            raise TypeError(f"check_cell takes an nn.Cell, not {type(cell).__name__}")
+        cell.astype(dtype)
+        rng = np.random.default_rng(seed)
+        for name, parameter in cell.named_parameters():
+            parameter.name = name
+            parameter._data += rng.uniform(-0.1, 0.1, parameter.shape).astype(parameter.dtype)
+        return cell
+
+    def _input_size(self) -> int:
+        size = self.sizes.get("input_size", getattr(self.cell, "input_size", None))
+        if size is None:
+            raise TypeError(
+                f"{type(self.cell).__name__} has neither an argument nor an attribute input_size: "
+                "how long is its x? Give it the attribute"
+            )
+        return int(size)
+
+    def batch(self, steps: int, rows: int) -> Batch:
+        """Sequences of random numbers, and a state that the cell can reach."""
+        rng = np.random.default_rng([self.seed, steps, rows])
+        before = from_numpy(rng.normal(size=(_WARM_UP, rows, self.input_size)))
+        with seeded(self.seed):
+            _, state = run(self.cell, before, self.cell.initial_state(rows), unrolled=True)
+        shown = self.cell.output(state)
+        return Batch(
+            x=rng.normal(size=(steps, rows, self.input_size)),
+            state=map_leaves(lambda leaf: np.array(leaf._data), state),
+            output_weights=rng.uniform(0.5, 1.5, (steps, *shown.shape)),
+            state_weights=[rng.uniform(0.5, 1.5, leaf.shape) for leaf in leaves(state)],
+        )
+
+
+def _complete(make: Callable[..., Any], sizes: dict[str, Any]) -> dict[str, Any]:
+    """`sizes`, and one for each argument that has no default: 2 for `input_size`, 3 for others."""
+    found = dict(sizes)
+    for name, parameter in inspect.signature(make).parameters.items():
+        given = name in found or parameter.default is not parameter.empty
+        if given or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        if not (name.endswith("_size") or parameter.annotation in (int, "int")):
+            raise TypeError(f"{inspect.unwrap(make).__name__} needs a value for {name!r}")
+        found[name] = 2 if name == "input_size" else 3
+    return found
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Sequences x (T, B, I) with a state before them, and weights that make one number of a run."""
+
+    x: Array
+    state: Any  # a nest of arrays (B, ...)
+    output_weights: Array  # (T, B, ...)
+    state_weights: list[Array]  # of the last state's leaves
+
+    def rows(self, chosen: Any) -> Batch:
+        """Some of the sequences."""
+        return Batch(
+            self.x[:, chosen],
+            map_leaves(lambda leaf: leaf[chosen], self.state),
+            self.output_weights[:, chosen],
+            [w[chosen] for w in self.state_weights],
+        )
+
+    def steps(self, chosen: Any) -> Batch:
+        """Some of the steps, or all in another order."""
+        return replace(self, x=self.x[chosen], output_weights=self.output_weights[chosen])
+
+    def padded(self, steps: int, content: float) -> Batch:
+        """With that many more steps at the end."""
+        tail = np.full((steps, *self.x.shape[1:]), content)
+        weights = np.ones((steps, *self.output_weights.shape[1:]))
+        return replace(
+            self,
+            x=np.concatenate([self.x, tail]),
+            output_weights=np.concatenate([self.output_weights, weights]),
+        )
+
+    def leaves(self) -> tuple[Tensor, Any, list[Tensor]]:
+        """x and the state as Tensors, and those of the state's leaves that have a gradient."""
+        names = iter(leaf_names(self.state))
+        x = from_numpy(self.x.copy()).requires_grad_().named("x")
+        state = map_leaves(
+            lambda leaf: from_numpy(leaf.copy()).named(f"initial {next(names)}"), self.state
+        )
+        floating = [leaf.requires_grad_() for leaf in leaves(state) if is_floating(leaf._data)]
+        return x, state, floating
+
+    def results(
+        self,
+        cell: Cell,
+        seed: int = 0,
+        *,
+        unrolled: bool = False,
+        reverse: bool = False,
+        lengths: Any = None,
+        parts: Sequence[slice] = (slice(None),),
+    ) -> Results:
+        """Run the cell over `parts` of the steps, one after the other, and back through them."""
+        x, state, floating = self.leaves()
+        shown = []
+        with seeded(seed):
+            last = state
+            for part in parts:
+                output, last = run(
+                    cell, x[part], last, unrolled=unrolled, reverse=reverse, lengths=lengths
+                )
+                shown.append(output)
+        output = ops.concatenate(shown) if len(shown) > 1 else shown[0]
+        parameters = dict(cell.named_parameters())
+        gradients = self._gradients([output, *leaves(last)], [x, *floating, *parameters.values()])
+        after = 1 + len(floating)
+        return Results(
+            output._data,
+            [leaf._data for leaf in leaves(last)],
+            gradients[0],
+            gradients[1:after],
+            dict(zip(parameters, gradients[after:], strict=True)),
+            leaf_names(self.state),
+        )
+
+    def _gradients(self, results: list[Tensor], inputs: list[Tensor]) -> list[Array]:
+        pairs = zip(results, [self.output_weights, *self.state_weights], strict=True)
+        recorded = [(r, w) for r, w in pairs if r.requires_grad]
+        found: Sequence[Any] = [None] * len(inputs)
+        wanted = [x for x in inputs if x.requires_grad]
+        if recorded and wanted:
+            outs, weights = zip(*recorded, strict=True)
+            by_input = dict(
+                zip(map(id, wanted), grad(outs, wanted, list(weights), allow_unused=True))
+            )
+            found = [by_input.get(id(x)) for x in inputs]
+        return [
+            np.zeros(x.shape) if g is None else g._data for g, x in zip(found, inputs, strict=True)
+        ]
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a run gives: values, and the gradients of their weighted sum."""
+
+    outputs: Array  # (T, B, ...)
+    state: list[Array]  # the last one's leaves, (B, ...)
+    by_x: Array  # (T, B, I)
+    by_state: list[Array]  # by the floating leaves of the initial state
+    by_parameters: dict[str, Array]
+    state_names: list[str]
+
+    def rows(self, chosen: Any) -> Results:
+        """The results for some of the sequences; the parameters' gradients as they are."""
+        return replace(
+            self,
+            outputs=self.outputs[:, chosen],
+            state=[leaf[chosen] for leaf in self.state],
+            by_x=self.by_x[:, chosen],
+            by_state=[leaf[chosen] for leaf in self.by_state],
+        )
+
+    def steps(self, chosen: Any) -> Results:
+        """The results for some of the steps, or all in another order."""
+        return replace(self, outputs=self.outputs[chosen], by_x=self.by_x[chosen])
+
+    @staticmethod
+    def of_rows(rows: Sequence[Results]) -> Results:
+        """Those of a batch, from those of its rows; each may have its own number of steps."""
+
+        def beside(arrays: Iterable[Array]) -> Array:
+            columns = list(arrays)
+            steps = max(map(len, columns))
+            ends = [[(0, steps - len(c)), *[(0, 0)] * (c.ndim - 1)] for c in columns]
+            return np.concatenate([np.pad(*pair) for pair in zip(columns, ends)], axis=1)
+
+        names = rows[0].by_parameters
+        return Results(
+            beside(row.outputs for row in rows),
+            [np.concatenate(parts) for parts in zip(*(row.state for row in rows))],
+            beside(row.by_x for row in rows),
+            [np.concatenate(parts) for parts in zip(*(row.by_state for row in rows))],
+            {name: np.sum([row.by_parameters[name] for row in rows], axis=0) for name in names},
+            rows[0].state_names,
+        )
+
+    def named(self) -> Iterator[tuple[str, Array, bool]]:
+        """Every array with its name, and whether its first axis is time."""
+        yield "outputs", self.outputs, True
+        for name, array in zip(self.state_names, self.state):
+            yield f"final {name}", array, False
+        yield "gradient by x", self.by_x, True
+        for index, array in enumerate(self.by_state):
+            yield f"gradient by the initial state, floating leaf {index}", array, False
+        for name, array in self.by_parameters.items():
+            yield f"gradient by {name}", array, False
+
+
+def first_difference(found: Results, expected: Results, exact: bool = False) -> str | None:
+    """The first element in which the two differ by more than rounding, or at all if `exact`.
+
+    Rounding is taken relative to the largest element of an array; of a time step, where the first
+    axis is time, so that what is small because it is far away in time is not lost beside the rest.
+    """
+    for (name, one, timed), (_, other, _) in zip(found.named(), expected.named(), strict=True):
+        if one.shape != other.shape or one.dtype != other.dtype:
+            return f"{name}: {one.dtype}{list(one.shape)}, not {other.dtype}{list(other.shape)}"
+        same = (one == other) | ((one != one) & (other != other))
+        if not exact and one.dtype.kind == "f":
+            axes = tuple(range(int(timed), one.ndim))
+            size = np.max(np.abs(other), axis=axes, keepdims=True, initial=0)
+            same |= np.abs(one - other) <= 1e-9 * np.abs(other) + 1e-12 * size
+        if not np.all(same):
+            index = tuple(int(i) for i in np.argwhere(~same)[0])
+            when = f" at step {index[0]}" if timed else ""
+            return (
+                f"{name}{when}, element [{', '.join(map(str, index))}]: "
+                f"{one[index]:.17g}, not {other[index]:.17g}"
+            )
+    return None
+
+
+def leaf_names(state: Any, name: str = "state") -> list[str]:
+    """How a reader gets at each leaf: `state[0]`, `state.h`, `state['h']`."""
+    if isinstance(state, dict):
+        parts = [(f"{name}[{key!r}]", value) for key, value in state.items()]
+    elif hasattr(state, "_fields"):
+        parts = [(f"{name}.{field}", getattr(state, field)) for field in state._fields]
+    elif isinstance(state, tuple | list):
+        parts = [(f"{name}[{index}]", value) for index, value in enumerate(state)]
+    else:
+        return [name]
+    return [found for inner, value in parts for found in leaf_names(value, inner)]
+
+
+def with_leaves(nest: Any, floating: Sequence[Tensor]) -> Any:
+    """The nest with its floating leaves replaced."""
+    rest = iter(floating)
+    return like(nest, iter([next(rest) if is_floating(x._data) else x for x in leaves(nest)]))

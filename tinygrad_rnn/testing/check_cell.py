@@ -1,0 +1,152 @@
+"""check_cell: everything that a recurrent cell promises, checked with nothing written for it."""
+
+from __future__ import annotations
+
+import traceback
+import warnings
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..engine.mode import PACKAGE_FOLDER
+from .cell_laws import LAWS, Broken, DoesNotApply, Law
+from .cell_runs import Subject
+
+if TYPE_CHECKING:
+    from ..nn import Cell
+
+__all__ = ["CellError", "CellReport", "LawReport", "check_cell"]
+
+
+@dataclass(frozen=True)
+class LawReport:
+    """One law: `verdict` is "holds", "BROKEN", "excepted" or "does not apply".
+
+    >>> import tinygrad_rnn as tg
+    >>> laws = tg.testing.check_cell(tg.nn.RNNCell, hidden_size=1).laws
+    >>> laws[1].name, laws[1].says, laws[1].verdict
+    ('repeat', 'the same inputs give the same results, bit for bit', 'holds')
+    """
+
+    name: str
+    says: str
+    verdict: str
+    note: str = ""  # the smallest counterexample, or why it does not apply
+
+
+@dataclass
+class CellReport:
+    """The table of `check_cell`: every law, and the smallest counterexample of each broken one.
+
+    >>> import tinygrad_rnn as tg
+    >>> report = tg.testing.check_cell(tg.nn.RNNCell, hidden_size=2)
+    >>> report.ok, len(report.broken)
+    (True, 0)
+    """
+
+    cell: str
+    laws: list[LawReport] = field(default_factory=list)
+
+    @property
+    def broken(self) -> list[LawReport]:
+        """The laws that do not hold and were not excepted."""
+        return [law for law in self.laws if law.verdict == "BROKEN"]
+
+    @property
+    def ok(self) -> bool:
+        """Whether no law is broken."""
+        return not self.broken
+
+    def __str__(self) -> str:
+        holding = sum(law.verdict == "holds" for law in self.laws)
+        lines = [f"{self.cell}: {holding} laws hold, {len(self.broken)} broken"]
+        for law in self.laws:
+            lines.append(f"  {law.verdict:<14}  {law.name:<13}  {law.says}")
+            lines += [f"      {line}" for line in law.note.splitlines()]
+        return "\n".join(lines)
+
+
+class CellError(AssertionError):
+    """A cell that breaks a law. `report` is the table.
+
+    >>> import tinygrad_rnn as tg
+    >>> class CutCell(tg.nn.RNNCell):
+    ...     def forward(self, x, h):
+    ...         return super().forward(x, h.detach())
+    >>> try:
+    ...     tg.testing.check_cell(CutCell, input_size=1, hidden_size=1)
+    ... except CellError as error:
+    ...     print([law.name for law in error.report.broken])
+    ['parameters', 'inputs', 'initial state', 'far']
+    """
+
+    def __init__(self, report: CellReport) -> None:
+        super().__init__(str(report))
+        self.report = report
+
+
+def check_cell(
+    cell: Callable[..., Cell], /, *, except_for: Collection[str] = (), seed: int = 0, **sizes: Any
+) -> CellReport:
+    """Check all laws of a cell: `check_cell(MyCell)`, or with `sizes`, what `MyCell` is made with.
+
+    `cell`: a class, or a function that makes a cell. Arguments that have no default and are not
+    given become small: `input_size` 2, other sizes 3. The cell is made in float64 (in float32 too,
+    for its dtype), from `seed`, and run on random sequences of 0 to 50 steps. Returns the table of
+    laws, which `print` shows; raises `CellError`, an AssertionError that carries it, if a law is
+    broken. Each law is tried on few steps and rows first: what it shows is the smallest case.
+
+    Gradients are held to the complex step as in `gradcheck`, per time step; a wrong one is traced
+    to its op, time step and line. Random numbers in a cell are seeded; laws about rows of a batch
+    do not apply to it. `except_for`: the names of laws that the cell is not meant to keep, as
+    batch normalisation does not keep "rows"; they are reported, but raise nothing. ValueError for
+    a name that no law has, TypeError if the cell cannot be made.
+
+    As a test of your own it is one line:
+
+    >>> import tinygrad_rnn as tg
+    >>> def test_my_cell():
+    ...     tg.testing.check_cell(tg.nn.GRUCell, input_size=1, hidden_size=2)
+    >>> print(tg.testing.check_cell(tg.nn.RNNCell))  # doctest: +ELLIPSIS
+    RNNCell(input_size=2, hidden_size=3): 16 laws hold, 0 broken
+      holds           state          a step keeps the structure, shapes and dtype of the state
+      ...
+    """
+    unknown = set(except_for) - {law.name for law in LAWS}
+    if unknown:
+        raise ValueError(
+            f"no law {', '.join(sorted(unknown))}; they are {', '.join(law.name for law in LAWS)}"
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # such as: that a cell runs step by step
+        subject = Subject(cell, sizes, seed)
+        made_with = ", ".join(f"{name}={value!r}" for name, value in subject.sizes.items())
+        report = CellReport(f"{type(subject.cell).__name__}({made_with})")
+        report.laws = [_verdict(law, subject, law.name in except_for) for law in LAWS]
+    if not report.ok:
+        raise CellError(report)
+    return report
+
+
+def _verdict(law: Law, subject: Subject, excepted: bool) -> LawReport:
+    broken = "excepted" if excepted else "BROKEN"
+    for steps, rows in law.cases:
+        case = f"{steps} step{'s' * (steps != 1)}, {rows} row{'s' * (rows != 1)}"
+        try:
+            law.check(subject, steps, rows)
+        except DoesNotApply as reason:
+            return LawReport(law.name, law.says, "does not apply", str(reason))
+        except Broken as seen:
+            return LawReport(law.name, law.says, broken, f"with {case}:\n{seen}")
+        except Exception as error:  # the cell's own: a law that cannot be checked does not hold
+            what = f"{type(error).__name__}: {error}{_users_line(error)}"
+            return LawReport(law.name, law.says, broken, f"with {case}:\n{what}")
+    return LawReport(law.name, law.says, "holds")
+
+
+def _users_line(error: Exception) -> str:
+    """The last line outside the package that the error came through."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [f for f in frames if not f.filename.startswith(PACKAGE_FOLDER)]
+    return f" [{Path(own[-1].filename).name}:{own[-1].lineno}]" if own else ""
