@@ -10,15 +10,18 @@ program is needed, and nothing here knows any cell or op: what is drawn follows 
 from .analysis import Connectivity, connectivity, gates, gradient_flow, ledger
 from .compare import Comparison
 from .picture import Picture, bptt, draw
+from .stages import PlanPicture, stages
 
 __all__ = [
     "Comparison",
     "Connectivity",
     "Picture",
+    "PlanPicture",
     "bptt",
     "connectivity",
     "draw",
     "gates",
     "gradient_flow",
     "ledger",
+    "stages",
 ]

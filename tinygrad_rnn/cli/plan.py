@@ -1,0 +1,75 @@
+"""`tinygrad-rnn plan`: what a scan of a cell computes when, and which of its lines cost what."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from .parser import CommandError, add_command
+
+if TYPE_CHECKING:
+    from .parser import Commands
+    from .user_code import NamedCell
+
+__all__ = ["register"]
+
+_DETAILS = """\
+A cell runs over a sequence as a scan: what does not depend on its state is taken out of the loop
+over time and computed for all steps at once, forward and backward. This prints which instructions
+run once, before, in and after the loop, then what each line of the cell's own source costs.
+OPTIONS
+examples:
+  tinygrad-rnn plan lstm --batch-size 32
+  tinygrad-rnn plan my_file.py:MyCell --hidden-size 64 --out plan.svg
+"""
+
+
+def register(commands: Commands) -> None:
+    """Add the command to the parser."""
+    parser = add_command(commands, "plan", "show how a cell is computed, and its costs", _DETAILS)
+    parser.add_argument(
+        "cell", metavar="CELL", help="rnn, lstm, gru, or a cell of your own: my_file.py:MyCell"
+    )
+    for name, default, meaning in (
+        ("input-size", 32, "elements of the input at each step"),
+        ("hidden-size", 64, "elements of the state"),
+        ("batch-size", 16, "sequences side by side"),
+        ("steps", 100, "length of the sequences"),
+    ):
+        parser.add_argument(
+            f"--{name}",
+            type=int,
+            metavar="N",
+            default=default,
+            help=f"{meaning} (default: {default})",
+        )
+    parser.add_argument("--padded", action="store_true", help="sequences of different lengths")
+    parser.add_argument("--out", metavar="FILE.svg", help="also draw the plan into this file")
+    parser.set_defaults(command=_plan)
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from .user_code import blame, find_cell
+
+    if options.out is not None and not options.out.endswith(".svg"):
+        raise CommandError(f"--out is {options.out!r}, but should end in .svg")
+    for name in ("input_size", "hidden_size", "batch_size", "steps"):
+        if getattr(options, name) < 1:
+            option = f"--{name.replace('_', '-')}"
+            raise CommandError(f"{option} is {getattr(options, name)}, but must be at least 1")
+    cell = find_cell(options.cell)
+    with blame(cell):
+        plan = _planned(cell, options)
+    print(plan)
+    if options.out is not None:
+        from .. import viz
+
+        print(f"\nDrawn in {viz.stages(plan).save(options.out)}")
+    return 0
+
+
+def _planned(cell: NamedCell, options: argparse.Namespace) -> Any:
+    made = cell.cell(options.input_size, options.hidden_size)
+    return made.plan(
+        options.batch_size, options.steps, input_size=options.input_size, lengths=options.padded
+    )

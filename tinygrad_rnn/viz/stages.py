@@ -1,0 +1,151 @@
+"""Stages: the plan of a scan as a picture; once, before, in and after the loop are columns."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..files import write_file
+from .style import palette, style_sheet
+from .text import escaped, fitted, number
+
+if TYPE_CHECKING:
+    from ..nn.recurrent.scan.report import PlanLine, PlanReport
+
+__all__ = ["PlanPicture", "stages"]
+
+WIDTH, GAP, ROW, HEAD, MARGIN = 248.0, 44.0, 19.0, 46.0, 28.0
+TITLE = 58.0
+COLUMNS = {
+    "once": ("once", ("once",)),
+    "before": ("before the loop: all steps at once", ("before",)),
+    "loop": ("the loop: step by step", ("loop",)),
+    "after": ("after the loop: all steps at once", ("after", "total")),
+}
+
+
+class PlanPicture:
+    """A plan drawn; made by `stages`. A notebook shows it as SVG."""
+
+    def __init__(self, plan: PlanReport) -> None:
+        self.plan = plan
+
+    def svg(self) -> str:
+        """The picture as an SVG document."""
+        ink = palette()
+        body: list[str] = []
+        top = TITLE
+        for direction in dict.fromkeys(line.direction for line in self.plan.lines):
+            rows = self._draw_direction(direction, top, body)
+            top += HEAD + rows * ROW + 52
+        width = 2 * MARGIN + 4 * WIDTH + 3 * GAP
+        plan = self.plan
+        title = f"{plan.cell}: {plan.steps} steps, batch of {plan.batch_size}"
+        rules = (
+            f".bar{{fill:{ink['g4']};fill-opacity:.45}}.left{{text-anchor:start}}"
+            f".right{{text-anchor:end}}.loop{{fill:{ink['named']};stroke:{ink['state']};"
+            "stroke-width:1.6}.turn{fill:none;stroke-width:2}"
+            f".turn{{stroke:{ink['state']}}}"
+        )
+        note = "bars: share of all floating-point operations, counted from shapes"
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {number(width)} {number(top)}"'
+            f' width="{number(width)}" height="{number(top)}" role="img">'
+            f"<title>{escaped(title)}</title><style>{style_sheet(ink)}{rules}</style>"
+            f'<rect class="paper" width="100%" height="100%"/>'
+            f'<text class="title" x="{number(MARGIN)}" y="30">{escaped(title)}</text>'
+            f'<text class="note" x="{number(MARGIN)}" y="48">{note}</text>'
+            f"{''.join(body)}</svg>\n"
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the picture; `path` ends in `.svg` (ValueError for another ending)."""
+        if Path(path).suffix != ".svg":
+            raise ValueError(f"{Path(path).name!r} should end in .svg")
+        write_file(path, self.svg())
+        return Path(path)
+
+    def _repr_svg_(self) -> str:
+        return self.svg()
+
+    def _draw_direction(self, direction: str, top: float, body: list[str]) -> int:
+        """One row of four columns; returns how many instructions the longest has."""
+        of_column = {
+            column: [
+                line
+                for line in self.plan.lines
+                if line.direction == direction and line.stage in members
+            ]
+            for column, (_, members) in COLUMNS.items()
+        }
+        rows = max(map(len, of_column.values()))
+        body.append(
+            f'<text class="band" x="{number(MARGIN)}" y="{number(top + 14)}">{direction}</text>'
+        )
+        for k, (column, lines) in enumerate(of_column.items()):
+            x = MARGIN + k * (WIDTH + GAP)
+            body += self._panel(column, lines, x, top + 22, rows)
+            if k:
+                y = top + 22 + HEAD / 2
+                body.append(
+                    f'<path class="wire" d="M{number(x - GAP + 4)} {number(y)}H{number(x - 8)}"/>'
+                    f'<path class="head" d="M{number(x - 3)} {number(y)}l-7 -3.5v7z"/>'
+                )
+        return rows
+
+    def _panel(
+        self, column: str, lines: Sequence[PlanLine], x: float, top: float, rows: int
+    ) -> Iterator[str]:
+        height = HEAD + rows * ROW + 4
+        look = "loop" if column == "loop" else "cell"
+        whole = self.plan.total().flops or 1
+        share = sum(line.cost.flops for line in lines) / whole
+        yield (
+            f'<rect class="{look}" x="{number(x)}" y="{number(top)}" rx="8" '
+            f'width="{number(WIDTH)}" height="{number(height)}"/>'
+            f'<text class="left" x="{number(x + 12)}" y="{number(top + 20)}">'
+            f"{COLUMNS[column][0]}</text>"
+            f'<text class="caption right" x="{number(x + WIDTH - 12)}" y="{number(top + 35)}">'
+            f"{share:.1%} of all operations</text>"
+        )
+        if column == "loop" and lines:
+            end, bottom = x + WIDTH, top + height
+            yield (
+                f'<path class="turn" d="M{number(end - 30)} {number(bottom)}v9a7 7 0 0 1 -7 7'
+                f'H{number(x + 37)}a7 7 0 0 1 -7 -7v-5"/>'
+                f'<path class="shead" d="M{number(x + 30)} {number(bottom)}l-4 8h8z"/>'
+            )
+        for row, line in enumerate(lines):
+            y = top + HEAD + row * ROW
+            yield from self._instruction(line, x, y, line.cost.flops / whole)
+
+    def _instruction(self, line: PlanLine, x: float, y: float, share: float) -> Iterator[str]:
+        shape = "×".join(map(str, line.shape)) or "number"
+        label = escaped(fitted(line.name, 11, WIDTH - 110))
+        told = escaped(f"{line.name} = {line.call}; {line.cost.flops:,} operations, "
+                       f"{line.cost.bytes:,} bytes; {', '.join(line.sources)}")  # fmt: skip
+        kind = "left" if line.cost.bytes else "caption left"
+        yield f"<g><title>{told}</title>"
+        if share:
+            wide = max(1.5, share * (WIDTH - 16))
+            yield (
+                f'<rect class="bar" x="{number(x + 8)}" y="{number(y)}" rx="3" '
+                f'width="{number(wide)}" height="{number(ROW - 3)}"/>'
+            )
+        yield (
+            f'<text class="{kind}" x="{number(x + 12)}" y="{number(y + 12)}">{label}</text>'
+            f'<text class="caption right" x="{number(x + WIDTH - 12)}" y="{number(y + 12)}">'
+            f"{shape}</text></g>"
+        )
+
+
+def stages(plan: PlanReport) -> PlanPicture:
+    """Draw what `Cell.plan` found: four columns, forward and backward, with bars for the cost.
+
+    >>> import tinygrad_rnn as tg
+    >>> stages(tg.nn.LSTMCell(8, 16).plan()).svg()[:4]
+    '<svg'
+    """
+    return PlanPicture(plan)
