@@ -140,7 +140,7 @@ def direction_for(gradients: Sequence[Array], seed: int = 0) -> list[Array]:
     rng = np.random.default_rng(seed)
     sizes = [np.where(np.isfinite(g), np.abs(g), 0) for g in gradients]
     smallest = min((s[s > 0].min() for s in sizes if np.any(s > 0)), default=1.0)
-    smallest = max(smallest, 1e-90 * max((s.max(initial=0) for s in sizes), default=1.0))
+    smallest = max(smallest, 1e-170 * max((s.max(initial=0) for s in sizes), default=1.0))
     return [
         rng.choice([-1.0, 1.0], s.shape)
         * rng.uniform(0.5, 1.0, s.shape)
