@@ -10,7 +10,7 @@ reads a graph walks a list: there is no recursion, however long the history.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -149,7 +149,8 @@ class GraphNode:
 class Graph:
     """The nodes that some outputs were computed from, inputs before what is made from them.
 
-    `nodes` is a list of `GraphNode`; `outputs` are places in it. The graph keeps the values
+    `nodes` is a list of `GraphNode`; `outputs` are places in it; `folded` are the places of
+    nodes that stand for steps that were left out, without their inputs. It keeps the values
     alive, and stays whole when a backward pass frees the history of the tensors themselves.
 
     >>> import tinygrad_rnn as tg
@@ -163,9 +164,12 @@ class Graph:
       returns %3
     """
 
-    def __init__(self, nodes: list[GraphNode], outputs: Sequence[int]) -> None:
+    def __init__(
+        self, nodes: list[GraphNode], outputs: Sequence[int], folded: Iterable[int] = ()
+    ) -> None:
         self.nodes = nodes
         self.outputs = tuple(outputs)
+        self.folded = frozenset(folded)
 
     @classmethod
     def of(cls, *outputs: Tensor, inputs: Sequence[Tensor] = ()) -> Graph:
@@ -180,35 +184,55 @@ class Graph:
         for output in outputs:
             if not isinstance(output, Tensor):
                 raise TypeError(f"Graph.of takes Tensors, not {type(output).__name__}")
-        recorded = _history(outputs)
+        return cls.folding(outputs, inputs, _history(outputs).values(), {})
+
+    @classmethod
+    def folding(
+        cls,
+        outputs: Sequence[Tensor],
+        inputs: Sequence[Tensor],
+        whole: Iterable[Node],
+        folded: Mapping[int, Node],
+    ) -> Graph:
+        """The graph of the nodes `whole` and, as leaves that keep their op, `folded` by number.
+
+        Every input of a node in `whole` must be in one of them.
+        """
+        recorded = {node.number: node for node in whole}
+        recorded.update(folded)
         given = {x.number for x in inputs}
         nodes: list[GraphNode] = []
         places: dict[int, int] = {}
         arrays: dict[int, int] = {}  # places of constant arrays, by identity: one node each
         for number in sorted(recorded):
             source = recorded[number]
+            place = places[number] = len(nodes)
             if source.op is None:
                 kind: Kind = "input"
                 if number not in given and (source.requires_grad or type(source) is not Tensor):
                     kind = "parameter"
-                places[number] = len(nodes)
-                nodes.append(GraphNode(len(nodes), kind, source))
+                nodes.append(GraphNode(place, kind, source))
+                continue
+            if number in folded:
+                whole_of = (places[source.inputs[0].number],) if source.op.selects else ()  # type: ignore[index]
+                nodes.append(GraphNode(place, "op", source, whole_of))
                 continue
             found = []
             for x in source.inputs or ():
                 if isinstance(x, Node):
                     found.append(places[x.number])
                     continue
-                place = arrays.get(id(x)) if isinstance(x, np.ndarray) else None
-                if place is None:
-                    place = len(nodes)
-                    nodes.append(GraphNode(place, "constant", None, constant=x))
+                constant = arrays.get(id(x)) if isinstance(x, np.ndarray) else None
+                if constant is None:
+                    constant = len(nodes)
+                    nodes.append(GraphNode(constant, "constant", None, constant=x))
                     if isinstance(x, np.ndarray):
-                        arrays[id(x)] = place
-                found.append(place)
+                        arrays[id(x)] = constant
+                found.append(constant)
             places[number] = len(nodes)
             nodes.append(GraphNode(len(nodes), "op", source, tuple(found)))
-        return cls(nodes, [places[output.number] for output in outputs])
+        in_place = (places[number] for number in folded)
+        return cls(nodes, [places[output.number] for output in outputs], in_place)
 
     def __len__(self) -> int:
         return len(self.nodes)

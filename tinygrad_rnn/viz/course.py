@@ -47,12 +47,16 @@ def descents(drawing: Drawing) -> list[Descent]:
         if not way.is_state or abs(way.reach) != 1 or drawing.flow is None:
             continue
         norms = []
+        value = way.links[0].value
         for column in columns:
             edges = way.edges(column)
-            norms.append(drawing.norm(edges) if edges else None)
+            place = unrolled.handed.get((value, column))
+            if edges or place is None:
+                norms.append(drawing.norm(edges) if edges else None)
+            else:  # to a step that was left out
+                norms.append(drawing.flow.handed(place))
         y = way.points[0][1]
         band = next(b for b in drawing.sheet.bands if b.top <= y <= b.bottom)
-        value = way.links[0].value
         key = value if isinstance(value, tuple) else ()
         name = str(key[2] or "state") if len(key) > 2 else "state"
         descent = Descent(band, value, name, y, way.reach, norms)

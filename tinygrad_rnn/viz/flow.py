@@ -51,6 +51,7 @@ class Flow:
         self._keep = keep
         self._norms: dict[tuple[int, int], float] = {}
         self._parts: dict[int, list[tuple[int, int, Any]]] = defaultdict(list)
+        self._handed: dict[int, list[Any]] = defaultdict(list)
         outputs: list[Node] = []
         for i, weight in zip(graph.outputs, weights, strict=True):
             source = graph[i].source
@@ -66,13 +67,28 @@ class Flow:
     def backward(self, node: Node, position: int, grad: Any) -> None:
         """Called by the engine with the gradient for one input of `node`."""
         here = self._place.get(node.number)
-        if here is None:
+        if here is None or here in self.graph.folded:
+            self._fold(node, position, grad)
             return
         source = self.graph[here].inputs[position]
         if self._keep(source):
             self._parts[source].append((here, position, grad))
         else:
             self._norms[here, position] = norm(grad)
+
+    def _fold(self, node: Node, position: int, grad: Any) -> None:
+        """Note the gradient that an op of a step left out sends to another step."""
+        source = node.inputs[position] if node.inputs is not None else None
+        if not isinstance(source, Node) or source.scope is None or node.scope is None:
+            return
+        place = self._place.get(source.number)
+        if place is not None and node.scope.step not in (None, source.scope.step):
+            self._handed[place].append(grad)
+
+    def handed(self, i: int) -> float | None:
+        """The norm of what steps left out of the graph send to a node; None for nothing."""
+        parts = self._handed.get(i)
+        return norm(_total(parts)) if parts else None
 
     def along(self, edges: Iterable[tuple[int, int, int]]) -> float | None:
         """The norm of what flows back along these edges together; None where nothing does.

@@ -12,6 +12,7 @@ from ..files import write_file
 from ..graph import Graph
 from ..nn.module import Module
 from .flow import Flow, weights_of
+from .folding import folded_graph, no_collection
 from .html import page
 from .levels import LEVELS, at_level
 from .rolled import LOOP
@@ -50,6 +51,10 @@ class Picture:
 
     def drawing(self, level: str, prefix: str = "") -> Drawing:
         """The drawing at a level; `prefix` of its identifiers, to tell several apart."""
+        with no_collection():
+            return self._drawing(level, prefix)
+
+    def _drawing(self, level: str, prefix: str) -> Drawing:
         unrolled = at_level(self.graph, level)
         columns = len(unrolled.steps)
         shown = columns if self.fold is None else min(columns, self.fold)
@@ -115,7 +120,8 @@ def draw(
     >>> draw(tg.tanh(x).sum()).svg()[:4]
     '<svg'
     """
-    graph = Graph.of(*outputs, inputs=inputs)
+    with no_collection():
+        graph = folded_graph(outputs, inputs, fold)
     flow = Flow(graph, weights_of(outputs)) if gradient else None
     return Picture(graph, flow, level, fold, title)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from .course import Descent, descents, draw_flags, draw_fold
 from .ends import draw_ends
@@ -179,10 +180,11 @@ class Drawing:
     def _courses(self) -> list[Course]:
         return [course for band in self.sheet.bands for course in band.courses]
 
-    def _define(self, key: Hashable, prefix: str, content: str, tag: str = "g") -> str:
-        """The id of a definition with this content, made at the first use of `key`."""
+    def _define(self, key: Hashable, prefix: str, make: Callable[[], str], tag: str = "g") -> str:
+        """The id of a definition, whose content is made at the first use of `key`."""
         name = self._ids.get(key)
         if name is None:
+            content = make()
             name = self._ids[key] = f"{self.prefix}{prefix}{len(self._ids)}"
             inside = f">{content}</g>" if tag == "g" else f" {content}/>"
             self._defs.append(f'<{tag} id="{name}"{inside}')
@@ -201,14 +203,7 @@ class Drawing:
                 continue
             if not band.states and not any(band.paths):
                 continue
-            cell = self._define(
-                ("cell", id(band)),
-                "c",
-                f'class="cell" x="-4" y="{number(band.top - 10 - BAND_HEAD)}" rx="8" '
-                f'width="{number(sheet.width + 8)}" '
-                f'height="{number(band.bottom - band.top + 20 + BAND_HEAD)}"',
-                "rect",
-            )
+            cell = self._define(("cell", id(band)), "c", partial(_ground, sheet, band), "rect")
             if self.compact:
                 self.add(
                     f'<rect class="cell" x="-4" y="{number(band.top - 24)}" rx="8" '
@@ -256,19 +251,22 @@ class Drawing:
         present = [piece for piece in pieces if (id(piece), column) in self._norms]
         heads = not self.compact
         wires = self._define(
-            ("wires", *map(id, present)), "w", "".join(_forward(p, heads) for p in present)
+            ("wires", *map(id, present)),
+            "w",
+            lambda: "".join(_forward(p, heads) for p in present),
         )
-        forward, back = f'<g data-f="{column}">', f'<g data-b="{column}">'
+        forward = f'<g data-f="{column}">'
         self.add(f'{forward}<use href="#{wires}" x="{number(x)}"/></g>')
-        self.add(back)
+        self.add(f'<g data-b="{column}">')
         for piece in present:
             shade = self.scale.shade(self._norms[id(piece), column])
             if shade:
-                name = self._define(("gradient", id(piece)), "e", _backward(piece, heads), "path")
+                back = partial(_backward, piece, heads)
+                name = self._define(("gradient", id(piece)), "e", back, "path")
                 self.add(f'<use href="#{name}" class="{shade}" x="{number(x)}"/>')
         self.add("</g>" + forward)
         boxes = [box for box in boxes if column in box.row.members]
-        drawn = self._define(("boxes", *map(id, boxes)), "b", "".join(map(_box, boxes)))
+        drawn = self._define(("boxes", *map(id, boxes)), "b", lambda: "".join(map(_box, boxes)))
         self.add(f'<use href="#{drawn}" x="{number(x)}"/>')
         for box in boxes:
             if box.row.kind == "input":
@@ -305,6 +303,15 @@ class Drawing:
             f'<path class="gz" d="M{x + 50} {y}h24"/>'
             f'<text class="note" x="{x + 80}" y="{y + 4}">exactly 0</text>'
         )
+
+
+def _ground(sheet: Sheet, band: Band) -> str:
+    """The attributes of the field that a band lies on in each step."""
+    return (
+        f'class="cell" x="-4" y="{number(band.top - 10 - BAND_HEAD)}" rx="8" '
+        f'width="{number(sheet.width + 8)}" '
+        f'height="{number(band.bottom - band.top + 20 + BAND_HEAD)}"'
+    )
 
 
 def _forward(piece: Course | Way, heads: bool) -> str:

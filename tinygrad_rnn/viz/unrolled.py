@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.node import Node
 from ..graph import Graph, GraphNode
 
 __all__ = ["AFTER", "BARS", "BEFORE", "Edge", "Link", "Row", "Unrolled"]
@@ -70,6 +71,8 @@ class Unrolled:
         self.is_grouped = False
         self.is_compact = False  # whether there are so many steps that only the lines are drawn
         self.keys: list[Hashable] = []
+        # If steps were left out: where what a step hands over is, by key and column.
+        self.handed: dict[tuple[Hashable, int], int] = {}
         self.rows: dict[Hashable, Row] = {}
         self.links: dict[tuple[Hashable, Hashable, Hashable, int], Link] = {}
         self._slots: dict[tuple[Hashable, int], tuple[Hashable, int]] = {}
@@ -77,18 +80,44 @@ class Unrolled:
 
     def _name_rows(self) -> None:
         counts: dict[Any, int] = defaultdict(int)
-        column_of, labels = self.column_of, [node.label for node in self.graph]
-        made = [node.op is not None for node in self.graph]
+        folded = self.graph.folded
+        handed: dict[Any, list[Any]] = {}
         for node in self.graph:
-            column = column_of[node.index]
-            # What comes from elsewhere may differ: in the first step it is no step's.
-            made_of = tuple(
-                labels[i] if made[i] and column_of[i] == column else "" for i in node.inputs
-            )
-            kind = (node.path, labels[node.index], node.name, made_of)
+            column, kind = self.column_of[node.index], _kind(node)
+            if node.index in folded:
+                self.keys.append(kind)  # the rest below
+                continue
             counts[column, kind] += 1
             count = counts[column, kind]
             self.keys.append((*kind, count) if column >= 0 else (*kind, count, column))
+        if not folded:
+            return
+        # Of a step that was left out, only what it hands over is there: the n-th of its kind is
+        # the n-th of its kind that a step that is there hands over.
+        for key in self._handed_over():
+            handed.setdefault(key[:-1], []).append(key)
+        counts.clear()
+        for i in sorted(folded):
+            kind, column = _kind(self.graph[i]), self.column_of[i]
+            known = handed.get(kind, ())
+            counts[column, kind] += 1
+            count = counts[column, kind]
+            key = known[count - 1] if count <= len(known) else (*kind, count)
+            self.keys[i] = key
+        states = {key for keys in handed.values() for key in keys}
+        for i, key in enumerate(self.keys):
+            if key in states:
+                self.handed[key, self.column_of[i]] = i
+
+    def _handed_over(self) -> list[Any]:
+        """The keys of what one step hands to others, in order."""
+        found: dict[int, Any] = {}
+        for node in self.graph:
+            column = self.column_of[node.index]
+            for i in node.inputs:
+                if self.column_of[i] not in (column, BEFORE, AFTER) and i not in self.graph.folded:
+                    found[i] = self.keys[i]
+        return list(dict.fromkeys(found[i] for i in sorted(found) if self.column_of[i] >= 0))
 
     def is_box(self, i: int) -> bool:
         """Whether node `i` is drawn as a box: an op that is neither a view nor a parameter's."""
@@ -223,6 +252,25 @@ class Unrolled:
         return node.name
 
 
+def _kind(node: GraphNode) -> tuple[Any, ...]:
+    """What tells one op of a step from others, but for those that are made alike."""
+    source = node.source
+    if source is None or source.op is None:
+        return node.path, node.label, node.name, ()
+    scope = source.scope
+    step = scope.step if scope is not None else None
+    # What comes from elsewhere may differ: in the first step it is no step's.
+    made_of = tuple(
+        x.op.name if isinstance(x, Node) and x.op is not None and _step(x) == step else ""
+        for x in source.inputs or ()
+    )
+    return scope.path if scope is not None else "", source.op.name, source.name, made_of
+
+
+def _step(source: Node) -> int | None:
+    return source.scope.step if source.scope is not None else None
+
+
 def assign_columns(graph: Graph, steps: Sequence[int], only_parameters: list[bool]) -> list[int]:
     """The column of each node: the place of its step in `steps`, BEFORE, AFTER or a bar's.
 
@@ -292,6 +340,9 @@ def _dependence(graph: Graph) -> tuple[list[bool], list[bool]]:
         if node.op is None:
             only.append(node.kind != "input")
             none.append(node.kind != "parameter")
+        elif node.index in graph.folded:
+            only.append(False)
+            none.append(False)
         else:
             only.append(all(only[i] for i in node.inputs))
             none.append(all(none[i] for i in node.inputs))
