@@ -92,6 +92,15 @@ def gates(model: Model, x: Any, loss: Loss = None) -> dict[str, dict[str, Array]
     """Every intermediate that has a name, over time: by module path, then by name, (T, ...).
 
     Steps that lack it are NaN.
+
+    >>> import tinygrad_rnn as tg
+    >>> def model(x):
+    ...     for t in range(3):
+    ...         with tg.scope("halve", step=t):
+    ...             x = (x * 0.5).named("h")
+    ...     return x
+    >>> gates(model, tg.tensor([8.0], requires_grad=True))["halve"]["h"][:, 0]
+    array([4., 2., 1.])
     """
     run = _Run(model, x, loss)
     found: dict[str, dict[str, Array]] = {}
@@ -122,6 +131,14 @@ def ledger(model: Model, x: Any, loss: Loss = None) -> dict[str, dict[int | None
     By the parameter's name, then by step (None: outside of all steps); the parts sum to `W.grad`.
     A weight that is transposed, or otherwise prepared, once for all steps is split all the same:
     each step's part is led back through the preparation by the ops' own gradient rules.
+
+    >>> import tinygrad_rnn as tg
+    >>> layer = tg.nn.RNN(1, 1, bias=False)
+    >>> parts = ledger(layer, tg.ones(3, 1, 1))["weight_hh_l0"]
+    >>> sorted(parts)  # each step used it; the first with h = 0
+    [0, 1, 2]
+    >>> parts[0]
+    array([[0.]], dtype=float32)
     """
     run = _Run(model, x, loss)
     graph, column_of = run.graph, run.unrolled.column_of
@@ -160,6 +177,11 @@ class Connectivity:
     on it. `inputs` (T, T): that of d state_t / d x_s, NaN if the inputs record no gradient.
     `step_values` (T - 1, n): the singular values of each step's Jacobian, d state_t+1 / d state_t.
     `product_values` (T - 1, n): those of the products, d state_T-1 / d state_t.
+
+    >>> import tinygrad_rnn as tg
+    >>> found = connectivity(tg.nn.LSTM(1, 2), tg.randn(4, 1, 1))
+    >>> found.states.shape, found.step_values.shape
+    ((4, 4), (3, 4))
     """
 
     states: Array
@@ -174,6 +196,17 @@ def connectivity(model: Model, x: Any, path: str | None = None) -> Connectivity:
     Found by n * T backward passes, n the size of the layer's states together: for a short
     sequence, a batch of one and a small cell. `path`: the module path of the layer; may be left
     out if there is but one. ValueError if there are others.
+
+    >>> import tinygrad_rnn as tg
+    >>> def model(x):
+    ...     for t in range(3):
+    ...         with tg.scope("halve", step=t):
+    ...             x = (x * 0.5).named("h")
+    ...     return x
+    >>> connectivity(model, tg.tensor([8.0], requires_grad=True)).states
+    array([[1.  , 0.  , 0.  ],
+           [0.5 , 1.  , 0.  ],
+           [0.25, 0.5 , 1.  ]])
     """
     run = _Run(model, x, None)
     carried = {k: v for k, v in run.states().items() if path in (None, run.title(k)[0])}

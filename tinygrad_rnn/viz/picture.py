@@ -31,6 +31,11 @@ class Picture:
     `level`: "ops", "gates", "modules" or "rolled". `fold`: how many steps are drawn in full at
     most; those in the middle of a longer sequence become one band. None: no folding.
     A notebook shows a Picture as SVG.
+
+    >>> import tinygrad_rnn as tg
+    >>> picture = Picture(tg.viz.draw(tg.tanh(tg.ones(2))).graph, title="tanh")
+    >>> picture.svg().startswith("<svg")
+    True
     """
 
     def __init__(

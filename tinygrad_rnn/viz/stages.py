@@ -27,7 +27,12 @@ COLUMNS = {
 
 
 class PlanPicture:
-    """A plan drawn; made by `stages`. A notebook shows it as SVG."""
+    """A plan drawn; made by `stages`. A notebook shows it as SVG.
+
+    >>> import tinygrad_rnn as tg
+    >>> PlanPicture(tg.nn.RNNCell(2, 3).plan()).svg().startswith("<svg")
+    True
+    """
 
     def __init__(self, plan: PlanReport) -> None:
         self.plan = plan
