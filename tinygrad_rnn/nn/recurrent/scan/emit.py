@@ -123,7 +123,7 @@ class Builder:
         return self.outside(np.add, x, y)
 
     def weights_with_factor(self, product: Value, factor: Any) -> Value | None:
-        """The weights of a product in the loop times a constant factor, if it fits a column each."""
+        """The weights of a product in the loop times a constant factor for each column, if any."""
         weights = product.inputs[1] if product.fn is matmul else None
         if weights is None or not self._known_once(weights) or not _by_column(weights, factor):
             return None
