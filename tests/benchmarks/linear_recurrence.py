@@ -5,7 +5,8 @@
 
 One training step of a minGRU (Feng et al. 2024) whose state has that many elements (B = 1):
 forward, sum of the outputs, backward to the input and all parameters. float32. The rule that the
-planner chooses by, `MOST_ELEMENTS` and `FEWEST_STEPS` in `scan/linear.py`, is read off the last column.
+planner chooses by, `MOST_ELEMENTS` and `FEWEST_STEPS` in `scan/linear.py`, is read off the last
+column.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ class Program:
     # Writing
 
     def _write(self, name: str) -> str:
-        plan, trial = self.plan, self._trial
+        plan = self.plan
         self._stored = list(self._owners.values())
         stages = {
             "once": [self._once(v) for v in plan.stages["once"]],

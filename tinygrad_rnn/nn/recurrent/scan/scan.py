@@ -47,7 +47,7 @@ def scan(
     run = _Run(compiled, cell, state, valid, reverse, lengths, len(x))
     step = compiled.step
     inputs = [x, *states, *step.leaves]
-    derivatives = [step.d_x, *step.d_state, *step.d_leaves] or [None] * len(inputs)
+    derivatives = [step.d_x, *step.d_state, *step.d_leaves]
     outputs, *final = _scan(
         run, *(t.detach() if d is None else t for t, d in zip(inputs, derivatives, strict=True))
     )
