@@ -37,6 +37,12 @@ def test_there_are_at_least_thirty_at_three_levels() -> None:
     assert len(levels) >= 30 and set(levels) == {"op", "cell", "layer"}
 
 
+def test_the_page_has_them_all() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "trust.md").read_text(encoding="utf-8")
+    for name in [fault.name for fault in PLANTED] + [name for _, name, *_ in mutations["OTHERS"]]:
+        assert f"| {name} | " in page, f"{name}: run python docs/make_trust.py mutations.py"
+
+
 def test_without_a_fault_nothing_is_found() -> None:
     right = faults["lstm_fault"]("cell", "")
     assert gradcheck(right.op(), right.point).ok

@@ -24,7 +24,16 @@ if TYPE_CHECKING:
 
     Array = npt.NDArray[Any]
 
-__all__ = ["Batch", "Results", "Subject", "first_difference", "leaf_names", "seeded", "with_leaves"]
+__all__ = [
+    "Batch",
+    "Results",
+    "Subject",
+    "complete",
+    "first_difference",
+    "leaf_names",
+    "seeded",
+    "with_leaves",
+]
 
 _WARM_UP = 2
 """Steps from the initial state to the one that runs begin with: one that the cell can reach."""
@@ -49,7 +58,7 @@ class Subject:
 
     def __init__(self, make: Callable[..., Cell], sizes: dict[str, Any], seed: int) -> None:
         self._make = make
-        self.sizes = _complete(make, sizes)
+        self.sizes = complete(make, sizes)
         self.seed = seed
         self.cell = self.fresh(seed)
         self.input_size = self._input_size()
@@ -92,7 +101,7 @@ class Subject:
         )
 
 
-def _complete(make: Callable[..., Any], sizes: dict[str, Any]) -> dict[str, Any]:
+def complete(make: Callable[..., Any], sizes: dict[str, Any]) -> dict[str, Any]:
     """`sizes`, and one for each argument that has no default: 2 for `input_size`, 3 for others."""
     found = dict(sizes)
     for name, parameter in inspect.signature(make).parameters.items():

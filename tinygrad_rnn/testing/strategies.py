@@ -26,8 +26,13 @@ except ImportError as error:
         "pip install 'tinygrad-rnn[test]'"
     ) from error
 
+from .. import ops
+from .cell_runs import complete
+
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+    from ..nn import Cell
 
     Array = npt.NDArray[Any]
     Shape = tuple[int, ...]
@@ -35,12 +40,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Call",
+    "DrawnProgram",
     "Phase",
     "arrays",
     "axes",
     "axis",
     "broadcastable_shapes",
     "calls",
+    "cells",
     "dtypes",
     "extremes",
     "given",
@@ -48,6 +55,8 @@ __all__ = [
     "layouts",
     "numbers",
     "operands",
+    "programs",
+    "sequences",
     "settings",
     "shapes",
     "st",
@@ -289,3 +298,101 @@ def calls(*arguments: Any, **keywords: Any) -> Strategy:
 
 def _strategy(value: Any) -> Strategy:
     return value if isinstance(value, st.SearchStrategy) else st.just(value)
+
+
+class DrawnProgram(NamedTuple):
+    """A DAG of ops on some inputs: call it with as many Tensors or arrays.
+
+    Steps name an op, and its inputs by number.
+    """
+
+    inputs: tuple[Array, ...]
+    steps: tuple[tuple[str, tuple[int, ...]], ...]
+
+    def __call__(self, *xs: Any) -> tuple[Any, ...]:
+        """The values that no step reads."""
+        values = list(xs)
+        read: set[int] = set()
+        for name, places in self.steps:
+            options = {"axis": -1} if name in _ALONG_THE_LAST_AXIS else {}
+            values.append(getattr(ops, name)(*(values[i] for i in places), **options))
+            read.update(places)
+        return tuple(value for i, value in enumerate(values) if i not in read)
+
+
+_OF_ONE = ("tanh", "sigmoid", "sin", "cos", "softplus", "silu", "abs", "square", "neg")
+_OF_TWO = ("add", "sub", "mul", "maximum", "logaddexp")
+_ALONG_THE_LAST_AXIS = ("sum", "mean", "max", "cumsum", "softmax", "logsumexp", "flip")
+
+
+@st.composite
+def programs(draw: Any, max_inputs: int = 3, max_steps: int = 6) -> DrawnProgram:
+    """Whole random programs: inputs of broadcastable shapes, and ops on them and on results.
+
+    >>> from hypothesis import find
+    >>> program = find(programs(max_inputs=1), lambda p: "tanh" in dict(p.steps))
+    >>> program
+    DrawnProgram(inputs=(array(0.),), steps=(('tanh', (0,)),))
+    >>> program(np.array([0.0, 1.0]))
+    (array([0.        , 0.76159416]),)
+    """
+    found = draw(broadcastable_shapes(draw(st.integers(1, max_inputs)), max_dims=2))
+    inputs = tuple(draw(arrays(shape)) for shape in found)
+    sizes = [np.shape(x) for x in inputs]
+    steps: list[tuple[str, tuple[int, ...]]] = []
+    for _ in range(draw(st.integers(0, max_steps))):
+        name = draw(st.sampled_from((*_OF_ONE, *_OF_TWO, *_ALONG_THE_LAST_AXIS)))
+        places = tuple(draw(st.integers(0, len(sizes) - 1)) for _ in range(1 + (name in _OF_TWO)))
+        shape = _shape_after(name, [sizes[i] for i in places])
+        if shape is not None:
+            steps.append((name, places))
+            sizes.append(shape)
+    return DrawnProgram(inputs, tuple(steps))
+
+
+def _shape_after(name: str, sizes: list[Shape]) -> Shape | None:
+    """The shape of a step's result; None if it takes no inputs of these shapes."""
+    if name not in _ALONG_THE_LAST_AXIS:
+        try:
+            return np.broadcast_shapes(*sizes)
+        except ValueError:
+            return None
+    (shape,) = sizes
+    if not shape or not shape[-1]:
+        return None
+    return shape if name in ("cumsum", "softmax", "flip") else shape[:-1]
+
+
+@st.composite
+def sequences(draw: Any, size: int = 2, max_steps: int = 5, max_rows: int = 3) -> Any:
+    """Padded batches: x (T, B, size) and the length of each of the B sequences, 0 to T.
+
+    >>> from hypothesis import find
+    >>> x, lengths = find(sequences(), lambda found: len(set(found[1].tolist())) > 1)
+    >>> x.shape, sorted(lengths.tolist())
+    ((1, 2, 2), [0, 1])
+    """
+    steps, rows = draw(st.integers(0, max_steps)), draw(st.integers(1, max_rows))
+    x = draw(arrays((steps, rows, size), layout=st.just(np.copy)))
+    lengths = draw(st.lists(st.integers(0, steps), min_size=rows, max_size=rows))
+    return x, np.array(lengths)
+
+
+@st.composite
+def cells(draw: Any, /, make: Callable[..., Cell], max_size: int = 3, **sizes: Any) -> Cell:
+    """Cells that `make` makes, in float64, with sizes from 1 on and random parameters.
+
+    Of the arguments without default those not among `sizes` are drawn. The parameters are eighths
+    from -1 to 1, all made from one drawn number, so that sizes shrink quickly.
+
+    >>> import tinygrad_rnn as tg
+    >>> from hypothesis import find
+    >>> find(cells(tg.nn.GRUCell, hidden_size=2), lambda cell: cell.input_size > 1)
+    GRUCell(hidden_size=2, input_size=2)
+    """
+    names = sorted(complete(make, sizes).keys() - sizes)
+    cell = make(**sizes, **{name: draw(st.integers(1, max_size)) for name in names})
+    rng = np.random.default_rng(draw(st.integers(0, 2**16)))
+    for parameter in cell.astype("float64").parameters():
+        parameter._data = rng.integers(-8, 9, parameter.shape) / 8
+    return cell
