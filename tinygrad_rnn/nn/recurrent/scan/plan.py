@@ -117,25 +117,9 @@ class Planner(Builder):
         for value in self.instructions:
             if not is_pure(value) or any(x in self.timed for x in values_in(value.inputs)):
                 self.timed.add(value)
-                if not self._liftable(value):
+                timed = [isinstance(x, Value) and x in self.timed for x in value.inputs]
+                if not value.lifts(timed):
                     self.stepwise.add(value)
-
-    def _liftable(self, value: Value) -> bool:
-        """Whether the instruction can run for all steps at once; a rule is tried on the example."""
-        if isinstance(value.fn, np.ufunc):
-            return True
-        if not value.fn.pure or (value.fn.lifted is None and not value.fn.elementwise):
-            return False
-        timed = [isinstance(x, Value) and x in self.timed for x in value.inputs]
-        examples = [x.example if isinstance(x, Value) else x for x in value.inputs]
-        examples = [e[None] if t else e for t, e in zip(timed, examples, strict=True)]
-        try:
-            with np.errstate(all="ignore"):
-                lifted = value.compute_lifted(1, timed, *examples)
-        except Exception:  # no rule for such inputs, or a rule of the author's that fails
-            return False
-        expected = value.example[None]
-        return np.shape(lifted) == expected.shape and np.allclose(lifted, expected, equal_nan=True)
 
     def _needed_in_loop(self, carry_out: Sequence[Any]) -> set[Value]:
         """The values of the loop that the next carry, or a step-by-step instruction, needs."""

@@ -7,10 +7,9 @@ into NumPy's ufuncs by running its value on symbols; equal computations become o
 
 from __future__ import annotations
 
-import itertools
 import sys
 import warnings
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, NoReturn
@@ -24,11 +23,11 @@ from ....engine.node import Node, is_floating
 from ....engine.op import Op, op
 from ....engine.tensor import Tensor
 from ....ops import generator
-from ....ops.lifting import aligned
 from ..cell import Cell
 from ..nest import leaves, like
 from ..unroll import masked_step
 from .steady import Done, difference, unchanged
+from .value import Value, identity
 
 __all__ = ["Step", "TraceError", "Value", "identity", "trace"]
 
@@ -128,56 +127,6 @@ def _files_of(cell: Cell) -> frozenset[str]:
     kinds = [kind for kind in type(cell).__mro__ if issubclass(kind, Cell) and kind is not Cell]
     modules = [sys.modules.get(kind.__module__) for kind in kinds]
     return frozenset(filter(None, (getattr(module, "__file__", None) for module in modules)))
-
-
-@dataclass(eq=False, slots=True)
-class Value:
-    """One instruction of a step: `fn`, a ufunc or an op, of other values and constants.
-
-    An input of the step has no `fn`. `example` is its value in the step that was traced, and
-    stands for shape and dtype. `order` is the order in which a step computes its values.
-    """
-
-    fn: Any
-    inputs: tuple[Any, ...]
-    attributes: dict[str, Any]
-    example: Any
-    name: str | None = None
-    scope: Scope | None = None
-    order: float = field(default_factory=itertools.count().__next__)
-
-    def compute(self, *arrays: Any) -> Any:
-        """The instruction carried out on arrays for its inputs."""
-        if isinstance(self.fn, np.ufunc):
-            return self.fn(*arrays)
-        attributes = dict(self.attributes)
-        output = attributes.pop("output", None)
-        result = getattr(self.fn, "value", self.fn)(*arrays, **attributes)
-        return result if output is None else result[output]
-
-    def compute_lifted(self, steps: int, timed: Sequence[bool], *arrays: Any) -> Any:
-        """The same for all time steps at once: inputs that are `timed` have a leading axis."""
-        if getattr(self.fn, "lifted", None) is None:  # elementwise
-            ndim = len(self.shape)
-            arrays = tuple(
-                aligned(a, ndim) if has_time else a
-                for a, has_time in zip(arrays, timed, strict=True)
-            )
-            return self.compute(*arrays)
-        attributes = dict(self.attributes)
-        output = attributes.pop("output", None)
-        result = self.fn.lifted(steps, tuple(timed), *arrays, **attributes)
-        return result if output is None else result[output]
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Of the value at one step."""
-        return self.example.shape  # type: ignore[no-any-return]
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Of the elements."""
-        return self.example.dtype  # type: ignore[no-any-return]
 
 
 @dataclass(eq=False)
@@ -419,17 +368,6 @@ class _Lowering:
         with np.errstate(all="ignore"):
             example = np.asarray(fn(*examples))
         return self._instruction(fn, inputs, {}, example, None)
-
-
-def identity(x: Any) -> Any:
-    """What two operands or attributes have in common only if they are the same, as a dict key."""
-    if isinstance(x, tuple | list):
-        return type(x), tuple(map(identity, x))
-    if isinstance(x, dict):
-        return tuple((name, identity(x[name])) for name in sorted(x))
-    if isinstance(x, Hashable) and not isinstance(x, Value):
-        return type(x), repr(x) if isinstance(x, float) else x  # 0.0 is not -0.0
-    return id(x)
 
 
 class Symbol(np.lib.mixins.NDArrayOperatorsMixin):

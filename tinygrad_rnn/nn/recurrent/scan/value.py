@@ -1,0 +1,96 @@
+"""Value: one instruction of a step, on its example, on other arrays, and on all steps at once."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ....engine.mode import Scope
+from ....ops.lifting import aligned
+
+__all__ = ["Value", "identity"]
+
+
+@dataclass(eq=False, slots=True)
+class Value:
+    """One instruction of a step: `fn`, a ufunc or an op, of other values and constants.
+
+    An input of the step has no `fn`. `example` is its value in the step that was traced, and
+    stands for shape and dtype. `order` is the order in which a step computes its values.
+    """
+
+    fn: Any
+    inputs: tuple[Any, ...]
+    attributes: dict[str, Any]
+    example: Any
+    name: str | None = None
+    scope: Scope | None = None
+    order: float = field(default_factory=itertools.count().__next__)
+
+    def compute(self, *arrays: Any) -> Any:
+        """The instruction carried out on arrays for its inputs."""
+        if isinstance(self.fn, np.ufunc):
+            return self.fn(*arrays)
+        attributes = dict(self.attributes)
+        output = attributes.pop("output", None)
+        result = getattr(self.fn, "value", self.fn)(*arrays, **attributes)
+        return result if output is None else result[output]
+
+    def compute_lifted(self, steps: int, timed: Sequence[bool], *arrays: Any) -> Any:
+        """The same for all time steps at once: inputs that are `timed` have a leading axis."""
+        if getattr(self.fn, "lifted", None) is None:  # elementwise
+            ndim = len(self.shape)
+            arrays = tuple(
+                aligned(a, ndim) if has_time else a
+                for a, has_time in zip(arrays, timed, strict=True)
+            )
+            return self.compute(*arrays)
+        attributes = dict(self.attributes)
+        output = attributes.pop("output", None)
+        result = self.fn.lifted(steps, tuple(timed), *arrays, **attributes)
+        return result if output is None else result[output]
+
+    def lifts(self, timed: Sequence[bool]) -> bool:
+        """Whether the instruction can be carried out for all steps at once.
+
+        Its rule is tried on two steps: the example, and one with the elements in another order.
+        """
+        if isinstance(self.fn, np.ufunc):
+            return True
+        if not self.fn.pure or (self.fn.lifted is None and not self.fn.elementwise):
+            return False
+        first = [x.example if isinstance(x, Value) else x for x in self.inputs]
+        second = [np.flip(e) if t else e for t, e in zip(timed, first, strict=True)]
+        both = [np.stack(p) if t else p[0] for t, *p in zip(timed, first, second, strict=True)]
+        try:
+            with np.errstate(all="ignore"):
+                lifted = self.compute_lifted(2, timed, *both)
+                expected = np.stack([self.example, self.compute(*second)])
+        except Exception:  # no rule for such inputs, or a rule of the author's that fails
+            return False
+        return np.shape(lifted) == expected.shape and np.allclose(lifted, expected, equal_nan=True)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the value at one step."""
+        return self.example.shape  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the elements."""
+        return self.example.dtype  # type: ignore[no-any-return]
+
+
+def identity(x: Any) -> Any:
+    """What two operands or attributes have in common only if they are the same, as a dict key."""
+    if isinstance(x, tuple | list):
+        return type(x), tuple(map(identity, x))
+    if isinstance(x, dict):
+        return tuple((name, identity(x[name])) for name in sorted(x))
+    if isinstance(x, Hashable) and not isinstance(x, Value):
+        return type(x), repr(x) if isinstance(x, float) else x  # 0.0 is not -0.0
+    return id(x)
