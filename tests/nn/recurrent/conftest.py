@@ -124,6 +124,19 @@ def both_ways(
     return found
 
 
+def some_state(cell: nn.Cell, batch: int = 2, layers: int = 1, seed: int = 3) -> Any:
+    """An initial state with content: the leaves that are floating-point are random."""
+    rng = np.random.default_rng(seed)
+
+    def content(leaf: tg.Tensor) -> np.ndarray:
+        shape = (layers, *leaf.shape)
+        if leaf.dtype.kind == "f":
+            return rng.standard_normal(shape).astype(leaf.dtype)
+        return rng.integers(0, 2, shape).astype(leaf.dtype)
+
+    return map_leaves(content, cell.initial_state(batch))
+
+
 @pytest.fixture(scope="session")
 def scans() -> SimpleNamespace:
     """The tools of this file."""
@@ -133,6 +146,7 @@ def scans() -> SimpleNamespace:
         results=results,
         assert_same=assert_same,
         both_ways=both_ways,
+        some_state=some_state,
     )
 
 
