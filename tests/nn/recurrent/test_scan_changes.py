@@ -290,7 +290,8 @@ def test_a_cell_that_cannot_be_traced_gives_the_right_numbers(step) -> None:
 @pytest.mark.parametrize("step", [looks, branches, reads_elements])
 def test_falling_back_is_said_once_with_the_line(step) -> None:
     layer = nn.Recurrent(cell_of(step))
-    with pytest.warns(UserWarning, match=r"Odd runs step by step.*test_scan_changes\.py:\d+") as told:
+    notice = r"Odd runs step by step.*test_scan_changes\.py:\d+"
+    with pytest.warns(UserWarning, match=notice) as told:
         layer(X)
         layer(X)
     assert len(told) == 1
