@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from timing import installed, print_table, run_with_threads
 
-CONTESTANTS = ("scan", "unrolled", "PyTorch nn.*")
+CONTESTANTS = ("scan", "scan, checkpoint=sqrt", "unrolled", "PyTorch nn.*")
 
 
 def ours(cell: str, sizes: tuple[int, ...], **options: Any) -> Callable[[np.ndarray], Any]:

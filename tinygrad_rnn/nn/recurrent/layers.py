@@ -34,6 +34,10 @@ class Recurrent(Module):
     backpropagation through time; no gradient crosses from one block of k steps to another.
     `unroll=True` records every op of every step, for pictures, hooks and study; otherwise the
     whole sequence is one node, computed by a scan planned for the cell, with the same numbers.
+    `checkpoint=k`: a scan keeps the state of every k-th step or so (it goes by whole pieces of
+    what is computed at once) and computes the values in between again for the backward step. It
+    takes the time of one more forward pass and gives the same bits; with "sqrt", memory grows with
+    the square root of T (Chen et al. 2016).
 
     Called as `outputs, final_state = layer(x, state=None, lengths=None)`. x (T, B, I), or (T, I)
     for one sequence without a batch. outputs (T, B, directions * output size). A state has the
@@ -61,6 +65,7 @@ class Recurrent(Module):
         batch_first: bool = False,
         truncate: int | None = None,
         unroll: bool = False,
+        checkpoint: int | str | None = None,
     ) -> None:
         if num_layers < 1:
             raise ValueError(f"num_layers must be at least 1, got {num_layers}")
@@ -68,6 +73,12 @@ class Recurrent(Module):
             raise ValueError(f"dropout is a probability, got {dropout}")
         if truncate is not None and truncate < 1:
             raise ValueError(f"truncate is a number of steps, at least 1, got {truncate}")
+        if checkpoint not in (None, "sqrt") and not (
+            isinstance(checkpoint, int) and checkpoint > 0
+        ):
+            raise ValueError(
+                f"checkpoint is a number of steps, at least 1, or 'sqrt'; got {checkpoint!r}"
+            )
         if bidirectional and reverse:
             raise ValueError("bidirectional runs both directions already: leave out reverse")
         self.num_layers = num_layers
@@ -77,6 +88,7 @@ class Recurrent(Module):
         self.batch_first = batch_first
         self.truncate = truncate
         self.unroll = unroll
+        self.checkpoint = checkpoint
         self._cells: dict[str, Cell] = {}  # by layer and direction: l0, l0_reverse, l1, ...
         directions = ("", "_reverse") if bidirectional else ("",)
         output_size = cell.output(cell.initial_state(1)).shape[-1]
@@ -153,6 +165,7 @@ class Recurrent(Module):
                     lengths=lengths,
                     truncate=self.truncate,
                     unrolled=self.unroll,
+                    checkpoint=self.checkpoint,
                 )
                 outputs.append(output)
                 finals.append(final)
@@ -205,6 +218,7 @@ class Recurrent(Module):
             "batch_first": False,
             "truncate": None,
             "unroll": False,
+            "checkpoint": None,
         }
         values = ((name, getattr(self, name)) for name in options)
         return ", ".join(f"{name}={v!r}" for name, v in values if v != options[name])

@@ -29,27 +29,35 @@ def run(
     lengths: Any = None,
     truncate: int | None = None,
     unrolled: bool = False,
+    checkpoint: int | str | None = None,
     first_step: int = 0,
 ) -> tuple[Tensor, Any]:
     """Run `cell` over x (T, B, ...): outputs (T, B, ...) and the last state.
 
     `truncate=k`: blocks of k steps, between which the state is detached. `first_step`: the number
-    of the first step, which pictures and errors count from. A scan is used unless
-    `unrolled`, or unless every op must be seen (`detect_anomaly`) or the cell looks at data, which
-    is said once.
+    of the first step, which pictures and errors count from. `checkpoint`: see `Recurrent`. A scan
+    is used unless `unrolled`, or unless every op must be seen (`detect_anomaly`) or the cell looks
+    at data, which is said once.
     """
     if truncate is not None and len(x) > truncate:
-        return _in_blocks(cell, x, state, reverse, lengths, truncate, unrolled)
+        return _in_blocks(cell, x, state, reverse, lengths, truncate, unrolled, checkpoint)
     if not unrolled and len(x) and current_mode().watch is None and not _complex(x, state):
         try:
-            return scan(cell, x, state, reverse=reverse, lengths=lengths)
+            return scan(cell, x, state, reverse=reverse, lengths=lengths, checkpoint=checkpoint)
         except TraceError as reason:
             _tell(cell, reason)
     return unroll(cell, x, state, reverse=reverse, lengths=lengths, first_step=first_step)
 
 
 def _in_blocks(
-    cell: Cell, x: Tensor, state: Any, reverse: bool, lengths: Any, size: int, unrolled: bool
+    cell: Cell,
+    x: Tensor,
+    state: Any,
+    reverse: bool,
+    lengths: Any,
+    size: int,
+    unrolled: bool,
+    checkpoint: int | str | None,
 ) -> tuple[Tensor, Any]:
     """Truncated backpropagation through time (Williams & Peng 1990), in blocks of `size` steps."""
     outputs: list[Tensor] = []
@@ -64,6 +72,7 @@ def _in_blocks(
             reverse=reverse,
             lengths=None if lengths is None else np.clip(lengths - first, 0, end - first),
             unrolled=unrolled,
+            checkpoint=checkpoint,
             first_step=first,
         )
         outputs.append(output)

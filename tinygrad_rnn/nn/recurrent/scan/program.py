@@ -57,9 +57,11 @@ class Program:
         exec(compile(self.source, f"<scan: {name}>", "exec"), self._namespace)
         self._run = self._namespace[name]
 
-    def allocate(self, steps: int, outer: Arrays | None = None) -> Workspace:
-        """Arrays for runs of that many steps."""
-        arrays = self.layout.allocate(steps, outer)
+    def allocate(
+        self, steps: int, outer: Arrays | None = None, shared: dict[Any, Array] | None = None
+    ) -> Workspace:
+        """Arrays for runs of that many steps; see `Layout.allocate`."""
+        arrays = self.layout.allocate(steps, outer, shared)
         columns = [_steps_of(arrays.timed[value]) for value in self._columns]
         rows = list(zip(*columns, strict=True)) if columns else [()] * steps
         return Workspace(arrays, rows[::-1] if self.layout.reverse else rows)

@@ -24,6 +24,7 @@ from ..cell import Cell
 from ..nest import leaves, like, structure
 from ..unroll import unroll, valid_steps
 from .fuse import fuse
+from .pieces import Sums, Workspaces, pieces, pieces_to_keep
 from .plan import plan
 from .program import Program, Workspace
 from .trace import Step, TraceError, Value, trace
@@ -34,17 +35,27 @@ Array = Any
 
 
 def scan(
-    cell: Cell, x: Tensor, state: Any, *, reverse: bool = False, lengths: Any = None
+    cell: Cell,
+    x: Tensor,
+    state: Any,
+    *,
+    reverse: bool = False,
+    lengths: Any = None,
+    checkpoint: int | str | None = None,
 ) -> tuple[Tensor, Any]:
-    """What `unroll` does, as one node of the graph. `TraceError` if the cell cannot be traced."""
+    """What `unroll` does, as one node of the graph. `TraceError` if the cell cannot be traced.
+
+    `checkpoint`: keep the state of every so many steps and compute the rest again (see `pieces`).
+    """
     valid, x = valid_steps(x, lengths)
     states = leaves(state)
     compiled = compiled_step(cell, x, state, valid, reverse)
     next_dtypes = [new.dtype for new in compiled.step.new_state]
     if [leaf.dtype for leaf in states] != next_dtypes:  # a step widens the state: start with that
         wider = (leaf.astype(d) for leaf, d in zip(states, next_dtypes, strict=True))
-        return scan(cell, x, like(state, wider), reverse=reverse, lengths=lengths)
-    run = _Run(compiled, cell, state, valid, reverse, lengths, len(x))
+        state = like(state, wider)
+        return scan(cell, x, state, reverse=reverse, lengths=lengths, checkpoint=checkpoint)
+    run = _Run(compiled, cell, state, valid, reverse, lengths, len(x), checkpoint)
     step = compiled.step
     inputs = [x, *states, *step.leaves]
     derivatives = [step.d_x, *step.d_state, *step.d_leaves]
@@ -61,7 +72,7 @@ class CompiledStep:
 
     def __init__(self, step: Step, reverse: bool) -> None:
         self.step = step
-        self._free: list[tuple[int, Workspace, Workspace | None]] = []
+        self._free: list[tuple[Any, Workspaces]] = []
         self._plan(step, reverse)
 
     def _plan(self, step: Step, reverse: bool) -> None:
@@ -125,21 +136,20 @@ class CompiledStep:
 
     # Workspaces
 
-    def take(self, steps: int) -> tuple[Workspace, Workspace | None]:
-        """Arrays for a run of that many steps, which no other run has."""
+    def take(self, steps: int, kept: int) -> Workspaces:
+        """Arrays for a run of that many steps, `kept` pieces at a time, which no other run has."""
         for entry in list(self._free):
-            if entry[0] == steps:
+            if entry[0] == (steps, kept):
                 try:
                     self._free.remove(entry)
                 except ValueError:  # another thread was quicker
                     continue
-                return entry[1:]
-        ahead = self.forward.allocate(steps)
-        return ahead, None
+                return entry[1]
+        return Workspaces(self.forward, self.backward, kept)
 
-    def give_back(self, steps: int, ahead: Workspace, back: Workspace | None) -> None:
+    def give_back(self, steps: int, workspaces: Workspaces) -> None:
         """The arrays of a run that is over."""
-        self._free.append((steps, ahead, back))
+        self._free.append(((steps, workspaces.kept), workspaces))
         del self._free[: -self._kept_workspaces]
 
     # Running
@@ -172,8 +182,8 @@ class CompiledStep:
         shared: Sequence[Array],
         steps: int,
         reverse: bool,
-    ) -> list[Array | None]:
-        """The gradients of x, the initial states and the leaves; None where there is none."""
+    ) -> tuple[Array | None, list[Array | None], list[Array | None]]:
+        """The gradients of x, of the states and of the leaves; None where there is none."""
         assert self.backward is not None
         for whole, grad in zip(back.arrays.carries, grad_states, strict=True):
             whole[0 if reverse else steps] = grad
@@ -184,11 +194,11 @@ class CompiledStep:
             for d, whole in zip(self.step.d_state, back.arrays.carries, strict=True)
         ]
         d_leaves = [None if d is None else next(results) for d in self.step.d_leaves]
-        return [d_x, *d_states, *d_leaves]
+        return d_x, d_states, d_leaves
 
 
 class _Run:
-    """One run of a scan: holds its workspace until no backward pass can need it."""
+    """One run of a scan: holds its workspaces until no backward pass can need them."""
 
     def __init__(
         self,
@@ -199,27 +209,62 @@ class _Run:
         reverse: bool,
         lengths: Any,
         steps: int,
+        checkpoint: int | str | None,
     ) -> None:
         self.compiled, self.cell, self.state = compiled, cell, state
         self.valid, self.reverse, self.lengths, self.steps = valid, reverse, lengths, steps
-        self.ahead, self.back = compiled.take(steps)
+        self.pieces = pieces(steps, compiled.step)[:: -1 if reverse else 1]  # in running order
+        kept = pieces_to_keep(checkpoint, steps, len(self.pieces))
+        self.workspaces = compiled.take(steps, kept if compiled.backward is not None else 1)
+        self._starts: dict[int, Any] = {}  # by piece: states and random state at a checkpoint
+        self._present = 0  # the first of the pieces whose values are in the workspaces
         self._of: Any = None  # the gradient that the cached result belongs to
         self._result: list[Any] = []
 
     def __del__(self) -> None:
-        self.compiled.give_back(self.steps, self.ahead, self.back)
+        self.compiled.give_back(self.steps, self.workspaces)
 
-    def _given(self, arrays: Sequence[Array]) -> list[Array]:
+    def _given(self, arrays: Sequence[Array], first: int, last: int) -> list[Array]:
         x, leaf_arrays = arrays[0], arrays[1 + len(self.compiled.step.state) :]
-        return [x, *([] if self.valid is None else [self.valid]), *leaf_arrays]
+        mask = [] if self.valid is None else [self.valid[first:last]]
+        return [x[first:last], *mask, *leaf_arrays]
 
     def forward(self, arrays: Sequence[Array]) -> tuple[Array, ...]:
-        states = arrays[1 : 1 + len(self.compiled.step.state)]
+        states: Sequence[Array] = arrays[1 : 1 + len(self.compiled.step.state)]
         self._random = generator().bit_generator.state if self.compiled.step.drawn else None
-        outputs, finals, self._shared = self.compiled.run_forward(
-            self.ahead, self._given(arrays), states, self.steps, self.reverse
+        outputs: Any = None
+        for number, (first, last) in enumerate(self.pieces):
+            output, states = self._ahead(number, arrays, states)
+            if len(self.pieces) == 1:
+                return (output, *states)
+            if outputs is None:
+                outputs = np.empty((self.steps, *output.shape[1:]), output.dtype)
+            outputs[first:last] = output
+        return (outputs, *states)
+
+    def _ahead(
+        self, number: int, arrays: Sequence[Array], states: Sequence[Array]
+    ) -> tuple[Array, Sequence[Array]]:
+        """Run one piece from these states: its outputs, and the states after it."""
+        if number % self.workspaces.kept == 0:
+            drawn = generator().bit_generator.state if self.compiled.step.drawn else None
+            self._starts[number], self._present = (states, drawn), number
+        first, last = self.pieces[number]
+        output, states, self._shared = self.compiled.run_forward(
+            self.workspaces.ahead(number, last - first),
+            self._given(arrays, first, last),
+            states,
+            last - first,
+            self.reverse,
         )
-        return (outputs, *finals)
+        return output, states
+
+    def _again(self, start: int, arrays: Sequence[Array]) -> None:
+        """Run the pieces after a checkpoint another time, with the same random numbers."""
+        states, drawn = self._starts[start]
+        with drawing_again(drawn):
+            for number in range(start, min(start + self.workspaces.kept, len(self.pieces))):
+                _, states = self._ahead(number, arrays, states)
 
     def gradient(self, grad: Any, arrays: Sequence[Any], position: int) -> Any:
         """The gradient for one input; all are computed at the first question."""
@@ -234,17 +279,32 @@ class _Run:
         compiled = self.compiled
         if compiled.backward is None:  # the outputs depend on nothing that wants a gradient
             return [None] * len(arrays)
-        if self.back is None:
-            self.back = compiled.backward.allocate(self.steps, self.ahead.arrays)
-        return compiled.run_backward(
-            self.back,
-            self._given(arrays),
-            grad[0],
-            grad[1:],
-            self._shared,
-            self.steps,
-            self.reverse,
-        )
+        grads: Sequence[Array] = grad[1:]
+        d_x: Any = None
+        d_states: Sequence[Any] = ()
+        sums = Sums()
+        for number in reversed(range(len(self.pieces))):
+            first, last = self.pieces[number]
+            start = number - number % self.workspaces.kept
+            if start != self._present:
+                self._again(start, arrays)
+            d_piece, d_states, d_leaves = compiled.run_backward(
+                self.workspaces.back(number, last - first),
+                self._given(arrays, first, last),
+                grad[0][first:last],
+                grads,
+                self._shared,
+                last - first,
+                self.reverse,
+            )
+            grads = [np.zeros_like(g) if d is None else d for d, g in zip(d_states, grads)]
+            sums.add(d_leaves)
+            if len(self.pieces) == 1:
+                d_x = d_piece
+            elif d_piece is not None:
+                d_x = np.empty_like(arrays[0]) if d_x is None else d_x
+                d_x[first:last] = d_piece
+        return [d_x, *d_states, *sums.arrays]
 
     def _by_unrolling(self, grad: Any, inputs: Sequence[Any]) -> list[Any]:
         """For gradients of gradients: the recorded gradient of the recorded steps."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ....ops import matmul
-from .emit import Plan
+from .emit import Plan, values_in
 from .plan import writes_anywhere
 from .trace import Value
 
@@ -26,7 +26,10 @@ Array = Any
 class Arrays:
     """The arrays of one run: for all steps (T, ...), or one that each step writes anew."""
 
-    def __init__(self, timed: dict[Value, Array] | None = None) -> None:
+    def __init__(
+        self, timed: dict[Value, Array] | None = None, shared: dict[Any, Array] | None = None
+    ) -> None:
+        self.shared = {} if shared is None else shared  # arrays that other runs use in their turn
         self.timed: dict[Value, Array] = dict(timed or {})
         self.scratch: dict[Value, Array] = {}
         self.carries: list[Array] = []  # (T + 1, ...): before the first step, after each
@@ -71,6 +74,7 @@ class Layout:
             if plan.timed(x)
         }
         self.kept = set(kept)
+        self._own = self._find_own()
         self.lasting = (self.used_in_loop & set(plan.stages["before"])) | self.kept
         for value in reversed(plan.stages["before"]):
             if value in self.lasting and not writes_anywhere(value):
@@ -87,20 +91,25 @@ class Layout:
             if isinstance(x, Value)
         )
 
-    def allocate(self, steps: int, outer: Arrays | None = None) -> Arrays:
-        """The arrays for a run of that many steps."""
-        arrays = Arrays({value: outer[value] for value in self.outer} if outer else None)
+    def allocate(
+        self, steps: int, outer: Arrays | None = None, shared: dict[Any, Array] | None = None
+    ) -> Arrays:
+        """The arrays for a run of that many steps.
+
+        Those in `shared` serve several runs in turn; what is to be kept is not among them.
+        """
+        arrays = Arrays({value: outer[value] for value in self.outer} if outer else None, shared)
         for k, (carry_in, carry_out) in enumerate(
             zip(self.plan.carry_in, self.plan.carry_out, strict=True)
         ):
-            whole = np.empty((steps + 1, *carry_in.shape), carry_in.dtype)
+            whole = self._new(arrays, carry_in, (steps + 1, *carry_in.shape))
             arrays.carries.append(whole)
             before, after = (whole[1:], whole[:-1]) if self.reverse else (whole[:-1], whole[1:])
             arrays.timed[carry_in], arrays.timed[carry_out] = before, after
             assert self.plan.carry_out[k] is carry_out
         for value in self.used_in_loop - self.loop:  # from outside the loop, read at each step
             if value.fn is None and value not in arrays.timed:
-                arrays.timed[value] = np.empty((steps, *value.shape), value.dtype)
+                arrays.timed[value] = self._new(arrays, value, (steps, *value.shape))
         for value in self.plan.stages["before"]:
             if value in self.lasting:
                 self._place(value, steps, arrays, timed=True)
@@ -121,6 +130,30 @@ class Layout:
             for value in reversed(self.plan.stages[stage]):
                 self._lend(value, stage, arrays)
         return arrays
+
+    def _new(self, arrays: Arrays, value: Value, shape: tuple[int, ...]) -> Array:
+        if value in self._own:
+            return np.empty(shape, value.dtype)
+        if (value, shape) not in arrays.shared:
+            arrays.shared[value, shape] = np.empty(shape, value.dtype)
+        return arrays.shared[value, shape]
+
+    def _find_own(self) -> set[Value]:
+        """The values in whose arrays something lies that is kept."""
+        own = set(self.kept)
+        instructions = [v for values in self.plan.stages.values() for v in values]
+        for value in reversed(instructions):  # what is looked at lasts as long as the look
+            if value in own and not writes_anywhere(value):
+                own.update(values_in(value.inputs))
+        own.update(
+            value
+            for value in instructions
+            if getattr(value.fn, "places", None) and any(x in own for x in value.inputs)
+        )
+        for pair in zip(self.plan.carry_in, self.plan.carry_out, strict=True):
+            if any(x in own for x in pair):
+                own.update(pair)
+        return own
 
     def _lend(self, reader: Value, stage: str, arrays: Arrays) -> None:
         """Let an input that this ufunc alone reads be computed in the ufunc's own array."""
@@ -145,9 +178,9 @@ class Layout:
         if seen is not None:
             (arrays.timed if seen[1] else arrays.scratch)[value] = seen[0]
         elif timed:
-            arrays.timed[value] = np.empty((steps, *value.shape), value.dtype)
+            arrays.timed[value] = self._new(arrays, value, (steps, *value.shape))
         else:
-            arrays.scratch[value] = np.empty(value.shape, value.dtype)
+            arrays.scratch[value] = self._new(arrays, value, value.shape)
 
     def _look(self, value: Value, steps: int, arrays: Arrays) -> tuple[Array, bool] | None:
         """The value as a view of its only input's array, if it is that; and whether it is timed."""

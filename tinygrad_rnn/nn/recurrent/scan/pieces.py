@@ -1,0 +1,94 @@
+"""Pieces: a long sequence is computed piece by piece, so that what is temporary stays small.
+
+A piece is long enough for its products to be large ones, and short enough for its arrays to stay
+in the cache. Arrays that only one piece needs at a time serve all of them; an array whose content
+the backward run reads is a piece's own.
+
+With checkpoints not even these are kept: only the state before every few pieces is, from which
+the backward run computes these pieces again, when it comes to them. The pieces are the same ones
+with and without, so that every product has the same shape and every number the same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil, sqrt
+from typing import Any
+
+from .program import Program, Workspace
+from .trace import Step
+
+__all__ = ["Sums", "Workspaces", "pieces", "pieces_to_keep"]
+
+# Measured by tests/benchmarks/memory.py and recurrent.py: with fewer rows in a product, or with
+# fewer elements in a ufunc, calls and the work that each piece starts with are felt.
+ROWS = 1024
+ELEMENTS = 1 << 16
+
+
+def pieces(steps: int, step: Step) -> list[tuple[int, int]]:
+    """The first step of each piece, and the one after its last; all but one are as long."""
+    batch = max(step.x.shape[0], 1)
+    elements = max(sum(value.example.size for value in step.state), 1)
+    wanted = max(ROWS // batch, ELEMENTS // elements, 1)
+    length = ceil(steps / max(1, round(steps / wanted)))
+    return [(first, min(first + length, steps)) for first in range(0, steps, length)]
+
+
+def pieces_to_keep(checkpoint: int | str | None, steps: int, count: int) -> int:
+    """How many of `count` pieces there are from one checkpoint to the next."""
+    if checkpoint is None:
+        return count
+    apart = ceil(sqrt(steps)) if checkpoint == "sqrt" else int(checkpoint)
+    return min(max(round(apart * count / steps), 1), count)
+
+
+class Workspaces:
+    """The arrays of a run: for `kept` pieces at a time.
+
+    What belongs to a piece is at its place, its number modulo `kept`.
+    """
+
+    def __init__(self, forward: Program, backward: Program | None, kept: int) -> None:
+        self.kept = kept
+        self._forward, self._backward = forward, backward
+        self._ahead: dict[tuple[int, int], Workspace] = {}
+        self._back: dict[tuple[int, int], Workspace] = {}
+        self._shared_ahead: dict[Any, Any] = {}
+        self._shared_back: dict[Any, Any] = {}
+
+    def ahead(self, number: int, steps: int) -> Workspace:
+        """For the forward run of a piece of that many steps."""
+        place = number % self.kept, steps
+        if place not in self._ahead:
+            self._ahead[place] = self._forward.allocate(steps, None, self._shared_ahead)
+        return self._ahead[place]
+
+    def back(self, number: int, steps: int) -> Workspace:
+        """For its backward run."""
+        assert self._backward is not None
+        place = number % self.kept, steps
+        if place not in self._back:
+            outer = self.ahead(number, steps).arrays
+            self._back[place] = self._backward.allocate(steps, outer, self._shared_back)
+        return self._back[place]
+
+
+class Sums:
+    """Arrays added up over the pieces, the first of which may belong to someone else."""
+
+    def __init__(self) -> None:
+        self.arrays: list[Any] = []
+        self._added = 0
+
+    def add(self, arrays: Sequence[Any]) -> None:
+        """Add each array to its sum; None stands for nothing."""
+        if not self._added:
+            self.arrays = list(arrays)
+        else:
+            for k, array in enumerate(arrays):
+                if array is not None and self._added == 1:
+                    self.arrays[k] = self.arrays[k] + array
+                elif array is not None:
+                    self.arrays[k] += array
+        self._added += 1
