@@ -19,6 +19,7 @@ from .engine.protocol import implements
 from .engine.tensor import Tensor, from_numpy, get_default_dtype, set_default_dtype, tensor
 from .engine.transforms import grad, jacobian, value_and_grad
 from .errors import AnomalyError, GraphFreedError, StaleValueError, TinygradRnnError
+from .nn.recurrent.scan.executor import get_executor, set_executor
 from .ops import *  # noqa: F403
 from .ops import __all__ as _ops
 
@@ -49,6 +50,7 @@ __all__ = [
     "enable_grad",
     "from_numpy",
     "get_default_dtype",
+    "get_executor",
     "grad",
     "implements",
     "is_grad_enabled",
@@ -59,6 +61,7 @@ __all__ = [
     "op",
     "scope",
     "set_default_dtype",
+    "set_executor",
     "tensor",
     "testing",
     "value_and_grad",

@@ -6,7 +6,6 @@ of all outputs as the loss, backward to the input and all parameters; and `infer
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -140,15 +139,9 @@ CELLS = {"RNN": nn.RNNCell, "LSTM": nn.LSTMCell, "GRU": nn.GRUCell, "peephole": 
 NAMES = {"weight_ih": "from_x.weight", "bias_ih": "from_x.bias", "weight_hh": "from_h.weight"}
 
 
-def has_scan() -> bool:
-    """Whether `Recurrent` can choose between unrolling and the scan."""
-    return "unroll" in inspect.signature(nn.Recurrent.__init__).parameters
-
-
 def unrolled(cell: nn.Cell) -> nn.Recurrent:
     """A layer that records every op of every step."""
-    options: dict[str, Any] = {"unroll": True} if has_scan() else {}
-    return nn.Recurrent(cell, **options)
+    return nn.Recurrent(cell, unroll=True)
 
 
 def _ours(problem: Problem, make_layer: Callable[[nn.Cell], nn.Recurrent]) -> Contestant:
@@ -179,8 +172,24 @@ def ours_unrolled(problem: Problem) -> Contestant:
     return _ours(problem, unrolled)
 
 
-def ours_scan(problem: Problem) -> Contestant | None:
-    return _ours(problem, nn.Recurrent) if has_scan() else None
+def ours_scan(problem: Problem) -> Contestant:
+    return _with_executor("numpy", _ours(problem, nn.Recurrent))
+
+
+def ours_compiled(problem: Problem) -> Contestant:
+    return _with_executor("numba", _ours(problem, nn.Recurrent))
+
+
+def _with_executor(name: str, contestant: Contestant) -> Contestant:
+    def run(function: Callable[[], Any]) -> Callable[[], Any]:
+        def run_with_executor() -> Any:
+            tg.set_executor(name)
+            return function()
+
+        return run_with_executor
+
+    assert contestant.infer is not None
+    return Contestant(run(contestant.train), run(contestant.infer))
 
 
 # The peers
@@ -358,7 +367,8 @@ def gemms_alone(problem: Problem) -> Contestant:
 
 
 CONTESTANTS: dict[str, tuple[str, Callable[[Problem], Contestant | None]]] = {
-    "ours, scan": ("tinygrad_rnn", ours_scan),
+    "ours, NumPy": ("tinygrad_rnn", ours_scan),
+    "ours, Numba": ("numba", ours_compiled),
     "ours, unrolled": ("tinygrad_rnn", ours_unrolled),
     "PyTorch nn.*": ("torch", torch_builtin),
     "PyTorch loop": ("torch", torch_loop),

@@ -44,7 +44,7 @@ _getitem.name = "getitem"
 
 @op
 def _put(values: Array, *arrays: Array, template: tuple[Any, ...], shape: Any) -> Array:
-    whole = np.zeros(shape, values.dtype)
+    whole = np.zeros_like(values, shape=shape)
     key = _key(template, arrays)
     if arrays:  # the same element may be named more than once: its values add up
         np.add.at(whole, key, values)

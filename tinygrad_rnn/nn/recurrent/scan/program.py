@@ -27,8 +27,8 @@ class Program:
     """One direction of a planned scan, ready to run.
 
     `given`: the values that the caller provides, in the order in which `run` takes their arrays.
-    `outer`: values of the forward run whose arrays for all steps this run reads. `kept`: values
-    whose arrays are needed after the run.
+    `outer`: values of the forward run, the program `ahead`, whose arrays for all steps this run
+    reads. `kept`: values whose arrays are needed after the run.
     """
 
     def __init__(
@@ -39,13 +39,12 @@ class Program:
         reverse: bool,
         outer: Sequence[Value] = (),
         kept: Iterable[Value] = (),
+        ahead: Program | None = None,
     ) -> None:
         self.plan = plan
         self.given = list(given)
-        self.layout = Layout(plan, reverse, outer, kept)
-        self._trial = self.layout.allocate(
-            3, Arrays({value: np.empty((3, *value.shape), value.dtype) for value in outer})
-        )
+        self.layout = Layout(plan, reverse, outer, kept, self._fixed())
+        self._trial: Arrays = self.layout.allocate(3, None if ahead is None else ahead._trial)
         self._owners: dict[int, Value] = {}  # of each array, the value that it was made for
         for value, array in [*self._trial.timed.items(), *self._trial.scratch.items()]:
             self._owners.setdefault(id(array), value)
@@ -62,9 +61,7 @@ class Program:
     ) -> Workspace:
         """Arrays for runs of that many steps; see `Layout.allocate`."""
         arrays = self.layout.allocate(steps, outer, shared)
-        columns = [_steps_of(arrays.timed[value]) for value in self._columns]
-        rows = list(zip(*columns, strict=True)) if columns else [()] * steps
-        return Workspace(arrays, rows[::-1] if self.layout.reverse else rows)
+        return Workspace(arrays, self._rows(arrays, steps))
 
     def run(self, workspace: Workspace, steps: int, arrays: Sequence[Array]) -> tuple[Any, ...]:
         """Run on arrays for the `given` values; returns the results, none in the workspace."""
@@ -83,11 +80,10 @@ class Program:
                 *self._copies_of_given(),
                 *(self._at_all_steps(v) for v in plan.stages["before"]),
             ],
-            "loop": [line for v in plan.stages["loop"] for line in self._in_loop(v)],
+            "loop": self._loop(),
             "after": [self._at_all_steps(v) for v in plan.stages["after"]],
             "total": [self._once(v) for v in plan.stages["total"]],
         }
-        columns = ", ".join(self._name(v) for v in self._columns)
         lines = [f"def {name}(steps, given, stored, rows):"]
         if self.given:
             lines.append(f"    ({', '.join(self._given_name(v) for v in self.given)},) = given")
@@ -98,13 +94,33 @@ class Program:
             if not written:
                 continue
             lines.append(f"    # {_STAGE_TITLES[stage]}")
-            if stage == "loop" and not is_linear(plan):
-                lines.append(f"    for ({columns}{',' if columns else ''}) in rows:")
-                written = [f"    {line}" for line in written]
             lines.extend(f"    {line}" for line in written)
         results = "".join(f"{self._everywhere(r)}, " for r in plan.results)
         lines.append(f"    return ({results})")
         return "\n".join(lines) + "\n"
+
+    # The loop, which another executor runs in another way
+
+    def _fixed(self) -> list[Value]:
+        """The values known once whose arrays must be where they were in the run before."""
+        return []
+
+    def _loop(self) -> list[str]:
+        """The lines of the loop."""
+        lines = [line for v in self.plan.stages["loop"] for line in self._in_loop(v)]
+        if is_linear(self.plan):
+            return lines
+        columns = ", ".join(self._name(v) for v in self._columns)
+        head = f"for ({columns}{',' if columns else ''}) in rows:"
+        return [head, *(f"    {line}" for line in lines)] if lines else []
+
+    def _rows(self, arrays: Arrays, steps: int) -> Any:
+        """What the loop goes over: the views of all arrays, step by step."""
+        columns = [_steps_of(arrays.timed[value]) for value in self._columns]
+        rows = list(zip(*columns, strict=True)) if columns else [()] * steps
+        return rows[::-1] if self.layout.reverse else rows
+
+    # Names and lines
 
     def _name(self, value: Value) -> str:
         """The value's name: what its author called it, or its op, and a number.
@@ -128,9 +144,7 @@ class Program:
         return f"{self._name(value)}_all"
 
     def _given_name(self, value: Value) -> str:
-        if not self.plan.timed(value):
-            return self._name(value)
-        return f"{self._name(value)}_given" if value in self._stored else self._all(value)
+        return f"{self._name(value)}_given" if value in self._stored else self._everywhere(value)
 
     def _stored_name(self, value: Value) -> str:
         return self._all(value) if value in self._trial.timed else self._name(value)
@@ -168,6 +182,8 @@ class Program:
             self._everywhere(x) if isinstance(x, Value) else self._constant(x) for x in value.inputs
         ]
         call = f"{self._function(value, lifted=False)}({', '.join(names)})"
+        if self._trial[value] is not None:
+            return f"copyto({self._name(value)}, {call})"
         in_product = any(v.fn is matmul and value in v.inputs for v in self.plan.stages["loop"])
         if in_product:  # BLAS is fastest on contiguous matrices, and this one is used at each step
             self._namespace["contiguous"] = np.ascontiguousarray
@@ -182,7 +198,7 @@ class Program:
 
     def _copies_of_given(self) -> list[str]:
         return [
-            f"copyto({self._all(v)}, {self._given_name(v)})"
+            f"copyto({self._everywhere(v)}, {self._given_name(v)})"
             for v in self.given
             if v in self._stored
         ]
@@ -306,7 +322,7 @@ _STAGE_TITLES = {
 class Workspace:
     """The arrays of runs of one length, and their views step by step."""
 
-    def __init__(self, arrays: Arrays, rows: list[Any]) -> None:
+    def __init__(self, arrays: Arrays, rows: Any) -> None:
         self.arrays = arrays
         self.rows = rows
         held = [*arrays.timed.values(), *arrays.scratch.values(), *arrays.carries]

@@ -23,6 +23,7 @@ from ....ops import generator
 from ..cell import Cell
 from ..nest import leaves, like, structure
 from ..unroll import unroll, valid_steps
+from .executor import get_executor, program
 from .fuse import fuse
 from .pieces import Sums, Workspaces, pieces, pieces_to_keep
 from .plan import plan
@@ -124,15 +125,17 @@ class CompiledStep:
             shared = [v for v in outside if not forward.plan.timed(v)]
             forward.plan.results += shared
             forward.plan.kept += outer
-            self.backward = Program(
+        self._shared = len(shared)
+        self.forward = program("forward", forward.finished(), self.given, reverse, kept=outer)
+        if wanted:
+            self.backward = program(
                 "backward",
                 backward_plan,
                 [*self.given, step.grad_output, *shared],
                 not reverse,
                 outer,
+                ahead=self.forward,
             )
-        self._shared = len(shared)
-        self.forward = Program("forward", forward.finished(), self.given, reverse, kept=outer)
 
     # Workspaces
 
@@ -380,6 +383,7 @@ def compiled_step(cell: Cell, x: Tensor, state: Any, valid: Any, reverse: bool) 
         recording,
         wants,
         settings,
+        get_executor(),
     )
     known = _COMPILED.setdefault(cell, {})
     found = known.pop(key, None)

@@ -42,15 +42,22 @@ class Layout:
     """Decides the storage of a plan's values, and allocates it.
 
     `reverse`: the loop runs from the last step to the first. `kept`: values that are needed after
-    the run, by the backward run. `outer`: values of the forward run that the plan reads.
+    the run, by the backward run. `outer`: values of the forward run that the plan reads. `fixed`:
+    values known once that have an array here.
     """
 
     def __init__(
-        self, plan: Plan, reverse: bool, outer: Iterable[Value], kept: Iterable[Value]
+        self,
+        plan: Plan,
+        reverse: bool,
+        outer: Iterable[Value],
+        kept: Iterable[Value],
+        fixed: Iterable[Value] = (),
     ) -> None:
         self.plan = plan
         self.reverse = reverse
         self.outer = list(outer)
+        self.fixed = list(fixed)
         self.loop = set(plan.stages["loop"])
         self.used_in_loop = {x for v in plan.stages["loop"] for x in v.inputs if plan.timed(x)}
         self.used_outside = {
@@ -107,6 +114,8 @@ class Layout:
             before, after = (whole[1:], whole[:-1]) if self.reverse else (whole[:-1], whole[1:])
             arrays.timed[carry_in], arrays.timed[carry_out] = before, after
             assert self.plan.carry_out[k] is carry_out
+        for value in self.fixed:
+            arrays.scratch[value] = self._new(arrays, value, value.shape)
         for value in self.used_in_loop - self.loop:  # from outside the loop, read at each step
             if value.fn is None and value not in arrays.timed:
                 arrays.timed[value] = self._new(arrays, value, (steps, *value.shape))

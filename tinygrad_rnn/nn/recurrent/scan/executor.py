@@ -1,0 +1,86 @@
+"""Executor: who runs the loop of a scan, NumPy step by step or one function compiled by Numba."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from functools import cache
+from importlib.util import find_spec
+from typing import Any
+
+from .program import Program
+
+__all__ = ["get_executor", "program", "set_executor"]
+
+_NEEDS: dict[str, tuple[str, ...]] = {"numpy": (), "numba": ("numba", "scipy")}
+_VARIABLE = "TINYGRAD_RNN_EXECUTOR"
+_chosen: str | None = None
+_told: set[str] = set()
+
+
+def set_executor(name: str) -> None:
+    """Choose what runs the loops of recurrent layers from now on: "numpy" or "numba".
+
+    With "numba", `pip install 'tinygrad-rnn[jit]'`, the loop over time of a cell is one compiled
+    function. The first sequence of a new shape waits for the compiler; the code is kept on disk, in
+    `~/.cache/tinygrad_rnn` or the directory that the environment variable TINYGRAD_RNN_CACHE names,
+    and later processes find it there. A cell with an op that has no compiled form runs on NumPy,
+    which is said once. Values agree to rounding: in float32 a compiled `tanh` is within 4 units in
+    the last place, `exp` within 1.
+
+    The environment variable TINYGRAD_RNN_EXECUTOR makes the choice for programs that make none.
+    ValueError for another name, ImportError if a package is missing.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.set_executor("numpy")
+    >>> tg.get_executor()
+    'numpy'
+    """
+    global _chosen
+    _chosen = _checked(name, "set_executor")
+
+
+def get_executor() -> str:
+    """What runs the loops of recurrent layers: "numpy" or "numba"; see `set_executor`.
+
+    ValueError or ImportError if TINYGRAD_RNN_EXECUTOR names something that is not there.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.get_executor()
+    'numpy'
+    """
+    global _chosen
+    if _chosen is None:
+        _chosen = _checked(os.environ.get(_VARIABLE) or "numpy", _VARIABLE)
+    return _chosen
+
+
+@cache
+def _checked(name: str, asked_by: str) -> str:
+    if name not in _NEEDS:
+        raise ValueError(f"{asked_by}: there is no executor {name!r}; choose from {[*_NEEDS]}")
+    missing = [package for package in _NEEDS[name] if find_spec(package) is None]
+    if missing:
+        raise ImportError(
+            f"{asked_by}: the executor {name!r} needs {' and '.join(missing)}: "
+            "pip install 'tinygrad-rnn[jit]'"
+        )
+    return name
+
+
+def program(*arguments: Any, **keywords: Any) -> Program:
+    """A `Program` for the executor that is chosen; for NumPy if its loop cannot be compiled."""
+    if get_executor() == "numba":
+        from .jit.program import CannotCompile, CompiledProgram
+
+        try:
+            return CompiledProgram(*arguments, **keywords)
+        except CannotCompile as reason:
+            _tell(str(reason))
+    return Program(*arguments, **keywords)
+
+
+def _tell(reason: str) -> None:
+    if reason not in _told:
+        _told.add(reason)
+        warnings.warn(f"a loop runs on NumPy, not compiled, because of {reason}", stacklevel=2)

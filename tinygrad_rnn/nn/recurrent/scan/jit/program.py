@@ -1,0 +1,70 @@
+"""A program whose loop is one compiled function."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numba.core.errors import NumbaError
+
+from ..emit import Plan
+from ..program import Program
+from ..storage import Arrays
+from ..trace import Value
+from .arrange import arranged
+from .cache import compiled
+from .loops import LoopText
+from .memory import Place
+from .terms import CannotCompile
+
+__all__ = ["CannotCompile", "CompiledProgram"]
+
+
+class CompiledProgram(Program):
+    """One direction of a planned scan, whose loop is compiled.
+
+    `CannotCompile` if the loop has an instruction that no compiled form is known for.
+    """
+
+    def __init__(self, name: str, plan: Plan, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(name, arranged(plan), *arguments, **keywords)
+
+    def _fixed(self) -> list[Value]:
+        loop = self.plan.stages["loop"]
+        read = dict.fromkeys(x for v in loop for x in v.inputs if isinstance(x, Value))
+        return [x for x in read if not self.plan.timed(x)]
+
+    def _loop(self) -> list[str]:
+        if not self.plan.stages["loop"]:
+            self._places: list[Place] = []
+            return []
+        text = LoopText("The compiled loop.", self.plan, self._trial, self.layout.reverse)
+        self._places = text.places
+        self.loop_source = text.text
+        try:
+            self._namespace["loop"] = compiled(text.text)
+        except NumbaError as reason:
+            raise CannotCompile(
+                f"something in the loop ({str(reason).splitlines()[0]})"
+            ) from reason
+        return ["loop(steps, rows.address)"]
+
+    def _rows(self, arrays: Arrays, steps: int) -> Any:
+        return _Table(self._places, arrays, self.layout.reverse)
+
+
+class _Table:
+    """The addresses that a loop works on, and where they stand."""
+
+    def __init__(self, places: Sequence[Place], arrays: Arrays, backwards: bool) -> None:
+        self._arrays = [_array(place, arrays) for place in places]
+        self._addresses = np.array(
+            [p.address(array, backwards) for p, array in zip(places, self._arrays, strict=True)],
+            np.uint64,
+        )
+        self.address = self._addresses.ctypes.data
+
+
+def _array(place: Place, arrays: Arrays) -> Any:
+    return arrays[place.source] if isinstance(place.source, Value) else np.array(place.source)

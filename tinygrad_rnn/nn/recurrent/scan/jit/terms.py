@@ -1,0 +1,127 @@
+"""Terms: an elementwise instruction as text, by running its NumPy expression on names.
+
+What an op computes is asked of the op itself: its value runs on terms that answer NumPy's
+protocols and write down what they are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+__all__ = ["CannotCompile", "Term", "Terms", "type_name"]
+
+
+class CannotCompile(Exception):
+    """The loop has something in it that is not written as compiled code."""
+
+
+_OPERATORS = {
+    np.add: "{} + {}",
+    np.subtract: "{} - {}",
+    np.multiply: "{} * {}",
+    np.divide: "{} / {}",
+    np.negative: "-{}",
+    np.positive: "{}",
+    np.square: "{0} * {0}",
+    np.absolute: "abs({})",
+    np.greater: "{} > {}",
+    np.greater_equal: "{} >= {}",
+    np.less: "{} < {}",
+    np.less_equal: "{} <= {}",
+    np.equal: "{} == {}",
+    np.not_equal: "{} != {}",
+    np.logical_and: "({} != 0) & ({} != 0)",
+    np.logical_or: "({} != 0) | ({} != 0)",
+    np.logical_not: "{} == 0",
+    np.maximum: "maximum({}, {})",
+    np.minimum: "minimum({}, {})",
+    np.sign: "sign({})",
+    np.sqrt: "sqrt({})",
+    np.exp: "exp({})",
+    np.expm1: "expm1({})",
+    np.log: "log({})",
+    np.log1p: "log1p({})",
+    np.sin: "sin({})",
+    np.cos: "cos({})",
+    np.tanh: "tanh({})",
+}
+_IN_FLOAT32 = {np.tanh: "tanh_float32({})", np.exp: "exp_float32({})"}  # those that vectorise
+
+
+def type_name(dtype: Any) -> str:
+    """What Numba calls a dtype; flags are bytes in memory. `CannotCompile` for others."""
+    dtype = np.dtype(dtype)
+    if dtype.kind not in "fiub" or dtype.itemsize > 8 or dtype == np.float16:
+        raise CannotCompile(f"elements of {dtype}")
+    return "uint8" if dtype.kind == "b" else dtype.name
+
+
+class Terms:
+    """Lines of code, one for each thing that was computed, and the numbers they mention."""
+
+    def __init__(self, name: Callable[[], str]) -> None:
+        self.lines: list[str] = []
+        self._name = name
+
+    def add(self, text: str, dtype: Any) -> Term:
+        """A line that computes `text`, and the term for its result."""
+        name = self._name()
+        self.lines.append(f"{name} = {text}")
+        return Term(self, name, np.dtype(dtype))
+
+    def text(self, x: Any, dtype: Any) -> str:
+        """A term, or a number, as an element of that dtype."""
+        if isinstance(x, Term):
+            if x.dtype == dtype:
+                return x.text
+            return f"({x.text} != 0)" if dtype == np.bool_ else f"{type_name(dtype)}({x.text})"
+        if np.ndim(x) != 0:
+            raise CannotCompile("an array inside an elementwise op")
+        number = np.asarray(x).astype(dtype).item()
+        if dtype == np.bool_:
+            return repr(number)
+        return f"{type_name(dtype)}({repr(number) if np.isfinite(number) else f'np.{number}'})"
+
+
+class Term(np.lib.mixins.NDArrayOperatorsMixin):
+    """One element of an array inside a loop, by the name of the variable that holds it."""
+
+    shape: tuple[int, ...] = ()
+    ndim = 0
+
+    def __init__(self, terms: Terms, text: str, dtype: np.dtype[Any]) -> None:
+        self._terms, self.text, self.dtype = terms, text, dtype
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
+        if method != "__call__" or keywords or ufunc.nout != 1:
+            return NotImplemented
+        *dtypes, result = ufunc.resolve_dtypes((*(_kind(x) for x in inputs), None))
+        texts = [self._terms.text(x, d) for x, d in zip(inputs, dtypes, strict=True)]
+        form = _OPERATORS.get(ufunc)
+        if dtypes[0] == np.float32:
+            form = _IN_FLOAT32.get(ufunc, form)
+        if form is None:
+            form = f"np.{ufunc.__name__}({', '.join(['{}'] * len(texts))})"
+        return self._terms.add(form.format(*texts), result)
+
+    def __array_function__(
+        self, function: Any, types: Any, inputs: Any, keywords: dict[str, Any]
+    ) -> Any:
+        if function is not np.where or keywords or len(inputs) != 3:
+            return NotImplemented
+        condition, x, y = inputs
+        dtype = np.result_type(*(v.dtype if isinstance(v, Term) else v for v in (x, y)))
+        chosen, one, other = (
+            self._terms.text(v, d) for v, d in ((condition, np.dtype(bool)), (x, dtype), (y, dtype))
+        )
+        return self._terms.add(f"{one} if {chosen} else {other}", dtype)
+
+
+def _kind(x: Any) -> Any:
+    """What NumPy's dtype resolution goes by: a dtype, or the type of a Python number."""
+    if isinstance(x, bool):
+        return np.dtype(bool)
+    return x.dtype if hasattr(x, "dtype") else type(x)
