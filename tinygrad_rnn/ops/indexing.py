@@ -82,7 +82,7 @@ def getitem(x: Array, index: Any) -> Array:
 
 @op
 def _index_update(x: Array, values: Array, *arrays: Array, template: Any, add: bool) -> Array:
-    result = np.array(x)
+    result = np.copy(x)
     key = _key(template, arrays)
     if add:
         np.add.at(result, key, values)

@@ -40,7 +40,6 @@ for op in (
     shape._unstack,
     shape.flip,
     shape._pad,
-    shape.astype,
 ):
     _as_it_is(op)
 

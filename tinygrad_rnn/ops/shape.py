@@ -357,7 +357,7 @@ def repeat(x: Array, repeats: Any, axis: int | None = None) -> Array:
 
 
 @implements("astype", *([np.astype] if hasattr(np, "astype") else []))  # NumPy 2.1 and later
-@op
+@op(elementwise=True)
 def astype(x: Array, *, dtype: Any) -> Array:
     """x in another dtype; the gradient is cast back.
 
@@ -368,9 +368,10 @@ def astype(x: Array, *, dtype: Any) -> Array:
     >>> tg.astype(tg.tensor([1.0, 2.0]), dtype="float64")
     tensor([1., 2.], dtype=float64)
     """
-    if np.iscomplexobj(x) and np.dtype(dtype).kind == "f":
+    x = x if hasattr(x, "astype") else np.asarray(x)
+    if x.dtype.kind == "c" and np.dtype(dtype).kind == "f":
         dtype = np.result_type(dtype, np.complex64)
-    return np.asarray(x).astype(dtype)
+    return x.astype(dtype)
 
 
 astype.vjp(lambda grad, out, x, dtype: grad)

@@ -75,9 +75,12 @@ class Program:
         plan = self.plan
         self._stored = list(self._owners.values())
         stages = {
-            "once": [self._once(v) for v in plan.stages["once"]],
+            "once": [
+                *self._copies_of_given(timed=False),
+                *(self._once(v) for v in plan.stages["once"]),
+            ],
             "before": [
-                *self._copies_of_given(),
+                *self._copies_of_given(timed=True),
                 *(self._at_all_steps(v) for v in plan.stages["before"]),
             ],
             "loop": self._loop(),
@@ -196,11 +199,11 @@ class Program:
             return self._constant(x)
         return self._all(x) if self.plan.timed(x) else self._name(x)
 
-    def _copies_of_given(self) -> list[str]:
+    def _copies_of_given(self, timed: bool) -> list[str]:
         return [
             f"copyto({self._everywhere(v)}, {self._given_name(v)})"
             for v in self.given
-            if v in self._stored
+            if v in self._stored and self.plan.timed(v) == timed
         ]
 
     def _at_all_steps(self, value: Value) -> str:

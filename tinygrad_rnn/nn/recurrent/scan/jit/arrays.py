@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..emit import is_pure
 from ..trace import Value
 from .elements import Elements, nest
 from .memory import Memory, Place, op_name
@@ -27,7 +28,6 @@ _VIEWS = {
     np.transpose,
     np.swapaxes,
     np.moveaxis,
-    np.reshape,
     np.broadcast_to,
     np.flip,
 }
@@ -41,6 +41,8 @@ _REDUCTIONS = {  # the first value, and how the next element joins it
 
 def array_lines(value: Value, memory: Memory, new_name: Callable[[Any], str]) -> list[str]:
     """The text of one instruction. `CannotCompile` if it does what loops have no words for."""
+    if not is_pure(value):
+        raise CannotCompile(f"the op {op_name(value)}")
     writer = _Writer(memory, new_name, value)
     operands = [
         LoopArray(writer, *memory[x]) if isinstance(x, Value) or np.ndim(x) else x
@@ -48,7 +50,7 @@ def array_lines(value: Value, memory: Memory, new_name: Callable[[Any], str]) ->
     ]
     try:
         result = value.compute(*operands)
-    except (TypeError, ValueError, NotImplementedError, AttributeError) as reason:
+    except Exception as reason:  # whatever an op of a user's does with what is no NumPy array
         raise CannotCompile(f"the op {op_name(value)}") from reason
     if not isinstance(result, LoopArray) or result.shape != value.shape:
         raise CannotCompile(f"the op {op_name(value)}")
@@ -68,7 +70,7 @@ class _Writer:
 
     def elementwise(self, fn: Callable[..., Any], operands: Any) -> LoopArray:
         """`fn` of each element of the operands, in a room of its own."""
-        shape = np.broadcast_shapes(*(np.shape(x) for x in operands))
+        shape = np.broadcast_shapes(*(getattr(x, "shape", ()) for x in operands))
         elements = Elements(shape, self._new_name)
         elements.about = self._value
         loaded = [
@@ -82,10 +84,12 @@ class _Writer:
         self.lines += elements.lines()
         return out
 
-    def copy(self, source: LoopArray, target: LoopArray) -> None:
+    def copy(self, source: Any, target: LoopArray) -> None:
         elements = Elements(target.shape, self._new_name)
         elements.about = self._value
-        elements.store(target.place, target.array, elements.load(source.place, source.array))
+        if isinstance(source, LoopArray):
+            source = elements.load(source.place, source.array)
+        elements.store(target.place, target.array, source)
         self.lines += elements.lines()
 
     def reduced(
@@ -99,11 +103,11 @@ class _Writer:
         if x.dtype.kind != "f":
             raise NotImplementedError("a reduction of whole numbers")
         first, form = _REDUCTIONS[function]
-        kept = np.sum(x.array, axis=axis, keepdims=True).shape
+        nothing = np.broadcast_to(np.zeros((), x.dtype), x.shape)  # for the shapes alone
+        kept = np.sum(nothing, axis=axis, keepdims=True).shape
         out = self.room(kept, x.dtype)
         kind = type_name(x.dtype)
-        start = float(first if initial is None else initial)
-        text = f"{kind}({start!r})" if math.isfinite(start) else f"{kind}(np.{start!r})"
+        text = f"{kind}({float(first if initial is None else initial)!r})".replace("inf", "np.inf")
         whole = np.broadcast_to(out.array, x.shape)
         total = ("<0>", out.place, whole)
         self.lines += nest(kept, [f"<0> = {text}"], [("<0>", out.place, out.array)])
@@ -115,7 +119,7 @@ class _Writer:
             self.lines += nest(
                 kept, [f"<0> = <0> / {kind}({float(count)!r})"], [("<0>", out.place, out.array)]
             )
-        shape = np.sum(x.array, axis=axis, keepdims=keepdims).shape
+        shape = np.sum(nothing, axis=axis, keepdims=keepdims).shape
         return out.seen(out.array.reshape(shape))
 
 
@@ -137,15 +141,18 @@ class LoopArray(np.lib.mixins.NDArrayOperatorsMixin):
     def __getitem__(self, key: Any) -> LoopArray:
         return self.seen(self.array[key])
 
-    def __setitem__(self, key: Any, x: LoopArray) -> None:
+    def __setitem__(self, key: Any, x: Any) -> None:
         self._writer.copy(x, self[key])
+
+    def __array__(self, *_: Any, **__: Any) -> Array:
+        raise NotImplementedError("an array without content")
 
     def __bool__(self) -> bool:
         raise NotImplementedError("a branch")
 
-    def reshape(self, *shape: Any) -> LoopArray:
-        """As NumPy's, where no element has to move."""
-        return self.seen(self.array.reshape(*shape))
+    def astype(self, dtype: Any) -> LoopArray:
+        """The same numbers in another dtype."""
+        return self._writer.elementwise(lambda x: x.astype(dtype), [self])
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
         if method != "__call__" or keywords or ufunc.nout != 1 or ufunc.signature is not None:
@@ -155,10 +162,18 @@ class LoopArray(np.lib.mixins.NDArrayOperatorsMixin):
     def __array_function__(self, function: Any, types: Any, inputs: Any, keywords: Any) -> Any:
         if function in _REDUCTIONS:
             return self._writer.reduced(function, *inputs, **keywords)
+        if function is np.reshape:  # of a copy, where elements have to move
+            shape = function(self.array, *inputs[1:], **keywords).shape
+            if np.may_share_memory(self.array.reshape(shape), self.array):
+                return self.seen(self.array.reshape(shape))
+            copied = self._writer.elementwise(lambda x: x, [self])
+            return copied.seen(copied.array.reshape(shape))
         if function in _VIEWS and inputs[0] is self:
             return self.seen(function(self.array, *inputs[1:], **keywords))
         if function is np.where and len(inputs) == 3:
             return self._writer.elementwise(np.where, inputs)
+        if function is np.copy:
+            return self._writer.elementwise(lambda x: x, inputs)
         if function is np.zeros_like:
             zeros = self._writer.room(np.zeros_like(self.array, **keywords).shape, self.dtype)
             kind = type_name(self.dtype)

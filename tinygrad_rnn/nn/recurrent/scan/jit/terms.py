@@ -95,6 +95,10 @@ class Term(np.lib.mixins.NDArrayOperatorsMixin):
     def __init__(self, terms: Terms, text: str, dtype: np.dtype[Any]) -> None:
         self._terms, self.text, self.dtype = terms, text, dtype
 
+    def astype(self, dtype: Any) -> Term:
+        """The same number in another dtype."""
+        return self._terms.add(self._terms.text(self, np.dtype(dtype)), np.dtype(dtype))
+
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
         if method != "__call__" or keywords or ufunc.nout != 1:
             return NotImplemented
