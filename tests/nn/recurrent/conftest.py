@@ -14,6 +14,7 @@ import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 from tinygrad_rnn.graph import Graph
 from tinygrad_rnn.nn.recurrent.nest import leaves, map_leaves
+from tinygrad_rnn.nn.recurrent.scan import going
 
 H = 3
 
@@ -148,6 +149,13 @@ def scans() -> SimpleNamespace:
         both_ways=both_ways,
         some_state=some_state,
     )
+
+
+@pytest.fixture
+def shrinking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows whose sequences have ended are left out wherever that is right."""
+    monkeypatch.setattr(going, "CHANGE", 0.0)
+    monkeypatch.setattr(going, "FEWEST", 1)
 
 
 @pytest.fixture(autouse=True)

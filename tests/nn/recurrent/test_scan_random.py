@@ -147,16 +147,29 @@ def programs(draw):
     return Program(leaves, lines, picks, draw(st.none() | place))
 
 
-@settings(
+quick = settings(
     max_examples=120,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
+
+
+@quick
 @given(programs(), st.data())
 def test_any_program_as_a_step(scans, cell, data) -> None:
+    compare_both_ways(scans, cell, data)
+
+
+@quick
+@given(programs(), st.data())
+def test_any_program_on_rows_that_go_on(scans, shrinking, cell, data) -> None:
+    compare_both_ways(scans, cell, data, most_rows=8)
+
+
+def compare_both_ways(scans, cell, data, most_rows: int = 3) -> None:
     rng = np.random.default_rng(data.draw(st.integers(0, 99)))
-    steps, batch = data.draw(st.integers(1, 5)), data.draw(st.integers(1, 3))
+    steps, batch = data.draw(st.integers(1, 5)), data.draw(st.integers(1, most_rows))
     x = rng.standard_normal((steps, batch, WIDTH))
     state = lengths = None
     if data.draw(st.booleans()):

@@ -6,7 +6,7 @@ it computes: a tanh counts as an addition does, and takes ten times as long.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from math import prod
 from typing import Any, NamedTuple
 
@@ -14,11 +14,16 @@ import numpy as np
 
 from ....ops import linalg, reduction
 from ....ops.lifting import summed_product
+from .emit import Plan
 from .linear import recurrence
 from .plan import over_time
 from .trace import Value
 
-__all__ = ["Cost", "cost", "is_look"]
+__all__ = ["Cost", "cost", "is_look", "row_seconds"]
+
+# Per second, about, of one thread: measured by tests/benchmarks/lengths.py.
+FLOPS = 5e10
+BYTES = 1e10
 
 Rule = Callable[..., int]
 
@@ -112,3 +117,13 @@ def is_look(value: Value) -> bool:
         return False
     with np.errstate(all="ignore"):
         return bool(np.may_share_memory(value.compute(arrays[0]), arrays[0]))
+
+
+def row_seconds(plans: Iterable[Plan], batch: int, steps: int = 100) -> float:
+    """About how long these plans take for one step of one of `batch` rows, in seconds."""
+    of_all = Cost(0, 0)
+    for plan in plans:
+        for stage, values in plan.stages.items():
+            for value in values:
+                of_all += cost(value, steps, plan.timed, stage == "loop")
+    return (of_all.flops / FLOPS + of_all.bytes / BYTES) / (steps * batch)

@@ -1,10 +1,9 @@
-"""Run: one run of a compiled step over a sequence, piece by piece, and its backward run."""
+"""Run: what one node of a scan computes, forward and back, stretch by stretch."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,85 +14,81 @@ from ....ops import generator
 from ..cell import Cell
 from ..nest import leaves, like
 from ..unroll import unroll
-from .pieces import Sums, pieces, pieces_to_keep
+from .going import Span
+from .stretch import Stretch, drawing_again
 
-if TYPE_CHECKING:
-    from .scan import CompiledStep
-
-__all__ = ["Run"]
+__all__ = ["Part", "Run"]
 
 Array = Any
 
 
+class Part(NamedTuple):
+    """A stretch of a run, its steps and rows, and where its leaves stand among the run's inputs."""
+
+    span: Span
+    stretch: Stretch
+    leaves: Sequence[int]
+
+    @property
+    def steps(self) -> slice:
+        """The steps of the part."""
+        return slice(self.span.first, self.span.last)
+
+    def inputs(self, arrays: Sequence[Array], states: Sequence[Array]) -> list[Array]:
+        """Its inputs from those of the run; its states apart from those of the whole batch."""
+        x, rows = arrays[0][self.steps, self.span.rows], self.span.rows
+        return [x, *(np.array(state[rows]) for state in states), *(arrays[k] for k in self.leaves)]
+
+
 class Run:
-    """One run of a scan: holds its workspaces until no backward pass can need them."""
+    """One run of a scan; its parts, in running order, may be on fewer and fewer rows.
+
+    A row's state stays, and its outputs are zero, at the steps at which it is in no part.
+    """
 
     def __init__(
         self,
-        compiled: CompiledStep,
         cell: Cell,
         state: Any,
-        valid: Any,
         reverse: bool,
         lengths: Any,
-        steps: int,
-        checkpoint: int | str | None,
+        parts: Sequence[Part],
+        undivided: bool,
     ) -> None:
-        self.compiled, self.cell, self.state = compiled, cell, state
-        self.valid, self.reverse, self.lengths, self.steps = valid, reverse, lengths, steps
-        self.pieces = pieces(steps, compiled.step)[:: -1 if reverse else 1]  # in running order
-        kept = pieces_to_keep(checkpoint, steps, len(self.pieces))
-        self.workspaces = compiled.take(steps, kept if compiled.backward is not None else 1)
-        self._starts: dict[int, Any] = {}  # by piece: states and random state at a checkpoint
-        self._present = 0  # the first of the pieces whose values are in the workspaces
+        self.cell, self.state, self.reverse, self.lengths = cell, state, reverse, lengths
+        self.parts = parts
+        self._undivided = undivided
+        self._states = slice(1, 1 + len(leaves(state)))  # their places among the inputs
         self._of: Any = None  # the gradient that the cached result belongs to
         self._result: list[Any] = []
 
-    def __del__(self) -> None:
-        self.compiled.give_back(self.steps, self.workspaces)
-
-    def _given(self, arrays: Sequence[Array], first: int, last: int) -> list[Array]:
-        x, leaf_arrays = arrays[0], arrays[1 + len(self.compiled.step.state) :]
-        mask = [] if self.valid is None else [self.valid[first:last]]
-        return [x[first:last], *mask, *leaf_arrays]
+    def wanted(self) -> set[int]:
+        """The places of the inputs that get a gradient."""
+        states = range(self._states.start, self._states.stop)
+        found = set() if self._undivided else set(states)  # of rows that are in no part
+        for part in self.parts:
+            step = part.stretch.compiled.step
+            derivatives = [step.d_x, *step.d_state, *step.d_leaves]
+            places = [0, *states, *part.leaves]
+            found.update(k for k, d in zip(places, derivatives, strict=True) if d is not None)
+        return found
 
     def forward(self, arrays: Sequence[Array]) -> tuple[Array, ...]:
         """The outputs of all steps, and the final states."""
-        states: Sequence[Array] = arrays[1 : 1 + len(self.compiled.step.state)]
-        self._random = generator().bit_generator.state if self.compiled.step.drawn else None
+        drawn = self.parts[0].stretch.compiled.step.drawn
+        self._random = generator().bit_generator.state if drawn else None
+        if self._undivided:
+            return self.parts[0].stretch.forward(arrays)
+        states = [np.array(state) for state in arrays[self._states]]
         outputs: Any = None
-        for number, (first, last) in enumerate(self.pieces):
-            output, states = self._ahead(number, arrays, states)
-            if len(self.pieces) == 1:
-                return (output, *states)
+        for part in self.parts:
+            output, *new = part.stretch.forward(part.inputs(arrays, states))
             if outputs is None:
-                outputs = np.empty((self.steps, *output.shape[1:]), output.dtype)
-            outputs[first:last] = output
+                outputs = np.zeros((*arrays[0].shape[:2], *output.shape[2:]), output.dtype)
+            outputs[part.steps, part.span.rows] = output
+            for state, now in zip(states, new, strict=True):
+                state[part.span.rows] = now
         return (outputs, *states)
-
-    def _ahead(
-        self, number: int, arrays: Sequence[Array], states: Sequence[Array]
-    ) -> tuple[Array, Sequence[Array]]:
-        """Run one piece from these states: its outputs, and the states after it."""
-        if number % self.workspaces.kept == 0:
-            drawn = generator().bit_generator.state if self.compiled.step.drawn else None
-            self._starts[number], self._present = (states, drawn), number
-        first, last = self.pieces[number]
-        output, states, self._shared = self.compiled.run_forward(
-            self.workspaces.ahead(number, last - first),
-            self._given(arrays, first, last),
-            states,
-            last - first,
-            self.reverse,
-        )
-        return output, states
-
-    def _again(self, start: int, arrays: Sequence[Array]) -> None:
-        """Run the pieces after a checkpoint another time, with the same random numbers."""
-        states, drawn = self._starts[start]
-        with drawing_again(drawn):
-            for number in range(start, min(start + self.workspaces.kept, len(self.pieces))):
-                _, states = self._ahead(number, arrays, states)
 
     def gradient(self, grad: Any, arrays: Sequence[Any], position: int) -> Any:
         """The gradient for one input; all are computed at the first question."""
@@ -105,44 +100,33 @@ class Run:
         return np.zeros_like(arrays[position]) if found is None else found
 
     def _backward(self, grad: Any, arrays: Sequence[Array]) -> list[Any]:
-        compiled = self.compiled
-        if compiled.backward is None:  # the outputs depend on nothing that wants a gradient
-            return [None] * len(arrays)
-        grads: Sequence[Array] = grad[1:]
-        d_x: Any = None
-        d_states: Sequence[Any] = ()
-        sums = Sums()
-        for number in reversed(range(len(self.pieces))):
-            first, last = self.pieces[number]
-            start = number - number % self.workspaces.kept
-            if start != self._present:
-                self._again(start, arrays)
-            d_piece, d_states, d_leaves = compiled.run_backward(
-                self.workspaces.back(number, last - first),
-                self._given(arrays, first, last),
-                grad[0][first:last],
-                grads,
-                self._shared,
-                last - first,
-                self.reverse,
+        if self._undivided:
+            return self.parts[0].stretch.backward(grad, arrays)
+        d_states = [np.array(g) for g in grad[1:]]
+        found: list[Any] = [None, *d_states, *[None] * (len(arrays) - self._states.stop)]
+        for part in reversed(self.parts):
+            steps, rows = part.steps, part.span.rows
+            d_x, *rest = part.stretch.backward(
+                [grad[0][steps, rows], *(g[rows] for g in d_states)],
+                part.inputs(arrays, arrays[self._states]),
             )
-            grads = [np.zeros_like(g) if d is None else d for d, g in zip(d_states, grads)]
-            sums.add(d_leaves)
-            if len(self.pieces) == 1:
-                d_x = d_piece
-            elif d_piece is not None:
-                d_x = np.empty_like(arrays[0]) if d_x is None else d_x
-                d_x[first:last] = d_piece
-        return [d_x, *d_states, *sums.arrays]
+            if d_x is not None:
+                found[0] = np.zeros_like(arrays[0]) if found[0] is None else found[0]
+                found[0][steps, rows] = d_x
+            for whole, d in zip(d_states, rest):
+                whole[rows] = 0 if d is None else d
+            for place, d in zip(part.leaves, rest[len(d_states) :], strict=True):
+                if d is not None:
+                    found[place] = d if found[place] is None else found[place] + d
+        return found
 
     def _by_unrolling(self, grad: Any, inputs: Sequence[Any]) -> list[Any]:
         """For gradients of gradients: the recorded gradient of the recorded steps."""
-        count = 1 + len(self.compiled.step.state)
         with enable_grad(), drawing_again(self._random):
             outputs, final = unroll(
                 self.cell,
                 inputs[0],
-                like(self.state, iter(inputs[1:count])),
+                like(self.state, iter(inputs[self._states])),
                 reverse=self.reverse,
                 lengths=self.lengths,
             )
@@ -160,14 +144,3 @@ class Run:
             retain_graph=True,
         )
         return [found.get(x) if isinstance(x, Node) else None for x in inputs]
-
-
-@contextmanager
-def drawing_again(random_state: Any) -> Iterator[None]:
-    """Draw the numbers that came after that state of the generator (None: as always)."""
-    now = generator().bit_generator.state
-    try:
-        generator().bit_generator.state = random_state or now
-        yield
-    finally:
-        generator().bit_generator.state = now

@@ -17,15 +17,20 @@ from ....engine.mode import is_grad_enabled
 from ....engine.op import op
 from ....engine.tensor import Tensor
 from ..cell import Cell
-from ..nest import leaves, like, structure
+from ..nest import leaves, like, map_leaves, structure
 from ..unroll import valid_steps
+from .apart import apart
+from .cost import row_seconds
 from .executor import get_executor, program
 from .fuse import fuse
+from .going import Span, spans
 from .pieces import Workspaces
 from .plan import plan
 from .program import Program, Workspace
-from .run import Run
+from .run import Part, Run
+from .stretch import Stretch
 from .trace import Step, TraceError, Value, trace
+from .value import history
 
 __all__ = ["TraceError", "compiled_step", "compiled_steps", "scan"]
 
@@ -53,14 +58,55 @@ def scan(
         wider = (leaf.astype(d) for leaf, d in zip(states, next_dtypes, strict=True))
         state = like(state, wider)
         return scan(cell, x, state, reverse=reverse, lengths=lengths, checkpoint=checkpoint)
-    run = Run(compiled, cell, state, valid, reverse, lengths, len(x), checkpoint)
-    step = compiled.step
-    inputs = [x, *states, *step.leaves]
-    derivatives = [step.d_x, *step.d_state, *step.d_leaves]
-    outputs, *final = _scan(
-        run, *(t.detach() if d is None else t for t, d in zip(inputs, derivatives, strict=True))
-    )
+    whole = Span(0, len(x), slice(None), x.shape[1])
+    spans = [whole] if valid is None else compiled.spans(cell, state, lengths, len(x))
+    steps = [compiled]
+    if not spans[0].covers(len(x), x.shape[1]):
+        steps = [_compiled_for(span, cell, x, state, valid, reverse) for span in spans]
+        if any([new.dtype for new in s.step.new_state] != next_dtypes for s in steps):
+            spans, steps = [whole], [compiled]  # without a mask the step narrows the state
+    places: dict[Tensor, int] = {}  # of the leaves of all steps, among the inputs
+    for leaf in (leaf for compiled in steps for leaf in compiled.step.leaves):
+        places.setdefault(leaf, 1 + len(states) + len(places))
+    parts = [
+        Part(
+            span,
+            Stretch(compiled, _mask(valid, span), reverse, span.last - span.first, checkpoint),
+            [places[leaf] for leaf in compiled.step.leaves],
+        )
+        for span, compiled in zip(spans, steps, strict=True)
+    ]
+    undivided = spans[0].covers(len(x), x.shape[1])
+    run = Run(cell, state, reverse, lengths, parts[:: -1 if reverse else 1], undivided)
+    wanted = run.wanted()
+    inputs = enumerate([x, *states, *places])
+    outputs, *final = _scan(run, *(t if k in wanted else t.detach() for k, t in inputs))
     return outputs, like(state, iter(final))
+
+
+def _mask(valid: Any, span: Span) -> Any:
+    """Which steps of the span are real, on its rows; None for all."""
+    if valid is None:
+        return None
+    mask = valid[span.first : span.last][:, span.rows]
+    return None if mask.all() else mask
+
+
+def _compiled_for(
+    span: Span, cell: Cell, x: Tensor, state: Any, valid: Any, reverse: bool
+) -> CompiledStep:
+    """The compiled step for so many rows; which ones they are makes no difference to it."""
+
+    def cut(tensor: Tensor, *where: slice) -> Tensor:
+        some = Tensor.of(tensor._data[where])
+        some.requires_grad = tensor.requires_grad
+        return some
+
+    rows = slice(span.size)
+    part = cut(x, slice(span.first, span.last), rows)
+    return compiled_step(
+        cell, part, map_leaves(lambda s: cut(s, rows), state), _mask(valid, span), reverse
+    )
 
 
 class CompiledStep:
@@ -71,15 +117,17 @@ class CompiledStep:
     def __init__(self, step: Step, reverse: bool) -> None:
         self.step = step
         self._free: list[tuple[Any, Workspaces]] = []
+        self._row_seconds: float | None = None
+        self._apart: dict[int, bool] = {}  # by a number of rows: whether they can run alone
         self._plan(step, reverse)
 
     def _plan(self, step: Step, reverse: bool) -> None:
         everything = [*step.new_state, step.output, step.d_x, *step.d_state, *step.d_leaves]
-        fuse(step, _history(everything))
-        forward_part = _history([*step.new_state, step.output, *step.drawn])
+        fuse(step, history(everything))
+        forward_part = history([*step.new_state, step.output, *step.drawn])
         wanted = [d for d in [step.d_x, *step.d_state, *step.d_leaves] if d is not None]
         ahead = set(forward_part)
-        backward_part = [v for v in _history(wanted) if v not in ahead]
+        backward_part = [v for v in history(wanted) if v not in ahead]
         crossing = {x for v in backward_part for x in v.inputs if isinstance(x, Value)}
         crossing |= {d for d in wanted if isinstance(d, Value)}
         inputs = [step.x, *([step.mask] if step.mask is not None else [])]
@@ -133,6 +181,20 @@ class CompiledStep:
                 outer,
                 ahead=self.forward,
             )
+
+    def spans(self, cell: Cell, state: Any, lengths: Any, steps: int) -> list[Span]:
+        """The stretches of time to run for those lengths, each on the rows that it takes."""
+        if self._row_seconds is None:
+            self._row_seconds = row_seconds(
+                [p.plan for p in (self.forward, self.backward) if p], len(lengths)
+            )
+        found = spans(lengths, steps, self._row_seconds, shrink=not self.step.drawn)
+        for size in {span.size for span in found} - {len(lengths)}:
+            if size not in self._apart:
+                self._apart[size] = apart(cell, state, self.step, size)
+            if not self._apart[size]:
+                return spans(lengths, steps, self._row_seconds, shrink=False)
+        return found
 
     # Workspaces
 
@@ -300,15 +362,3 @@ class Same:
     def __eq__(self, other: object) -> bool:
         held = self._held()
         return held is not None and isinstance(other, Same) and other._held() is held
-
-
-def _history(results: Sequence[Any]) -> list[Value]:
-    """The instructions behind the results, in the order of the step."""
-    found: set[Value] = set()
-    waiting = [v for v in results if isinstance(v, Value)]
-    while waiting:
-        value = waiting.pop()
-        if value not in found and value.fn is not None:
-            found.add(value)
-            waiting.extend(x for x in value.inputs if isinstance(x, Value))
-    return sorted(found, key=lambda value: value.order)

@@ -12,7 +12,7 @@ import numpy as np
 from ....engine.mode import Scope
 from ....ops.lifting import aligned
 
-__all__ = ["Value", "identity"]
+__all__ = ["Value", "history", "identity"]
 
 
 @dataclass(eq=False, slots=True)
@@ -83,6 +83,18 @@ class Value:
     def dtype(self) -> np.dtype[Any]:
         """Of the elements."""
         return self.example.dtype  # type: ignore[no-any-return]
+
+
+def history(results: Sequence[Any]) -> list[Value]:
+    """The instructions behind the results, in the order of the step."""
+    found: set[Value] = set()
+    waiting = [v for v in results if isinstance(v, Value)]
+    while waiting:
+        value = waiting.pop()
+        if value not in found and value.fn is not None:
+            found.add(value)
+            waiting.extend(x for x in value.inputs if isinstance(x, Value))
+    return sorted(found, key=lambda value: value.order)
 
 
 def identity(x: Any) -> Any:
