@@ -73,6 +73,11 @@ class _Clock:
     now: Callable[[], float] = time.perf_counter
 
 
+def clock() -> float:
+    """Seconds by the clock that `--cpu-time` chooses."""
+    return _Clock.now()
+
+
 def installed(package: str) -> bool:
     """Whether a peer can be imported; those that cannot are left out of the tables."""
     return importlib.util.find_spec(package) is not None
