@@ -7,8 +7,9 @@ A picture is a recorded `Graph` laid out: one step is laid out once and stamped 
 program is needed, and nothing here knows any cell or op: what is drawn follows from the graph.
 """
 
-from .analysis import Connectivity, connectivity, gates, gradient_flow, ledger
+from .analysis import gates, gradient_flow, ledger
 from .compare import Comparison
+from .connectivity import Connectivity, connectivity
 from .picture import Picture, bptt, draw
 from .stages import PlanPicture, stages
 

@@ -1,0 +1,306 @@
+"""How strongly the steps of a recurrent layer depend on one another, and by which paths.
+
+Two neighbouring states have one step between them. Its Jacobian follows from the ops in between,
+by their own gradient rules; what reaches over several steps is a product of such Jacobians.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
+from functools import reduce
+from heapq import heappop, heappush
+from typing import Any
+
+import numpy as np
+
+from ..engine.autograd import _fitted
+from ..graph import GraphNode
+from .flow import norm
+from .recorded import Array, Model, Recorded, numbered
+
+__all__ = ["Connectivity", "connectivity"]
+
+
+@dataclass
+class Connectivity:
+    """How strongly each step's state depends on the steps before it, and by which paths.
+
+    The state of a step is all that it hands to the next, as one vector of n numbers.
+
+    `states` (T, T): the Frobenius norm of d state_t / d state_s, 0 above the diagonal, sqrt(n)
+    on it. `inputs` (T, T): that of d state_t / d x_s, NaN if the inputs record no gradient.
+    `state_norms`, `input_norms`: the same for each state by its name, such as
+    `state_norms["h", "c"]`, d h_t / d c_s, and `input_norms["h"]`, d h_t / d x_s.
+
+    `step_values` (T - 1, n): the singular values of each step's Jacobian, d state_t+1 / d state_t.
+    `product_values` (T - 1, n): those of the products, d state_T-1 / d state_t.
+
+    `paths`: each step's Jacobian in parts by the path that the gradient takes, (T - 1, n, n) by
+    name. A path is named after the first intermediate with a name (a gate) that it meets between
+    state_t and state_t+1; if it meets none, after the state whose own line it follows. The parts
+    sum to the Jacobian.
+    `step_shares`: the share of each path in its step's Jacobian J, (T - 1,) by name: the inner
+    product <part, J> / <J, J>. The shares of a step sum to 1. One is negative where its path takes
+    away from what the others carry; all are NaN where J is zero.
+    `product_shares`: the shares in d state_T-1 / d state_t, by the path between t and t+1.
+
+    >>> import tinygrad_rnn as tg
+    >>> found = connectivity(tg.nn.LSTM(1, 2), tg.randn(4, 1, 1))
+    >>> found.states.shape, found.step_values.shape
+    ((4, 4), (3, 4))
+    >>> list(found.paths)
+    ['c', 'input gate', 'forget gate', 'candidate', 'output gate']
+    """
+
+    states: Array
+    inputs: Array
+    state_norms: dict[tuple[str, str], Array]
+    input_norms: dict[str, Array]
+    step_values: Array
+    product_values: Array
+    paths: dict[str, Array]
+    step_shares: dict[str, Array]
+    product_shares: dict[str, Array]
+
+
+def connectivity(model: Model, x: Any, path: str | None = None) -> Connectivity:
+    """The Jacobians between the steps of one recurrent layer.
+
+    Found by n * T backward passes over one step each, n the size of the layer's states together,
+    and T * T / 2 products of n by n matrices. `path`: the module path of the layer, which stands
+    for all that is inside it; may be left out if there is but one layer. ValueError if there are
+    others.
+
+    >>> import tinygrad_rnn as tg
+    >>> def model(x):
+    ...     for t in range(3):
+    ...         with tg.scope("halve", step=t):
+    ...             x = (x * 0.5).named("h")
+    ...     return x
+    >>> connectivity(model, tg.tensor([8.0], requires_grad=True)).states
+    array([[1.  , 0.  , 0.  ],
+           [0.5 , 1.  , 0.  ],
+           [0.25, 0.5 , 1.  ]])
+    """
+    layer = _Layer(Recorded(model, x, None), path)
+    length, n = layer.length, layer.size
+    steps = [layer.step(t) for t in range(length)]
+    states = {(a, b): np.zeros((length, length)) for a in layer.slices for b in layer.slices}
+    inputs = {a: np.full((length, length), 0.0 if layer.inputs else np.nan) for a in layer.slices}
+    to_states: dict[int, Array] = {}
+    for later in range(length):
+        to_states, to_inputs = _products(steps, later, n)
+        for a, rows in layer.slices.items():
+            for earlier, jacobian in to_states.items():
+                for b, columns in layer.slices.items():
+                    states[a, b][later, earlier] = norm(jacobian[rows, columns])
+            for i, jacobian in to_inputs.items():
+                here = later, layer.inputs[i]
+                inputs[a][here] = np.hypot(inputs[a][here], norm(jacobian[rows]))
+    nothing = np.zeros((len(layer.paths), n, n))
+    parts = np.reshape(
+        [steps[t + 1].states.get(t, nothing) for t in range(length - 1)], (-1, *nothing.shape)
+    )
+    ends = np.reshape(
+        [_to_the_end(steps, to_states, t, nothing) for t in range(length - 1)],
+        (-1, *nothing.shape),
+    )
+    return Connectivity(
+        states=reduce(np.hypot, states.values()),
+        inputs=reduce(np.hypot, inputs.values()),
+        state_norms=states,
+        input_norms=inputs,
+        step_values=np.linalg.svd(parts.sum(axis=1), compute_uv=False),
+        product_values=np.linalg.svd(ends.sum(axis=1), compute_uv=False),
+        paths=layer.by_path(parts),
+        step_shares=layer.by_path(_shares(parts)),
+        product_shares=layer.by_path(_shares(ends)),
+    )
+
+
+@dataclass
+class _Step:
+    """The Jacobians of one step's state by what it is made from, no other state in between.
+
+    `states`: by an earlier step's state, in parts by path, (paths, n, n), by that step.
+    `inputs`: by what the cell was given, (n, m), by its place in the graph.
+    """
+
+    states: dict[int, Array]
+    inputs: dict[int, Array]
+
+
+class _Layer:
+    """The states of one recurrent layer in a recorded pass, and what leads from one to the next.
+
+    `slices`: where each state is in the vector of all of them, by name. `paths`: the keys of what
+    a path is named after, the states first. `ends`: of the nodes that are states, the step, the
+    number of the path along the state's own line, and the slice. `starts`: of the other nodes that
+    have a name, the number of the path that is named after it. `inputs`: of the nodes that the
+    cell is given, the step.
+    """
+
+    def __init__(self, run: Recorded, path: str | None) -> None:
+        self.graph = run.graph
+        links = run.states()
+        homes = {run.title(key)[0] for key in links}
+        roots = sorted(p for p in homes if not any(p.startswith(f"{q}.") for q in homes))
+        if path is None and len(roots) == 1:
+            path = roots[0]
+        states = [key for key in links if _is_inside(run.title(key)[0], path)]
+        if not states:
+            raise ValueError(f"connectivity needs one of the paths {roots}; got {path!r}")
+        self.length = run.steps
+        way = 1 if links[states[0]][0].delta > 0 else -1
+        step_of = {column: t for t, column in enumerate(range(run.steps)[::way])}
+        self.paths: list[Hashable] = list(states)
+        self.slices: dict[str, slice] = {}
+        self.ends: dict[int, tuple[int, int, slice]] = {}
+        self.size = 0
+        for number, key in enumerate(states):
+            places = run.places[key]
+            width = int(np.size(self.graph[min(places.values())].value))
+            where = slice(self.size, self.size + width)
+            self.slices[numbered(run.title(key)[1], self.slices)] = where
+            self.ends |= {i: (step_of[column], number, where) for column, i in places.items()}
+            self.size += width
+        self.inputs = {
+            members[-1]: step_of[column]
+            for row in run.unrolled.rows.values()
+            if row.kind == "input" and _is_inside(row.path, path)
+            for column, members in row.members.items()
+            if column >= 0 and self.graph[members[-1]].requires_grad
+        }
+        self.leads: list[bool] = []  # of each node: whether a state or an input is behind it
+        self.starts: dict[int, int] = {}
+        numbers: dict[Hashable, int] = {}
+        for i, node in enumerate(self.graph):
+            is_end = i in self.ends or i in self.inputs
+            self.leads.append(is_end or any(self.leads[j] for j in node.inputs))
+            if node.op is not None and node.name and self.leads[i] and not is_end:
+                key = run.unrolled.keys[i]
+                if key not in numbers:
+                    numbers[key] = len(self.paths)
+                    self.paths.append(key)
+                self.starts[i] = numbers[key]
+        self.taken: set[int] = set()  # the paths that lead from a state to a state
+        self._title = run.title
+
+    def step(self, t: int) -> _Step:
+        """The Jacobians of the state of step `t`."""
+        found = _Step({}, {})
+        for i, (step, _, rows) in self.ends.items():
+            if step != t:
+                continue
+            node = self.graph[i]
+            for row, weights in zip(range(rows.start, rows.stop), np.eye(rows.stop - rows.start)):
+                weights = weights.reshape(node.shape or ()).astype(node.dtype)
+                for end, parts in self._back(i, weights, t):
+                    self._put(found, row, end, parts)
+        return found
+
+    def _put(self, found: _Step, row: int, end: int, parts: dict[int, Array]) -> None:
+        """Write the gradient that arrived at `end` into one row of its Jacobian."""
+        if end in self.inputs:
+            total = sum(parts.values())
+            if end not in found.inputs:
+                found.inputs[end] = np.zeros((self.size, np.size(total)))
+            found.inputs[end][row] += np.ravel(total)
+            return
+        step, own_line, columns = self.ends[end]
+        if step not in found.states:
+            found.states[step] = np.zeros((len(self.paths), self.size, self.size))
+        for path, part in parts.items():
+            path = own_line if path < 0 else path
+            self.taken.add(path)
+            found.states[step][path, row, columns] += np.ravel(part)
+
+    def _back(self, start: int, weights: Array, t: int) -> Iterator[tuple[int, dict[int, Array]]]:
+        """Lead `weights` back from a state of step `t` to the inputs and the states before it.
+
+        On its way the gradient is kept in parts by path. One that passes a node with a name goes
+        on as the path of that name, so what arrives is named after the last that it passed: seen
+        along time, the first. -1: it has passed none.
+        """
+        waiting: dict[int, dict[int, Any]] = {start: {-1: weights}}
+        places = [-start]
+        while places:
+            i = -heappop(places)
+            node, parts = self.graph[i], waiting.pop(i)
+            if i in self.inputs or (i in self.ends and self.ends[i][0] != t):
+                yield i, parts
+                continue
+            if i in self.starts:
+                parts = {self.starts[i]: sum(parts.values())}
+            for position, j in enumerate(node.inputs):
+                if not self.leads[j]:
+                    continue
+                if j not in waiting:
+                    waiting[j] = {}
+                    heappush(places, -j)
+                there = waiting[j]
+                for path, part in parts.items():
+                    there[path] = _led_back(node, position, part, self.graph[j], there.get(path))
+
+    def by_path(self, arrays: Array) -> dict[str, Array]:
+        """Arrays (T - 1, paths, ...) by the paths' names, without paths that lead nowhere."""
+        found: dict[str, Array] = {}
+        for number in sorted(self.taken):
+            name = self._title(self.paths[number])[1]
+            found[numbered(name, found)] = arrays[:, number]
+        return found
+
+
+def _led_back(node: GraphNode, position: int, part: Any, to: GraphNode, before: Any) -> Any:
+    """The gradient of `to`, an input of `node`, that follows from `part`, on top of `before`.
+
+    That of an op of several outputs is a list of theirs.
+    """
+    if node.selects is not None:
+        outputs = before if before is not None else [np.zeros_like(value) for value in to.value]
+        outputs[node.selects] = outputs[node.selects] + part
+        return outputs
+    assert node.op is not None and node.source is not None and node.source.values is not None
+    values, given = node.source.values, tuple(part) if isinstance(part, list) else part
+    back = node.op.rule(position)(given, node.value, *values, **node.attributes)
+    back = _fitted(back, values[position])
+    return back if before is None else before + back
+
+
+def _is_inside(path: str, layer: str | None) -> bool:
+    return layer is not None and (path == layer or path.startswith(f"{layer}."))
+
+
+def _products(
+    steps: list[_Step], later: int, size: int
+) -> tuple[dict[int, Array], dict[int, Array]]:
+    """d state_later by every state up to it, by step, and by every input, by place in the graph."""
+    to_states: dict[int, Array] = {later: np.eye(size)}
+    to_inputs: dict[int, Array] = {}
+    for between in range(later, -1, -1):
+        if between not in to_states:
+            continue
+        after = to_states[between]
+        for earlier, parts in steps[between].states.items():
+            to_states[earlier] = to_states.get(earlier, 0.0) + after @ parts.sum(axis=0)
+        for i, jacobian in steps[between].inputs.items():
+            to_inputs[i] = to_inputs.get(i, 0.0) + after @ jacobian
+    return to_states, to_inputs
+
+
+def _to_the_end(steps: list[_Step], to_states: dict[int, Array], t: int, nothing: Array) -> Array:
+    """d state_T-1 / d state_t, in parts by the path that is taken first."""
+    return sum(
+        (to_states[m] @ step.states[t] for m, step in enumerate(steps) if t in step.states),
+        start=nothing,
+    )
+
+
+def _shares(parts: Array) -> Array:
+    """(T - 1, paths): <part, J> / <J, J>, J the sum of the parts (T - 1, paths, n, n)."""
+    whole = parts.sum(axis=1)
+    largest = np.abs(whole).max(axis=(1, 2), initial=0.0)[:, None, None]
+    scaled = np.divide(whole, largest, out=np.full_like(whole, np.nan), where=largest > 0)
+    inner = np.einsum("tpij,tij->tp", parts / np.where(largest > 0, largest, 1)[:, None], scaled)
+    return inner / np.einsum("tij,tij->t", scaled, scaled)[:, None]
