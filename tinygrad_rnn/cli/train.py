@@ -26,6 +26,8 @@ Each run has a folder of its own, runs/NAME, with
   model.safetensors   the weights and settings of all its cells
   metrics.jsonl       what was measured, one line a cell and epoch
   bptt.svg            the unrolled backpropagation through time for one name
+  report.html         the same for all its cells, and what their gradients and
+                      gates do (that needs pip install 'tinygrad-rnn[plot]')
 OPTIONS
 examples:
   tinygrad-rnn train
@@ -35,8 +37,6 @@ examples:
 A cell of your own is a class with MyCell(input_size, hidden_size).
 Ctrl-C stops; what was learnt up to the last complete epoch is kept.
 """
-_PICTURE_FILE = "bptt.svg"
-_LETTERS_IN_PICTURE = 5  # so that it fits a screen
 
 
 def register(commands: Commands) -> None:
@@ -140,6 +140,7 @@ def _new_folder(out: Path, name: str | None, data: str | None) -> Path:
 
 def _run(models: dict[NamedCell, Classifier], recorder: Recorder) -> int:
     from . import report
+    from .pictures import draw
     from .threads import one_blas_thread
 
     report.beginning(recorder.corpus, recorder.folder)
@@ -149,8 +150,8 @@ def _run(models: dict[NamedCell, Classifier], recorder: Recorder) -> int:
                 _train_one(cell, model, recorder)
     except KeyboardInterrupt:
         return report.stopped(recorder)
-    cell, model = list(models.items())[-1]
-    _draw(cell.name, model, recorder)
+    with one_blas_thread():
+        draw(models, recorder)
     report.results(models, recorder)
     return 0
 
@@ -174,21 +175,3 @@ def _train_one(cell: NamedCell, model: Classifier, recorder: Recorder) -> None:
             recorder.record(cell.name, model, epoch)
             table.row(epoch)
         check()
-
-
-def _draw(cell: str, model: Classifier, recorder: Recorder) -> None:
-    """The picture of the backpropagation through time for a held-out name, a short one."""
-    from .. import ops, viz
-
-    part = recorder.corpus.held_out
-    chosen = min(range(len(part)), key=lambda i: abs(len(part.codes[i]) - _LETTERS_IN_PICTURE))
-    label = int(part.labels[chosen])
-    letters = model.eval().embedding(part.codes[chosen][:, None]).detach()
-    picture = viz.bptt(
-        model.read,
-        letters.requires_grad_().named("letter"),
-        loss=lambda scores: (-ops.log_softmax(scores)[0, label]).named("loss"),
-        title=f"{cell} reading {part.names[chosen]!r}",
-        level="gates",
-    )
-    picture.save(recorder.folder / _PICTURE_FILE)

@@ -10,7 +10,7 @@ from typing import Any
 from ..files import write_file
 from .picture import Picture
 from .style import Scale, palette, style_sheet
-from .svg import arrow_heads
+from .svg import Drawing, arrow_heads
 from .text import number
 
 __all__ = ["Comparison"]
@@ -33,13 +33,19 @@ class Comparison:
     def __init__(self, pictures: Sequence[Picture]) -> None:
         self.pictures = list(pictures)
 
-    def svg(self) -> str:
-        """The SVG document."""
+    def drawings(self) -> list[Drawing]:
+        """The pictures' drawings, their gradients on one scale."""
         drawings = [p.drawing(p.level, f"p{n}") for n, p in enumerate(self.pictures)]
         scale = Scale.over([norm for drawing in drawings for norm in drawing.norms()])
-        parts, defs, y, width = [], [], 0.0, 0.0
         for drawing in drawings:
             drawing.scale = scale
+        return drawings
+
+    def svg(self) -> str:
+        """The SVG document."""
+        drawings = self.drawings()
+        parts, defs, y, width = [], [], 0.0, 0.0
+        for drawing in drawings:
             drawing.legend = drawing is drawings[-1]
             content, (left, top, w, h) = drawing.content()
             move = f"translate({number(-left)} {number(y - top)})"
