@@ -1,33 +1,68 @@
-"""Draw the pictures of README and docs/bptt.md: python docs/make_pictures.py."""
+"""Draw the pictures of README and docs: python docs/make_pictures.py."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, viz
 
 IMAGES = Path(__file__).with_name("images")
-STEPS, INPUT, HIDDEN = 4, 3, 8
+INPUT, HIDDEN = 3, 8
 
 
-def unrolled(name: str, cell: nn.Cell) -> viz.Picture:
-    """The cell over a random sequence, and the gradient of its last output."""
-    x = tg.randn(STEPS, 1, INPUT)
-    return viz.bptt(nn.Recurrent(cell), x, level="gates", title=name)
+class Last(nn.Module):
+    """A cell run over a sequence step by step; returns its last output."""
+
+    def __init__(self, cell: nn.Cell) -> None:
+        self.cell = cell
+
+    def forward(self, x: tg.Tensor) -> tg.Tensor:
+        """x (T, B, input size)."""
+        state = self.cell.initial_state(x.shape[1])
+        for t in range(len(x)):
+            with tg.scope(step=t):
+                state = self.cell(x[t], state)
+        return self.cell.output(state)
 
 
-def main() -> None:
-    """The plain RNN alone, and beside an LSTM whose forget gate starts open."""
-    IMAGES.mkdir(exist_ok=True)
+def open_lstm(input_size: int, hidden_size: int, bias: float) -> nn.LSTMCell:
+    """An LSTM whose forget gate starts open."""
+    cell = nn.LSTMCell(input_size, hidden_size)
+    nn.init.forget_gate_bias_(cell.bias_ih, bias)
+    return cell
+
+
+def four_steps() -> None:
+    """The plain RNN alone, and beside an LSTM, over four random steps."""
+
+    def unrolled(name: str, cell: nn.Cell) -> viz.Picture:
+        x = tg.randn(4, 1, INPUT)
+        return viz.bptt(nn.Recurrent(cell), x, level="gates", title=name)
+
     tg.manual_seed(0)
     rnn = unrolled("RNN", nn.RNNCell(INPUT, HIDDEN))
-    cell = nn.LSTMCell(INPUT, HIDDEN)
-    nn.init.forget_gate_bias_(cell.bias_ih, 2.0)
-    lstm = unrolled("LSTM", cell)
+    lstm = unrolled("LSTM", open_lstm(INPUT, HIDDEN, 2.0))
     print(rnn.save(IMAGES / "rnn.svg"))
     print(viz.Comparison([rnn, lstm]).save(IMAGES / "rnn_lstm.svg"))
 
 
+def hundred_steps() -> None:
+    """The plain RNN and the LSTM over the same hundred steps, and the course of the gradient."""
+    tg.manual_seed(0)
+    x = tg.randn(100, 1, 8).named("x")
+    models = {"RNN": Last(nn.RNNCell(8, 32)), "LSTM": Last(open_lstm(8, 32, 3.0))}
+    maps = [viz.bptt(model, x, level="gates", fold=2, title=name) for name, model in models.items()]
+    flows = {name: viz.gradient_flow(model, x) for name, model in models.items()}
+    chart = Figure((10, 3.2), layout="constrained")
+    viz.plot_gradient_flow(flows, ax=chart.add_subplot())
+    both = viz.Comparison(maps, chart)
+    print(both.save(IMAGES / "hundred_steps.svg"))
+
+
 if __name__ == "__main__":
-    main()
+    IMAGES.mkdir(exist_ok=True)
+    four_steps()
+    hundred_steps()

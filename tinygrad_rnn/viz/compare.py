@@ -5,19 +5,25 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..files import write_file
+from .figure import POINT, svg
 from .picture import Picture
 from .style import Scale, palette, style_sheet
-from .svg import Drawing, arrow_heads
+from .svg import MARGIN, Drawing, arrow_heads
 from .text import number
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["Comparison"]
 
 
 class Comparison:
     """Several pictures in one SVG, with the same colours for the same norms.
+
+    `chart`: a Matplotlib figure that stands below them, as wide as they are.
 
     >>> import tinygrad_rnn as tg
     >>> from tinygrad_rnn import viz
@@ -30,8 +36,9 @@ class Comparison:
     '<svg'
     """
 
-    def __init__(self, pictures: Sequence[Picture]) -> None:
+    def __init__(self, pictures: Sequence[Picture], chart: Figure | None = None) -> None:
         self.pictures = list(pictures)
+        self.chart = chart
 
     def drawings(self) -> list[Drawing]:
         """The pictures' drawings, their gradients on one scale."""
@@ -52,6 +59,11 @@ class Comparison:
             parts.append(f'<g transform="{move}">{content}</g>')
             defs.append(drawing.definitions())
             y, width = y + h - (0 if drawing.legend else 44), max(width, w)
+        if self.chart is not None:
+            scale = (width - 2 * MARGIN) / (self.chart.get_figwidth() * POINT)
+            move = f"translate({number(MARGIN)} {number(y)}) scale({scale:.4f})"
+            parts.append(f'<g transform="{move}">{svg(self.chart, "chart")}</g>')
+            y += scale * self.chart.get_figheight() * POINT + MARGIN
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {number(width)} {number(y)}" '
             f'width="{number(width)}" height="{number(y)}" role="img">'

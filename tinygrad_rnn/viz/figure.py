@@ -12,13 +12,14 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from .style import FONT
 from .text import fitted, power, text_width
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["AMOUNT", "COLOURS", "INK", "LINE", "SIGNED", "SOFT"]
+__all__ = ["AMOUNT", "COLOURS", "INK", "LINE", "POINT", "SIGNED", "SOFT"]
 __all__ += ["axes", "finish", "heatmap", "log_axis", "name_steps", "new_figure", "svg"]
 
 INK, SOFT, LINE = "#1f2733", "#69748a", "#c9d0db"
@@ -27,7 +28,7 @@ COLOURS = ("#d9493b", "#3f74e0", "#2b9a66", "#a35cc4", "#c9861f", "#5b8fa8")  # 
 SIGNED = ("#d9493bff", "#d9493b00", "#3f74e000", "#3f74e0ff")
 AMOUNT = ("#d9493b12", "#d9493bff")
 
-_POINT = 72.0  # to the inch, as in SVG: sizes here are in px of the SVG
+POINT = 72.0  # to the inch, as in SVG: sizes here are in px of the SVG
 # Where the default font lacks letters: those of them that are installed.
 _FALLBACKS = (
     "Noto Sans CJK KR",
@@ -57,8 +58,8 @@ def new_figure(width: float, height: float) -> Figure:
         raise ImportError(
             "plots need Matplotlib, which is not installed: pip install 'tinygrad-rnn[plot]'"
         ) from error
-    layout = ConstrainedLayoutEngine(w_pad=5 / _POINT, h_pad=7 / _POINT, wspace=0.03, hspace=0.03)
-    return Figure((width / _POINT, height / _POINT), layout=layout)
+    layout = ConstrainedLayoutEngine(w_pad=5 / POINT, h_pad=7 / POINT, wspace=0.03, hspace=0.03)
+    return Figure((width / POINT, height / POINT), layout=layout)
 
 
 def axes(ax: Axes | None, width: float, height: float) -> Axes:
@@ -118,8 +119,10 @@ def name_steps(ax: Axes, labels: Sequence[str] | None, count: int, offset: float
     plain = [_printable(str(t) if labels is None else labels[t]) for t in range(count)]
     figure = ax.get_figure(root=True)
     assert figure is not None
-    room = ax.get_position().width * figure.get_figwidth() * _POINT / max(count, 1)
-    widest = max((text_width(label, 9) for label in plain), default=0.0) + 2
+    room = ax.get_position().width * figure.get_figwidth() * POINT / max(count, 1)
+    widest = max((text_width(label, 9) for label in plain), default=0.0) + 2.0
+    if labels is None:
+        widest += 10.0
     upright = labels is not None and widest > max(room, 24.0)
     every = math.ceil((13.0 if upright else widest) / room)
     if labels is None and every > 1:
@@ -212,5 +215,7 @@ def svg(figure: Figure, name: str) -> str:
     text = re.sub(r' id="([^"]+)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", text)
     text = re.sub(r'(url\(#|href="#)', rf"\g<1>{name}-", text)
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
+    text = re.sub(r"font-family: [^;\"]*; ?", "", text)
     head, _, rest = text.partition(">")
-    return re.sub(r'="([\d.]+)pt"', r'="\1"', head) + ">" + rest
+    head = re.sub(r'="([\d.]+)pt"', r'="\1"', head)
+    return f'{head} font-family="{FONT}">{rest}'

@@ -69,6 +69,7 @@ def plot_gradient_flow(
              norms.max(initial=1.0 if not norms.size else 0.0))  # fmt: skip
     name_steps(ax, labels, max((len(line[-1]) for line in lines), default=0))
     ax.set_ylabel("norm of the gradient")
+    ax.set_xlabel("" if labels else "step")
     if lines:
         _legend(ax)
     finish(ax)
@@ -253,8 +254,8 @@ def _legend(ax: Axes) -> None:
     """A legend below the axes."""
     handles, names = ax.get_legend_handles_labels()
     if handles:
-        ax.legend(handles, names, frameon=False, fontsize=9, loc="upper center", ncols=3,
-                  bbox_to_anchor=(0.5, -0.13), handlelength=1.4, columnspacing=1.2)  # fmt: skip
+        ax.legend(handles, names, frameon=False, fontsize=9, loc="upper left", ncols=3,
+                  bbox_to_anchor=(-0.03, -0.13), handlelength=2.2, columnspacing=1.2)  # fmt: skip
 
 
 def _figure(ax: Axes) -> Figure:
