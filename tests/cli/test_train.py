@@ -34,6 +34,7 @@ def test_trains_the_plain_rnn_and_then_the_lstm(
         "bptt.svg",
         "metrics.jsonl",
         "model.safetensors",
+        "report.html",
     ]
     lines = metrics(folder)
     assert [(line["cell"], line["epoch"]) for line in lines] == [
@@ -50,6 +51,26 @@ def test_trains_the_plain_rnn_and_then_the_lstm(
     assert re.search(rf"^rnn .*{lines[1]['val_accuracy']:.3f}", said, re.MULTILINE)
     assert re.search(rf"^lstm .*{lines[3]['val_accuracy']:.3f}", said, re.MULTILINE)
     assert max(map(len, said.replace(str(tmp_path), "runs").splitlines())) <= 80
+
+
+def test_the_report_shows_both_cells_reading_a_name(names_folder: Path, tmp_path: Path) -> None:
+    assert train(names_folder, tmp_path) == 0
+    page = (tmp_path / "names" / "report.html").read_text(encoding="utf-8")
+    title = re.search(r"<h1>Reading &#x27;(\w+)&#x27; \((\w+)\)</h1>", page)
+    assert title is not None
+    assert title[1] in (names_folder / f"{title[2]}.txt").read_text(encoding="utf-8").split()
+    for text in ("rnn h", "lstm c", "forget gate", "weight_hh_l0", *title[1]):
+        assert f">{text}<" in page
+
+
+def test_without_matplotlib_it_trains_and_says_in_the_report_what_is_missing(
+    names_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
+        monkeypatch.setitem(sys.modules, module, None)
+    assert train(names_folder, tmp_path, "--cell", "gru") == 0
+    page = (tmp_path / "names" / "report.html").read_text(encoding="utf-8")
+    assert "tinygrad-rnn[plot]" in page and "<svg" in page
 
 
 def test_without_data_trains_on_the_packaged_surnames(
@@ -88,7 +109,7 @@ def test_same_seed_same_bits(names_folder: Path, tmp_path: Path) -> None:
             capture_output=True,
         )
     a, b = tmp_path / "a", tmp_path / "b"
-    for file in ("model.safetensors", "bptt.svg"):
+    for file in ("model.safetensors", "bptt.svg", "report.html"):
         assert (a / file).read_bytes() == (b / file).read_bytes()
 
     def measured(folder: Path) -> list[dict[str, float]]:

@@ -71,66 +71,7 @@ def test_gates_are_the_named_values_over_time():
     np.testing.assert_array_equal(found, np.stack([h.data for h in states]))
 
 
-def test_connectivity_is_that_of_jacobians_computed_one_by_one():
-    w, u, x = parameters()
-    found = viz.connectivity(rnn_of(w, u), x)
-    h, steps = np.zeros(H), []
-    for t in range(T):
-        h = np.tanh(x.data[t, 0] @ w.data + h @ u.data.T)
-        steps.append((1 - h**2)[:, None] * u.data)
-    for later in range(T):
-        product = np.eye(H)
-        for earlier in range(later, -1, -1):
-            expected = np.linalg.norm(product)
-            assert found.states[later, earlier] == pytest.approx(expected, rel=1e-10)
-            product = product @ steps[earlier]
-        assert not found.states[later, later + 1 :].any()
-    for t in range(T - 1):
-        singular = np.linalg.svd(steps[t + 1], compute_uv=False)
-        np.testing.assert_allclose(found.step_values[t], singular, rtol=1e-10)
-    own = (1 - h**2)[:, None] * w.data.T
-    assert found.inputs[-1, -1] == pytest.approx(np.linalg.norm(own), rel=1e-10)
-
-
-def test_the_state_of_an_lstm_is_h_and_c_together():
-    rng = np.random.default_rng(3)
-    w = tg.tensor(rng.normal(size=(2, 8)), requires_grad=True)
-    u = tg.tensor(rng.normal(size=(2, 8)), requires_grad=True)
-
-    def step(x, h, c):
-        i, f, g, o = tg.split(x @ w + h @ u, 4, axis=-1)
-        c = (tg.sigmoid(f) * c + tg.sigmoid(i) * tg.tanh(g)).named("c")
-        return (tg.sigmoid(o) * tg.tanh(c)).named("h"), c
-
-    def model(x):
-        h = c = tg.zeros((1, 2), dtype="float64")
-        for t in range(4):
-            with tg.scope("lstm", step=t):
-                h, c = step(x[t], h, c)
-        return h
-
-    x = tg.tensor(rng.normal(size=(4, 1, 2)))
-    found = viz.connectivity(model, x)
-    h = c = tg.zeros((1, 2), dtype="float64")
-    for t in range(3):
-        h, c = step(x[t], h, c)
-
-    def last(state):
-        h, c = step(x[3], state[:, :2], state[:, 2:])
-        return tg.concatenate([h, c], axis=-1)
-
-    jacobian = tg.jacobian(last)(tg.concatenate([h, c], axis=-1).detach()).data.reshape(4, 4)
-    assert found.states[3, 2] == pytest.approx(np.linalg.norm(jacobian), rel=1e-9)
-    assert np.isnan(found.inputs).all()
-
-
 def test_a_model_without_steps_is_refused():
     x = tg.tensor([1.0], requires_grad=True)
     with pytest.raises(ValueError, match=r"tg\.scope"):
         viz.gradient_flow(tg.tanh, x)
-
-
-def test_connectivity_asks_for_a_path_where_there_are_several():
-    w, u, x = parameters()
-    with pytest.raises(ValueError, match=r"\['rnn'\]"):
-        viz.connectivity(rnn_of(w, u), x, path="other")

@@ -16,7 +16,7 @@ PICTURE_FILE = "bptt.svg"
 REPORT_FILE = "report.html"
 
 _LETTERS_IN_PICTURE = 5  # so that it fits a screen
-_LETTERS_IN_REPORT = 9  # long enough for the gradient to have a way to go
+_LETTERS_IN_REPORT = 8  # long enough for the gradient to have a way to go
 
 
 def draw(models: Mapping[NamedCell, Classifier], recorder: Recorder) -> None:

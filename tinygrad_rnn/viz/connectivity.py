@@ -26,7 +26,8 @@ __all__ = ["Connectivity", "connectivity"]
 class Connectivity:
     """How strongly each step's state depends on the steps before it, and by which paths.
 
-    The state of a step is all that it hands to the next, as one vector of n numbers.
+    The state of a step is all that it hands to the next, as one vector of n numbers. `slices`:
+    where each state is in it, by name.
 
     `states` (T, T): the Frobenius norm of d state_t / d state_s, 0 above the diagonal, sqrt(n)
     on it. `inputs` (T, T): that of d state_t / d x_s, NaN if the inputs record no gradient.
@@ -53,6 +54,7 @@ class Connectivity:
     ['c', 'input gate', 'forget gate', 'candidate', 'output gate']
     """
 
+    slices: dict[str, slice]
     states: Array
     inputs: Array
     state_norms: dict[tuple[str, str], Array]
@@ -70,7 +72,7 @@ def connectivity(model: Model, x: Any, path: str | None = None) -> Connectivity:
     Found by n * T backward passes over one step each, n the size of the layer's states together,
     and T * T / 2 products of n by n matrices. `path`: the module path of the layer, which stands
     for all that is inside it; may be left out if there is but one layer. ValueError if there are
-    others.
+    others, or no state that one step hands to another.
 
     >>> import tinygrad_rnn as tg
     >>> def model(x):
@@ -107,6 +109,7 @@ def connectivity(model: Model, x: Any, path: str | None = None) -> Connectivity:
         (-1, *nothing.shape),
     )
     return Connectivity(
+        slices=layer.slices,
         states=reduce(np.hypot, states.values()),
         inputs=reduce(np.hypot, inputs.values()),
         state_norms=states,
@@ -143,16 +146,18 @@ class _Layer:
 
     def __init__(self, run: Recorded, path: str | None) -> None:
         self.graph = run.graph
-        links = run.states()
-        homes = {run.title(key)[0] for key in links}
+        carried = run.states()
+        if not carried:
+            raise ValueError("connectivity needs steps that hand a state on; this model has none")
+        homes = {run.title(key)[0] for key in carried}
         roots = sorted(p for p in homes if not any(p.startswith(f"{q}.") for q in homes))
         if path is None and len(roots) == 1:
             path = roots[0]
-        states = [key for key in links if _is_inside(run.title(key)[0], path)]
+        states = [key for key in carried if _is_inside(run.title(key)[0], path)]
         if not states:
             raise ValueError(f"connectivity needs one of the paths {roots}; got {path!r}")
         self.length = run.steps
-        way = 1 if links[states[0]][0].delta > 0 else -1
+        way = 1 if carried[states[0]] > 0 else -1
         step_of = {column: t for t, column in enumerate(range(run.steps)[::way])}
         self.paths: list[Hashable] = list(states)
         self.slices: dict[str, slice] = {}
@@ -179,7 +184,7 @@ class _Layer:
             is_end = i in self.ends or i in self.inputs
             self.leads.append(is_end or any(self.leads[j] for j in node.inputs))
             if node.op is not None and node.name and self.leads[i] and not is_end:
-                key = run.unrolled.keys[i]
+                key = run.key(i)
                 if key not in numbers:
                     numbers[key] = len(self.paths)
                     self.paths.append(key)

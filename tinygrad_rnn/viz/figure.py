@@ -9,8 +9,12 @@ import io
 import math
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from .style import FONT
 from .text import fitted, power, text_width
@@ -52,14 +56,36 @@ _FALLBACKS = (
 def new_figure(width: float, height: float) -> Figure:
     """An empty figure of a size in px of its SVG. ImportError where Matplotlib is missing."""
     try:
-        from matplotlib.figure import Figure
         from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+        figure = _figure_class()
     except ImportError as error:
         raise ImportError(
             "plots need Matplotlib, which is not installed: pip install 'tinygrad-rnn[plot]'"
         ) from error
     layout = ConstrainedLayoutEngine(w_pad=5 / POINT, h_pad=7 / POINT, wspace=0.03, hspace=0.03)
-    return Figure((width / POINT, height / POINT), layout=layout)
+    return figure((width / POINT, height / POINT), layout=layout)
+
+
+@cache
+def _figure_class() -> type[Figure]:
+    from matplotlib.figure import Figure
+
+    class Plot(Figure):
+        """A figure that does not warn of letters that no font here has."""
+
+        def draw(self, renderer: Any) -> None:
+            with _any_letter():
+                super().draw(renderer)
+
+    return Plot
+
+
+@contextmanager
+def _any_letter() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        yield
 
 
 def axes(ax: Axes | None, width: float, height: float) -> Axes:
@@ -109,32 +135,29 @@ def _families(written: str) -> list[str]:
     return found
 
 
-def name_steps(ax: Axes, labels: Sequence[str] | None, count: int, offset: float = 0.0) -> None:
+def name_steps(ax: Axes, labels: Sequence[str] | None, count: int, longest: float = 90.0) -> None:
     """Write under `ax` what stands at each step: its number, or its label as far as there is room.
 
-    ValueError if there are labels, but not one for each step.
+    `longest`: the px that a label takes at most. ValueError if there is no label for some step.
     """
     if labels is not None and len(labels) < count:
         raise ValueError(f"{len(labels)} labels for {count} steps")
-    plain = [_printable(str(t) if labels is None else labels[t]) for t in range(count)]
+    names = map(str, range(count)) if labels is None else labels[:count]
+    plain = [fitted(_printable(name), 9, longest) for name in names]
     figure = ax.get_figure(root=True)
     assert figure is not None
     room = ax.get_position().width * figure.get_figwidth() * POINT / max(count, 1)
-    widest = max((text_width(label, 9) for label in plain), default=0.0) + 2.0
-    if labels is None:
-        widest += 10.0
+    widest = max((text_width(name, 9) for name in plain), default=0.0)
+    widest += 12.0 if labels is None else 2.0
     upright = labels is not None and widest > max(room, 24.0)
     every = math.ceil((13.0 if upright else widest) / room)
-    if labels is None and every > 1:
+    if labels is None:
         every = next(n for n in _round_numbers() if n >= every)
-    shown = range(0, count, every)
-    ax.set_xticks([t + offset for t in shown])
-    ax.set_xticklabels(
-        [fitted(plain[t], 9, 90.0) for t in shown], rotation=90.0 if upright else 0.0
-    )
+    ax.set_xticks(range(0, count, every), plain[::every], rotation=90.0 if upright else 0.0)
+    ax.set_xlim(-0.5, max(count, 1) - 0.5)
 
 
-def _round_numbers() -> Any:
+def _round_numbers() -> Iterator[int]:
     ten = 1
     while True:
         yield from (ten, 2 * ten, 5 * ten)
@@ -179,7 +202,8 @@ def heatmap(
     mixed = LinearSegmentedColormap.from_list("viz", list(zip(places, colours)), 256)
     colour_map = mixed.with_extremes(bad=SOFT + ("38" if missing else "00"))
     look: dict[str, Any] = {"cmap": colour_map, "aspect": "auto", "interpolation": "none"}
-    ax.imshow(values, vmin=low, vmax=high, **look)
+    if np.size(values):
+        ax.imshow(values, vmin=low, vmax=high, **look)
     ax.spines[:].set_visible(False)
     if ends is not None:
         scale = ax.inset_axes((1.04, 0.0, 0.05, 1.0))
@@ -200,9 +224,7 @@ def svg(figure: Figure, name: str) -> str:
 
     written = io.StringIO()
     rules: dict[Any, Any] = {"svg.fonttype": "none", "svg.image_inline": True, "svg.hashsalt": name}
-    with rc_context(rules), warnings.catch_warnings():
-        # The viewer's fonts may have what is lacking here: the text is kept as text.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+    with rc_context(rules), _any_letter():  # the viewer's fonts may have it: text stays text
         figure.savefig(
             written,
             format="svg",

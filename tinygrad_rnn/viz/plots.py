@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -203,7 +203,7 @@ def _matrix(ax: Axes, title: str, values: Array, labels: Labels) -> None:
     low = float(np.clip(known.min(initial=high), high - 10, high - 2))
     ends = f"{10**low:.1g}", f"{10**high:.2g}"
     heatmap(ax, logs, AMOUNT, low, high, missing=False, ends=ends)
-    name_steps(ax, labels, len(values))
+    name_steps(ax, labels, len(values), 44.0)
     ax.set_yticks(ax.get_xticks(), [text.get_text() for text in ax.get_xticklabels()])
     if not known.size:
         ax.text(0.5, 0.5, "the inputs record no gradient", transform=ax.transAxes,
@@ -226,7 +226,7 @@ def _singular_values(ax: Axes, values: Array, labels: Labels) -> None:
     for (name, line), dash in zip(lines.items(), DASHES):
         shown = np.where(line > 0, line, np.nan)
         ax.plot(steps, shown, color=COLOURS[1], linestyle=dash, linewidth=1.6, label=name)
-    name_steps(ax, labels, len(values))
+    name_steps(ax, labels, len(values), 44.0)
     _legend(ax)
     finish(ax, "singular values to the end")
 
@@ -243,8 +243,7 @@ def _shares(ax: Axes, shares: Mapping[str, Array], labels: Labels) -> None:
         ax.bar(np.arange(length), known, 0.82, start, color=colour, label=fitted(name, 9, 90.0))
         above, below = above + np.maximum(known, 0), below + np.minimum(known, 0)
     ax.axhline(0, color=LINE, linewidth=0.8)
-    name_steps(ax, labels, length)
-    ax.set_xlim(-0.6, max(length, 1) - 0.4)
+    name_steps(ax, labels, length, 44.0)
     ax.yaxis.set_major_formatter(PercentFormatter(1.0, 0))
     _legend(ax)
     finish(ax, "share of each path")
@@ -259,8 +258,4 @@ def _legend(ax: Axes) -> None:
 
 
 def _figure(ax: Axes) -> Figure:
-    from matplotlib.figure import Figure
-
-    figure = ax.get_figure(root=True)
-    assert isinstance(figure, Figure)
-    return figure
+    return cast("Figure", ax.get_figure(root=True))

@@ -10,7 +10,7 @@ from ..engine.tensor import Tensor
 from ..graph import Graph
 from .flow import Flow, weights_of
 from .picture import run_unrolled, scalar_of
-from .unrolled import Link, Unrolled
+from .unrolled import Unrolled
 
 __all__ = ["Array", "Loss", "Model", "Recorded", "numbered"]
 
@@ -41,14 +41,53 @@ class Recorded:
         for key, column, node in zip(self.unrolled.keys, self.unrolled.column_of, self.graph):
             if column >= 0 and node.op is not None:
                 self.places[key][column] = node.index
+        self._same = self._merge()
 
-    def states(self) -> dict[Hashable, list[Link]]:
-        """The links that carry each state over, by the key of the state."""
-        found: dict[Hashable, list[Link]] = defaultdict(list)
-        for link in self.unrolled.links.values():
-            if link.delta and link.value in self.places:
-                found[link.value].append(link)
-        return found
+    def _merge(self) -> dict[Hashable, Hashable]:
+        """Make one row of those of one path and name that never meet in a step.
+
+        A first step may be made of other ops than those after it, such as where its state is a
+        constant. Returns what became of the keys.
+        """
+        same: dict[Hashable, Hashable] = {}
+        named: dict[tuple[str, str], list[Hashable]] = defaultdict(list)
+        for key, columns in list(self.places.items()):
+            node = self.graph[min(columns.values())]
+            if not node.name:
+                continue
+            alike = named[node.path, node.name]
+            for other in alike:
+                if not columns.keys() & self.places[other].keys():
+                    self.places[other] |= self.places.pop(key)
+                    same[key] = other
+                    break
+            else:
+                alike.append(key)
+        return same
+
+    def key(self, i: int) -> Hashable:
+        """The key of the row that node `i` stands in."""
+        key = self.unrolled.keys[i]
+        return self._same.get(key, key)
+
+    def states(self) -> dict[Hashable, int]:
+        """What one step hands to another: how many steps later it is used, by its key.
+
+        What is made of parameters alone in every step, such as a transposed weight, is none.
+        """
+        found: dict[Hashable, int] = {}
+        columns = self.unrolled.column_of
+        for node in self.graph:
+            for i in node.inputs:
+                delta = columns[node.index] - columns[i]
+                if delta and min(columns[i], columns[node.index]) >= 0:
+                    found.setdefault(self.key(i), delta)
+        prepared = self.unrolled.only_parameters
+        return {
+            key: delta
+            for key, delta in found.items()
+            if key in self.places and not all(prepared[i] for i in self.places[key].values())
+        }
 
     def title(self, key: Hashable) -> tuple[str, str]:
         """Module path and name of a row."""

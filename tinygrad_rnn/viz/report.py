@@ -86,6 +86,7 @@ def report(
         f"<section><h2>{name}</h2><p>{_ABOUT[name]}</p><div class='row'>{''.join(panels)}</div>"
         "</section>"
         for name, panels in sections.items()
+        if panels
     )
     write_file(path, _page(title, body + note))
     return Path(path)
