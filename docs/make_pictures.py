@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 import tinygrad_rnn as tg
@@ -62,7 +63,24 @@ def hundred_steps() -> None:
     print(both.save(IMAGES / "hundred_steps.svg"))
 
 
+def plots() -> None:
+    """What the LSTM's gates do while it reads a name, and how its steps hang together."""
+    tg.manual_seed(0)
+    word = "Kowalski"
+    letters = tg.randn(len(word), 1, 8, requires_grad=True).named("letter")
+    lstm = nn.Recurrent(open_lstm(8, 32, 3.0))
+    figures = {
+        "gates": viz.plot_gates(viz.gates(lstm, letters), word),
+        "connectivity": viz.plot_connectivity(viz.connectivity(lstm, letters), word),
+    }
+    for name, figure in figures.items():
+        with rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
+            figure.savefig(IMAGES / f"{name}.svg", metadata={"Date": None, "Creator": None})
+        print(IMAGES / f"{name}.svg")
+
+
 if __name__ == "__main__":
     IMAGES.mkdir(exist_ok=True)
     four_steps()
     hundred_steps()
+    plots()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["AMOUNT", "COLOURS", "INK", "LINE", "POINT", "SIGNED", "SOFT"]
-__all__ += ["axes", "finish", "heatmap", "log_axis", "name_steps", "new_figure", "svg"]
+__all__ += ["axes", "finish", "heatmap", "legend", "log_axis", "name_steps", "new_figure", "svg"]
 
 INK, SOFT, LINE = "#1f2733", "#69748a", "#c9d0db"
 COLOURS = ("#d9493b", "#3f74e0", "#2b9a66", "#a35cc4", "#c9861f", "#5b8fa8")  # on light and dark
@@ -144,9 +144,7 @@ def name_steps(ax: Axes, labels: Sequence[str] | None, count: int, longest: floa
         raise ValueError(f"{len(labels)} labels for {count} steps")
     names = map(str, range(count)) if labels is None else labels[:count]
     plain = [fitted(_printable(name), 9, longest) for name in names]
-    figure = ax.get_figure(root=True)
-    assert figure is not None
-    room = ax.get_position().width * figure.get_figwidth() * POINT / max(count, 1)
+    room = _width(ax) / max(count, 1)
     widest = max((text_width(name, 9) for name in plain), default=0.0)
     widest += 12.0 if labels is None else 2.0
     upright = labels is not None and widest > max(room, 24.0)
@@ -155,6 +153,33 @@ def name_steps(ax: Axes, labels: Sequence[str] | None, count: int, longest: floa
         every = next(n for n in _round_numbers() if n >= every)
     ax.set_xticks(range(0, count, every), plain[::every], rotation=90.0 if upright else 0.0)
     ax.set_xlim(-0.5, max(count, 1) - 0.5)
+
+
+def legend(ax: Axes) -> None:
+    """A legend below the axes, in as many columns as there is room for."""
+    handles, names = ax.get_legend_handles_labels()
+    if not handles:
+        return
+    handle, gap = 2.2, 1.2  # in widths of an m
+    widest = max(text_width(name, 9) for name in names) + 9 * (handle + gap + 0.8)
+    ax.legend(
+        handles,
+        names,
+        frameon=False,
+        fontsize=9,
+        loc="upper left",
+        bbox_to_anchor=(-9 / _width(ax), -0.13),
+        ncols=max(1, int(1.15 * _width(ax) / widest)),
+        handlelength=handle,
+        columnspacing=gap,
+    )
+
+
+def _width(ax: Axes) -> float:
+    """About how wide the axes are, in px; the layout decides later."""
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    return float(ax.get_position().width * figure.get_figwidth() * POINT)
 
 
 def _round_numbers() -> Iterator[int]:

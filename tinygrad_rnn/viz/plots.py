@@ -23,6 +23,7 @@ from .figure import (
     axes,
     finish,
     heatmap,
+    legend,
     log_axis,
     name_steps,
     new_figure,
@@ -70,8 +71,7 @@ def plot_gradient_flow(
     name_steps(ax, labels, max((len(line[-1]) for line in lines), default=0))
     ax.set_ylabel("norm of the gradient")
     ax.set_xlabel("" if labels else "step")
-    if lines:
-        _legend(ax)
+    legend(ax)
     finish(ax)
     return _figure(ax)
 
@@ -227,7 +227,7 @@ def _singular_values(ax: Axes, values: Array, labels: Labels) -> None:
         shown = np.where(line > 0, line, np.nan)
         ax.plot(steps, shown, color=COLOURS[1], linestyle=dash, linewidth=1.6, label=name)
     name_steps(ax, labels, len(values), 44.0)
-    _legend(ax)
+    legend(ax)
     finish(ax, "singular values to the end")
 
 
@@ -245,16 +245,8 @@ def _shares(ax: Axes, shares: Mapping[str, Array], labels: Labels) -> None:
     ax.axhline(0, color=LINE, linewidth=0.8)
     name_steps(ax, labels, length, 44.0)
     ax.yaxis.set_major_formatter(PercentFormatter(1.0, 0))
-    _legend(ax)
+    legend(ax)
     finish(ax, "share of each path")
-
-
-def _legend(ax: Axes) -> None:
-    """A legend below the axes."""
-    handles, names = ax.get_legend_handles_labels()
-    if handles:
-        ax.legend(handles, names, frameon=False, fontsize=9, loc="upper left", ncols=3,
-                  bbox_to_anchor=(-0.03, -0.13), handlelength=2.2, columnspacing=1.2)  # fmt: skip
 
 
 def _figure(ax: Axes) -> Figure:
