@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import Any
 
 from .stats import BINS, box_facts
-from .style import palette, style_sheet
+from .style import palette, style_sheet, variables
 from .svg import Drawing, arrow_heads
 from .text import escaped
 from .unrolled import AFTER
@@ -83,11 +83,8 @@ def _facts(drawing: Drawing, view: tuple[float, float, float, float]) -> dict[st
 
 def _variables() -> str:
     """The colours of both themes, as CSS variables."""
-    themes = ((":root", palette()), (":root[data-theme=dark]", palette(dark=True)))
-    return "".join(
-        selector + "{" + ";".join(f"--v-{name}:{c}" for name, c in colours.items()) + "}"
-        for selector, colours in themes
-    )
+    themes = ((":root", False), (":root[data-theme=dark]", True))
+    return "".join(f"{selector}{{{variables(dark)}}}" for selector, dark in themes)
 
 
 def _file(name: str) -> str:

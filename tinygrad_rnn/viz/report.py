@@ -16,7 +16,7 @@ from .connectivity import connectivity
 from .figure import INK, LINE, SOFT, new_figure, svg
 from .picture import bptt
 from .plots import plot_connectivity, plot_gates, plot_gradient_flow, plot_ledger
-from .style import palette, style_sheet
+from .style import palette, style_sheet, variables
 from .svg import arrow_heads
 from .text import escaped
 
@@ -140,9 +140,6 @@ def _panel(name: str, picture: str, kind: str) -> str:
 
 
 def _page(title: str, body: str) -> str:
-    def variables(dark: bool) -> str:
-        return ";".join(f"--v-{name}:{colour}" for name, colour in palette(dark).items())
-
     # Rules with colours by variable: what `<use>` stamps is reached by them, and by no selector
     # that starts at the root.
     rules = style_sheet({name: f"var(--v-{name})" for name in palette()})
@@ -150,8 +147,8 @@ def _page(title: str, body: str) -> str:
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{escaped(title)}</title><style>{rules}:root{{{variables(False)}}}"
-        f"@media(prefers-color-scheme:dark){{:root{{{variables(True)}}}}}{own}</style></head>"
+        f"<title>{escaped(title)}</title><style>{rules}:root{{{variables()}}}"
+        f"@media(prefers-color-scheme:dark){{:root{{{variables(dark=True)}}}}}{own}</style></head>"
         f'<body><svg width="0" height="0" aria-hidden="true"><defs>{arrow_heads()}</defs></svg>'
         f"<h1>{escaped(title)}</h1>{body}</body></html>\n"
     )

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["FONT", "SYMBOLS", "Scale", "palette", "style_sheet"]
+__all__ = ["FONT", "SYMBOLS", "Scale", "palette", "style_sheet", "variables"]
 
 FONT = "'Inter','Helvetica Neue',Helvetica,Arial,'Noto Sans','Noto Sans CJK KR',sans-serif"
 
@@ -69,6 +69,11 @@ class Scale:
             return "gx"
         place = (math.log10(norm) - self.low) / (self.high - self.low)
         return f"g{min(max(int(place * SHADES), 0), SHADES - 1)}"
+
+
+def variables(dark: bool = False) -> str:
+    """The colours of the palette as CSS variables, `--v-ink` and so on."""
+    return ";".join(f"--v-{name}:{colour}" for name, colour in palette(dark).items())
 
 
 def gradient_width(shade: int) -> float:
