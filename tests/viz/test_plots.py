@@ -116,6 +116,16 @@ def test_layers_are_told_apart(sequence):
     assert len({line.get_color() for line in lines}) == 2
 
 
+def test_a_legend_does_not_touch_long_labels():
+    labels = ["internationalization"] * 12
+    figure = viz.plot_gradient_flow({"": {"h": np.linspace(0.1, 1, 12)}}, labels)
+    figure.savefig(io.BytesIO(), format="png", dpi=figure.dpi)
+    (ax,) = figure.axes
+    lowest = min(label.get_window_extent().y0 for label in ax.get_xticklabels())
+    legend = ax.get_legend().get_window_extent()
+    assert legend.y0 >= 0 and legend.y1 <= lowest
+
+
 def test_plots_go_where_they_are_told_to(layer, sequence):
     figure = Figure()
     left, right = figure.subplots(1, 2)
@@ -201,9 +211,10 @@ def test_one_step_and_no_names(sequence):
     ET.fromstring(svg(viz.plot_gradient_flow({}), "x"))
 
 
-def test_too_few_labels_are_refused(layer, sequence):
+@pytest.mark.parametrize("name", NAMES)
+def test_too_few_labels_are_refused(name, layer, sequence):
     with pytest.raises(ValueError, match="4 labels for 5 steps"):
-        viz.plot_gradient_flow(viz.gradient_flow(layer, sequence), "four")
+        plot(name, layer, sequence, "four")
 
 
 def test_without_matplotlib_the_error_names_the_extra(layer, sequence, monkeypatch):

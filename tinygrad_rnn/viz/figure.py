@@ -135,10 +135,11 @@ def _families(written: str) -> list[str]:
     return found
 
 
-def name_steps(ax: Axes, labels: Sequence[str] | None, count: int, longest: float = 90.0) -> None:
+def name_steps(ax: Axes, labels: Sequence[str] | None, count: int, longest: float = 90.0) -> float:
     """Write under `ax` what stands at each step: its number, or its label as far as there is room.
 
-    `longest`: the px that a label takes at most. ValueError if there is no label for some step.
+    `longest`: the px that a label takes at most. Returns how far down they reach, in px.
+    ValueError if there is no label for some step.
     """
     if labels is not None and len(labels) < count:
         raise ValueError(f"{len(labels)} labels for {count} steps")
@@ -146,29 +147,38 @@ def name_steps(ax: Axes, labels: Sequence[str] | None, count: int, longest: floa
     plain = [fitted(_printable(name), 9, longest) for name in names]
     room = _width(ax) / max(count, 1)
     widest = max((text_width(name, 9) for name in plain), default=0.0)
-    widest += 12.0 if labels is None else 2.0
-    upright = labels is not None and widest > max(room, 24.0)
-    every = math.ceil((13.0 if upright else widest) / room)
+    needed = widest + (12.0 if labels is None else 2.0)
+    upright = labels is not None and needed > max(room, 24.0)
+    every = math.ceil((13.0 if upright else needed) / room)
     if labels is None:
         every = next(n for n in _round_numbers() if n >= every)
-    ax.set_xticks(range(0, count, every), plain[::every], rotation=90.0 if upright else 0.0)
+    # Upright labels hang from their ends, in whatever font they are shown.
+    how: dict[str, Any] = {"rotation": 90, "rotation_mode": "anchor", "ha": "right", "va": "center"}
+    ax.set_xticks(range(0, count, every), plain[::every], **(how if upright else {}))
     ax.set_xlim(-0.5, max(count, 1) - 0.5)
+    return 5.0 + (1.15 * widest if upright else 11.0)
 
 
-def legend(ax: Axes) -> None:
-    """A legend below the axes, in as many columns as there is room for."""
+def legend(ax: Axes, below: float) -> None:
+    """A legend `below` px under the axes, in as many columns as there is room for."""
+    from matplotlib.transforms import ScaledTranslation
+
     handles, names = ax.get_legend_handles_labels()
     if not handles:
         return
+    figure = ax.get_figure(root=True)
+    assert figure is not None
     handle, gap = 2.2, 1.2  # in widths of an m
     widest = max(text_width(name, 9) for name in names) + 9 * (handle + gap + 0.8)
+    down = ScaledTranslation(-9 / POINT, -below / POINT, figure.dpi_scale_trans)
     ax.legend(
         handles,
         names,
         frameon=False,
         fontsize=9,
         loc="upper left",
-        bbox_to_anchor=(-9 / _width(ax), -0.13),
+        bbox_to_anchor=(0.0, 0.0),
+        bbox_transform=ax.transAxes + down,
         ncols=max(1, int(1.15 * _width(ax) / widest)),
         handlelength=handle,
         columnspacing=gap,

@@ -68,27 +68,35 @@ def plot_gradient_flow(
         ax.plot(shown, color=colour, linestyle=dash, marker=marker, markersize=3.5, label=label)
     log_axis(ax, norms.min(initial=1.0 if not norms.size else np.inf),
              norms.max(initial=1.0 if not norms.size else 0.0))  # fmt: skip
-    name_steps(ax, labels, max((len(line[-1]) for line in lines), default=0))
+    below = name_steps(ax, labels, max((len(line[-1]) for line in lines), default=0))
     ax.set_ylabel("norm of the gradient")
-    ax.set_xlabel("" if labels else "step")
-    legend(ax)
+    if labels is None:
+        ax.set_xlabel("step")
+        below += 14.0
+    legend(ax, below)
     finish(ax)
     return _figure(ax)
 
 
 def _lines(flow: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, Any, Array]]:
-    """Label, colour, dash and norms of each line: a colour for each model (or layer)."""
+    """Label, colour, dash and norms of each line: of several models each has a colour."""
     is_one = all(not isinstance(v, Mapping) for states in flow.values() for v in states.values())
     models = {"": flow} if is_one else flow
-    found, colours = [], iter(range(10**9))
+    found, shade = [], -1
     for model, by_path in models.items():
-        shade = next(colours)
+        place = -1
+        shade += len(models) > 1
         for path, states in by_path.items():
-            if is_one and path != next(iter(by_path)):
-                shade = next(colours)
-            for place, (name, norms) in enumerate(states.items()):
-                words = [model, path if len(by_path) > 1 else "", name]
-                label = fitted(" ".join(filter(None, words)), 9.5, 170.0)
+            if len(models) == 1:
+                place, shade = -1, shade + 1  # a colour for each layer
+            for name, norms in states.items():
+                place += 1
+                words = [
+                    model if len(models) > 1 else "",
+                    path if len(by_path) > 1 else "",
+                    name,
+                ]
+                label = fitted(" ".join(filter(None, words)), 9, 170.0)
                 dash = DASHES[place % len(DASHES)]
                 found.append((label, COLOURS[shade % len(COLOURS)], dash, np.asarray(norms)))
     return found
@@ -152,18 +160,17 @@ def plot_ledger(
     >>> from tinygrad_rnn import viz
     >>> found = viz.ledger(tg.nn.RNN(2, 3), tg.randn(4, 1, 2))
     >>> [row.get_text() for row in plot_ledger(found).axes[0].get_yticklabels()]
-    ['bias_ih_l0', 'weight_ih_l0', 'bias_hh_l0', 'weight_hh_l0']
+    ['weight_ih_l0', 'weight_hh_l0', 'bias_ih_l0', 'bias_hh_l0']
     """
     used = {name: parts for name, parts in ledger.items() if set(parts) - {None}}
-    steps = sorted({step for parts in used.values() for step in parts if step is not None})
-    norms = np.array([[norm(parts.get(step, 0.0)) for step in steps] for parts in used.values()])
-    norms = norms.reshape(len(used), len(steps))
+    count = 1 + max((t for parts in used.values() for t in parts if t is not None), default=-1)
+    norms = np.array([[norm(parts.get(t, 0.0)) for t in range(count)] for parts in used.values()])
+    norms = norms.reshape(len(used), count)
     largest = norms.max(axis=1, keepdims=True, initial=0.0)
+    shares = np.divide(norms, largest, where=largest > 0, out=np.zeros_like(norms))
     ax = axes(ax, 480, 40 + 26 * max(len(used), 1))
-    heatmap(
-        ax, np.divide(norms, largest, where=largest > 0, out=np.zeros_like(norms)), AMOUNT, 0, 1
-    )
-    name_steps(ax, labels if labels is None else [labels[t] for t in steps], len(steps))
+    heatmap(ax, shares, AMOUNT, 0, 1)
+    name_steps(ax, labels, count)
     ax.set_yticks(range(len(used)), [fitted(name, 9, 150.0) for name in used])
     finish(ax)
     return _figure(ax)
@@ -199,9 +206,9 @@ def _matrix(ax: Axes, title: str, values: Array, labels: Labels) -> None:
     """A heatmap of norms on a logarithmic scale of three decades or more, ten at most."""
     logs = np.log10(values, where=values > 0, out=np.full(values.shape, np.nan))
     known = logs[np.isfinite(logs)]
-    high = float(known.max(initial=-300.0))
+    high = float(known.max()) if known.size else 0.0
     low = float(np.clip(known.min(initial=high), high - 10, high - 2))
-    ends = f"{10**low:.1g}", f"{10**high:.2g}"
+    ends = (f"{10**low:.1g}", f"{10**high:.2g}") if known.size else None
     heatmap(ax, logs, AMOUNT, low, high, missing=False, ends=ends)
     name_steps(ax, labels, len(values), 44.0)
     ax.set_yticks(ax.get_xticks(), [text.get_text() for text in ax.get_xticklabels()])
@@ -226,8 +233,7 @@ def _singular_values(ax: Axes, values: Array, labels: Labels) -> None:
     for (name, line), dash in zip(lines.items(), DASHES):
         shown = np.where(line > 0, line, np.nan)
         ax.plot(steps, shown, color=COLOURS[1], linestyle=dash, linewidth=1.6, label=name)
-    name_steps(ax, labels, len(values), 44.0)
-    legend(ax)
+    legend(ax, name_steps(ax, labels, len(values), 44.0))
     finish(ax, "singular values to the end")
 
 
@@ -243,9 +249,9 @@ def _shares(ax: Axes, shares: Mapping[str, Array], labels: Labels) -> None:
         ax.bar(np.arange(length), known, 0.82, start, color=colour, label=fitted(name, 9, 90.0))
         above, below = above + np.maximum(known, 0), below + np.minimum(known, 0)
     ax.axhline(0, color=LINE, linewidth=0.8)
-    name_steps(ax, labels, length, 44.0)
+    room = name_steps(ax, labels, length, 44.0)
     ax.yaxis.set_major_formatter(PercentFormatter(1.0, 0))
-    legend(ax)
+    legend(ax, room)
     finish(ax, "share of each path")
 
 
