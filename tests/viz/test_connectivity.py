@@ -290,7 +290,9 @@ def test_a_layer_that_reads_backward_is_seen_in_the_order_of_its_steps():
     layer = nn.RNN(2, 3, bidirectional=True)
     paths = list(viz.gradient_flow(layer, x))
     for path in paths:
-        states = viz.connectivity(layer, x, path).states
+        found = viz.connectivity(layer, x, path)
+        states = found.states
+        assert found.steps == ([3, 2, 1, 0] if "reverse" in path else [0, 1, 2, 3])
         assert not states[np.triu_indices(4, 1)].any() and states[np.tril_indices(4)].all()
 
 

@@ -101,6 +101,14 @@ def test_connectivity_draws_the_norms_the_values_and_the_shares(layer, sequence)
     assert names == list(found.product_shares)
 
 
+def test_a_layer_that_reads_backward_has_its_labels_in_its_order(sequence):
+    layer = nn.RNN(2, 3, bidirectional=True)
+    found = viz.connectivity(layer, sequence, "RNN.l0_reverse")
+    for labels, expected in (("abcde", "edcba"), (None, "43210")):
+        ax = viz.plot_connectivity(found, labels).axes[0]
+        assert "".join(label.get_text() for label in ax.get_xticklabels()) == expected
+
+
 def test_several_models_share_one_axis_and_have_a_colour_each(layer, sequence):
     flows = {n: viz.gradient_flow(m, sequence) for n, m in {"A": layer, "B": nn.RNN(2, 3)}.items()}
     lines = viz.plot_gradient_flow(flows).axes[0].lines

@@ -27,7 +27,8 @@ class Connectivity:
     """How strongly each step's state depends on the steps before it, and by which paths.
 
     The state of a step is all that it hands to the next, as one vector of n numbers. `slices`:
-    where each state is in it, by name.
+    where each state is in it, by name. `steps`: the steps in the order in which the layer takes
+    them, which t, s and T count; if it reads backward, the last first.
 
     `states` (T, T): the Frobenius norm of d state_t / d state_s, 0 above the diagonal, sqrt(n)
     on it. `inputs` (T, T): that of d state_t / d x_s, NaN if the inputs record no gradient.
@@ -54,6 +55,7 @@ class Connectivity:
     ['c', 'input gate', 'forget gate', 'candidate', 'output gate']
     """
 
+    steps: list[int]
     slices: dict[str, slice]
     states: Array
     inputs: Array
@@ -109,6 +111,7 @@ def connectivity(model: Model, x: Any, path: str | None = None) -> Connectivity:
         (-1, *nothing.shape),
     )
     return Connectivity(
+        steps=layer.order,
         slices=layer.slices,
         states=reduce(np.hypot, states.values()),
         inputs=reduce(np.hypot, inputs.values()),
@@ -158,7 +161,8 @@ class _Layer:
             raise ValueError(f"connectivity needs one of the paths {roots}; got {path!r}")
         self.length = run.steps
         way = 1 if carried[states[0]] > 0 else -1
-        step_of = {column: t for t, column in enumerate(range(run.steps)[::way])}
+        self.order = list(range(run.steps)[::way])
+        step_of = {column: t for t, column in enumerate(self.order)}
         self.paths: list[Hashable] = list(states)
         self.slices: dict[str, slice] = {}
         self.ends: dict[int, tuple[int, int, slice]] = {}

@@ -132,7 +132,7 @@ def plot_gates(
         name_steps(ax, labels, values.shape[1])
         ax.set_yticks([])
         ax.set_title(f"±{most:.2g}", loc="right", fontsize=9, color=SOFT)
-        finish(ax, fitted(name, 11, 120.0))
+        finish(ax, fitted(name, 11, 96.0))
     return figure
 
 
@@ -192,6 +192,10 @@ def plot_connectivity(
     >>> figure.axes[3].get_title(loc="left")
     'share of each path'
     """
+    if labels is not None and len(labels) < len(connectivity.steps):
+        raise ValueError(f"{len(labels)} labels for {len(connectivity.steps)} steps")
+    if labels is not None or connectivity.steps != sorted(connectivity.steps):
+        labels = [labels[t] if labels is not None else str(t) for t in connectivity.steps]
     figure = figure or new_figure(480, 480)
     panels = figure.subplots(2, 2)
     states = connectivity.states
