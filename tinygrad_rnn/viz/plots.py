@@ -224,16 +224,16 @@ def _matrix(ax: Axes, title: str, values: Array, labels: Labels) -> None:
 
 def _singular_values(ax: Axes, values: Array, labels: Labels) -> None:
     """The largest, the median and the smallest singular value at each step."""
-    lines = {"largest": values.max(1, initial=0.0), "smallest": values.min(1, initial=np.inf)}
-    if len(values):
-        lines = {"largest": lines["largest"], "median": np.median(values, 1), **lines}
-    positive = values[values > 0]
-    low = max(positive.min(initial=1.0), positive.max(initial=1.0) * 1e-12)
-    log_axis(ax, low, positive.max(initial=low))
+    lines = {"largest": values.max(axis=1), "median": np.median(values, axis=1)}
+    lines["smallest"] = values.min(axis=1)
+    largest = lines["largest"][lines["largest"] > 0]
+    # What is far below the largest is mostly rounding, and would flatten the rest.
+    low = float(max(values[values > 0].min(initial=np.inf), 1e-6 * largest.min(initial=1.0)))
+    low = low if largest.size else 1.0
+    log_axis(ax, low, float(largest.max(initial=low)))
     steps = np.arange(len(values))
-    if len(values):
-        below = np.maximum(lines["smallest"], low)
-        ax.fill_between(steps, below, lines["largest"], color=COLOURS[1], alpha=0.15, linewidth=0)
+    below = np.maximum(lines["smallest"], ax.get_ylim()[0])
+    ax.fill_between(steps, below, lines["largest"], color=COLOURS[1], alpha=0.15, linewidth=0)
     for (name, line), dash in zip(lines.items(), DASHES):
         shown = np.where(line > 0, line, np.nan)
         ax.plot(steps, shown, color=COLOURS[1], linestyle=dash, linewidth=1.6, label=name)
