@@ -300,6 +300,8 @@ class Op:
             return tuple(range(-ndim, 0))
         if self._inserts_axes:
             ndim += len(axis) if isinstance(axis, tuple) else 1
+        if axis.__class__ is int and -ndim <= axis < ndim:  # nearly always; the rest takes longer
+            return axis if axis < 0 else axis - ndim
         try:
             axes = tuple(a - ndim for a in normalize_axis_tuple(axis, ndim))
         except Exception as error:

@@ -9,14 +9,13 @@ import numpy as np
 
 from ..engine.op import op
 from ..engine.protocol import implements
-from .shape import expand_dims
 
 Array = Any
 
 
 def _restored(reduced: Array, axis: Any, keepdims: bool) -> Array:
     """A reduced array with its reduced axes back, of size 1, so that it broadcasts."""
-    return reduced if keepdims else expand_dims(reduced, axis=axis)
+    return reduced if keepdims else np.expand_dims(reduced, axis)
 
 
 def _count(x: Array, axis: Any) -> int:
@@ -123,7 +122,7 @@ def prod(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
         if len(left_over):
             factors = np.concatenate([factors, left_over])
     product = factors[0]
-    return expand_dims(product, axis=axes) if keepdims else product
+    return np.expand_dims(product, axes) if keepdims else product
 
 
 @implements(np.var)

@@ -75,7 +75,7 @@ class Cell(Module):
     def zeros(self, *shape: int) -> Tensor:
         """Zeros in the dtype of the cell's parameters, for `initial_state`."""
         dtype = next((parameter.dtype for parameter in self.parameters()), get_default_dtype())
-        return ops.zeros(*shape, dtype=dtype)
+        return Tensor.of(np.zeros(shape, dtype))
 
     def sibling(self: C, input_size: int) -> C:
         """A new cell, made with the same arguments but for `input_size`, of the same dtype.

@@ -61,12 +61,12 @@ class Program:
     ) -> Workspace:
         """Arrays for runs of that many steps; see `Layout.allocate`."""
         arrays = self.layout.allocate(steps, outer, shared)
-        return Workspace(arrays, self._rows(arrays, steps))
+        stored = [arrays[value] for value in self._stored]
+        return Workspace(arrays, stored, self._rows(arrays, steps))
 
     def run(self, workspace: Workspace, steps: int, arrays: Sequence[Array]) -> tuple[Any, ...]:
         """Run on arrays for the `given` values; returns the results, none in the workspace."""
-        stored = [workspace.arrays[value] for value in self._stored]
-        results = self._run(steps, arrays, stored, workspace.rows)
+        results = self._run(steps, arrays, workspace.stored, workspace.rows)
         return tuple(np.array(r) if id(_owner(r)) in workspace.owners else r for r in results)
 
     # Writing
@@ -325,8 +325,9 @@ _STAGE_TITLES = {
 class Workspace:
     """The arrays of runs of one length, and their views step by step."""
 
-    def __init__(self, arrays: Arrays, rows: Any) -> None:
+    def __init__(self, arrays: Arrays, stored: Sequence[Array], rows: Any) -> None:
         self.arrays = arrays
+        self.stored = stored  # those that the program mentions, in its order
         self.rows = rows
         held = [*arrays.timed.values(), *arrays.scratch.values(), *arrays.carries]
         self.owners = {id(_owner(array)) for array in held}

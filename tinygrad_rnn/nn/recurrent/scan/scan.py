@@ -12,12 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from ....engine.guard import fingerprint
 from ....engine.mode import is_grad_enabled
 from ....engine.op import op
 from ....engine.tensor import Tensor
 from ..cell import Cell
-from ..nest import leaves, like, map_leaves, structure
+from ..nest import leaves, like, map_leaves
 from ..unroll import valid_steps
 from .apart import apart
 from .cost import row_seconds
@@ -28,6 +27,7 @@ from .pieces import Workspaces
 from .plan import plan
 from .program import Program, Workspace
 from .run import Part, Run
+from .settings import settings_of
 from .stretch import Stretch
 from .trace import Step, TraceError, Value, trace
 from .value import history
@@ -278,18 +278,15 @@ def compiled_step(cell: Cell, x: Tensor, state: Any, valid: Any, reverse: bool) 
     """The compiled step for inputs like these; traced and planned if there is none yet."""
     states = leaves(state)
     recording = is_grad_enabled()
-    settings = _settings(cell)
+    settings = settings_of(cell)
     wants = recording and (
-        x.requires_grad
-        or any(leaf.requires_grad for leaf in states)
-        or any(p.requires_grad for p in cell.parameters())
+        x.requires_grad or any(leaf.requires_grad for leaf in states) or settings.learns
     )
     key = (
         x.shape[1:],
         x.dtype,
         x.requires_grad and recording,
-        str(structure(state)),
-        tuple((leaf.shape, leaf.dtype) for leaf in states),
+        _form(state),
         valid is not None,
         reverse,
         recording,
@@ -315,6 +312,15 @@ def compiled_steps(cell: Cell) -> list[CompiledStep]:
     return list(_COMPILED.get(cell, {}).values())
 
 
+def _form(state: Any) -> Any:
+    """Structure, shapes and dtypes of a state, as a key."""
+    if isinstance(state, tuple | list):
+        return type(state), *map(_form, state)
+    if isinstance(state, dict):
+        return tuple((name, _form(part)) for name, part in state.items())
+    return state.shape, state.dtype
+
+
 def _same_leaves(step: Step, recording: bool) -> bool:
     return all(
         leaf._data.shape == value.shape
@@ -322,43 +328,3 @@ def _same_leaves(step: Step, recording: bool) -> bool:
         and (leaf.requires_grad == learned or not recording)
         for leaf, value, learned in zip(step.leaves, step.leaf_values, step.learned, strict=True)
     )
-
-
-def _settings(cell: Cell) -> tuple[Any, ...]:
-    """Everything about the cell, but for its parameters' elements, that a trace depends on."""
-    return tuple(
-        (name, _setting(value)) for module in cell.modules() for name, value in vars(module).items()
-    )
-
-
-def _setting(value: Any) -> Any:
-    """What is equal only for attributes that make the same plan, as a key."""
-    if isinstance(value, Tensor):
-        return Same(value), value.requires_grad
-    if isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
-        return value.shape, value.dtype, fingerprint(value)
-    if isinstance(value, tuple | list):
-        return type(value), tuple(map(_setting, value))
-    if isinstance(value, dict):
-        return tuple((name, _setting(part)) for name, part in value.items())
-    if isinstance(value, int | float | str | bool | None):
-        return type(value), repr(value) if isinstance(value, float) else value
-    return Same(value)
-
-
-class Same:
-    """A key that equals only one of the same object, for as long as that lives."""
-
-    def __init__(self, held: Any) -> None:
-        try:
-            self._held: Any = weakref.ref(held)
-        except TypeError:  # an object that cannot be referred to weakly
-            self._held = lambda: held
-        self._id = id(held)
-
-    def __hash__(self) -> int:
-        return self._id
-
-    def __eq__(self, other: object) -> bool:
-        held = self._held()
-        return held is not None and isinstance(other, Same) and other._held() is held
