@@ -69,7 +69,10 @@ class Memory:
         self._join(found)
 
     def _join(self, found: dict[Any, tuple[Any, Array, int]]) -> None:
-        """Make the places: from low to high, what overlaps with what is before it joins that."""
+        """Make the places: from low to high, what overlaps with what is before it joins that.
+
+        They are named and listed as the program mentions them: addresses differ between runs.
+        """
         for _, step, _ in found.values():
             type_name(step.dtype)
             if not step.size:
@@ -85,9 +88,12 @@ class Memory:
                 place.high = max(high, place.high)
             else:
                 place = Place(source, step, stride)
-                place.name = self._new_name(source, "_at")
-                self.places.append(place)
             self._arrays[key] = place, step
+        for key in found:
+            place = self._arrays[key][0]
+            if not place.name:
+                place.name = self._new_name(place.source, "_at")
+                self.places.append(place)
 
     def __getitem__(self, x: Any) -> tuple[Place, Array]:
         """The place of an operand, and the operand at the first step."""

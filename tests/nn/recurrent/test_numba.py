@@ -1,0 +1,232 @@
+"""Compiled loops: the numbers of the unrolled run, kept on disk, and NumPy where there is none."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import tinygrad_rnn as tg
+from tests.nn.recurrent import test_scan_cells as step_by_step
+from tinygrad_rnn import nn
+from tinygrad_rnn.nn.recurrent.scan import executor
+from tinygrad_rnn.nn.recurrent.scan.scan import compiled_steps
+
+pytest.importorskip("numba")
+
+from tinygrad_rnn.nn.recurrent.scan.jit import cache, mathematics
+
+T, B, I, H = 5, 3, 2, 3
+X = np.random.default_rng(0).standard_normal((T, B, I))
+
+COMPILED = [
+    "peephole",
+    "layer_norm_lstm",
+    "nested",
+    "passed_through",
+    "constant",
+    "side_by_side_twice",
+    "concatenated",
+    "chosen",
+    "reduced",
+    "matrix_state",
+    "scaled_and_shifted",
+    "several_cells",
+    "counts",
+    "row_by_row",
+    "mingru",
+]
+ON_NUMPY = {"einsum": "einsum", "random": "rand_like", "picked": "argmax"}
+
+
+@pytest.fixture(autouse=True)
+def compiled(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("TINYGRAD_RNN_CACHE", str(tmp_path_factory.getbasetemp() / "loops"))
+    monkeypatch.setattr(executor, "_told", set())
+    tg.set_executor("numba")
+    yield
+    tg.set_executor("numpy")
+
+
+def loops(cell) -> list[bool]:
+    """Of each program of a cell, whether its loop is compiled."""
+    programs = [p for c in compiled_steps(cell) for p in (c.forward, c.backward) if p is not None]
+    return [hasattr(program, "loop_source") for program in programs]
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_a_compiled_loop_is_the_unrolled_run(scans, name) -> None:
+    cell = step_by_step.made(scans, name)
+    scans.both_ways(cell, X, scans.some_state(cell, B))
+    assert loops(cell)
+
+
+@pytest.mark.parametrize("layer", [nn.RNN, nn.LSTM, nn.GRU])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_layers_with_padding_in_both_directions(scans, layer, dtype) -> None:
+    tg.manual_seed(0)
+    cell = layer(I, H).astype(dtype)._cells["l0"]
+    scans.both_ways(cell, X.astype(dtype), lengths=[5, 2, 0], bidirectional=True, times=4)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5])
+@pytest.mark.parametrize("size", [1, 7, 16, 19])
+def test_products_of_every_size(scans, rows, size) -> None:
+    def step(cell, x, h):
+        return tg.tanh(x @ cell.w + h @ cell.u)
+
+    cell = scans.StepCell(step, hidden_size=size, w=(I, size), u=(size, size)).astype("float32")
+    scans.both_ways(cell, np.tile(X[:, :1], (1, rows, 1)).astype("float32"))
+    assert all(loops(cell))
+
+
+@pytest.mark.parametrize("name", ON_NUMPY)
+def test_what_has_no_compiled_form_runs_on_numpy_and_says_so_once(scans, name) -> None:
+    cell = step_by_step.made(scans, name)
+    with pytest.warns(UserWarning) as told:
+        scans.both_ways(cell, X, scans.some_state(cell, B))
+    texts = [str(warning.message) for warning in told]
+    assert len(set(texts)) == len(texts)
+    assert any(f"because of the op {ON_NUMPY[name]}" in text for text in texts)
+
+
+def test_checkpoints_are_bit_identical() -> None:
+    tg.manual_seed(0)
+    x = np.random.default_rng(0).standard_normal((3000, 2, I))
+    found = []
+    for checkpoint in (None, "sqrt"):
+        tg.manual_seed(0)
+        layer = nn.LSTM(I, H, checkpoint=checkpoint).astype("float64")
+        layer(x)[0].sum().backward()
+        found.append([parameter.grad.data for parameter in layer.parameters()])
+    for one, other in zip(*found, strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_threads_run_the_same_loop_beside_one_another() -> None:
+    tg.manual_seed(0)
+    layer = nn.GRU(I, H)
+    inputs = [np.random.default_rng(k).standard_normal((200, 4, I)) for k in range(16)]
+    expected = [layer(x)[0].data for x in inputs]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda x: layer(x)[0].data, inputs))
+    for one, other in zip(found, expected, strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_two_forward_runs_before_one_backward() -> None:
+    layer = nn.LSTM(I, H)
+    x = tg.tensor(X, requires_grad=True)
+    alone = tg.grad(layer(x)[0].sum(), [x])[0]
+    first, second = layer(x)[0].sum(), layer(x * 2)[0].sum()
+    assert np.array_equal(tg.grad(first, [x])[0].data, alone.data)
+    assert not np.array_equal(tg.grad(second, [x])[0].data, alone.data)
+
+
+SECOND_PROCESS = """
+import numpy as np, tinygrad_rnn as tg
+tg.manual_seed(0)
+layer = tg.nn.LSTM(2, 3)
+x = np.random.default_rng(0).standard_normal((5, 2, 2)).astype("float32")
+outputs, _ = layer(x)
+outputs.sum().backward()
+from tinygrad_rnn.nn.recurrent.scan.jit.cache import counts
+print(counts["compiled"], counts["from disk"], outputs.data.tobytes().hex())
+"""
+
+
+def test_a_second_process_finds_the_code_on_disk(tmp_path) -> None:
+    environment = os.environ | {
+        "TINYGRAD_RNN_CACHE": str(tmp_path),
+        "TINYGRAD_RNN_EXECUTOR": "numba",
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+    }
+    runs = [
+        subprocess.run(
+            [sys.executable, "-W", "error", "-c", SECOND_PROCESS],
+            env=environment, capture_output=True, text=True, check=True,
+        ).stdout.split()
+        for _ in range(2)
+    ]  # fmt: skip
+    assert runs[0][:2] == ["2", "0"]
+    assert runs[1][:2] == ["0", "2"]
+    assert runs[0][2] == runs[1][2]
+
+
+def ulps(found, exact):
+    """The largest error in units in the last place of the exact value."""
+    return float(np.max(np.abs(found - exact) / np.spacing(np.abs(exact.astype(found.dtype)))))
+
+
+def in_loop(fn, x):
+    """fn of the elements of x (1, N, 1), computed in a compiled loop."""
+
+    class Apply(nn.Cell):
+        hidden_size = 1
+
+        def __init__(self) -> None:
+            self.zero = nn.Parameter(np.zeros(1, x.dtype))
+
+        def forward(self, x, h):
+            return fn(x) + self.zero * h
+
+    cell = Apply()
+    with tg.no_grad():
+        found = nn.Recurrent(cell)(x)[0].data
+    assert loops(cell) == [True]
+    return found
+
+
+def numbers(dtype, most):
+    """Of both signs and of every size up to `most`."""
+    rng = np.random.default_rng(0)
+    small = 2.0 ** rng.uniform(-40, np.log2(most), 100_000)
+    x = np.concatenate([small, np.linspace(0, most, 100_001)[1:]]).astype(dtype)
+    return np.concatenate([x, -x]).reshape(1, -1, 1)
+
+
+@pytest.mark.parametrize(("fn", "exact", "most"), [(tg.tanh, np.tanh, 20), (tg.exp, np.exp, 80)])
+@pytest.mark.parametrize(("dtype", "bound"), [("float32", 3), ("float64", 2)])
+def test_functions_are_exact_to_a_few_units_in_the_last_place(
+    fn, exact, most, dtype, bound
+) -> None:
+    x = numbers(dtype, most)
+    assert ulps(in_loop(fn, x), exact(x.astype(np.longdouble))) <= bound
+
+
+def test_sigmoid_is_exact_to_a_few_units_of_one() -> None:
+    """The op is tanh(x / 2) / 2 + 1 / 2, on NumPy and here: what is near 0 is off by as much."""
+    x = numbers("float32", 30)
+    error = np.abs(in_loop(tg.sigmoid, x) - 1 / (1 + np.exp(-x.astype(np.longdouble))))
+    assert error.max() <= 4 * np.finfo("float32").eps
+
+
+def test_functions_at_the_ends_of_the_numbers() -> None:
+    x = np.array([np.inf, -np.inf, np.nan, 0.0, -0.0, 1e30, -1e30], "float32").reshape(1, -1, 1)
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(in_loop(tg.exp, x), np.exp(x))
+        found = in_loop(tg.tanh, x)
+    np.testing.assert_array_equal(found, np.tanh(x))
+
+
+def test_a_choice_that_cannot_be_met_says_what_to_do(monkeypatch) -> None:
+    with pytest.raises(ValueError, match=r"set_executor: there is no executor 'cuda'.*numpy"):
+        tg.set_executor("cuda")
+    executor._checked.cache_clear()
+    monkeypatch.setattr(executor, "find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r"pip install 'tinygrad-rnn\[jit\]'"):
+        tg.set_executor("numba")
+    executor._checked.cache_clear()
+    assert tg.get_executor() == "numba"
+
+
+def test_the_cache_goes_elsewhere_where_it_cannot_be_written(monkeypatch, tmp_path) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    monkeypatch.setenv("TINYGRAD_RNN_CACHE", str(file))
+    assert cache._writable_directory() != file
+    assert mathematics.FAST["error_model"] == "numpy"
