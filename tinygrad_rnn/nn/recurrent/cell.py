@@ -10,7 +10,7 @@ import numpy as np
 
 from ... import ops
 from ...engine.tensor import Tensor, get_default_dtype
-from ..module import Module
+from ..module import Module, Parameter
 from .nest import aligned, leaves, map_leaves, structure
 
 if TYPE_CHECKING:
@@ -74,7 +74,8 @@ class Cell(Module):
 
     def zeros(self, *shape: int) -> Tensor:
         """Zeros in the dtype of the cell's parameters, for `initial_state`."""
-        dtype = next((parameter.dtype for parameter in self.parameters()), get_default_dtype())
+        learned = (held._data.dtype for _, held in self._state() if isinstance(held, Parameter))
+        dtype = next(learned, get_default_dtype())
         return Tensor.of(np.zeros(shape, dtype))
 
     def sibling(self: C, input_size: int) -> C:

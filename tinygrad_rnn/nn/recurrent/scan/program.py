@@ -166,7 +166,7 @@ class Program:
             self._namespace[value.fn.__name__] = value.fn
             return value.fn.__name__
         name = f"{'all_' if lifted else ''}{self._name(value)}_op"
-        self._namespace[name] = value.compute_lifted if lifted else value.compute
+        self._namespace[name] = value.compute_lifted if lifted else value.function()
         return name
 
     def _operands(self, value: Value) -> list[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -33,12 +34,20 @@ class Value:
 
     def compute(self, *arrays: Any) -> Any:
         """The instruction carried out on arrays for its inputs."""
-        if isinstance(self.fn, np.ufunc):
-            return self.fn(*arrays)
-        attributes = dict(self.attributes)
-        output = attributes.pop("output", None)
-        result = getattr(self.fn, "value", self.fn)(*arrays, **attributes)
-        return result if output is None else result[output]
+        return self.function()(*arrays)
+
+    def function(self) -> Callable[..., Any]:
+        """The instruction as a function of arrays alone."""
+        attributes = {name: x for name, x in self.attributes.items() if name != "output"}
+        value = self.fn if isinstance(self.fn, np.ufunc) else getattr(self.fn, "value", self.fn)
+        if not attributes or isinstance(self.fn, np.ufunc):
+            function: Callable[..., Any] = value
+        else:
+            function = partial(value, **attributes)
+        if "output" not in self.attributes:
+            return function
+        output = self.attributes["output"]
+        return lambda *arrays: function(*arrays)[output]
 
     def compute_lifted(self, steps: int, timed: Sequence[bool], *arrays: Any) -> Any:
         """The same for all time steps at once: inputs that are `timed` have a leading axis."""
