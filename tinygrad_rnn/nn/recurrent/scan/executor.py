@@ -12,7 +12,7 @@ from .program import Program
 
 __all__ = ["get_executor", "program", "set_executor"]
 
-_NEEDS: dict[str, tuple[str, ...]] = {"numpy": (), "numba": ("numba", "scipy")}
+_NEEDS = {"numpy": "numpy", "numba": "numba"}
 _VARIABLE = "TINYGRAD_RNN_EXECUTOR"
 _chosen: str | None = None
 _told: set[str] = set()
@@ -29,7 +29,7 @@ def set_executor(name: str) -> None:
     the last place, `exp` within 1; in float64 both are the C library's.
 
     The environment variable TINYGRAD_RNN_EXECUTOR makes the choice for programs that make none.
-    ValueError for another name, ImportError if a package is missing.
+    ValueError for another name, ImportError if its package is missing.
 
     >>> import tinygrad_rnn as tg
     >>> tg.set_executor("numpy")
@@ -59,10 +59,9 @@ def get_executor() -> str:
 def _checked(name: str, asked_by: str) -> str:
     if name not in _NEEDS:
         raise ValueError(f"{asked_by}: there is no executor {name!r}; choose from {[*_NEEDS]}")
-    missing = [package for package in _NEEDS[name] if find_spec(package) is None]
-    if missing:
+    if find_spec(_NEEDS[name]) is None:
         raise ImportError(
-            f"{asked_by}: the executor {name!r} needs {' and '.join(missing)}: "
+            f"{asked_by}: the executor {name!r} needs {_NEEDS[name]}: "
             "pip install 'tinygrad-rnn[jit]'"
         )
     return name
