@@ -12,8 +12,10 @@ for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 from hypothesis import HealthCheck, settings  # noqa: E402
 
 # Reproducible by default; `--hypothesis-profile=thorough` looks further and elsewhere each time.
+# A test with an expensive example takes a share, `settings().max_examples * 40 // 100`, of either.
+slow = [HealthCheck.too_slow]
+settings.register_profile("ci", derandomize=True, deadline=None, suppress_health_check=slow)
 settings.register_profile(
-    "ci", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "thorough", max_examples=2000, deadline=None, suppress_health_check=slow, print_blob=True
 )
-settings.register_profile("thorough", max_examples=2000, deadline=None)
 settings.load_profile("ci")

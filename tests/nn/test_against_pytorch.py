@@ -13,9 +13,7 @@ RUN_COUNTS = {"layer": 8, "loss": 11, "cell": 6, "recurrent": 6}
 RUNS = [(family, index) for family, count in RUN_COUNTS.items() for index in range(count)]
 
 many = settings(
-    max_examples=40,
-    deadline=None,
-    derandomize=True,
+    max_examples=settings().max_examples * 40 // 100,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_rnn as tg
 from tinygrad_rnn.nn import init
-
-quick = settings(deadline=None, derandomize=True)
 
 
 def test_they_fill_in_place_and_return_the_tensor() -> None:
@@ -46,7 +44,6 @@ def test_values_have_the_distribution_that_they_say(fill, mean, std, bound) -> N
     assert np.abs(values).max() <= bound * (1 + 1e-6)
 
 
-@quick
 @given(st.integers(1, 6), st.integers(1, 6), st.integers(1, 3), st.floats(0.1, 3.0))
 def test_orthogonal_matrices_keep_lengths(rows, columns, depth, gain) -> None:
     filled = init.orthogonal_(tg.zeros(rows, columns, depth, dtype="float64"), gain)

@@ -19,9 +19,12 @@ from tinygrad_rnn.testing.strategies import (
     indices,
     numbers,
     operands,
+    settings,
     shapes,
     st,
 )
+
+EXAMPLES = settings().max_examples * 20 // 100
 
 positive = numbers(0.125, 4.0)
 away_from_zero = positive | numbers(-4.0, -0.125)
@@ -411,7 +414,7 @@ def test_no_op_is_forgotten() -> None:
 @pytest.mark.parametrize("name", [n for n in TABLE if "own_test" not in TABLE[n][1]])
 def test_op(name) -> None:
     strategy, options = TABLE[name]
-    check_op(getattr(tg, name), strategy, **{"examples": 20, **options})
+    check_op(getattr(tg, name), strategy, **{"examples": EXAMPLES, **options})
 
 
 def test_an_op_takes_numpys_mask() -> None:
@@ -419,7 +422,7 @@ def test_an_op_takes_numpys_mask() -> None:
         tg.log,
         masked_log,
         reference=lambda x, where: np.log(x, where=where, out=np.zeros_like(x)),
-        examples=20,
+        examples=EXAMPLES,
     )
 
 

@@ -31,9 +31,7 @@ def test_clipping_does_what_pytorch_did(runs, reference, index) -> None:
 
 
 @settings(
-    max_examples=30,
-    deadline=None,
-    derandomize=True,
+    max_examples=settings().max_examples * 30 // 100,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(

@@ -56,9 +56,7 @@ def test_rates_are_those_that_pytorch_gave(runs, reference, index) -> None:
 
 @pytest.mark.parametrize("name", drawn_settings)
 @settings(
-    max_examples=25,
-    deadline=None,
-    derandomize=True,
+    max_examples=settings().max_examples * 25 // 100,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(data=st.data(), seed=st.integers(0, 99))
@@ -76,7 +74,7 @@ def test_rates_are_pytorchs_for_any_settings(torch, runs, name, data, seed) -> N
 
 
 @pytest.mark.parametrize("name", drawn_settings)
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=settings().max_examples * 15 // 100)
 @given(data=st.data(), cut=st.integers(0, 20))
 def test_a_schedule_continues_from_its_state(name, data, cut) -> None:
     chosen = data.draw(drawn_settings[name])

@@ -92,9 +92,7 @@ def test_paths_are_pytorchs_at_every_step(torch, runs, index) -> None:
 
 @pytest.mark.parametrize("name", drawn_settings)
 @settings(
-    max_examples=12,
-    deadline=None,
-    derandomize=True,
+    max_examples=settings().max_examples * 12 // 100,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(data=st.data(), seed=st.integers(0, 99))

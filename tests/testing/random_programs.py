@@ -408,7 +408,7 @@ def in_torch(program: Program, weights: list[Array]) -> Outcome:
 
 
 def in_jax(program: Program, weights: list[Array]) -> Outcome:
-    """The same in JAX."""
+    """The same in JAX, op by op: compiled ops serve later programs, compiled functions do not."""
     import jax
     import jax.numpy as jnp
 
@@ -418,8 +418,9 @@ def in_jax(program: Program, weights: list[Array]) -> Outcome:
         values = program.run(leaves, lambda s, xs: s.form.jax(jnp, *xs, **s.options))
         return [values[i] for i in program.ends()]
 
-    values, pullback = jax.vjp(ends, *map(jnp.asarray, program.inputs))
-    found = pullback([jnp.asarray(w) for w in weights])
+    with jax.disable_jit():
+        values, pullback = jax.vjp(ends, *map(jnp.asarray, program.inputs))
+        found = pullback([jnp.asarray(w) for w in weights])
     return [np.asarray(v) for v in values], [np.asarray(g) for g in found]
 
 

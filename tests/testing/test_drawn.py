@@ -15,7 +15,7 @@ from tinygrad_rnn.testing.gradcheck import gradient_report, second_order
 from tinygrad_rnn.testing.program import Program
 
 
-@settings(max_examples=40)
+@settings(max_examples=settings().max_examples * 40 // 100)
 @given(strategies.programs())
 def test_gradients_of_random_programs_are_right_twice(program) -> None:
     checked = Program(program, program.inputs)
@@ -37,7 +37,7 @@ def test_a_wrong_rule_is_found_and_shrinks_to_it(monkeypatch) -> None:
     assert "tanh" in [name for name, _ in found.steps] and len(found.steps) <= 2
 
 
-@settings(max_examples=40)
+@settings(max_examples=settings().max_examples * 40 // 100)
 @given(strategies.programs())
 def test_a_program_gives_plain_arrays_for_plain_arrays(program) -> None:
     plain = program(*program.inputs)
@@ -46,7 +46,7 @@ def test_a_program_gives_plain_arrays_for_plain_arrays(program) -> None:
         assert isinstance(a, np.ndarray | np.generic) and np.array_equal(a, b.data)
 
 
-@settings(max_examples=15)
+@settings(max_examples=settings().max_examples * 15 // 100)
 @given(strategies.cells(nn.LSTMCell, input_size=2), strategies.sequences(2))
 def test_drawn_cells_run_over_drawn_sequences_alike_in_both_ways(cell, batch) -> None:
     x, lengths = batch

@@ -62,7 +62,7 @@ def results(layer, x, lengths=None):
     return arrays + [p.grad.data for p in layer.parameters()] + [tg.rand(2).data]
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=settings().max_examples * 60 // 100)
 @given(
     st.sampled_from(CELLS),
     st.integers(1, 40),
@@ -148,7 +148,7 @@ def test_what_is_no_number_of_steps_is_refused(wrong) -> None:
         nn.GRU(I, H, checkpoint=wrong)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=settings().max_examples)
 @given(st.integers(1, 5000), st.integers(1, 300), st.integers(1, 64))
 def test_pieces_cover_every_step_once(steps, batch, hidden) -> None:
     cell = nn.RNNCell(1, hidden)

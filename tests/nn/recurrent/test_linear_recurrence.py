@@ -142,7 +142,7 @@ def step_by_step(start, scale, offset):
     return np.array(states)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=settings().max_examples * 60 // 100)
 @given(
     st.integers(0, 2**31),
     st.sampled_from([1, 2, FEWEST_STEPS - 1, FEWEST_STEPS, 200, 641]),

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections import namedtuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tinygrad_rnn.nn.recurrent.nest import aligned, leaves, like, map_leaves, structure
-
-quick = settings(deadline=None, derandomize=True)
 
 Pair = namedtuple("Pair", "a b")
 
@@ -35,7 +33,6 @@ def reordered(nest):
     return type(nest)(map(reordered, nest)) if isinstance(nest, list | tuple) else nest
 
 
-@quick
 @given(nests)
 def test_a_nest_is_its_structure_and_its_leaves(nest) -> None:
     assert like(nest, iter(leaves(nest))) == nest
@@ -43,7 +40,6 @@ def test_a_nest_is_its_structure_and_its_leaves(nest) -> None:
     assert leaves(structure(nest)) == ["*"] * len(leaves(nest))
 
 
-@quick
 @given(nests)
 def test_leaves_meet_those_of_the_same_key(nest) -> None:
     other = reordered(nest)

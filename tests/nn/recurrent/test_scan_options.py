@@ -49,9 +49,7 @@ def runs(draw):
 
 
 @settings(
-    max_examples=120,
-    deadline=None,
-    derandomize=True,
+    max_examples=settings().max_examples * 120 // 100,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(runs(), st.sets(st.integers(0, 2), min_size=1), st.booleans())

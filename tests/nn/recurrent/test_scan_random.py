@@ -148,9 +148,7 @@ def programs(draw):
 
 
 quick = settings(
-    max_examples=120,
-    deadline=None,
-    derandomize=True,
+    max_examples=settings().max_examples * 120 // 100,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
