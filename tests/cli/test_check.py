@@ -33,6 +33,14 @@ class Right(tg.nn.Cell):
 class Wrong(Right):
     gate = staticmethod(gate)
 
+class Letters(Right):
+    def __init__(self, hidden_size=2):
+        super().__init__(hidden_size, hidden_size)
+        self.letter = tg.nn.Embedding(4, hidden_size)
+
+    def forward(self, x, h):
+        return super().forward(self.letter(x[:, 0]), h)
+
 class Needy(Right):
     def __init__(self, input_size, hidden_size, mode):
         super().__init__(input_size, hidden_size)
@@ -59,6 +67,21 @@ def test_exit_status_1_and_the_place(file: str, capsys: pytest.CaptureFixture[st
     assert "gate (reset gate) [Wrong, step 0, " in printed and "mine.py:21]" in printed
 
 
+def test_a_cell_of_indices(file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", f"{file}:Letters", "--indices", "4"]) == 0
+    assert "there are none with a gradient" in capsys.readouterr().out
+
+
+def test_a_layer_of_the_cell(file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    layer = ["--layer", "bidirectional=True", "--with", "hidden_size=1"]
+    assert main(["check", f"{file}:Right", *layer]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("Recurrent(Right(hidden_size=1, input_size=2), bidirectional=True):")
+    assert "bidirectional: what it gives at a step depends on later steps too" in printed
+    assert main(["check", "rnn", "--layer", "--with", "hidden_size=1"]) == 0
+    assert capsys.readouterr().out.startswith("Recurrent(RNNCell(hidden_size=1, input_size=2)): 16")
+
+
 def test_excepted_laws(file: str, capsys: pytest.CaptureFixture[str]) -> None:
     laws = ["parameters", "inputs", "initial state", "far"]
     arguments = ["check", f"{file}:Wrong", "--with", "hidden_size=1", "--except", *laws]
@@ -71,4 +94,9 @@ def test_what_cannot_be_checked(file: str, fails: Fails) -> None:
     assert "TypeError" in fails("check", f"{file}:Right", "--with", "hidden=1")
     assert "NAME=VALUE" in fails("check", f"{file}:Right", "--with", "hidden_size")
     assert "no law rowz; they are state, " in fails("check", "rnn", "--except", "rowz")
+    assert "--indices: at least 1, not 0" in fails("check", "rnn", "--indices", "0")
+    assert "--layer: Recurrent" in fails("check", "rnn", "--layer", "layers=2")
+    assert "--layer: num_layers must be at least" in fails(
+        "check", "rnn", "--layer", "num_layers=0"
+    )
     assert "no class 'Missing'" in fails("check", f"{file}:Missing")

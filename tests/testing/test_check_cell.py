@@ -101,6 +101,96 @@ def test_a_cell_that_cannot_be_traced_is_checked_unrolled() -> None:
     assert scan.verdict == "does not apply" and "step by step" in scan.note
 
 
+class Letters(nn.Cell):
+    """Looks its input up: x (B, 1) holds indices."""
+
+    def __init__(self, hidden_size=1, vocabulary=5, row=0):
+        self.hidden_size, self._row = hidden_size, row
+        self.letter = nn.Embedding(vocabulary, hidden_size)
+        self.recurrent = nn.Linear(hidden_size, hidden_size)
+
+    def forward(self, x, h):
+        return tg.tanh(self.letter(x[:, 0]) + self.recurrent(h))
+
+
+def test_a_cell_may_take_indices() -> None:
+    report = check_cell(Letters, inputs=range(5))
+    verdicts = {law.name: law.verdict for law in report.laws}
+    assert verdicts.pop("inputs") == verdicts.pop("own start") == "does not apply"
+    assert set(verdicts.values()) == {"holds"}
+
+
+def test_inputs_may_be_numbers_of_a_kind() -> None:
+    class Logarithmic(Plain):
+        def forward(self, x, h):
+            return self.activated(tg.log(x), h)
+
+    assert check_cell(Logarithmic, inputs=np.linspace(0.5, 2.0, 9, dtype="f4")).ok
+    with pytest.raises(CellError, match="not finite"):
+        check_cell(Logarithmic)
+
+
+def test_a_wrong_lookup_is_found() -> None:
+    class Wrong(Letters):
+        def forward(self, x, h):
+            return tg.tanh(wrong_lookup(self.letter.weight, x[:, 0]) + self.recurrent(h))
+
+    notes = broken_laws(lambda: Wrong(), inputs=range(2))
+    assert re.search(r"planted.* step 0.*letter.weight at step", notes["parameters"], re.DOTALL)
+
+
+# Layers: the same laws, but for those that their options rule out
+
+RULED_OUT = [
+    ({}, set()),
+    ({"num_layers": 2}, set()),
+    ({"reverse": True}, set()),
+    ({"batch_first": True}, set()),
+    ({"unroll": True}, set()),
+    ({"checkpoint": 2}, set()),
+    ({"bidirectional": True}, {"split", "reverse"}),
+    ({"num_layers": 2, "bidirectional": True}, {"split", "reverse"}),
+    ({"truncate": 2}, {"far"}),
+    ({"truncate": 2, "reverse": True}, {"far", "padding", "lengths"}),
+    (
+        {"num_layers": 2, "dropout": 0.5},
+        {"permuted", "rows", "lengths", "split", "reverse", "padding"},
+    ),
+]
+
+
+def ruled_out(report) -> set[str]:
+    """The laws that did not apply, but for that of a learnt start."""
+    return {law.name for law in report.laws if law.verdict == "does not apply"} - {"own start"}
+
+
+@pytest.mark.parametrize(("options", "laws"), RULED_OUT, ids=lambda value: str(value))
+def test_layers_keep_every_law_that_their_options_allow(options, laws) -> None:
+    report = check_cell(nn.GRU, input_size=1, hidden_size=1, **options)
+    assert report.ok and ruled_out(report) == laws
+
+
+@pytest.mark.parametrize("layer", [nn.RNN, nn.LSTM])
+@pytest.mark.parametrize("options", [{}, {"num_layers": 2, "bidirectional": True}])
+def test_our_layers_keep_every_law(layer, options) -> None:
+    assert check_cell(layer, input_size=1, hidden_size=1, **options).ok
+
+
+def test_a_layer_of_any_cell_and_dropout_that_is_off() -> None:
+    nested = check_cell(lambda: nn.Recurrent(Nested(2), num_layers=2))
+    assert str(nested).startswith("Recurrent(Nested(2), num_layers=2): 17 laws hold")
+    quiet = check_cell(lambda: nn.Recurrent(Plain(1), num_layers=2, dropout=0.5).eval())
+    assert ruled_out(quiet) == set()
+    letters = check_cell(lambda: nn.Recurrent(Letters(2)), inputs=range(5))
+    assert ruled_out(letters) == {"inputs"}
+
+
+def test_what_is_wrong_in_a_layer_is_named_with_its_place() -> None:
+    notes = broken_laws(lambda: nn.Recurrent(WrongGate(1), bidirectional=True))
+    place = r"planted \(gate\) \[Recurrent\.l0(_reverse)?, step 0, .*test_check_cell.py:\d+\]"
+    assert re.search(place, notes["parameters"]) and "_l0 at step 0[0, 0]" in notes["parameters"]
+
+
 # Wrong cells: for each law one that breaks it
 
 
@@ -111,6 +201,15 @@ def an_op(value, rule):
     return made
 
 
+def half_of_the_rows(grad, out, weight, indices):
+    rows = np.zeros(weight.shape)
+    np.add.at(rows, indices, 0.5 * grad)
+    return rows
+
+
+wrong_lookup = tg.op(lambda weight, indices: weight[indices])
+wrong_lookup.name = "planted"
+wrong_lookup.vjp(weight=half_of_the_rows, indices=None)
 wrong_gate = an_op(lambda x: np.tanh(x), lambda grad, out, x: grad * (1.0 - out))
 
 
@@ -237,9 +336,9 @@ BROKEN = {
 }
 
 
-def broken_laws(cell) -> dict[str, str]:
+def broken_laws(cell, **options) -> dict[str, str]:
     with pytest.raises(CellError) as caught:
-        check_cell(cell)
+        check_cell(cell, **options)
     assert not caught.value.report.ok
     return {law.name: law.note for law in caught.value.report.broken}
 
@@ -286,7 +385,7 @@ LAYER_FAULTS = {
 @pytest.mark.parametrize("law", LAYER_FAULTS)
 def test_a_fault_in_the_layer_breaks_the_law(law, monkeypatch) -> None:
     fault, note = LAYER_FAULTS[law]
-    module = sys.modules["tinygrad_rnn.testing.cell_runs"]
+    module = sys.modules["tinygrad_rnn.testing.network"]
     right = module.run
 
     def run(cell, x, state, *, unrolled=False, reverse=False, lengths=None):
@@ -322,10 +421,15 @@ def test_what_cannot_be_asked() -> None:
         check_cell(Plain, except_for=["row"])
     with pytest.raises(TypeError, match="needs a value for 'mode'"):
         check_cell(lambda input_size, mode: Plain(input_size))
-    with pytest.raises(TypeError, match=r"takes an nn\.Cell, not Linear"):
+    with pytest.raises(TypeError, match=r"takes an nn\.Cell or a layer .*, not Linear"):
         check_cell(lambda: nn.Linear(2, 2))
     with pytest.raises(TypeError, match="neither an argument nor an attribute input_size"):
         check_cell(Sizeless)
+    with pytest.raises(TypeError, match=r"give it the class, Plain, or a function, lambda: Plain"):
+        check_cell(Plain(2))
+    for inputs in (27, [], ["a"], [[1.0]]):
+        with pytest.raises(TypeError, match=r"inputs are the numbers that x is made of, as in ran"):
+            check_cell(Plain, inputs=inputs)
 
 
 class Sizeless(nn.Cell):

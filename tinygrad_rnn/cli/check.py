@@ -14,16 +14,18 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 _DETAILS = """\
-Checks a cell: its gradients by every parameter, input and initial state, at each
-time step; that rows of a batch stay apart; padding, splitting, reversing, saving
-and loading. Prints a table of laws; for a broken one the smallest counterexample,
-with the op, time step and line where a gradient first goes wrong.
+Checks a cell, or with --layer the layer that runs it: its gradients by every
+parameter, input and initial state, at each time step; that rows of a batch stay
+apart; padding, splitting, reversing, saving and loading. Prints a table of laws;
+for a broken one the smallest counterexample, with the op, time step and line where
+a gradient first goes wrong.
 
 OPTIONS
 examples:
   tinygrad-rnn check my_file.py:MyCell
   tinygrad-rnn check my_file.py:MyCell --with input_size=4 hidden_size=8 heads=2
-  tinygrad-rnn check lstm
+  tinygrad-rnn check my_file.py:MyCell --indices 27
+  tinygrad-rnn check lstm --layer num_layers=2 bidirectional=True
 
 Exit status: 0 if all laws hold, 1 if one is broken, 2 if the cell cannot be run.
 In a test of your own: tinygrad_rnn.testing.check_cell(MyCell)
@@ -42,6 +44,19 @@ def register(commands: Commands) -> None:
         type=_setting,
         default=[],
         help="what the cell is made with (default: 2 for input_size, 3 for others without default)",
+    )
+    parser.add_argument(
+        "--indices",
+        type=int,
+        metavar="N",
+        help="x holds indices from 0 to N - 1, such as of characters, instead of numbers",
+    )
+    parser.add_argument(
+        "--layer",
+        metavar="NAME=VALUE",
+        nargs="*",
+        type=_setting,
+        help="check a layer of the cell, nn.Recurrent, with these options (none: one layer)",
     )
     parser.add_argument(
         "--except",
@@ -66,8 +81,10 @@ def _setting(text: str) -> tuple[str, Any]:
 
 
 def _check(options: argparse.Namespace) -> int:
+    from .. import nn
     from ..testing import CellError, check_cell
     from ..testing.cell_laws import LAWS
+    from ..testing.cell_runs import complete
     from .user_code import blame, find_cell
 
     unknown = set(options.except_for) - {law.name for law in LAWS}
@@ -76,11 +93,28 @@ def _check(options: argparse.Namespace) -> int:
             f"--except: no law {', '.join(sorted(unknown))}; they are "
             + ", ".join(law.name for law in LAWS)
         )
+    if options.indices is not None and options.indices < 1:
+        raise CommandError(f"--indices: at least 1, not {options.indices}")
     cell = find_cell(options.cell)
+    make: Any = cell.cell
+    sizes = dict(options.sizes)
+    if options.layer is not None:
+        made_with, sizes = complete(cell.cell, sizes), {}
+        make = lambda: nn.Recurrent(cell.cell(**made_with), **dict(options.layer))
+        with blame(cell):
+            cell.cell(**made_with)
+        try:
+            make()
+        except (TypeError, ValueError) as error:
+            raise CommandError(f"--layer: {error}") from error
     with blame(cell):
         try:
             report = check_cell(
-                cell.cell, except_for=options.except_for, seed=options.seed, **dict(options.sizes)
+                make,
+                inputs=None if options.indices is None else range(options.indices),
+                except_for=options.except_for,
+                seed=options.seed,
+                **sizes,
             )
         except CellError as error:
             report = error.report

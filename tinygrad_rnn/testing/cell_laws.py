@@ -1,4 +1,4 @@
-"""The laws that every cell keeps, each a function of a cell and of one size of batch.
+"""The laws that every cell and layer keeps, each a function of it and of one size of batch.
 
 A law looks at one case, some steps and rows, and raises `Broken` with what it saw. The cases are
 tried from the smallest on, so the first that breaks a law is its smallest counterexample.
@@ -6,7 +6,6 @@ tried from the smallest on, so the first that breaks a law is its smallest count
 
 from __future__ import annotations
 
-import copy
 import tempfile
 from collections.abc import Callable
 from functools import partial
@@ -15,15 +14,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from .. import checkpoints, ops
-from ..engine.mode import scope
+from .. import checkpoints
+from ..engine.node import is_floating
 from ..engine.tensor import from_numpy
 from ..nn.recurrent.nest import leaves
-from ..nn.recurrent.run import run
 from ..nn.recurrent.scan.scan import TraceError, scan
 from .cell_runs import Batch, Results, Subject, first_difference, leaf_names, seeded, with_leaves
 from .gradcheck import gradient_report
 from .locate import first_wrong
+from .network import OneStep
 from .program import Program
 from .report import GradientReport
 
@@ -42,16 +41,20 @@ class Broken(Exception):
 
 
 class DoesNotApply(Exception):
-    """A law that says nothing about this cell; the message says why."""
+    """A law that says nothing about this cell or layer; the message says why."""
 
 
 class Law(NamedTuple):
-    """A name, one sentence, and the check of a case of `steps` and `rows`."""
+    """A name, one sentence, and the check of a case of `steps` and `rows`.
+
+    `unless`: the limits of a network (see `Network.limits`) under which it says nothing.
+    """
 
     name: str
     says: str
     check: Callable[[Subject, int, int], None]
     cases: tuple[tuple[int, int], ...]  # (steps, rows), the smallest first
+    unless: tuple[str, ...] = ()
 
 
 LAWS: list[Law] = []
@@ -60,9 +63,11 @@ _SMALL = ((1, 1), (2, 1), (2, 2), (4, 3))
 _BATCHES = ((1, 2), (3, 3))
 
 
-def _law(name: str, says: str, cases: tuple[tuple[int, int], ...] = _SMALL) -> Callable[..., Any]:
+def _law(
+    name: str, says: str, cases: tuple[tuple[int, int], ...] = _SMALL, unless: tuple[str, ...] = ()
+) -> Callable[..., Any]:
     def listed(check: Callable[[Subject, int, int], None]) -> Callable[..., None]:
-        LAWS.append(Law(name, says, check, cases))
+        LAWS.append(Law(name, says, check, cases, unless))
         return check
 
     return listed
@@ -77,27 +82,27 @@ def _require(found: Results, expected: Results, what: str = "", exact: bool = Fa
 @_law("state", "a step keeps the structure, shapes and dtype of the state", ((1, 1), (1, 3)))
 def _state(subject: Subject, steps: int, rows: int) -> None:
     for dtype in ("float64", "float32"):
-        cell = subject.fresh(subject.seed, dtype)
-        state = cell.initial_state(rows)
-        x = from_numpy(np.ones((rows, subject.input_size), dtype))
+        network = subject.fresh(subject.seed, dtype)
+        state = network.start(rows)
+        x = subject.x(np.random.default_rng(subject.seed), steps, rows)
+        x = x.astype(dtype) if is_floating(x) else x
         with seeded(subject.seed):
-            new = cell(x, state)  # which refuses another structure and other shapes
+            shown, new = network.run(from_numpy(x), state, unrolled=True)
         for name, before, after in zip(leaf_names(state), leaves(state), leaves(new), strict=True):
             if before.shape[:1] != (rows,):
                 raise Broken(f"initial {name} has shape {before.shape} for a batch of {rows}")
             if before.dtype != after.dtype:
                 raise Broken(
-                    f"{dtype} cell: {name} is {before.dtype} before a step, {after.dtype} after it"
+                    f"in {dtype}, {name} is {before.dtype} before a step, {after.dtype} after it"
                 )
-        shown = cell.output(new)
         if shown.dtype != dtype:
-            raise Broken(f"the output of a {dtype} cell is {shown.dtype}")
+            raise Broken(f"in {dtype}, the output is {shown.dtype}")
 
 
 @_law("repeat", "the same inputs give the same results, bit for bit", ((1, 1), (3, 2)))
 def _repeat(subject: Subject, steps: int, rows: int) -> None:
     for unrolled in (True, False):
-        once = partial(subject.batch(steps, rows).results, subject.cell, unrolled=unrolled)
+        once = partial(subject.batch(steps, rows).results, subject.network, unrolled=unrolled)
         first = once()
         _require(once(), first, "the second time, ", exact=True)
 
@@ -105,27 +110,17 @@ def _repeat(subject: Subject, steps: int, rows: int) -> None:
 # Gradients
 
 
-def _one_step_after_another(
+def _step_by_step(
     subject: Subject, batch: Batch
-) -> tuple[Callable[..., Any], list[Tensor], list[Tensor]]:
-    """A function of x and the state, and for each step a cell with parameters of its own."""
-    cells = [copy.deepcopy(subject.cell) for _ in batch.x]
+) -> tuple[Callable[..., Any], list[Tensor], list[OneStep]]:
+    """A function of x and the state with parameters of its own at each step, and all of these."""
+    network, parameters = subject.network.unshared(len(batch.x))
     x, state, floating = batch.leaves()
-    parameters: list[Tensor] = []
-    for step, cell in enumerate(cells):
-        for name, parameter in cell.named_parameters():
-            parameter.name = f"{name} at step {step}"
-            parameters.append(parameter)
 
     def outputs(x: Tensor, *floating: Tensor) -> Any:
-        carried = with_leaves(state, floating)
-        shown = []
         with seeded(subject.seed):
-            for step, cell in enumerate(cells):
-                with scope(step=step):
-                    carried = cell(x[step], carried)
-                    shown.append(cell.output(carried))
-        return shown, leaves(carried)
+            shown, last = network.run(x, with_leaves(state, floating), unrolled=True)
+        return shown, leaves(last)
 
     return outputs, [x, *floating], parameters
 
@@ -133,14 +128,16 @@ def _one_step_after_another(
 def _element_by_element(subject: Subject, steps: int, rows: int) -> tuple[Program, GradientReport]:
     found = subject.reports.get((steps, rows))
     if found is None:
-        batch = subject.batch(steps, rows)
-        program = Program(*_one_step_after_another(subject, batch))
+        outputs, inputs, unshared = _step_by_step(subject, subject.batch(steps, rows))
+        program = Program(outputs, inputs, [one.parameter for one in unshared])
         found = subject.reports[steps, rows] = program, gradient_report(program, _RTOL)
     return found
 
 
 def _gradient_by(kind: Callable[[str], bool], subject: Subject, steps: int, rows: int) -> None:
     program, report = _element_by_element(subject, steps, rows)
+    if not any(map(kind, program.names)):
+        raise DoesNotApply("there are none with a gradient")
     mine = [d for d in report.disagreements if kind(d.input)]
     if mine:
         more = f"\n... and {len(mine) - 2} more elements" if len(mine) > 2 else ""
@@ -169,76 +166,90 @@ for _name, _says, _kind in (
     ("inputs", "the gradient by every input is right, at each step", _is_input),
     ("initial state", "the gradient by the initial state is right", _is_state),
 ):
-    _law(_name, _says, ((1, 1), (2, 1), (3, 2)))(partial(_gradient_by, _kind))
+    _law(_name, _says, ((1, 1), (2, 1), (3, 2)), ("truncate",))(partial(_gradient_by, _kind))
 
 
-@_law("own start", "the gradient through the cell's own initial state is right", ((2, 2),))
+@_law("own start", "the gradient through its own initial state is right", ((2, 2),), ("truncate",))
 def _own_start(subject: Subject, steps: int, rows: int) -> None:
     x, _, _ = subject.batch(steps, rows).leaves()
-    cell = subject.cell
-    if not any(leaf.requires_grad for leaf in leaves(cell.initial_state(rows))):
+    network = subject.network
+    if not any(leaf.requires_grad for leaf in leaves(network.start(rows))):
         raise DoesNotApply("it starts from constants")
 
     def outputs(x: Tensor) -> Any:
         with seeded(subject.seed):
-            return run(cell, x, cell.initial_state(rows), unrolled=True)[0]
+            return network.run(x, unrolled=True)[0]
 
-    program = Program(outputs, [x], cell.parameters())
+    program = Program(outputs, [x], network.module.parameters())
     report = gradient_report(program, _RTOL)
     if not report.ok:
         raise Broken(f"{_origin(program)}\n{report.disagreements[0]}")
 
 
-@_law("far", f"the gradient through {_LONG} steps is right", ((_LONG, 1),))
+@_law("far", f"the gradient through {_LONG} steps is right", ((_LONG, 1),), ("truncate",))
 def _far(subject: Subject, steps: int, rows: int) -> None:
     x, state, floating = subject.batch(steps, rows).leaves()
+    network = subject.network
 
     def outputs(x: Tensor, *floating: Tensor) -> Any:
         with seeded(subject.seed):
-            return run(subject.cell, x, with_leaves(state, floating), unrolled=True)[0]
+            shown, _ = network.run(x, with_leaves(state, floating), unrolled=True)
+        return network.farthest(shown)
 
-    # The last step's output alone: beside the others', what comes from far would not count.
-    program = Program(lambda *args: outputs(*args)[-1], [x, *floating], subject.cell.parameters())
-    report = gradient_report(program, _RTOL, one_evaluation=True)
-    if not report.ok:
-        raise Broken(f"{_origin(program)}\n{report.disagreements[0]}")
+    # One output alone: beside the others', what comes from far would not count.
+    for which in range(len(outputs(x, *floating))):
+        program = Program(
+            lambda *args, which=which: outputs(*args)[which],
+            [x, *floating],
+            network.module.parameters(),
+        )
+        report = gradient_report(program, _RTOL, one_evaluation=True)
+        if not report.ok:
+            raise Broken(f"{_origin(program)}\n{report.disagreements[0]}")
 
 
 @_law("sum", "the gradients by each step's parameters add up to the whole", ((1, 1), (4, 2)))
 def _sum(subject: Subject, steps: int, rows: int) -> None:
     batch = subject.batch(steps, rows)
-    whole = batch.results(subject.cell, subject.seed)
-    outputs, inputs, parameters = _one_step_after_another(subject, batch)
+    whole = batch.results(subject.network, subject.seed)
+    outputs, inputs, unshared = _step_by_step(subject, batch)
     shown, last = outputs(*inputs)
-    shown = ops.stack(shown)
-    parts = batch._gradients([shown, *last], [*inputs, *parameters])
-    count, names = len(inputs), list(whole.by_parameters)
-    sums = {name: np.sum(parts[count + k :: len(names)], axis=0) for k, name in enumerate(names)}
-    found = Results(
+    found = batch._gradients([shown, *last], [*inputs, *(one.parameter for one in unshared)])
+    by_inputs, parts = found[: len(inputs)], found[len(inputs) :]
+    sums = {name: np.zeros_like(gradient) for name, gradient in whole.by_parameters.items()}
+    for one, part in zip(unshared, parts, strict=True):
+        sums[one.name] += part
+    added_up = Results(
         shown._data,
         [leaf._data for leaf in last],
-        parts[0],
-        parts[1:count],
+        by_inputs[0],
+        by_inputs[1:],
         sums,
         whole.state_names,
     )
-    _require(found, whole, "with parameters of its own at each step, ")
+    _require(added_up, whole, "with parameters of its own at each step, ")
 
 
 # The two ways to run a cell
 
 
+def _directions(subject: Subject, steps: int) -> tuple[bool, ...]:
+    """Whether `reverse`: both, if it can be asked for."""
+    limits = subject.network.limits(steps)
+    return (False,) if {"both ways", "truncate"} & limits.keys() else (False, True)
+
+
 @_law("scan", "a scan gives what the unrolled run gives")
 def _scan(subject: Subject, steps: int, rows: int) -> None:
     batch = subject.batch(steps, rows)
-    x, state, _ = batch.leaves()
+    cell = subject.network.cell
     try:
         with seeded(subject.seed):
-            scan(subject.cell, x, state)
+            scan(cell, from_numpy(batch.x), cell.initial_state(rows))
     except TraceError as reason:
         raise DoesNotApply(f"it runs step by step: {reason}") from None
-    for reverse in (False, True):
-        once = partial(batch.results, subject.cell, subject.seed, reverse=reverse)
+    for reverse in _directions(subject, steps):
+        once = partial(batch.results, subject.network, subject.seed, reverse=reverse)
         _require(once(), once(unrolled=True), "scan, reverse: " if reverse else "scan: ")
 
 
@@ -246,7 +257,7 @@ def _scan(subject: Subject, steps: int, rows: int) -> None:
 def _length(subject: Subject, steps: int, rows: int) -> None:
     batch = subject.batch(steps, rows)
     for unrolled in (True, False):
-        found = batch.results(subject.cell, subject.seed, unrolled=unrolled)
+        found = batch.results(subject.network, subject.seed, unrolled=unrolled)
         if found.outputs.shape != batch.output_weights.shape:
             raise Broken(f"outputs {found.outputs.shape}, not {batch.output_weights.shape}")
         finite = all(np.isfinite(array).all() for _, array, _ in found.named())
@@ -264,7 +275,7 @@ def _length(subject: Subject, steps: int, rows: int) -> None:
 def _rows_are_apart(subject: Subject) -> None:
     """Random numbers of a batch are others than those of its rows: nothing can be compared."""
     batch = subject.batch(2, 1)
-    first, other = (batch.results(subject.cell, seed) for seed in (1, 2))
+    first, other = (batch.results(subject.network, seed) for seed in (1, 2))
     if first_difference(first, other) is not None:
         raise DoesNotApply("it draws random numbers")
 
@@ -273,47 +284,59 @@ def _rows_are_apart(subject: Subject) -> None:
 def _permuted(subject: Subject, steps: int, rows: int) -> None:
     _rows_are_apart(subject)
     batch, order = subject.batch(steps, rows), np.roll(np.arange(rows), 1)
-    found = batch.rows(order).results(subject.cell)
-    _require(found, batch.results(subject.cell).rows(order), "rows rolled by one: ")
+    found = batch.rows(order).results(subject.network)
+    _require(found, batch.results(subject.network).rows(order), "rows rolled by one: ")
 
 
 @_law("rows", "a batch gives what its rows give one by one", _BATCHES)
 def _rows(subject: Subject, steps: int, rows: int) -> None:
     _rows_are_apart(subject)
     batch = subject.batch(steps, rows)
-    one_by_one = [batch.rows([row]).results(subject.cell) for row in range(rows)]
-    _require(batch.results(subject.cell), Results.of_rows(one_by_one), "in the batch, ")
+    one_by_one = [batch.rows([row]).results(subject.network) for row in range(rows)]
+    _require(batch.results(subject.network), Results.of_rows(one_by_one), "in the batch, ")
 
 
 # Time
 
 
-@_law("split", "a sequence split anywhere, with the state carried on, gives the whole")
+@_law(
+    "split",
+    "a sequence split anywhere, with the state carried on, gives the whole",
+    unless=("both ways", "dropout", "truncate"),
+)
 def _split(subject: Subject, steps: int, rows: int) -> None:
     batch = subject.batch(steps, rows)
-    whole = batch.results(subject.cell, subject.seed)
+    whole = batch.results(subject.network, subject.seed)
     for cut in range(steps + 1):
         parts = slice(0, cut), slice(cut, steps)
-        found = batch.results(subject.cell, subject.seed, parts=parts)
+        found = batch.results(subject.network, subject.seed, parts=parts)
         _require(found, whole, f"split before step {cut}: ")
 
 
-@_law("reverse", "from the end on is the mirrored sequence's result mirrored")
+@_law(
+    "reverse",
+    "from the end on is the mirrored sequence's result mirrored",
+    unless=("both ways", "dropout"),
+)
 def _reverse(subject: Subject, steps: int, rows: int) -> None:
     batch, back = subject.batch(steps, rows), slice(None, None, -1)
-    found = batch.results(subject.cell, subject.seed, reverse=True)
-    mirrored = batch.steps(back).results(subject.cell, subject.seed)
+    found = batch.results(subject.network, subject.seed, reverse=True)
+    mirrored = batch.steps(back).results(subject.network, subject.seed)
     _require(found, mirrored.steps(back), "reverse=True: ")
 
 
-@_law("padding", "padding of any content, NaN too, has no effect on results and gradients")
+@_law(
+    "padding",
+    "padding of any content, NaN too, has no effect on results and gradients",
+    unless=("dropout", "blocks from the end"),
+)
 def _padding(subject: Subject, steps: int, rows: int) -> None:
     batch = subject.batch(steps, rows)
-    alone = batch.results(subject.cell, subject.seed)
-    for content in (np.nan, 1e30):
+    alone = batch.results(subject.network, subject.seed)
+    for content in batch.paddings:
         for unrolled in (True, False):
             padded = batch.padded(2, content).results(
-                subject.cell, subject.seed, unrolled=unrolled, lengths=np.full(rows, steps)
+                subject.network, subject.seed, unrolled=unrolled, lengths=np.full(rows, steps)
             )
             tail = padded.steps(slice(steps, None))
             if tail.outputs.any() or tail.by_x.any():  # NaN counts as well
@@ -321,22 +344,27 @@ def _padding(subject: Subject, steps: int, rows: int) -> None:
             _require(padded.steps(slice(steps)), alone, f"padded with {content}: ")
 
 
-@_law("lengths", "sequences of different lengths give what each gives alone", ((2, 2), (4, 3)))
+@_law(
+    "lengths",
+    "sequences of different lengths give what each gives alone",
+    ((2, 2), (4, 3)),
+    unless=("blocks from the end",),
+)
 def _lengths(subject: Subject, steps: int, rows: int) -> None:
     _rows_are_apart(subject)
     batch = subject.batch(steps, rows)
     lengths = np.linspace(steps, 0, rows).round().astype(int)
     real = np.arange(steps)[:, None] < lengths
-    x = np.where(real[..., None], batch.x, np.nan)
+    x = np.where(real[..., None], batch.x, batch.paddings[0])
     ragged = Batch(x, batch.state, batch.output_weights, batch.state_weights)
     back = slice(None, None, -1)
-    for reverse in (False, True):
-        found = ragged.results(subject.cell, lengths=lengths, reverse=reverse)
+    for reverse in _directions(subject, steps):
+        found = ragged.results(subject.network, lengths=lengths, reverse=reverse)
         one_by_one = []
         for row, length in enumerate(lengths):
             alone = batch.rows([row]).steps(slice(length))
             one = alone.steps(back) if reverse else alone
-            result = one.results(subject.cell)
+            result = one.results(subject.network)
             one_by_one.append(result.steps(back) if reverse else result)
         _require(found, Results.of_rows(one_by_one), f"lengths {lengths.tolist()}: ")
 
@@ -349,9 +377,9 @@ def _saved(subject: Subject, steps: int, rows: int) -> None:
     loaded = subject.fresh(subject.seed + 1)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "cell.safetensors"
-        checkpoints.save(path, subject.cell.state_dict())
-        loaded.load_state_dict(checkpoints.load(path)[0])
+        checkpoints.save(path, subject.network.module.state_dict())
+        loaded.module.load_state_dict(checkpoints.load(path)[0])
     batch = subject.batch(steps, rows)
     for unrolled in (True, False):
         once = partial(batch.results, seed=subject.seed, unrolled=unrolled)
-        _require(once(loaded), once(subject.cell), "loaded: ", exact=True)
+        _require(once(loaded), once(subject.network), "loaded: ", exact=True)

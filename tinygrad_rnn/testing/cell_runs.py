@@ -1,4 +1,4 @@
-"""A cell under test, and runs of it over made-up sequences, in pieces that can be compared."""
+"""A cell or layer under test, and runs of it over made-up sequences, that can be compared."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .. import ops
 from ..engine.node import is_floating
 from ..engine.tensor import Tensor, from_numpy
 from ..engine.transforms import grad
-from ..nn import Cell
+from ..nn import Module
 from ..nn.recurrent.nest import leaves, like, map_leaves
-from ..nn.recurrent.run import run
 from ..ops import creation
+from .network import Network, network_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -51,54 +51,94 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 class Subject:
-    """The cell that `make` makes, and how to make it again.
+    """The cell or layer that `make` makes, and how to make it again.
 
-    TypeError if `make` needs an argument that is no size and is not among `sizes`.
+    `inputs`: what elements of x are drawn from; None: normally distributed numbers. TypeError if
+    `make` needs an argument that is no size and is not among `sizes`, or makes something else.
     """
 
-    def __init__(self, make: Callable[..., Cell], sizes: dict[str, Any], seed: int) -> None:
+    def __init__(
+        self,
+        make: Callable[..., Module],
+        sizes: dict[str, Any],
+        inputs: Sequence[Any] | None,
+        seed: int,
+    ) -> None:
+        if isinstance(make, Module):
+            kind = type(make).__name__
+            raise TypeError(
+                f"check_cell makes the cell itself, several times: give it the class, {kind}, or a "
+                f"function, lambda: {kind}(...)"
+            )
         self._make = make
         self.sizes = complete(make, sizes)
         self.seed = seed
-        self.cell = self.fresh(seed)
+        self._choices = None if inputs is None else _choices(inputs)
+        self.network = self.fresh(seed)
         self.input_size = self._input_size()
         self.reports: dict[tuple[int, int], Any] = {}  # gradients are checked once for three laws
 
-    def fresh(self, seed: int, dtype: str = "float64") -> Cell:
-        """A new cell, its parameters moved a little, so that none is 0 or like another."""
+    def __str__(self) -> str:
+        """What was made, and with what."""
+        module, cell = self.network.module, self.network.cell
+        made_with = [f"{name}={value!r}" for name, value in self.sizes.items()]
+        if not made_with and cell is not module:
+            made_with = [f"{type(cell).__name__}({cell.extra_repr()})"]
+        options = [] if self.sizes else [module.extra_repr()]
+        return f"{type(module).__name__}({', '.join(filter(None, made_with + options))})"
+
+    def fresh(self, seed: int, dtype: str = "float64") -> Network:
+        """A new one, its parameters moved a little, so that none is 0 or like another."""
         with seeded(seed):
-            cell = self._make(**self.sizes)
-        if not isinstance(cell, Cell):
-            raise TypeError(f"check_cell takes an nn.Cell, not {type(cell).__name__}")
-        cell.astype(dtype)
+            made = self._make(**self.sizes)
+        network = network_of(made)
+        made.astype(dtype)
         rng = np.random.default_rng(seed)
-        for name, parameter in cell.named_parameters():
+        for name, parameter in made.named_parameters():
             parameter.name = name
             parameter._data += rng.uniform(-0.1, 0.1, parameter.shape).astype(parameter.dtype)
-        return cell
+        return network
 
     def _input_size(self) -> int:
-        size = self.sizes.get("input_size", getattr(self.cell, "input_size", None))
-        if size is None:
+        cell = self.network.cell
+        arguments, keywords = cell._made_with
+        made_with = inspect.signature(type(cell)).bind(*arguments, **keywords).arguments
+        size = getattr(cell, "input_size", made_with.get("input_size"))
+        if size is None and self._choices is None:
             raise TypeError(
-                f"{type(self.cell).__name__} has neither an argument nor an attribute input_size: "
-                "how long is its x? Give it the attribute"
+                f"{type(cell).__name__} has neither an argument nor an attribute input_size: "
+                "how long is its x? Give it the attribute (or, if x is one index a step, say "
+                "what it may be: inputs=range(27))"
             )
-        return int(size)
+        return 1 if size is None else int(size)
+
+    def x(self, rng: np.random.Generator, steps: int, rows: int) -> Array:
+        """Sequences (T, B, I)."""
+        shape = steps, rows, self.input_size
+        return rng.normal(size=shape) if self._choices is None else rng.choice(self._choices, shape)
 
     def batch(self, steps: int, rows: int) -> Batch:
-        """Sequences of random numbers, and a state that the cell can reach."""
+        """Sequences, and a state that the cell can reach."""
         rng = np.random.default_rng([self.seed, steps, rows])
-        before = from_numpy(rng.normal(size=(_WARM_UP, rows, self.input_size)))
+        before = from_numpy(self.x(rng, _WARM_UP, rows))
         with seeded(self.seed):
-            _, state = run(self.cell, before, self.cell.initial_state(rows), unrolled=True)
-        shown = self.cell.output(state)
+            shown, state = self.network.run(before, unrolled=True)
         return Batch(
-            x=rng.normal(size=(steps, rows, self.input_size)),
+            x=self.x(rng, steps, rows),
             state=map_leaves(lambda leaf: np.array(leaf._data), state),
-            output_weights=rng.uniform(0.5, 1.5, (steps, *shown.shape)),
+            output_weights=rng.uniform(0.5, 1.5, (steps, *shown.shape[1:])),
             state_weights=[rng.uniform(0.5, 1.5, leaf.shape) for leaf in leaves(state)],
         )
+
+
+def _choices(inputs: Sequence[Any]) -> Array:
+    """What is drawn from: integers, or numbers in the precision of the check."""
+    found = np.asarray(inputs)
+    if found.ndim != 1 or not found.size or found.dtype.kind not in "iuf":
+        raise TypeError(
+            f"inputs are the numbers that x is made of, as in range(27); got {inputs!r}"
+        )
+    return found.astype(np.float64) if found.dtype.kind == "f" else found
 
 
 def complete(make: Callable[..., Any], sizes: dict[str, Any]) -> dict[str, Any]:
@@ -146,10 +186,17 @@ class Batch:
             output_weights=np.concatenate([self.output_weights, weights]),
         )
 
+    @property
+    def paddings(self) -> tuple[float, float]:
+        """Two numbers that may stand where no input is, and must not be looked at."""
+        return (np.nan, 1e30) if is_floating(self.x) else (-1, 2**31 - 1)
+
     def leaves(self) -> tuple[Tensor, Any, list[Tensor]]:
         """x and the state as Tensors, and those of the state's leaves that have a gradient."""
         names = iter(leaf_names(self.state))
-        x = from_numpy(self.x.copy()).requires_grad_().named("x")
+        x = from_numpy(self.x.copy()).named("x")
+        if is_floating(self.x):
+            x.requires_grad_()
         state = map_leaves(
             lambda leaf: from_numpy(leaf.copy()).named(f"initial {next(names)}"), self.state
         )
@@ -158,7 +205,7 @@ class Batch:
 
     def results(
         self,
-        cell: Cell,
+        network: Network,
         seed: int = 0,
         *,
         unrolled: bool = False,
@@ -166,18 +213,19 @@ class Batch:
         lengths: Any = None,
         parts: Sequence[slice] = (slice(None),),
     ) -> Results:
-        """Run the cell over `parts` of the steps, one after the other, and back through them."""
+        """Run over `parts` of the steps, one after the other, and back through them."""
         x, state, floating = self.leaves()
-        shown = []
+        shown: dict[int, Tensor] = {}
         with seeded(seed):
             last = state
-            for part in parts:
-                output, last = run(
-                    cell, x[part], last, unrolled=unrolled, reverse=reverse, lengths=lengths
+            for number in network.order(len(parts)):
+                shown[number], last = network.run(
+                    x[parts[number]], last, unrolled=unrolled, reverse=reverse, lengths=lengths
                 )
-                shown.append(output)
-        output = ops.concatenate(shown) if len(shown) > 1 else shown[0]
-        parameters = dict(cell.named_parameters())
+        output = (
+            ops.concatenate([shown[n] for n in range(len(parts))]) if len(parts) > 1 else shown[0]
+        )
+        parameters = dict(network.module.named_parameters())
         gradients = self._gradients([output, *leaves(last)], [x, *floating, *parameters.values()])
         after = 1 + len(floating)
         return Results(

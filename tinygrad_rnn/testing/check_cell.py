@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 import warnings
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from .cell_laws import LAWS, Broken, DoesNotApply, Law
 from .cell_runs import Subject
 
 if TYPE_CHECKING:
-    from ..nn import Cell
+    from ..nn import Cell, Recurrent
 
 __all__ = ["CellError", "CellReport", "LawReport", "check_cell"]
 
@@ -87,15 +87,26 @@ class CellError(AssertionError):
 
 
 def check_cell(
-    cell: Callable[..., Cell], /, *, except_for: Collection[str] = (), seed: int = 0, **sizes: Any
+    cell: Callable[..., Cell | Recurrent],
+    /,
+    *,
+    inputs: Sequence[Any] | None = None,
+    except_for: Collection[str] = (),
+    seed: int = 0,
+    **sizes: Any,
 ) -> CellReport:
     """Check all laws of a cell: `check_cell(MyCell)`, or with `sizes`, what `MyCell` is made with.
 
-    `cell`: a class, or a function that makes a cell. Arguments that have no default and are not
-    given become small: `input_size` 2, other sizes 3. The cell is made in float64 (in float32 too,
-    for its dtype), from `seed`, and run on random sequences of 0 to 50 steps. Returns the table of
-    laws, which `print` shows; raises `CellError`, an AssertionError that carries it, if a law is
-    broken. Each law is tried on few steps and rows first: what it shows is the smallest case.
+    `cell`: a class, or a function that makes a cell, or one that makes a layer (`nn.Recurrent`)
+    with whatever options. Arguments that have no default and are not given become small:
+    `input_size` 2, other sizes 3. It is made in float64 (in float32 too, for its dtype), from
+    `seed`, and run on random sequences of 0 to 50 steps. `inputs`: what the elements of x
+    (T, B, input_size) are drawn from, such as `range(27)` for a cell that looks indices up
+    (`input_size` is then 1 unless the cell says otherwise); normal numbers by default.
+
+    Returns the table of laws, which `print` shows; raises `CellError`, an AssertionError that
+    carries it, if a law is broken. Each law is tried on few steps and rows first: what it shows is
+    the smallest case. A law that a layer's options rule out says why it does not apply.
 
     Gradients are held to the complex step as in `gradcheck`, per time step; a wrong one is traced
     to its op, time step and line. Random numbers in a cell are seeded; laws about rows of a batch
@@ -112,6 +123,21 @@ def check_cell(
     RNNCell(input_size=2, hidden_size=3): 16 laws hold, 0 broken
       holds           state          a step keeps the structure, shapes and dtype of the state
       ...
+
+    A layer, of any cell, and a cell whose inputs are indices:
+
+    >>> report = tg.testing.check_cell(tg.nn.LSTM, hidden_size=1, bidirectional=True)
+    >>> [law.note for law in report.laws if law.name == "split"]
+    ['bidirectional: what it gives at a step depends on later steps too']
+    >>> class Letters(tg.nn.Cell):
+    ...     def __init__(self, hidden_size):
+    ...         self.hidden_size = hidden_size
+    ...         self.letter = tg.nn.Embedding(27, hidden_size)
+    ...         self.before = tg.nn.Linear(hidden_size, hidden_size)
+    ...     def forward(self, x, h):
+    ...         return tg.tanh(self.letter(x[:, 0]) + self.before(h))
+    >>> tg.testing.check_cell(Letters, inputs=range(27), hidden_size=2).ok
+    True
     """
     unknown = set(except_for) - {law.name for law in LAWS}
     if unknown:
@@ -120,9 +146,8 @@ def check_cell(
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # such as: that a cell runs step by step
-        subject = Subject(cell, sizes, seed)
-        made_with = ", ".join(f"{name}={value!r}" for name, value in subject.sizes.items())
-        report = CellReport(f"{type(subject.cell).__name__}({made_with})")
+        subject = Subject(cell, sizes, inputs, seed)
+        report = CellReport(str(subject))
         report.laws = [_verdict(law, subject, law.name in except_for) for law in LAWS]
     if not report.ok:
         raise CellError(report)
@@ -131,8 +156,13 @@ def check_cell(
 
 def _verdict(law: Law, subject: Subject, excepted: bool) -> LawReport:
     broken = "excepted" if excepted else "BROKEN"
-    for steps, rows in law.cases:
-        case = f"{steps} step{'s' * (steps != 1)}, {rows} row{'s' * (rows != 1)}"
+    for number, (steps, rows) in enumerate(law.cases):
+        limits = subject.network.limits(steps)
+        for why in (limits[name] for name in law.unless if name in limits):
+            if number:
+                return LawReport(law.name, law.says, "holds", f"not asked of {steps} steps: {why}")
+            return LawReport(law.name, law.says, "does not apply", why)
+        case = f"{_counted(steps, 'step')}, {_counted(rows, 'row')}"
         try:
             law.check(subject, steps, rows)
         except DoesNotApply as reason:
@@ -143,6 +173,10 @@ def _verdict(law: Law, subject: Subject, excepted: bool) -> LawReport:
             what = f"{type(error).__name__}: {error}{_users_line(error)}"
             return LawReport(law.name, law.says, broken, f"with {case}:\n{what}")
     return LawReport(law.name, law.says, "holds")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def _users_line(error: Exception) -> str:

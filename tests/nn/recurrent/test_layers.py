@@ -161,24 +161,39 @@ def test_nothing_in_the_padding_has_any_effect(run, junk) -> None:
 @quick
 @given(runs(bidirectional=False, num_layers=1), st.integers(1, 7))
 def test_truncation_is_detaching_the_state_by_hand(run, block) -> None:
-    layer, x, lengths, state = run
+    layer, x, _, state = run
     truncated = copy.deepcopy(layer)
     truncated.truncate = block
-    found = values(truncated, x, state, lengths)
+    found = values(truncated, x, state)
 
     def by_hand(x, state=None, lengths=None):
         parts = []
         for start in range(0, len(x), block):
-            part = x[start : start + block]
-            rest = None if lengths is None else np.clip(lengths - start, 0, len(part))
             if start:
                 state = map_leaves(tg.Tensor.detach, state)
-            outputs, state = layer(part, state, lengths=rest)
+            outputs, state = layer(x[start : start + block], state)
             parts.append(outputs)
         return tg.concatenate(parts), state
 
     by_hand.zero_grad, by_hand.parameters = layer.zero_grad, layer.parameters
-    assert_close(found, values(by_hand, x, state, lengths))
+    assert_close(found, values(by_hand, x, state))
+
+
+@pytest.mark.parametrize("unroll", [False, True])
+def test_truncation_in_the_padding_does_not_cut_the_final_state(unroll) -> None:
+    layer = nn.LSTM(I, H, truncate=2, unroll=unroll).astype("f8")
+    x, lengths = np.random.default_rng(0).normal(size=(6, 4, I)), [6, 3, 1, 2]
+    by_row = []
+    for row, length in enumerate(lengths):
+        alone = tg.tensor(x[:length, row : row + 1], requires_grad=True)
+        sum(leaf.sum() for leaf in layer(alone)[1]).backward()
+        by_row.append(alone.grad.data)
+    whole = tg.tensor(x, requires_grad=True)
+    sum(leaf.sum() for leaf in layer(whole, lengths=lengths)[1]).backward()
+    for row, (length, alone) in enumerate(zip(lengths, by_row, strict=True)):
+        np.testing.assert_allclose(whole.grad.data[:length, row], alone[:, 0], rtol=1e-12)
+        assert not whole.grad.data[length:, row].any()
+    assert by_row[2].any()
 
 
 @quick

@@ -78,19 +78,20 @@ class Cell(Module):
         dtype = next(learned, get_default_dtype())
         return Tensor.of(np.zeros(shape, dtype))
 
-    def sibling(self: C, input_size: int) -> C:
-        """A new cell, made with the same arguments but for `input_size`, of the same dtype.
+    def sibling(self: C, input_size: int | None = None) -> C:
+        """A new cell of the same dtype, made with the same arguments, or another `input_size`.
 
         TypeError if `__init__` has no argument of that name.
         """
         arguments, keywords = self._made_with
         bound = inspect.signature(self.__init__).bind(*arguments, **keywords)  # type: ignore[misc]
-        if "input_size" not in bound.signature.parameters:
-            raise TypeError(
-                f"{type(self).__name__}.__init__ needs an argument input_size, so that cells for "
-                "further layers and directions can be made"
-            )
-        bound.arguments["input_size"] = input_size
+        if input_size is not None:
+            if "input_size" not in bound.signature.parameters:
+                raise TypeError(
+                    f"{type(self).__name__}.__init__ needs an argument input_size, so that cells "
+                    "for further layers can be made"
+                )
+            bound.arguments["input_size"] = input_size
         return type(self)(*bound.args, **bound.kwargs).astype(self.zeros().dtype)
 
     def plan(

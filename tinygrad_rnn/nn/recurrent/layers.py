@@ -98,19 +98,11 @@ class Recurrent(Module):
                 if layer:
                     cell = cell.sibling(output_size * len(directions))
                 elif direction:
-                    cell = cell.sibling(self._input_size(cell))
+                    cell = cell.sibling()
                 cell._name = place
                 self._cells[place] = cell
         for name, parameter in self.named_parameters():
             parameter.name = name
-
-    @staticmethod
-    def _input_size(cell: Cell) -> int:
-        if not hasattr(cell, "input_size"):
-            raise TypeError(
-                f"{type(cell).__name__} needs an attribute input_size for a second direction"
-            )
-        return int(cell.input_size)
 
     def _parts(self) -> Iterator[tuple[str, Parameter | Module]]:
         yield from super()._parts()

@@ -13,7 +13,7 @@ from ...engine.tensor import Tensor
 from .cell import Cell
 from .nest import leaves, map_leaves
 from .scan.scan import TraceError, scan
-from .unroll import unroll
+from .unroll import beside, unroll
 
 __all__ = ["run"]
 
@@ -68,7 +68,7 @@ def _in_blocks(
         output, state = run(
             cell,
             x[first:end],
-            map_leaves(Tensor.detach, state) if outputs else state,
+            _cut(state, lengths, end if reverse else first) if outputs else state,
             reverse=reverse,
             lengths=None if lengths is None else np.clip(lengths - first, 0, end - first),
             unrolled=unrolled,
@@ -77,6 +77,23 @@ def _in_blocks(
         )
         outputs.append(output)
     return ops.concatenate(outputs[::-1] if reverse else outputs), state
+
+
+def _cut(state: Any, lengths: Any, at: int) -> Any:
+    """The state without its history, but for sequences that have no real step on a side of `at`.
+
+    They are not run there, so it is no place of theirs to cut: a sequence that has ended keeps the
+    gradient of its final state, and one that has not begun that of its initial state.
+    """
+    runs_on = None if lengths is None or (lengths > at).all() else lengths > at
+
+    def cut(leaf: Tensor) -> Tensor:
+        if runs_on is None:
+            return leaf.detach()
+        kept: Tensor = ops.where(beside(runs_on, leaf), leaf.detach(), leaf)
+        return kept
+
+    return map_leaves(cut, state)
 
 
 def _complex(x: Tensor, state: Any) -> bool:

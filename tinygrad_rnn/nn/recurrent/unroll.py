@@ -13,7 +13,7 @@ from ...engine.tensor import Tensor
 from .cell import Cell
 from .nest import map_leaves
 
-__all__ = ["masked_step", "unroll", "valid_steps"]
+__all__ = ["beside", "masked_step", "unroll", "valid_steps"]
 
 
 def unroll(
@@ -53,7 +53,7 @@ def valid_steps(x: Tensor, lengths: Any) -> tuple[Any, Tensor]:
     valid = np.arange(steps)[:, None] < lengths
     source = np.where(lengths > 0, np.arange(len(lengths)), lengths.argmax())
     filling = x.detach()[0, source] if valid.any() else 0
-    return valid, ops.where(_beside(valid, x), x, filling)
+    return valid, ops.where(beside(valid, x), x, filling)
 
 
 def masked_step(cell: Cell, x: Tensor, state: Any, mask: Any) -> tuple[Any, Tensor]:
@@ -62,8 +62,8 @@ def masked_step(cell: Cell, x: Tensor, state: Any, mask: Any) -> tuple[Any, Tens
     output = cell.output(new)
     if mask is None:
         return new, output
-    kept = map_leaves(lambda n, old: ops.where(_beside(mask, n), n, old), new, state)
-    return kept, ops.where(_beside(mask, output), output, 0)
+    kept = map_leaves(lambda n, old: ops.where(beside(mask, n), n, old), new, state)
+    return kept, ops.where(beside(mask, output), output, 0)
 
 
 def _stacked(outputs: Sequence[Tensor], cell: Cell, state: Any) -> Tensor:
@@ -73,6 +73,6 @@ def _stacked(outputs: Sequence[Tensor], cell: Cell, state: Any) -> Tensor:
     return stacked
 
 
-def _beside(mask: Any, x: Tensor) -> Any:
+def beside(mask: Any, x: Tensor) -> Any:
     """The mask with axes of size 1 added at its end, so that it broadcasts against x."""
     return ops.reshape(mask, shape=mask.shape + (1,) * (x.ndim - mask.ndim))

@@ -1,0 +1,202 @@
+"""Cells and layers in the one form that the laws run: time first, rows of a batch beside it.
+
+A layer's options say which laws it is not meant to keep; nothing here asks which cell it runs.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .. import ops
+from ..engine.mode import current_mode
+from ..nn import Cell, Recurrent
+from ..nn.recurrent.nest import map_leaves
+from ..nn.recurrent.run import run
+
+if TYPE_CHECKING:
+    from ..engine.tensor import Tensor
+    from ..nn import Module
+
+__all__ = ["Network", "OneStep", "network_of"]
+
+
+class OneStep(NamedTuple):
+    """A parameter that only one step uses."""
+
+    name: str
+    step: int
+    parameter: Tensor
+
+
+class Network:
+    """A cell, run over whole sequences."""
+
+    def __init__(self, module: Any) -> None:
+        self.module = module
+
+    @property
+    def cell(self) -> Cell:
+        """The cell that is run, or the first of several."""
+        cell: Cell = self.module
+        return cell
+
+    def limits(self, steps: int) -> dict[str, str]:
+        """What a law may have to know of, in a run of that many steps: for a cell, nothing."""
+        return {}
+
+    def start(self, rows: int) -> Any:
+        """The network's own initial state; each leaf (rows, ...)."""
+        return self.cell.initial_state(rows)
+
+    def run(
+        self,
+        x: Tensor,
+        state: Any = None,
+        *,
+        unrolled: bool = False,
+        reverse: bool = False,
+        lengths: Any = None,
+    ) -> tuple[Tensor, Any]:
+        """Outputs (T, B, ...) and the last state, for x (T, B, I), from `state` or its own."""
+        state = self.start(x.shape[1]) if state is None else state
+        return run(self.cell, x, state, unrolled=unrolled, reverse=reverse, lengths=lengths)
+
+    def order(self, parts: int) -> Iterable[int]:
+        """The parts of a sequence in the order in which they are run."""
+        return range(parts)
+
+    def farthest(self, outputs: Tensor) -> list[Tensor]:
+        """The outputs that lie at the end of all steps, one for each direction."""
+        return [outputs[-1]]
+
+    def unshared(self, steps: int) -> tuple[Network, list[OneStep]]:
+        """The network with parameters of its own at each step, and these."""
+        cell = _Unshared(self.cell, steps)
+        return Network(cell), list(cell.parameters_by_step())
+
+
+class _Layer(Network):
+    """A layer: stacked, in both directions, from the end, `batch_first`, ..."""
+
+    @property
+    def cell(self) -> Cell:
+        """The cell of the first layer; the others are its siblings."""
+        first: Cell = next(iter(self.module._cells.values()))
+        return first
+
+    def limits(self, steps: int) -> dict[str, str]:
+        """The options that change what a law may ask for, each with what it does."""
+        layer, found = self.module, {}
+        if layer.bidirectional:
+            found["both ways"] = "bidirectional: what it gives at a step depends on later steps too"
+        if layer.dropout and layer.training and layer.num_layers > 1:
+            found["dropout"] = (
+                f"dropout={layer.dropout} draws its numbers for whole sequences; in eval() it "
+                "would apply"
+            )
+        if layer.truncate and steps > layer.truncate:
+            found["truncate"] = f"truncate={layer.truncate} cuts gradients, as it is meant to"
+        if layer.truncate and (layer.reverse or layer.bidirectional):
+            found["blocks from the end"] = (
+                f"truncate={layer.truncate} counts its blocks from the end of the padding"
+            )
+        return found
+
+    def start(self, rows: int) -> Any:
+        """The layer's own initial state; its leaves (rows, layers * directions, ...)."""
+        return self.run(ops.zeros(0, rows, 1))[1]
+
+    def run(
+        self,
+        x: Tensor,
+        state: Any = None,
+        *,
+        unrolled: bool = False,
+        reverse: bool = False,
+        lengths: Any = None,
+    ) -> tuple[Tensor, Any]:
+        """As a cell's; `reverse`: the other way round than the layer's own."""
+        state = state if state is None else map_leaves(_rows_first, state)
+        x = _rows_first(x) if self.module.batch_first else x
+        with _options(self.module, unroll=unrolled, reverse=self.module.reverse != reverse):
+            outputs, last = self.module(x, state, lengths)
+        outputs = _rows_first(outputs) if self.module.batch_first else outputs
+        return outputs, map_leaves(_rows_first, last)
+
+    def order(self, parts: int) -> Iterable[int]:
+        """As a cell's; from the last one on with `reverse`."""
+        return reversed(range(parts)) if self.module.reverse else range(parts)
+
+    def farthest(self, outputs: Tensor) -> list[Tensor]:
+        """As a cell's; the second direction's, or those of `reverse`, lie at step 0."""
+        if not self.module.bidirectional:
+            return [outputs[0 if self.module.reverse else -1]]
+        return [
+            outputs[-1, ..., : outputs.shape[-1] // 2],
+            outputs[0, ..., outputs.shape[-1] // 2 :],
+        ]
+
+    def unshared(self, steps: int) -> tuple[Network, list[OneStep]]:
+        """As a cell's, for every cell of the layer."""
+        layer = copy.deepcopy(self.module)
+        parameters: list[OneStep] = []
+        for place, cell in layer._cells.items():
+            layer._cells[place] = unshared = _Unshared(cell, steps)
+            parameters += unshared.parameters_by_step(f"_{place}")
+        return _Layer(layer), parameters
+
+
+class _Unshared(Cell):
+    """A cell that is another one at each step, with parameters of its own."""
+
+    def __init__(self, cell: Cell, steps: int) -> None:
+        self._cell, self._name = cell, cell._name
+        self._copies = [copy.deepcopy(cell) for _ in range(steps)]
+
+    def __call__(self, x: Any, state: Any = None) -> Any:
+        place = current_mode().scope
+        assert place is not None and place.step is not None, "run() says which step it is"
+        return self._copies[place.step](x, state)
+
+    def initial_state(self, batch_size: int) -> Any:
+        return self._cell.initial_state(batch_size)
+
+    def output(self, state: Any) -> Tensor:
+        return self._cell.output(state)
+
+    def parameters_by_step(self, suffix: str = "") -> Iterator[OneStep]:
+        for step, cell in enumerate(self._copies):
+            for name, parameter in cell.named_parameters():
+                parameter.name = f"{name}{suffix} at step {step}"
+                yield OneStep(name + suffix, step, parameter)
+
+
+def network_of(module: Module) -> Network:
+    """The module as the laws run it. TypeError if it is neither a cell nor a layer."""
+    if isinstance(module, Recurrent):
+        return _Layer(module)
+    if isinstance(module, Cell):
+        return Network(module)
+    raise TypeError(
+        f"check_cell takes an nn.Cell or a layer (nn.Recurrent), not {type(module).__name__}"
+    )
+
+
+@contextmanager
+def _options(layer: Recurrent, **options: Any) -> Iterator[None]:
+    """Some of the layer's options changed, inside."""
+    before = {name: getattr(layer, name) for name in options}
+    vars(layer).update(options)
+    try:
+        yield
+    finally:
+        vars(layer).update(before)
+
+
+def _rows_first(leaf: Tensor) -> Tensor:
+    """The first two axes exchanged; also back."""
+    exchanged: Tensor = ops.swapaxes(leaf, 0, 1)
+    return exchanged
