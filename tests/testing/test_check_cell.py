@@ -383,17 +383,25 @@ LAYER_FAULTS = {
 
 
 @pytest.mark.parametrize("law", LAYER_FAULTS)
-def test_a_fault_in_the_layer_breaks_the_law(law, monkeypatch) -> None:
+@pytest.mark.parametrize(
+    ("place", "checked"),
+    [
+        ("tinygrad_rnn.testing.network", Plain),
+        ("tinygrad_rnn.nn.recurrent.layers", lambda: nn.Recurrent(Plain(1), reverse=True)),
+    ],
+    ids=["cell", "layer"],
+)
+def test_a_fault_in_how_it_is_run_breaks_the_law(law, place, checked, monkeypatch) -> None:
     fault, note = LAYER_FAULTS[law]
-    module = sys.modules["tinygrad_rnn.testing.network"]
+    module = sys.modules[place]
     right = module.run
 
-    def run(cell, x, state, *, unrolled=False, reverse=False, lengths=None):
-        done = right(cell, x, state, unrolled=unrolled, reverse=reverse, lengths=lengths)
-        return fault(*done, x, unrolled, reverse, lengths)
+    def run(cell, x, state, *, unrolled=False, reverse=False, lengths=None, **options):
+        way = {"unrolled": unrolled, "reverse": reverse, "lengths": lengths}
+        return fault(*right(cell, x, state, **way, **options), x, **way)
 
     monkeypatch.setattr(module, "run", run)
-    notes = broken_laws(Plain)
+    notes = broken_laws(checked)
     assert re.search(note, notes[law], re.DOTALL), notes[law]
 
 
