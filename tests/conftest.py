@@ -8,6 +8,8 @@ import os
 # on a busy machine take many times as long as one.
 for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
+# JAX compiles each random program for one run: there is nothing to optimise for.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 from hypothesis import HealthCheck, settings  # noqa: E402
 

@@ -58,9 +58,9 @@ drawn_settings = {
 }
 
 
-def assert_close(ours, theirs) -> None:
+def assert_close(ours, theirs, tolerance=RELATIVE) -> None:
     for our, their in zip(ours, theirs, strict=True):
-        np.testing.assert_allclose(our, their, rtol=RELATIVE, atol=RELATIVE)
+        np.testing.assert_allclose(our, their, rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize("index", range(12))
@@ -112,7 +112,12 @@ def test_updates_are_pytorchs_for_any_settings(torch, runs, name, data, seed) ->
             our.grad = their.grad.numpy()
         their_optimiser.step()
         our_optimiser.step()
-        assert_close([p.data for p in our_params], [p.detach().numpy() for p in their_params])
+        assert_close(
+            [p.data for p in our_params],
+            [p.detach().numpy() for p in their_params],
+            # The variance of gradients that hardly change is what rounding leaves of a difference.
+            1e-7 if chosen.get("centered") else RELATIVE,
+        )
 
 
 def test_defaults_are_pytorchs(torch) -> None:

@@ -13,6 +13,7 @@ import argparse
 import importlib.util
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -407,8 +408,8 @@ def in_torch(program: Program, weights: list[Array]) -> Outcome:
     ]
 
 
-def in_jax(program: Program, weights: list[Array]) -> Outcome:
-    """The same in JAX, op by op: compiled ops serve later programs, compiled functions do not."""
+def in_jax(program: Program, weights: list[Array], compiled: bool = False) -> Outcome:
+    """The same in JAX: op by op, each compiled for later programs too, or compiled as a whole."""
     import jax
     import jax.numpy as jnp
 
@@ -418,15 +419,20 @@ def in_jax(program: Program, weights: list[Array]) -> Outcome:
         values = program.run(leaves, lambda s, xs: s.form.jax(jnp, *xs, **s.options))
         return [values[i] for i in program.ends()]
 
-    with jax.disable_jit():
-        values, pullback = jax.vjp(ends, *map(jnp.asarray, program.inputs))
-        found = pullback([jnp.asarray(w) for w in weights])
+    def both(leaves: list[Any], weights: list[Any]) -> Any:
+        values, pullback = jax.vjp(ends, *leaves)
+        return values, pullback(weights)
+
+    arrays = [jnp.asarray(a) for a in program.inputs], [jnp.asarray(w) for w in weights]
+    with jax.disable_jit(not compiled):
+        values, found = jax.jit(both)(*arrays)
     return [np.asarray(v) for v in values], [np.asarray(g) for g in found]
 
 
 PEERS: dict[str, tuple[str, Callable[[Program, list[Array]], Outcome]]] = {
     "PyTorch": ("torch", in_torch),
     "JAX": ("jax", in_jax),
+    "JAX, compiled": ("jax", partial(in_jax, compiled=True)),
 }
 
 

@@ -22,9 +22,14 @@ def test_500_programs_in_pytorch() -> None:
     assert mismatches("PyTorch", 500) == []
 
 
-def test_a_few_programs_in_jax() -> None:
+def test_500_programs_in_jax() -> None:
     pytest.importorskip("jax", reason="compares with JAX (pip install jax)")
-    assert mismatches("JAX", 2) == []
+    assert mismatches("JAX, compiled", 500) == []
+
+
+def test_a_few_programs_in_jax_op_by_op() -> None:
+    pytest.importorskip("jax", reason="compares with JAX (pip install jax)")
+    assert mismatches("JAX", 5) == []
 
 
 @pytest.mark.parametrize("wrong", ["value", "gradient"])

@@ -93,7 +93,8 @@ def _state(subject: Subject, steps: int, rows: int) -> None:
                 raise Broken(f"initial {name} has shape {before.shape} for a batch of {rows}")
             if before.dtype != after.dtype:
                 raise Broken(
-                    f"in {dtype}, {name} is {before.dtype} before a step, {after.dtype} after it"
+                    f"in {dtype}, {name} is {before.dtype} before a step, {after.dtype} after it "
+                    "(self.zeros(...) makes a state in the dtype of the parameters)"
                 )
         if shown.dtype != dtype:
             raise Broken(f"in {dtype}, the output is {shown.dtype}")

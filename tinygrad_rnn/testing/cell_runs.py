@@ -149,7 +149,10 @@ def complete(make: Callable[..., Any], sizes: dict[str, Any]) -> dict[str, Any]:
         if given or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
         if not (name.endswith("_size") or parameter.annotation in (int, "int")):
-            raise TypeError(f"{inspect.unwrap(make).__name__} needs a value for {name!r}")
+            raise TypeError(
+                f"{inspect.unwrap(make).__name__} needs a value for {name!r} (small ones are made "
+                f"up for what is named ..._size or annotated int): {name}=..."
+            )
         found[name] = 2 if name == "input_size" else 3
     return found
 

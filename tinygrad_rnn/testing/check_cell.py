@@ -148,13 +148,14 @@ def check_cell(
         warnings.simplefilter("ignore")  # such as: that a cell runs step by step
         subject = Subject(cell, sizes, inputs, seed)
         report = CellReport(str(subject))
-        report.laws = [_verdict(law, subject, law.name in except_for) for law in LAWS]
+        errors: list[str] = []
+        report.laws = [_verdict(law, subject, law.name in except_for, errors) for law in LAWS]
     if not report.ok:
         raise CellError(report)
     return report
 
 
-def _verdict(law: Law, subject: Subject, excepted: bool) -> LawReport:
+def _verdict(law: Law, subject: Subject, excepted: bool, earlier: list[str]) -> LawReport:
     broken = "excepted" if excepted else "BROKEN"
     for number, (steps, rows) in enumerate(law.cases):
         limits = subject.network.limits(steps)
@@ -170,8 +171,7 @@ def _verdict(law: Law, subject: Subject, excepted: bool) -> LawReport:
         except Broken as seen:
             return LawReport(law.name, law.says, broken, f"with {case}:\n{seen}")
         except Exception as error:  # the cell's own: a law that cannot be checked does not hold
-            what = f"{type(error).__name__}: {error}{_users_line(error)}"
-            return LawReport(law.name, law.says, broken, f"with {case}:\n{what}")
+            return LawReport(law.name, law.says, broken, f"with {case}:\n{_error(error, earlier)}")
     return LawReport(law.name, law.says, "holds")
 
 
@@ -179,8 +179,18 @@ def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' * (number != 1)}"
 
 
+def _error(error: Exception, earlier: list[str]) -> str:
+    """What a law could not be checked for; in full where it is the first error of its place."""
+    place = _users_line(error)
+    kind = f"{type(error).__name__}{f' [{place}]' if place else ''}"
+    if kind in earlier:
+        return f"{kind}, as above"
+    earlier.append(kind)
+    return f"{type(error).__name__}: {error}" + ("" if place in str(error) else f" [{place}]")
+
+
 def _users_line(error: Exception) -> str:
-    """The last line outside the package that the error came through."""
+    """The last line outside the package that the error came through: "my_file.py:12"."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if not f.filename.startswith(PACKAGE_FOLDER)]
-    return f" [{Path(own[-1].filename).name}:{own[-1].lineno}]" if own else ""
+    return f"{Path(own[-1].filename).name}:{own[-1].lineno}" if own else ""

@@ -23,7 +23,7 @@ class Disagreement:
 
     def __str__(self) -> str:
         place = f"[{', '.join(map(str, self.index))}]" if self.index else ""
-        ratio = f", a factor of {self.found / self.true:.9g}" if self.true else ""
+        ratio = f", a factor of {self.found / self.true:.9g}" if self.found and self.true else ""
         return (
             f"{self.input}{place}: gradient {self.found:.17g}, true derivative {self.true:.17g}"
             f"{ratio}; allowed error {self.allowed:.2g}"
