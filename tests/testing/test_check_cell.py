@@ -330,7 +330,7 @@ BROKEN = {
     "rows": [(MixesRows, "with 1 step, 2 rows"), (FavoursTheFirstRow, "outputs at step 0")],
     "permuted": [(FavoursTheFirstRow, "rows rolled by one: outputs at step 0")],
     "lengths": [(MixesRows, "")],
-    "length": [(FailsOnTheThirdStep, r"RuntimeError: no more.*test_check_cell.py:\d+")],
+    "length": [(FailsOnTheThirdStep, r"RuntimeError \[test_check_cell.py:\d+\], as above")],
     "saved": [(HiddenConstant, "loaded: outputs at step 0")],
     "split": [(Remembers, "split before step 0")],
 }
@@ -415,6 +415,13 @@ def test_every_law_is_shown_to_fail() -> None:
 def test_the_smallest_counterexample_is_shown() -> None:
     assert broken_laws(ForgetsAfter10Steps).keys() == {"far"}
     assert broken_laws(CutState)["parameters"].startswith("with 2 steps, 1 row:")
+
+
+def test_an_error_of_the_cell_is_shown_in_full_once() -> None:
+    notes = broken_laws(FailsOnTheThirdStep)
+    first, *others = [note for note in notes.values() if "RuntimeError" in note]
+    assert re.search(r"RuntimeError: no more \[test_check_cell.py:\d+\]$", first)
+    assert others and all(note.endswith(", as above") for note in others)
 
 
 def test_laws_that_a_cell_is_not_meant_to_keep() -> None:
