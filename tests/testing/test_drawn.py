@@ -62,3 +62,16 @@ def test_drawn_cells_are_float64_of_the_sizes_asked_for(cell) -> None:
     made = find(strategies.cells(cell, hidden_size=3), lambda cell: cell.input_size == 2)
     assert made.hidden_size == 3 and {p.dtype for p in made.parameters()} == {np.dtype("f8")}
     assert "input_size" in inspect.signature(cell).parameters
+
+
+def test_drawn_cells_and_sequences_find_a_layer_that_forgets_lengths() -> None:
+    def broken(pair) -> bool:
+        cell, (x, lengths) = pair
+        layer = nn.Recurrent(cell)
+        return not np.array_equal(layer(x)[0].data, layer(x, lengths=lengths)[0].data)
+
+    pairs = strategies.st.tuples(strategies.cells(nn.RNNCell), strategies.sequences(1))
+    pairs = pairs.filter(lambda pair: pair[0].input_size == 1)
+    calm = settings(max_examples=500, derandomize=True, database=None)
+    cell, (x, lengths) = find(pairs, broken, settings=calm)
+    assert (cell.hidden_size, x.shape, lengths.tolist()) == (1, (1, 1, 1), [0])

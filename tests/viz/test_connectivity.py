@@ -120,7 +120,7 @@ def jacobian_of(cell, x, state):
     return np.array([np.concatenate(row) for row in rows])
 
 
-@settings(max_examples=40)
+@settings(max_examples=settings().max_examples * 40 // 100)
 @given(
     st.sampled_from(CELLS),
     st.integers(1, 3),

@@ -186,7 +186,7 @@ def test_the_same_plot_has_the_same_bytes_and_its_own_identifiers(layer, sequenc
         assert "20" not in (ET.fromstring(text).findtext(".//{*}date") or "")
 
 
-@settings(max_examples=10)
+@settings(max_examples=settings().max_examples * 10 // 100)
 @given(st.lists(st.text(max_size=25), min_size=1, max_size=60))
 def test_the_labels_of_steps_do_not_overlap(labels):
     values = np.linspace(0.1, 1, len(labels))

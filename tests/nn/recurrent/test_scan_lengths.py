@@ -13,9 +13,7 @@ from tinygrad_rnn.nn.recurrent.scan import going
 from tinygrad_rnn.nn.recurrent.scan.scan import compiled_steps
 
 quick = settings(
-    max_examples=80,
-    deadline=None,
-    derandomize=True,
+    max_examples=settings().max_examples * 80 // 100,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
