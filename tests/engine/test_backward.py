@@ -59,6 +59,16 @@ def test_a_second_backward_needs_retain_graph() -> None:
     assert x.grad.item() == 4 + 12 + 12
 
 
+@pytest.mark.parametrize("allow_unused", [False, True])
+def test_grad_through_a_freed_graph_says_so(allow_unused) -> None:
+    x, apart = tg.tensor([2.0], requires_grad=True), tg.tensor([1.0], requires_grad=True)
+    y = tg.tanh(x * x).sum()
+    assert tg.grad(y, [apart], allow_unused=True, retain_graph=True) == (None,)
+    y.backward()
+    with pytest.raises(tg.GraphFreedError, match=r"through sum: .*retain_graph=True"):
+        tg.grad(y, x, allow_unused=allow_unused)
+
+
 def test_a_part_of_a_graph_that_was_freed_is_an_error() -> None:
     x = leaf(2.0)
     shared = x * x

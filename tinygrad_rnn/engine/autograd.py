@@ -133,7 +133,8 @@ def propagate(
 def _between(outputs: Sequence[Node], wanted: Sequence[Node]) -> dict[int, bool]:
     """The numbers of the nodes on a path from an output down to a wanted node.
 
-    True for those from which the path goes on, False for those where it ends.
+    True for those from which the path goes on, False for those where it ends. GraphFreedError if a
+    wanted node may lie behind a part of the graph that is no longer there.
     """
     reached = {output.number: output for output in outputs}
     to_visit = list(reached.values())
@@ -150,6 +151,10 @@ def _between(outputs: Sequence[Node], wanted: Sequence[Node]) -> dict[int, bool]
         )
         if leads_on or number in ends:
             relevant[number] = leads_on
+    if not ends <= relevant.keys():
+        for node in reached.values():
+            if node.op is not None and node.inputs is None:
+                raise GraphFreedError(_freed(node, node.op))
     return relevant
 
 
