@@ -113,7 +113,8 @@ class Memory:
         if place not in self._packed:
             k, n = array.shape
             panels, _ = self.room(place.name, (-(-n // width) * width * k,), array.dtype)
-            sizes = ", ".join(map(str, (k, n, *strides_of(array), width)))
+            # No literals, for each of which Numba would compile `pack` anew.
+            sizes = ", ".join(f"int64({size})" for size in (k, n, *strides_of(array), width))
             self.prepared.append(f"pack({self.start(y)}, {panels.name}, {sizes})")
             self._packed[place] = panels
         return self._packed[place]
