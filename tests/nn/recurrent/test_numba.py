@@ -216,11 +216,12 @@ def test_functions_at_the_ends_of_the_numbers() -> None:
 def test_a_choice_that_cannot_be_met_says_what_to_do(monkeypatch) -> None:
     with pytest.raises(ValueError, match=r"set_executor: there is no executor 'cuda'.*numpy"):
         tg.set_executor("cuda")
-    executor._checked.cache_clear()
-    monkeypatch.setattr(executor, "find_spec", lambda name: None)
-    with pytest.raises(ImportError, match=r"pip install 'tinygrad-rnn\[jit\]'"):
-        tg.set_executor("numba")
-    executor._checked.cache_clear()
+    with monkeypatch.context() as without:
+        executor._checked.cache_clear()
+        without.setattr(executor, "find_spec", lambda name: None)
+        with pytest.raises(ImportError, match=r"pip install 'tinygrad-rnn\[jit\]'"):
+            tg.set_executor("numba")
+        executor._checked.cache_clear()
     assert tg.get_executor() == "numba"
 
 
