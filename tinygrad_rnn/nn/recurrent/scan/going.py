@@ -14,7 +14,7 @@ import numpy as np
 __all__ = ["Span", "spans"]
 
 # Measured by tests/benchmarks/lengths.py, which prints the costs that these stand for.
-CHANGE = 2e-4  # seconds that each further stretch costs
+CHANGE = 1e-3  # seconds that each further stretch costs, its share of making programs included
 MASK = 0.15  # by how much a masked step takes longer, as a share
 FEWEST = 8  # rows; with fewer, a step takes no less time
 

@@ -82,6 +82,7 @@ class Layout:
         }
         self.kept = set(kept)
         self._own = self._find_own()
+        self._looks: dict[tuple[Value, bool], bool] = {}  # tried once, not at each allocation
         self.lasting = (self.used_in_loop & set(plan.stages["before"])) | self.kept
         for value in reversed(plan.stages["before"]):
             if value in self.lasting and not writes_anywhere(value):
@@ -196,11 +197,10 @@ class Layout:
         sources = [x for x in value.inputs if isinstance(x, Value)]
         if len(sources) != 1 or len(value.inputs) != 1 or arrays[sources[0]] is None:
             return None
-        example = sources[0].example
-        if not value.fn.pure or not np.may_share_memory(value.compute(example), example):
-            return None  # an op that computes may refuse what an array without content holds
         source, timed = arrays[sources[0]], sources[0] in arrays.timed
-        if timed and not value.lifts([True]):
+        if (value, timed) not in self._looks:
+            self._looks[value, timed] = _is_view(value) and (not timed or value.lifts([True]))
+        if not self._looks[value, timed]:
             return None
         seen = value.compute_lifted(steps, [True], source) if timed else value.compute(source)
         if np.shape(seen) != (steps,) * timed + value.shape:
@@ -218,3 +218,10 @@ class Layout:
             free = isinstance(x, Value) and arrays[x] is None and x in self.loop
             if free and isinstance(x.fn, np.ufunc) and (timed or x not in self.used_outside):
                 (arrays.timed if timed else arrays.scratch)[x] = part
+
+
+def _is_view(value: Value) -> bool:
+    """Whether the instruction, of one input, only looks at that in another way."""
+    example = value.inputs[0].example
+    # An op that computes may refuse what an array without content holds.
+    return bool(value.fn.pure and np.may_share_memory(value.compute(example), example))
