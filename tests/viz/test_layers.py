@@ -133,28 +133,6 @@ def test_the_drawing_grows_with_the_number_of_steps_and_no_faster():
     assert large < 4.5 * small
 
 
-def test_a_cut_is_drawn_with_the_gradient_that_it_discards():
-    tg.manual_seed(0)
-    u = tg.tensor(np.random.default_rng(1).normal(size=(3, 3)), requires_grad=True)
-    borders = []
-
-    def loss(cut):
-        h = tg.ones(1, 3, dtype="float64")
-        total = 0.0
-        for t in range(6):
-            if t == 3:
-                h = h.detach() if cut else h.detach().requires_grad_()
-                borders.append(h)
-            with tg.scope("rnn", step=t):
-                h = tg.tanh(h @ u).named("h")
-                total = total + h.sum()
-        return total
-
-    text = viz.draw(loss(cut=True)).svg()
-    (lost,) = tg.grad(loss(cut=False), [borders[1]])
-    assert f"cut: {np.linalg.norm(lost.data):.1e} lost" in text
-
-
 def test_the_recorded_backward_pass_is_a_band_that_runs_against_time():
     u = tg.tensor([[0.5]], requires_grad=True).named("U")
     h = tg.ones(1, 1)

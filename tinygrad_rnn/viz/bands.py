@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable, Iterable
 
-from .unrolled import BARS, Row, Unrolled
+from .columns import BARS
+from .unrolled import Row, Unrolled, common_path
 
 __all__ = ["bands_of"]
 
@@ -28,7 +29,7 @@ def bands_of(unrolled: Unrolled, rows: list[Row]) -> list[list[Row]]:
     cores = [core for core in _components(feeds) if len(core) > 1 or core[0] in feeds[core[0]]]
     homes = []
     for core in cores:
-        home = _common_path([unrolled.rows[key].path for key in core])
+        home = common_path([unrolled.rows[key].path for key in core])
         homes.append(home)
         label.update(dict.fromkeys(core, core[0]))
     for row in rows:
@@ -52,17 +53,6 @@ def bands_of(unrolled: Unrolled, rows: list[Row]) -> list[list[Row]]:
 
 def _is_in(path: str, home: str) -> bool:
     return path == home or (home != "" and path.startswith(home + "."))
-
-
-def _common_path(paths: list[str]) -> str:
-    common = paths[0].split(".")
-    for path in paths[1:]:
-        parts = path.split(".")
-        same = 0
-        while same < min(len(common), len(parts)) and common[same] == parts[same]:
-            same += 1
-        common = common[:same]
-    return ".".join(common)
 
 
 def _nearest(

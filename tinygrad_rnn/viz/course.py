@@ -7,16 +7,19 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .cuts import cut_labels
 from .step import RAIL, Band
 from .style import Scale
 from .text import escaped, number, power, text_width
+from .unrolled import state_name
 
 if TYPE_CHECKING:
     from .svg import Drawing
 
-__all__ = ["Descent", "descents", "draw_flags", "draw_fold"]
+__all__ = ["Descent", "Flag", "descents", "draw_flags", "draw_fold", "flags_of"]
 
 VANISHED, EXPLODED = 1e-6, 1e6
+FLAG = 22.0  # from a band up to the foot of a flag
 PIECES = 48  # into which a state's line is cut inside a fold
 
 
@@ -57,9 +60,7 @@ def descents(drawing: Drawing) -> list[Descent]:
                 norms.append(drawing.flow.handed(place))
         y = way.points[0][1]
         band = next(b for b in drawing.sheet.bands if b.top <= y <= b.bottom)
-        key = value if isinstance(value, tuple) else ()
-        name = str(key[2] or "state") if len(key) > 2 else "state"
-        descent = Descent(band, value, name, y, way.reach, norms)
+        descent = Descent(band, value, state_name(value), y, way.reach, norms)
         _judge(descent)
         found.append(descent)
     return found
@@ -81,45 +82,60 @@ def _judge(descent: Descent) -> None:
             return
 
 
+@dataclass
+class Flag:
+    """A label with its foot at `y`, over a point of the picture at height `point`."""
+
+    x: float
+    y: float
+    point: float
+    text: str
+    has_mark: bool
+    width: float
+
+
+def flags_of(drawing: Drawing) -> list[Flag]:
+    """Where the gradient of a state has vanished or exploded, and where it is cut."""
+    wanted = [
+        (d.band, _turning_point(drawing, d), d.y + RAIL, f"{d.name}: {d.verdict} here", True)
+        for d in drawing.descents
+        if d.turn is not None
+    ]
+    wanted += [(cut.band, cut.x(drawing), cut.y, text, False) for cut, text in cut_labels(drawing)]
+    flags: list[Flag] = []
+    for band, x, point, text, has_mark in wanted:
+        flag = Flag(x, band.top - FLAG, point, text, has_mark, text_width(text, 10) + 10)
+        while any(
+            abs(flag.x - other.x) < (flag.width + other.width) / 2 and flag.y == other.y
+            for other in flags
+        ):
+            flag.y -= 18
+        flags.append(flag)
+    return flags
+
+
 def draw_flags(drawing: Drawing) -> None:
-    """A flag where the gradient of a state has vanished, or exploded."""
-    sheet = drawing.sheet
-    taken: list[tuple[float, float, float]] = []  # left, right and height of the labels so far
-    for descent in drawing.descents:
-        if descent.turn is None:
-            continue
-        x = _place(drawing, descent.turn)
-        if descent.reach > 0:
-            x += sheet.width + sheet.gutter / 2
-        else:
-            x -= sheet.gutter / 2
-        if drawing.strip.folded and descent.turn not in drawing.strip.places:
-            x = _in_fold(drawing, descent.turn)
-        text = f"{descent.name}: {descent.verdict} here"
-        width = text_width(text, 10) + 10
-        top = descent.band.top - 22
-        while any(x - width / 2 < r and x + width / 2 > l and y == top for l, r, y in taken):
-            top -= 18
-        taken.append((x - width / 2, x + width / 2, top))
+    """Draw the labels, each with a line to what it stands at."""
+    for flag in drawing.flags:
+        x, left = number(flag.x), number(flag.x - flag.width / 2)
+        drawing.add(f'<path class="flag" d="M{x} {number(flag.y)}V{number(flag.point)}"/>')
+        if flag.has_mark:
+            drawing.add(f'<circle class="mark" cx="{x}" cy="{number(flag.point)}" r="3.5"/>')
         drawing.add(
-            f'<path class="flag" d="M{number(x)} {number(top)}V{number(descent.y + RAIL)}"/>'
-            f'<circle class="mark" cx="{number(x)}" cy="{number(descent.y + RAIL)}" r="3.5"/>'
-            f'<rect class="label" x="{number(x - width / 2)}" y="{number(top - 15)}" '
-            f'width="{number(width)}" height="15" rx="3"/>'
-            f'<text class="alarm" x="{number(x)}" y="{number(top - 4)}">{escaped(text)}</text>'
+            f'<rect class="label" x="{left}" y="{number(flag.y - 15)}" '
+            f'width="{number(flag.width)}" height="15" rx="3"/>'
+            f'<text class="alarm" x="{x}" y="{number(flag.y - 4)}">{escaped(flag.text)}</text>'
         )
 
 
-def _place(drawing: Drawing, column: int) -> float:
-    return drawing.strip.places.get(column, 0.0)
-
-
-def _in_fold(drawing: Drawing, column: int) -> float:
-    strip = drawing.strip
-    assert strip.folded is not None
-    first, last = strip.folded
-    left, right = _fold_borders(drawing)
-    return left + (column - first + 1) / (last - first + 2) * (right - left)
+def _turning_point(drawing: Drawing, descent: Descent) -> float:
+    """Where the gradient of a state vanishes or explodes: after a step, or inside the fold."""
+    sheet, strip, turn = drawing.sheet, drawing.strip, descent.turn
+    assert turn is not None
+    if turn not in strip.places:
+        return strip.inside(turn, sheet.gutter)
+    half = sheet.gutter / 2
+    return strip.places[turn] + (sheet.width + half if descent.reach > 0 else -half)
 
 
 def _fold_borders(drawing: Drawing) -> tuple[float, float]:

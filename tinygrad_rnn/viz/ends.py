@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .paths import corners
+from .columns import AFTER, BEFORE
+from .paths import Point, corners
 from .stamp import GUTTER, TRACK, lower
 from .step import RAIL, Band
 from .text import escaped, fitted, number, text_width
-from .unrolled import AFTER, BEFORE, Edge, Row
+from .unrolled import Edge, Row, state_name
 
 if TYPE_CHECKING:
     from .svg import Drawing
@@ -38,10 +39,11 @@ def draw_ends(drawing: Drawing) -> float:
     beyond = drawing.aside if drawing.sheet.gutter > GUTTER else 0.0
     if any(band.backward for band in drawing.sheet.bands):
         beyond += 46
-    return _draw_head(drawing, head, right + AWAY + beyond + 5 * len(head.entries))
+    return _draw_head(drawing, head, right + AWAY + beyond + TRACK * max(len(head.entries) - 1, 0))
 
 
 def _draw_initial_states(drawing: Drawing) -> None:
+    """Before the first step (or where a state starts anew): what the states start from."""
     sheet, places = drawing.sheet, drawing.strip.places
     for row in sheet.unrolled.rows.values():
         if row.kind != "initial":
@@ -52,53 +54,25 @@ def _draw_initial_states(drawing: Drawing) -> None:
             for column in row.members:
                 if state in band.states and column in places:
                     is_first = column == (len(sheet.unrolled.steps) - 1 if band.backward else 0)
-                    if is_first:
-                        _draw_start(drawing, band, row, column)
-                    else:
-                        _draw_cut(drawing, band, row, column)
+                    _draw_start(drawing, band, row, column, 14 + drawing.aside if is_first else 2)
 
 
-def _draw_start(drawing: Drawing, band: Band, row: Row, column: int) -> None:
+def _draw_start(drawing: Drawing, band: Band, row: Row, column: int, away: float) -> None:
     sheet = drawing.sheet
     assert isinstance(row.key, tuple)
     node = sheet.unrolled.graph[row.top(column)]
-    name = sheet.unrolled.root_name(node.index) or ("0" if not np.any(node.value) else "start")
+    name = sheet.unrolled.root_name(node.index)
+    if name is None:
+        state = state_name(row.key[1])
+        name = f"{state} = 0" if not np.any(node.value) else f"first {state}"
     side = 1 if band.backward else -1
     border = drawing.strip.places[column] + (sheet.width if band.backward else 0)
     y = band.states[row.key[1:]] + side * RAIL
-    drawing.add(_pill(border, y, side, name, 14 + drawing.aside))
-
-
-def _draw_cut(drawing: Drawing, band: Band, row: Row, column: int) -> None:
-    """Where a detached state enters a step: the line goes on, the gradient does not."""
-    sheet = drawing.sheet
-    assert isinstance(row.key, tuple)
-    side = 1 if band.backward else -1
-    border = drawing.strip.places[column] + (sheet.width if band.backward else 0)
-    y = band.states[row.key[1:]]
-    middle = border + side * sheet.gutter / 2
-    edges = [
-        edge
-        for link in sheet.unrolled.links.values()
-        if link.source == row.key
-        for edge in link.edges.get(column, ())
-    ]
-    lost = drawing.flow.withheld(edges) if drawing.flow is not None else None
-    kept = drawing.flow.at(row.top(column)) if drawing.flow is not None else None
-    text = "cut" if lost is None or kept is not None else f"cut: {lost:.1e} lost"
-    width = text_width(text, 9) + 8
-    drawing.add(
-        f'<path class="state" stroke-dasharray="4 3" d="M{number(border + side * sheet.gutter)} '
-        f'{number(y + side * RAIL)}H{number(border)}"/>'
-        f'<path class="cut" d="M{number(middle)} {number(y - 11)}v22"/>'
-        f'<rect class="label" x="{number(middle - width / 2)}" y="{number(y + 13)}" '
-        f'width="{number(width)}" height="14" rx="3"/>'
-        f'<text class="alarm" x="{number(middle)}" y="{number(y + 23)}">{escaped(text)}</text>'
-    )
+    drawing.add(_pill(border, y, side, name, away))
 
 
 def _pill(border: float, y: float, side: int, name: str, away: float) -> str:
-    name = fitted(name, 9, 44)
+    name = fitted(name, 9, 50)
     width = max(24.0, text_width(name, 9) + 12)
     middle = border + side * (away + width / 2)
     return (
@@ -126,42 +100,48 @@ def _draw_head(drawing: Drawing, head: Band, x: float) -> float:
     makers = {value: band for band in sheet.bands for value in band.exits}
     last = max(places)
     wanted = {value: _edges_to(drawing, value, AFTER) for value in head.entries}
-    direct = [
-        value
-        for value, edges in wanted.items()
-        if set(edges) == {last} and value in makers and not makers[value].backward
-    ]
-    top = sheet.top - 24.0
-    level = makers[direct[0]].exits[direct[0]] if direct else top
+    direct = [value for value in wanted if value in makers and value not in sheet.collected]
+    level = makers[direct[0]].exits[direct[0]] if direct else drawing.collector
     anchor = head.entries[direct[0]] if direct else min(head.entries.values(), default=0.0)
     lower(head, head.top + level - anchor)
+    collected = 0
     for track, (value, edges) in enumerate(wanted.items()):
         y_in, band = head.entries[value], makers.get(value)
         if band is None:
             continue
-        y_out, turn = band.exits[value], x - NEAR - 5 * track
+        y_out, turn = band.exits[value], x - NEAR - TRACK * track
+        kind = "state" if any(value == state for state, _ in band.states) else "wire"
+        aside = -1 if band.backward else 1
+        starts = {
+            column: places[column] + (0 if band.backward else sheet.width)
+            for column in edges
+            if column in places
+        }
         if value in direct:
-            start = places[last] + sheet.width
-            points = [(start, y_out), (turn, y_out), (turn, y_in), (x, y_in)]
-            norm = drawing.norm(edges[last])
-            drawing.add_pair(corners(points, RAIL), corners(points, -RAIL, True), norm, "wire")
+            points = [(starts[last], y_out), (turn, y_out), (turn, y_in), (x, y_in)]
+            _add_line(drawing, points, kind, drawing.norm(edges[last]))
             continue
-        bus = top - TRACK * track
-        shown = {column: edges[column] for column in edges if column in places}
-        for column, group in shown.items():
-            aside = -1 if band.backward else 1
-            border = places[column] + (0 if band.backward else sheet.width)
-            out = border + aside * NEAR
-            points = [(border, y_out), (out, y_out), (out, bus + RAIL)]
-            paths = corners(points, RAIL), corners(points, -RAIL, True)
-            drawing.add_pair(*paths, drawing.norm(group), "wire")
-        start = places[min(shown)] + (0 if band.backward else sheet.width) - NEAR
-        points = [(start, bus), (turn, bus), (turn, y_in), (x, y_in)]
+        line = drawing.collector - TRACK * collected
+        collected += 1
+        away = aside * (NEAR + TRACK * sheet.collected[value])
+        first = min(starts)
+        for column, start in starts.items():
+            out = start + away
+            points = [(start, y_out), (out, y_out), (out, line)]
+            if len(starts) > 1:
+                _add_line(drawing, points, "wire", drawing.norm(edges[column]))
         everything = drawing.norm([edge for group in edges.values() for edge in group])
-        drawing.add_pair(corners(points, RAIL), corners(points, -RAIL, True), everything, "state")
+        points = [(starts[first] + away, line), (turn, line), (turn, y_in), (x, y_in)]
+        if len(starts) == 1:
+            points = [(starts[first], y_out), (points[0][0], y_out), *points]
+        _add_line(drawing, points, "state" if len(starts) > 1 else kind, everything)
     drawing.head_at = x
-    drawing.stamp(head.courses, head.boxes, AFTER, x)
+    drawing.stamp(head.pieces, head.boxes, AFTER, x)
     return x + head.width
+
+
+def _add_line(drawing: Drawing, points: list[Point], kind: str, norm: float | None) -> None:
+    drawing.add_pair(corners(points, RAIL), corners(points, -RAIL, True), norm, kind)
 
 
 def _draw_foot(drawing: Drawing) -> None:
@@ -170,4 +150,4 @@ def _draw_foot(drawing: Drawing) -> None:
         return
     x = min(places.values()) - 60 - sheet.foot.width
     lower(sheet.foot, sheet.bottom + 6)
-    drawing.stamp(sheet.foot.courses, sheet.foot.boxes, BEFORE, x)
+    drawing.stamp(sheet.foot.pieces, sheet.foot.boxes, BEFORE, x)

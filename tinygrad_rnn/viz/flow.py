@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import _fitted, propagate
+from ..engine.autograd import propagate
 from ..engine.mode import ModeChange
 from ..engine.node import Node
 from ..engine.tensor import Tensor
@@ -41,10 +42,17 @@ class Flow:
     Recorded while the engine's own backward pass runs, with the graph kept. The gradient of a
     node is the sum of what its consumers send it. `keep` says of which nodes (by their place) the
     arrays are kept too, rather than the norm of each part alone.
+
+    `weights`: for the first outputs of the graph. `cuts`: the places of leaves that are detached
+    states. What they would get if they took gradients is theirs all the same, and goes no further.
     """
 
     def __init__(
-        self, graph: Graph, weights: Sequence[Any], keep: Callable[[int], bool] = lambda i: True
+        self,
+        graph: Graph,
+        weights: Sequence[Any],
+        keep: Callable[[int], bool] = lambda i: True,
+        cuts: Iterable[int] = (),
     ) -> None:
         self.graph = graph
         self._place = {node.source.number: node.index for node in graph if node.source is not None}
@@ -53,13 +61,18 @@ class Flow:
         self._parts: dict[int, list[tuple[int, int, Any]]] = defaultdict(list)
         self._handed: dict[int, list[Any]] = defaultdict(list)
         outputs: list[Node] = []
-        for i, weight in zip(graph.outputs, weights, strict=True):
+        for i, weight in zip(graph.outputs, weights, strict=False):
             source = graph[i].source
             assert source is not None
             outputs.append(source)
             self._parts[i].append((-1, 0, weight))
         with ModeChange(watch=self):
             propagate(outputs, list(weights), retain_graph=True)
+        leaves = [source for i in cuts if (source := graph[i].source) is not None]
+        detached = {leaf.number: leaf for leaf in leaves if not leaf.requires_grad}
+        if detached:
+            with _as_if_attached(graph, detached), ModeChange(watch=_Only(self, detached)):
+                propagate(outputs, list(weights), wanted=list(detached.values()), retain_graph=True)
 
     def forward(self, op: Any, node: Node, inputs: Sequence[Any]) -> None:
         """Nothing to see in the forward direction."""
@@ -108,22 +121,6 @@ class Flow:
             return None
         return norms[0] if len(norms) == 1 else norm(norms)
 
-    def withheld(self, edges: Iterable[tuple[int, int, int]]) -> float | None:
-        """The norm of what would flow back along `edges` if their starts took gradients.
-
-        They do not where a `detach` cuts the graph. None if no gradient comes as far as the cut.
-        """
-        sums: dict[int, Any] = {}
-        for start, target, position in edges:
-            node, gradient = self.graph[target].source, self.at(target)
-            if node is None or node.op is None or node.values is None or gradient is None:
-                continue
-            rule = node.op.rule(position)
-            part = rule(gradient, node._data, *node.values, **(node.attributes or {}))
-            part = _fitted(part, node.values[position])
-            sums[start] = sums[start] + part if start in sums else part
-        return norm([norm(total) for total in sums.values()]) if sums else None
-
     def parts(self, i: int) -> list[tuple[int, int, Any]]:
         """What the consumers of node `i` send it: their places, the positions, the gradients."""
         return [part for part in self._parts.get(i, ()) if part[0] >= 0]
@@ -132,6 +129,41 @@ class Flow:
         """The gradient of node `i`, an array; None if none reached it or it was not kept."""
         parts = self._parts.get(i)
         return _total([grad for _, _, grad in parts]) if parts else None
+
+
+class _Only:
+    """Hands on to a Flow what flows to some nodes alone."""
+
+    def __init__(self, flow: Flow, numbers: Container[int]) -> None:
+        self._flow = flow
+        self._numbers = numbers
+
+    def forward(self, *_: Any) -> None:
+        """Nothing to see in the forward direction."""
+
+    def backward(self, node: Node, position: int, grad: Any) -> None:
+        source = node.inputs[position] if node.inputs is not None else None
+        if isinstance(source, Node) and source.number in self._numbers:
+            self._flow.backward(node, position, grad)
+
+
+@contextmanager
+def _as_if_attached(graph: Graph, detached: Container[int]) -> Iterator[None]:
+    """Inside, the detached nodes that need no gradient, and what is made from them, need one."""
+    marked: dict[int, Node] = {}
+    for node in graph:
+        source = node.source
+        if source is None or source.requires_grad:
+            continue
+        made_of = (x for x in source.inputs or () if isinstance(x, Node))
+        if source.number in detached or any(x.number in marked for x in made_of):
+            marked[source.number] = source
+            source.requires_grad = True
+    try:
+        yield
+    finally:
+        for source in marked.values():
+            source.requires_grad = False
 
 
 def _total(parts: Sequence[Any]) -> Any:

@@ -6,11 +6,11 @@ import json
 from importlib.resources import files
 from typing import Any
 
+from .columns import AFTER
 from .stats import BINS, box_facts
 from .style import palette, style_sheet, variables
 from .svg import Drawing, arrow_heads
 from .text import escaped
-from .unrolled import AFTER
 
 __all__ = ["page"]
 

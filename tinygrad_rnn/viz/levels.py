@@ -7,7 +7,8 @@ from collections.abc import Callable, Hashable
 
 from ..graph import Graph
 from .bands import bands_of
-from .unrolled import AFTER, BEFORE, Unrolled
+from .columns import AFTER, BEFORE
+from .unrolled import Unrolled
 
 __all__ = ["LEVELS", "at_level"]
 

@@ -47,7 +47,7 @@ def corners(points: Sequence[Point], side: float, back: bool = False, radius: fl
     >>> corners([(0, 0), (10, 0), (10, 20)], 0)
     'M0 0L5 0Q10 0 10 5L10 20'
     """
-    points = [p for p, q in itertools.pairwise(points) if p != q] + [points[-1]]
+    points = _without_straight(points)
     normals = [_left(a, b) for a, b in itertools.pairwise(points)]
     moved = []
     for place, (x, y) in enumerate(points):
@@ -65,6 +65,16 @@ def corners(points: Sequence[Point], side: float, back: bool = False, radius: fl
         )
     path.append(f"L{number(moved[-1][0])} {number(moved[-1][1])}")
     return "".join(path)
+
+
+def _without_straight(points: Sequence[Point]) -> list[Point]:
+    """The points at which the way turns, and its ends."""
+    kept = [points[0]]
+    for b, c in itertools.pairwise(points[1:]):
+        a = kept[-1]
+        if all(abs(a[axis] - b[axis]) + abs(b[axis] - c[axis]) > 0.05 for axis in (0, 1)):
+            kept.append(b)
+    return [*kept, points[-1]]
 
 
 def _left(a: Point, b: Point) -> Point:

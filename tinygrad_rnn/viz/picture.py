@@ -7,6 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..engine.mode import ModeChange, current_mode
+from ..engine.node import Node, is_floating
+from ..engine.op import Op
 from ..engine.tensor import Tensor
 from ..files import write_file
 from ..graph import Graph
@@ -17,7 +20,9 @@ from .html import page
 from .levels import LEVELS, at_level
 from .rolled import LOOP
 from .stamp import arrange
-from .svg import Drawing, Strip
+from .strip import Strip
+from .svg import Drawing
+from .unrolled import Unrolled
 
 __all__ = ["ENDINGS", "Picture", "bptt", "draw"]
 
@@ -125,9 +130,25 @@ def draw(
     >>> draw(tg.tanh(x).sum()).svg()[:4]
     '<svg'
     """
+    return _drawn(outputs, (), inputs, level, fold, title, gradient)
+
+
+def _drawn(
+    outputs: Sequence[Tensor],
+    severed: Sequence[Tensor],
+    inputs: Sequence[Tensor],
+    level: str,
+    fold: int | None,
+    title: str,
+    gradient: bool = True,
+) -> Picture:
+    """The picture of `outputs` and of what `severed` come from, from which they were detached."""
     with no_collection():
-        graph = folded_graph(outputs, inputs, fold)
-    flow = Flow(graph, weights_of(outputs)) if gradient else None
+        graph = folded_graph([*outputs, *severed], inputs, fold)
+        flow = None
+        if gradient:
+            cuts = Unrolled(graph).build().cut_leaves()
+            flow = Flow(graph, weights_of(outputs), cuts=cuts)
     return Picture(graph, flow, level, fold, title)
 
 
@@ -147,17 +168,57 @@ def bptt(
     enters where the sequence ends.
 
     Recurrent layers of a Module (or of the Module that a method belongs to) run with `unroll=True`
-    for this; in a function of your own, set it yourself.
+    for this; in a function of your own, set it yourself. An `x` of floats is watched as well: the
+    gradient that reaches it is drawn.
 
     >>> import tinygrad_rnn as tg
     >>> picture = bptt(tg.nn.LSTM(3, 4), tg.zeros(5, 1, 3), level="gates")
     >>> picture.graph.steps
     [0, 1, 2, 3, 4]
     """
-    scalar = scalar_of(run_unrolled(model, x), loss)
+    if isinstance(x, Tensor) and is_floating(x.data) and not x.requires_grad:
+        x = x.detach().requires_grad_().named(x.name or "x")
+    history = _WholeHistory()
+    with ModeChange(watch=history):
+        scalar = scalar_of(run_unrolled(model, x), loss)
     given = [x] if isinstance(x, Tensor) else []
     name = type(model).__name__ if title is None else title
-    return draw(scalar, inputs=given, level=level, fold=fold, title=name)
+    return _drawn([scalar], history.severed, given, level, fold, name)
+
+
+class _WholeHistory:
+    """Keeps the history also of what needs no gradient.
+
+    The first step works on a state of zeros, the others on one with a gradient. So they would
+    leave different ops behind, and could not be drawn alike. `severed`: the tensors that some
+    input of an op was detached from; they are known by the array, which both share.
+    """
+
+    def __init__(self) -> None:
+        self._severed: dict[int, Tensor] = {}
+        self._made: dict[int, Node] = {}  # by the identity of its array, which it keeps alive
+
+    @property
+    def severed(self) -> list[Tensor]:
+        """In the order in which they were detached."""
+        return list(self._severed.values())
+
+    def forward(
+        self, op: Op, node: Node, inputs: Sequence[Any], attributes: dict[str, Any]
+    ) -> None:
+        mode = current_mode()
+        if node.op is None and op.differentiable and mode.grad:
+            node.op, node.inputs, node.attributes = op, tuple(inputs), attributes
+            node.values = [x._data if isinstance(x, Node) else x for x in inputs]
+            node.scope = mode.scope
+        for x in inputs:
+            origin = self._made.get(id(x._data)) if isinstance(x, Node) and x.op is None else None
+            if isinstance(origin, Tensor):
+                self._severed[origin.number] = origin
+        self._made[id(node._data)] = node
+
+    def backward(self, node: Node, position: int, grad: Any) -> None:
+        """Nothing to keep in the backward direction."""
 
 
 def run_unrolled(model: Callable[..., Any], x: Any) -> Any:

@@ -7,8 +7,9 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 from .bands import bands_of
-from .step import Band, Point, draw_band, leaving
-from .unrolled import AFTER, BARS, BEFORE, Edge, Link, Row, Unrolled
+from .columns import AFTER, BARS, BEFORE
+from .step import Band, Point, draw_band
+from .unrolled import Edge, Link, Row, Unrolled
 
 __all__ = ["Sheet", "Way", "arrange", "lower"]
 
@@ -39,19 +40,30 @@ class Way:
             if self.inward:
                 found += link.edges.get(column, ())
             elif link.delta == self.reach:
-                found += leaving(link, column)
+                found += link.leaving(column)
         return found
+
+    def is_in(self, column: int) -> bool:
+        """Whether anything flows along it in `column`, forward at least."""
+        if self.inward:
+            return bool(self.edges(column))
+        return any(link.delta == self.reach and link.leaves(column) for link in self.links)
 
 
 @dataclass
 class Sheet:
-    """All that is stamped: bands with coordinates in one step, and the ways between them."""
+    """All that is stamped: bands with coordinates in one step, and the ways between them.
+
+    `collected`: the values that the head takes from other steps than the last, each with its
+    track beside a step: the how-manyth such line on its side.
+    """
 
     unrolled: Unrolled
     bands: list[Band]  # the topmost first
     ways: list[Way] = field(default_factory=list)
     head: Band | None = None
     foot: Band | None = None
+    collected: dict[Hashable, int] = field(default_factory=dict)
     width: float = 0.0
     gutter: float = GUTTER
     top: float = 0.0
@@ -61,6 +73,11 @@ class Sheet:
     def pitch(self) -> float:
         """From one column to the next."""
         return self.width + self.gutter
+
+    def taken(self, backward: bool) -> int:
+        """The tracks that collected values take on the side where bands of a direction end."""
+        ends = (value for band in self.bands if band.backward == backward for value in band.exits)
+        return sum(value in self.collected for value in ends)
 
 
 def arrange(unrolled: Unrolled, loop: float = 0.0) -> Sheet:
@@ -91,6 +108,7 @@ def arrange(unrolled: Unrolled, loop: float = 0.0) -> Sheet:
             draw_band(unrolled, band)
             _stretch(band, band.width)
             setattr(sheet, which, band)
+    _collect(sheet)
     _stack(sheet, loop)
     sheet.gutter = (3.0 if unrolled.is_compact else GUTTER) + TRACK * _track_count(sheet)
     _lead(sheet)
@@ -152,13 +170,30 @@ def _track_count(sheet: Sheet) -> int:
     """How many lines run upright beside a step."""
     bars = [band.bar for band in sheet.bands if band.bar is not None]
     to_bars = sum(bar in link.edges for link in sheet.unrolled.links.values() for bar in bars)
-    return to_bars + sum(len(band.entries) for band in sheet.bands)
+    collected = max(sheet.taken(False) - 1, 0) + sheet.taken(True)
+    return to_bars + collected + sum(len(band.entries) for band in sheet.bands)
+
+
+def _collect(sheet: Sheet) -> None:
+    """Find the values that the head takes, but not from the last step straight on."""
+    unrolled, count = sheet.unrolled, {True: 0, False: 0}
+    for value in sheet.head.entries if sheet.head is not None else ():
+        maker = next((band for band in sheet.bands if value in band.exits), None)
+        columns = {
+            unrolled.column_of[edge[0]]
+            for link in unrolled.links.values()
+            if link.value == value
+            for edge in link.edges.get(AFTER, ())
+        }
+        if maker and (maker.backward or columns != {len(unrolled.steps) - 1}):
+            sheet.collected[value] = count[maker.backward]
+            count[maker.backward] += 1
 
 
 def _lead(sheet: Sheet) -> None:
     """The ways from one step to the next and from one band to another."""
     width, pitch = sheet.width, sheet.pitch
-    tracks = 0
+    tracks = max(sheet.taken(False) - 1, 0)
     for band in sheet.bands:
         for bar in sheet.bands:
             if bar.bar is not None:
@@ -222,7 +257,7 @@ def _lead_from_bar(sheet: Sheet, bar: Band, band: Band) -> None:
             if link.value == value and link.source in keys and link.target in own
         ]
         if links:
-            x = border + side * 14.0
+            x = border + side * (14.0 + TRACK * sheet.taken(True))
             edge = bar.top if bar.top > y else bar.bottom
             sheet.ways.append(Way([(x, edge), (x, y), (border, y)], links, inward=True))
 

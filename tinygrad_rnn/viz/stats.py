@@ -74,7 +74,7 @@ def _outline(box: Box, unrolled: Unrolled) -> dict[str, Any]:
         "op": node.label,
         "name": node.name or "",
         "path": node.path,
-        "parameters": box.row.parameters,
+        "parameters": list(box.row.parameters),
         "ops": ops,
     }
 

@@ -10,14 +10,15 @@ import numpy as np
 
 from .layout import LAYER_GAP, Block, Placed, layered
 from .style import SYMBOLS
-from .text import fitted, text_width
+from .text import fitted, number, text_width
 from .unrolled import Edge, Link, Row, Unrolled
 
-__all__ = ["Band", "Box", "Course", "draw_band"]
+__all__ = ["Band", "Box", "Course", "Tag", "draw_band"]
 
 BOX_HEIGHT = 26.0
 COMPACT_GAP = 4.0  # between the layers of a step of which only the lines are drawn
 LINE = 12.0  # the height of a line of small text under a box
+MOST_TAGS = 4  # under one box
 TAG_WIDTH = 78.0  # the widest that a small label is drawn
 RAIL = 4.0  # forward edges run this much above the middle of a box, gradient edges below
 
@@ -26,7 +27,10 @@ Point = tuple[float, float]
 
 @dataclass
 class Box:
-    """A box of the step, about its middle; `lines` are small texts under it."""
+    """A box of the step, about its middle, and what is written under it.
+
+    `tags`: what is written for each parameter, by its name; `more`: for those left out.
+    """
 
     row: Row
     label: str
@@ -35,8 +39,36 @@ class Box:
     width: float
     height: float
     look: str
-    tags: list[str] = field(default_factory=list)
+    tags: dict[str, str] = field(default_factory=dict)
+    more: str = ""
     caption: str = ""
+
+
+@dataclass
+class Tag:
+    """A parameter's small copy under a box, the `place`-th one, with the gradient of this use."""
+
+    box: Box
+    name: str
+    place: int
+
+    @property
+    def y(self) -> float:
+        """Its upper edge."""
+        return self.box.y + self.box.height / 2 + 2 + self.place * LINE
+
+    def edges(self, column: int) -> list[Edge]:
+        """The graph's edges that it stands for in `column`."""
+        return self.box.row.parameters[self.name].get(column, [])
+
+    def is_in(self, column: int) -> bool:
+        """Whether the parameter is used in `column`."""
+        return bool(self.edges(column))
+
+    def path(self) -> str:
+        """The SVG path of the mark at its left, in the shade of the gradient."""
+        width = text_width(self.box.tags[self.name], 9) + 8
+        return f"M{number(self.box.x - width / 2)} {number(self.y)}v{number(LINE - 1)}"
 
 
 @dataclass
@@ -55,18 +87,19 @@ class Course:
 
     def edges(self, column: int) -> list[Edge]:
         """The graph's edges that this course stands for in `column`."""
-        if self.ends:
-            return [edge for link in self.links for edge in link.edges.get(column, ())]
         found: list[Edge] = []
         for link in self.links:
-            found += leaving(link, column)
+            if self.ends:
+                found += [*link.edges.get(column, ()), *link.cut.get(column, ())]
+            else:
+                found += link.leaving(column)
         return found
 
-
-def leaving(link: Link, column: int) -> list[Edge]:
-    """The edges of `link` that start in `column`, wherever they arrive."""
-    inside = link.edges.get(column + link.delta, ()) if column >= 0 else ()
-    return [*inside, *link.outward.get(column, ())]
+    def is_in(self, column: int) -> bool:
+        """Whether anything flows along it in `column`, forward at least."""
+        if self.ends:
+            return bool(self.edges(column))
+        return any(link.leaves(column) for link in self.links)
 
 
 @dataclass
@@ -80,12 +113,18 @@ class Band:
     placed: Placed | None = None
     boxes: list[Box] = field(default_factory=list)
     courses: list[Course] = field(default_factory=list)
+    tags: list[Tag] = field(default_factory=list)
     exits: dict[Hashable, float] = field(default_factory=dict)  # the height of each value's exit
     states: dict[tuple[Hashable, int], float] = field(default_factory=dict)
     entries: dict[Hashable, float] = field(default_factory=dict)  # of values from other bands
     width: float = 0.0
     top: float = 0.0
     bottom: float = 0.0
+
+    @property
+    def pieces(self) -> list[Course | Tag]:
+        """All that has a gradient of its own."""
+        return [*self.courses, *self.tags]
 
 
 def label_of(unrolled: Unrolled, row: Row) -> str:
@@ -123,11 +162,15 @@ def make_box(unrolled: Unrolled, row: Row) -> Box:
     look = (
         "input" if row.kind != "op" else "named" if name else "learned" if row.parameters else "box"
     )
-    tags = [fitted(p.rsplit(".", 1)[-1], 9, TAG_WIDTH) for p in row.parameters]
-    if len(tags) > 4:
-        tags = [*tags[:3], f"+ {len(tags) - 3} more"]
+    names = list(row.parameters)
+    left_out = len(names) - MOST_TAGS + 1 if len(names) > MOST_TAGS else 0
+    tags = {
+        name: fitted(name.rsplit(".", 1)[-1], 9, TAG_WIDTH)
+        for name in names[: len(names) - left_out]
+    }
+    more = f"+ {left_out} more" if left_out else ""
     caption = fitted(name, 9, 96) if name and not is_group else ""
-    return Box(row, shown, 0, 0, width, BOX_HEIGHT, look, tags, caption)
+    return Box(row, shown, 0, 0, width, BOX_HEIGHT, look, tags, more, caption)
 
 
 def _group_name(row: Row) -> str:
@@ -138,7 +181,7 @@ def _group_name(row: Row) -> str:
 
 def block_of(box: Box) -> Block:
     """What the layout has to keep free for a box."""
-    below = [*box.tags, *([box.caption] if box.caption else [])]
+    below = [line for line in (*box.tags.values(), box.more, box.caption) if line]
     text = max((text_width(line, 9) + 8 for line in below), default=0.0)
     down = box.height / 2 + len(below) * LINE + (4 if below else 0)
     return Block(
@@ -198,6 +241,7 @@ def draw_band(unrolled: Unrolled, band: Band) -> None:
     for key, box in boxes.items():
         box.x, box.y = placed.blocks[key].x, placed.blocks[key].y
     band.boxes = list(boxes.values())
+    band.tags = [Tag(box, name, n) for box in band.boxes for n, name in enumerate(box.tags)]
     for (start, end), links in edges.items():
         _add_course(band, boxes, start, end, links)
 

@@ -87,6 +87,11 @@ def palette(dark: bool = False) -> dict[str, str]:
     return {**{name: pair[dark] for name, pair in _INK.items()}, **ramp}
 
 
+def _halo(colour: str) -> str:
+    """A border about letters, so that a line behind them does not cross them out."""
+    return f"paint-order:stroke;stroke:{colour};stroke-width:3px;stroke-linejoin:round"
+
+
 def style_sheet(ink: Mapping[str, str]) -> str:
     """The CSS rules of a picture in the colours `ink`, named as those of `palette`."""
     rules = {
@@ -103,7 +108,7 @@ def style_sheet(ink: Mapping[str, str]) -> str:
         ".state": f"fill:none;stroke:{ink['state']};stroke-width:2",
         ".dot": f"fill:{ink['state']};stroke:none",
         ".small": "font-size:9px",
-        ".caption": f"font-size:9px;fill:{ink['soft']}",
+        ".caption": f"font-size:9px;fill:{ink['soft']};{_halo(ink['cell'])}",
         ".time": f"font-size:11px;fill:{ink['soft']}",
         ".title": "font-size:15px;font-weight:600;text-anchor:start",
         ".note": f"font-size:11px;fill:{ink['soft']};text-anchor:start",

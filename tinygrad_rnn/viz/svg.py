@@ -7,46 +7,29 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from .course import Descent, descents, draw_flags, draw_fold
+from .columns import AFTER, BEFORE
+from .course import Descent, Flag, descents, draw_flags, draw_fold, flags_of
+from .cuts import Cut, cuts_of, draw_cuts
 from .ends import draw_ends
 from .flow import Flow
 from .paths import Point, corners, curve
 from .rolled import LOOP, draw_loops
 from .stamp import BAND_HEAD, TRACK, Sheet, Way
-from .step import LINE, RAIL, Band, Box, Course, label_of
+from .step import LINE, RAIL, Band, Box, Course, Tag, label_of
+from .strip import Strip
 from .style import SHADES, Scale, gradient_width, palette, style_sheet
 from .text import escaped, fitted, number, power, text_width
-from .unrolled import AFTER, BEFORE, Edge
+from .unrolled import Edge, common_path
 
-__all__ = ["Drawing", "Strip", "arrow_heads"]
+__all__ = ["Drawing", "arrow_heads"]
 
 MARGIN = 28.0
-START = 52.0  # room at the left for what the states start from
-FOLD_WIDTH = 240.0  # of the band that stands for the steps left out
+START = 58.0  # room at the left for what the states start from
 HEADER = 74.0
+COLLECTOR = 24.0
 
 
-@dataclass
-class Strip:
-    """Which columns are drawn, and where: `places` maps a column to its left border."""
-
-    places: dict[int, float]
-    width: float
-    folded: tuple[int, int] | None = None  # the first and last column left out
-    fold_at: float = 0.0
-    fold_width: float = 0.0
-
-    @classmethod
-    def of(cls, columns: int, pitch: float, shown: int | None, gutter: float = 0.0) -> Strip:
-        """All columns, or the first and last ones, `shown` in all (at least two)."""
-        if shown is None or columns <= max(shown, 2):
-            return cls({c: c * pitch for c in range(columns)}, columns * pitch)
-        first = math.ceil(max(shown, 2) / 2)
-        rest = max(shown, 2) - first
-        at, fold = first * pitch, FOLD_WIDTH + gutter
-        places = {c: c * pitch for c in range(first)}
-        places.update({columns - rest + n: at + fold + n * pitch for n in range(rest)})
-        return cls(places, at + fold + rest * pitch, (first, columns - rest - 1), at, fold)
+Piece = Course | Way | Tag  # what is drawn with the gradient that flows along it
 
 
 @dataclass
@@ -59,6 +42,8 @@ class Drawing:
     title: str
     scale: Scale = field(init=False)
     descents: list[Descent] = field(init=False)
+    cuts: list[Cut] = field(init=False)
+    flags: list[Flag] = field(init=False)
     legend: bool = True
     rolled: bool = False  # whether one column stands for all
     prefix: str = ""  # of identifiers: to tell drawings in one document apart
@@ -70,19 +55,21 @@ class Drawing:
 
     def __post_init__(self) -> None:
         bands = [self.sheet.head, self.sheet.foot]
-        ends = [course for band in bands if band is not None for course in band.courses]
-        stamped: list[Course | Way] = [*self._courses(), *self.sheet.ways]
-        groups: list[tuple[list[int], Sequence[Course | Way]]] = [
-            (list(self.strip.places), stamped),
+        ends: list[Piece] = []
+        for band in bands:
+            ends += band.pieces if band is not None else []
+        groups: list[tuple[list[int], list[Piece]]] = [
+            (list(self.strip.places), [*self._stamped(), *self.sheet.ways]),
             ([AFTER, BEFORE], ends),
         ]
         for columns, pieces in groups:
             for column in columns:
                 for piece in pieces:
-                    edges = piece.edges(column)
-                    if edges:
-                        self._norms[id(piece), column] = self.norm(edges)
+                    if piece.is_in(column):
+                        self._norms[id(piece), column] = self.norm(piece.edges(column))
         self.descents = descents(self)
+        self.cuts = cuts_of(self)
+        self.flags = [] if self.rolled else flags_of(self)
         self.scale = Scale.over(self.norms())
 
     @property
@@ -100,7 +87,13 @@ class Drawing:
         """The upper border of the picture, above the lines that collect what goes to the head."""
         head = self.sheet.head
         lines = len(head.entries) if head is not None else 0
-        return self.sheet.top - HEADER - TRACK * max(lines - 1, 0)
+        return self.collector - (HEADER - COLLECTOR) - TRACK * max(lines - 1, 0)
+
+    @property
+    def collector(self) -> float:
+        """The height of the line above all columns, and all flags, that leads to the head."""
+        flags = [flag.y - 25 for flag in self.flags]
+        return min([self.sheet.top - COLLECTOR, *flags])
 
     @property
     def aside(self) -> float:
@@ -147,6 +140,7 @@ class Drawing:
         else:
             draw_fold(self)
             right = draw_ends(self)
+            draw_cuts(self)
             draw_flags(self)
         if self.legend:
             self._draw_legend()
@@ -167,9 +161,9 @@ class Drawing:
 
     # The parts
 
-    def _pieces(self) -> list[Course | Way]:
+    def _pieces(self) -> list[Piece]:
         ways = [way for way in self.sheet.ways if not (self.rolled and way.reach)]
-        return [*self._courses(), *ways]
+        return [*self._stamped(), *ways]
 
     @property
     def _loops(self) -> float:
@@ -177,8 +171,8 @@ class Drawing:
         states = max((len(band.states) for band in self.sheet.bands), default=0)
         return LOOP * (1 + states) if self.rolled else 0.0
 
-    def _courses(self) -> list[Course]:
-        return [course for band in self.sheet.bands for course in band.courses]
+    def _stamped(self) -> list[Piece]:
+        return [piece for band in self.sheet.bands for piece in band.pieces]
 
     def _define(self, key: Hashable, prefix: str, make: Callable[[], str], tag: str = "g") -> str:
         """The id of a definition, whose content is made at the first use of `key`."""
@@ -213,7 +207,7 @@ class Drawing:
             else:
                 places = strip.places.values()
                 self._body += [f'<use href="#{cell}" x="{number(x)}"/>' for x in places]
-            name = " · ".join(path for path in band.paths if path)
+            name = common_path(band.paths) or " · ".join(path for path in band.paths if path)
             self._body.append(
                 f'<text class="band" x="4" y="{number(band.top - 8)}">{escaped(name)}'
                 f"{' ← against time' if band.backward else ''}</text>"
@@ -244,9 +238,7 @@ class Drawing:
             f'<text x="{number((start + end) / 2)}" y="{number(band.top + 17)}">{text}</text>'
         )
 
-    def stamp(
-        self, pieces: Sequence[Course | Way], boxes: Sequence[Box], column: int, x: float
-    ) -> None:
+    def stamp(self, pieces: Sequence[Piece], boxes: Sequence[Box], column: int, x: float) -> None:
         """Draw those of `pieces` and `boxes` that `column` has, with its left border at `x`."""
         present = [piece for piece in pieces if (id(piece), column) in self._norms]
         heads = not self.compact
@@ -257,14 +249,8 @@ class Drawing:
         )
         forward = f'<g data-f="{column}">'
         self.add(f'{forward}<use href="#{wires}" x="{number(x)}"/></g>')
-        self.add(f'<g data-b="{column}">')
-        for piece in present:
-            shade = self.scale.shade(self._norms[id(piece), column])
-            if shade:
-                back = partial(_backward, piece, heads)
-                name = self._define(("gradient", id(piece)), "e", back, "path")
-                self.add(f'<use href="#{name}" class="{shade}" x="{number(x)}"/>')
-        self.add("</g>" + forward)
+        self._add_gradients([p for p in present if not isinstance(p, Tag)], column, x)
+        self.add(forward)
         boxes = [box for box in boxes if column in box.row.members]
         drawn = self._define(("boxes", *map(id, boxes)), "b", lambda: "".join(map(_box, boxes)))
         self.add(f'<use href="#{drawn}" x="{number(x)}"/>')
@@ -273,6 +259,20 @@ class Drawing:
                 step = str(self.sheet.unrolled.steps[column]) if column >= 0 else ""
                 timeless = not self.sheet.unrolled.graph.steps
                 self.add(_timed(box, x, "" if timeless else "t" if self.rolled else step))
+        self.add("</g>")
+        self._add_gradients([p for p in present if isinstance(p, Tag)], column, x)
+
+    def _add_gradients(self, pieces: Sequence[Piece], column: int, x: float) -> None:
+        """Draw the gradient of `pieces` in `column`, each in its shade."""
+        shades = [(p, self.scale.shade(self._norms[id(p), column])) for p in pieces]
+        if not any(shade for _, shade in shades):
+            return
+        self.add(f'<g data-b="{column}">')
+        for piece, shade in shades:
+            if shade:
+                back = partial(_backward, piece, not self.compact)
+                name = self._define(("gradient", id(piece)), "e", back, "path")
+                self.add(f'<use href="#{name}" class="{shade}" x="{number(x)}"/>')
         self.add("</g>")
 
     def _draw_legend(self) -> None:
@@ -314,8 +314,10 @@ def _ground(sheet: Sheet, band: Band) -> str:
     )
 
 
-def _forward(piece: Course | Way, heads: bool) -> str:
-    """The forward edge of a course or way, with its arrow head."""
+def _forward(piece: Piece, heads: bool) -> str:
+    """The forward edge of a course or way, with its arrow head; a tag is drawn with its box."""
+    if isinstance(piece, Tag):
+        return ""
     kind = "state" if piece.is_state else "wire"
     if isinstance(piece, Way):
         return f'<path class="{kind}" d="{corners(piece.points, RAIL)}"/>'
@@ -325,8 +327,10 @@ def _forward(piece: Course | Way, heads: bool) -> str:
     return path
 
 
-def _backward(piece: Course | Way, heads: bool) -> str:
+def _backward(piece: Piece, heads: bool) -> str:
     """The attributes of the gradient edge: it has an arrow head where it arrives at a box."""
+    if isinstance(piece, Tag):
+        return f'd="{piece.path()}" style="marker-end:none"'
     if isinstance(piece, Way):
         return f'd="{corners(piece.points, -RAIL, back=True)}" style="marker-end:none"'
     bare = "" if piece.starts and heads else ' style="marker-end:none"'
@@ -370,7 +374,7 @@ def _box(box: Box) -> str:
             f'<text x="{number(box.x)}" y="{number(box.y + 4)}">{escaped(box.label)}</text>'
         )
     y = box.y + box.height / 2 + 2
-    for tag in box.tags:
+    for tag in box.tags.values():
         width = text_width(tag, 9) + 8
         parts.append(
             f'<rect class="tag" x="{number(box.x - width / 2)}" y="{number(y)}" '
@@ -378,11 +382,11 @@ def _box(box: Box) -> str:
             f'<text class="small" x="{number(box.x)}" y="{number(y + 8.5)}">{escaped(tag)}</text>'
         )
         y += LINE
-    if box.caption:
+    for line in filter(None, (box.more, box.caption)):
         parts.append(
-            f'<text class="caption" x="{number(box.x)}" y="{number(y + 9)}">'
-            f"{escaped(box.caption)}</text>"
+            f'<text class="caption" x="{number(box.x)}" y="{number(y + 9)}">{escaped(line)}</text>'
         )
+        y += LINE
     return "".join(parts)
 
 

@@ -9,6 +9,7 @@ of which columns have them.
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
@@ -18,25 +19,25 @@ import numpy as np
 
 from ..engine.node import Node
 from ..graph import Graph, GraphNode
+from .columns import AFTER, BEFORE, assign_columns, columns_of_use, dependence
 
-__all__ = ["AFTER", "BARS", "BEFORE", "Edge", "Link", "Row", "Unrolled"]
-
-# The columns of what no single step owns: ahead of all steps, after them, and bars across them,
-# which have columns of their own from BARS downward.
-BEFORE, AFTER, BARS = -1, -2, -3
+__all__ = ["Edge", "Link", "Row", "Unrolled", "common_path", "state_name"]
 
 Edge = tuple[int, int, int]  # places in the graph of the input and of the op, and the position
 
 
 @dataclass
 class Row:
-    """One op of the step (or, at a coarser level, one group of ops)."""
+    """One op of the step (or, at a coarser level, one group of ops).
+
+    `parameters`: by the name of each parameter, the edges that it comes in by, by column.
+    """
 
     key: Hashable
     kind: str  # "op", "input" or "initial" (a state before the first step)
     path: str
     members: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
-    parameters: list[str] = field(default_factory=list)
+    parameters: dict[str, dict[int, list[Edge]]] = field(default_factory=dict)
 
     def top(self, column: int) -> int:
         """The place in the graph of the op whose value this row has in `column`."""
@@ -49,7 +50,7 @@ class Link:
 
     `value` is the key of the op whose value it is; `source` the row in which that op stands.
     `edges`: by the column that they arrive in. `outward`: those that arrive in no step, by the
-    column that they start in.
+    column that they start in. `cut`: like `edges`, those that take the value detached.
     """
 
     source: Hashable
@@ -58,6 +59,16 @@ class Link:
     delta: int
     edges: dict[int, list[Edge]] = field(default_factory=lambda: defaultdict(list))
     outward: dict[int, list[Edge]] = field(default_factory=lambda: defaultdict(list))
+    cut: dict[int, list[Edge]] = field(default_factory=lambda: defaultdict(list))
+
+    def leaving(self, column: int) -> list[Edge]:
+        """The edges that start in `column`, wherever they arrive, with a gradient back."""
+        inside = self.edges.get(column + self.delta, ()) if column >= 0 else ()
+        return [*inside, *self.outward.get(column, ())]
+
+    def leaves(self, column: int) -> bool:
+        """Whether the value of `column` is taken at all, if only detached."""
+        return bool(self.leaving(column)) or (column >= 0 and column + self.delta in self.cut)
 
 
 class Unrolled:
@@ -66,7 +77,7 @@ class Unrolled:
     def __init__(self, graph: Graph, columns: list[int] | None = None) -> None:
         self.graph = graph
         self.steps = graph.steps or [0]
-        self.only_parameters, self.no_parameters = _dependence(graph)
+        self.only_parameters, self.no_parameters = dependence(graph)
         self.column_of = columns or assign_columns(graph, self.steps, self.only_parameters)
         self.is_grouped = False
         self.is_compact = False  # whether there are so many steps that only the lines are drawn
@@ -75,8 +86,12 @@ class Unrolled:
         self.handed: dict[tuple[Hashable, int], int] = {}
         self.rows: dict[Hashable, Row] = {}
         self.links: dict[tuple[Hashable, Hashable, Hashable, int], Link] = {}
-        self._slots: dict[tuple[Hashable, int], tuple[Hashable, int]] = {}
+        # Where states come in: the keys of the op and of the value, and how many steps later.
+        self._slots: dict[tuple[Hashable, int], tuple[Hashable, Hashable, int]] = {}
+        self._starts: set[int] = set()  # the places of parameters that come in there instead
+        self._made: dict[tuple[Hashable, int], int] = {}  # where the states of each column are
         self._name_rows()
+        self._find_slots()
 
     def _name_rows(self) -> None:
         counts: dict[Any, int] = defaultdict(int)
@@ -125,6 +140,7 @@ class Unrolled:
         return (
             node.op is not None
             and node.selects is None
+            and i not in self._starts
             and not self.only_parameters[i]
             and not self.is_input(i)
         )
@@ -150,8 +166,7 @@ class Unrolled:
         self.is_grouped = grouping is not None
         group = grouping or (lambda key: key)
         boxes = [self.is_box(i) for i in range(len(self.graph))]
-        used_in = _columns_of_use(self.graph, self.column_of)
-        self._find_slots(boxes)
+        used_in = columns_of_use(self.graph, self.column_of)
         for node in self.graph:
             if not boxes[node.index]:
                 continue
@@ -159,25 +174,38 @@ class Unrolled:
             row = self.rows.get(key)
             if row is None:
                 row = self.rows[key] = Row(key, "op", node.path)
+            elif row.path != node.path:
+                row.path = common_path([row.path, node.path])
             row.members[self.column_of[node.index]].append(node.index)
             for position, i in enumerate(node.inputs):
                 if boxes[self.whole(i)]:
                     self._link_op(node, position, i, key, group)
                 else:
-                    self._link_leaf(node, position, i, key, used_in)
+                    self._link_leaf(node, position, i, key, group, used_in)
         return self
 
-    def _find_slots(self, boxes: list[bool]) -> None:
+    def _find_slots(self) -> None:
         """Which inputs of which rows take what another step has made: where states come in."""
-        for node in self.graph:
-            column = self.column_of[node.index]
-            if not boxes[node.index] or column < 0:
-                continue
+        in_steps = [node for node in self.graph if node.op and self.column_of[node.index] >= 0]
+        for node in in_steps:
             for position, i in enumerate(node.inputs):
-                before = self.column_of[i]
-                if before >= 0 and before != column and boxes[self.whole(i)]:
+                delta = self.column_of[node.index] - self.column_of[i]
+                whole = self.whole(i)
+                if self.column_of[i] >= 0 and delta and self.is_box(whole):
                     slot = (self.keys[node.index], position)
-                    self._slots[slot] = (self.keys[i], column - before)
+                    self._slots[slot] = (self.keys[whole], self.keys[i], delta)
+        states = {state for _, state, _ in self._slots.values()}
+        self._made = {
+            (key, column): i
+            for i, (key, column) in enumerate(zip(self.keys, self.column_of))
+            if key in states
+        }
+        for node in in_steps:
+            for position, i in enumerate(node.inputs):
+                if self.only_parameters[i] and (self.keys[node.index], position) in self._slots:
+                    self._starts.add(i)
+        if self._starts:
+            self.only_parameters, self.no_parameters = dependence(self.graph, self._starts)
 
     def _link_op(
         self,
@@ -204,13 +232,17 @@ class Unrolled:
         position: int,
         value: int,
         key: Hashable,
+        group: Callable[[Hashable], Hashable],
         used_in: dict[int, set[int]],
     ) -> None:
         leaf, column = self.graph[value], self.column_of[node.index]
         slot = (self.keys[node.index], position)
         edge = (value, node.index, position)
         if slot in self._slots:
-            state, delta = self._slots[slot]
+            whole, state, delta = self._slots[slot]
+            if self._is_cut(value, state, column - delta):
+                self._link(group(whole), state, key, delta).cut[column].append(edge)
+                return
             first_key = ("initial", state, delta)
             first = self.rows.setdefault(first_key, Row(first_key, "initial", node.path))
             if value not in first.members[column]:
@@ -219,14 +251,32 @@ class Unrolled:
         elif leaf.kind == "constant" and np.ndim(leaf.constant) == 0:
             return  # a number belongs to the op's label
         elif not self.is_input(value) or len(used_in[value]) > 1:
-            parameters = self.rows[key].parameters
-            parameters += [name for name in self._leaf_names(value) if name not in parameters]
+            for name in self._leaf_names(value):
+                uses = self.rows[key].parameters.setdefault(name, defaultdict(list))
+                uses[column].append(edge)
         else:
             input_key = ("input", node.path, slot if leaf.op is None else self.keys[value])
             row = self.rows.setdefault(input_key, Row(input_key, "input", node.path))
             if value not in row.members[column]:
                 row.members[column].append(value)
             self._link(input_key, input_key, key, 0).edges[column].append(edge)
+
+    def made(self, state: Hashable, column: int) -> int | None:
+        """The place in the graph of a state of `column`, if it is there."""
+        return self._made.get((state, column))
+
+    def _is_cut(self, leaf: int, state: Hashable, column: int) -> bool:
+        """Whether a leaf is the value of a state of `column`, detached."""
+        origin = self.made(state, column)
+        if origin is None:
+            return False
+        value, detached = self.graph[origin].value, self.graph[leaf].value
+        return value is detached or np.array_equal(value, detached)
+
+    def cut_leaves(self) -> list[int]:
+        """The places of the leaves that are states of an earlier step, detached."""
+        cuts = (edges for link in self.links.values() for edges in link.cut.values())
+        return list(dict.fromkeys(edge[0] for edges in cuts for edge in edges))
 
     def _link(self, source: Hashable, value: Hashable, target: Hashable, delta: int) -> Link:
         found = self.links.get((source, value, target, delta))
@@ -252,6 +302,23 @@ class Unrolled:
         return node.name
 
 
+def state_name(value: Hashable) -> str:
+    """What a state is called: the name of the op that makes it."""
+    name = value[2] if isinstance(value, tuple) and len(value) > 2 else None
+    return str(name or "state")
+
+
+def common_path(paths: Sequence[str]) -> str:
+    """The path of the innermost module that holds all of these.
+
+    >>> common_path(["net.lstm.l0", "net.lstm.l1"])
+    'net.lstm'
+    """
+    parts = zip(*(path.split(".") for path in paths), strict=False)
+    same = itertools.takewhile(lambda names: len(set(names)) == 1, parts)
+    return ".".join(names[0] for names in same)
+
+
 def _kind(node: GraphNode) -> tuple[Any, ...]:
     """What tells one op of a step from others, but for those that are made alike."""
     source = node.source
@@ -269,90 +336,3 @@ def _kind(node: GraphNode) -> tuple[Any, ...]:
 
 def _step(source: Node) -> int | None:
     return source.scope.step if source.scope is not None else None
-
-
-def assign_columns(graph: Graph, steps: Sequence[int], only_parameters: list[bool]) -> list[int]:
-    """The column of each node: the place of its step in `steps`, BEFORE, AFTER or a bar's.
-
-    An op made in no step belongs to the step that it is used in, or to the latest step that it
-    uses if there is one like it in other steps too. One that uses more than two steps, or that
-    has no like, stands after all of them; or, if steps use it in turn, in a bar across them.
-    """
-    if not graph.steps:
-        return [0] * len(graph)
-    place = {step: column for column, step in enumerate(steps)}
-    columns = [BEFORE if node.step is None else place[node.step] for node in graph]
-    like: dict[tuple[str, str], set[int]] = defaultdict(set)
-    between: list[GraphNode] = []
-    for node in graph:
-        if node.op is None or node.step is not None:
-            continue
-        used = {columns[i] for i in node.inputs} - {BEFORE}
-        if used:
-            columns[node.index] = AFTER if AFTER in used or len(used) > 2 else max(used)
-            like[node.path, node.label].add(columns[node.index])
-            between.append(node)
-    for node in between:
-        alone = len(like[node.path, node.label] - {AFTER}) == 1 and len(steps) > 1
-        if alone or any(columns[i] == AFTER for i in node.inputs):
-            columns[node.index] = AFTER
-    for node in reversed(graph.nodes):
-        if columns[node.index] == BEFORE:
-            users = {columns[i] for i, _ in graph.consumers[node.index]}
-            if len(users) == 1:
-                columns[node.index] = users.pop()
-    _find_bars(graph, columns, only_parameters)
-    return columns
-
-
-def _find_bars(graph: Graph, columns: list[int], only_parameters: list[bool]) -> None:
-    """Give the ops that take from all steps, or from none, for steps to use, columns of bars.
-
-    Ops of the same bar are those that hang together.
-    """
-    _, no_parameters = _dependence(graph)
-    leads = [False] * len(graph)  # to an op in a step
-    bar: dict[int, int] = {}
-    for node in reversed(graph.nodes):
-        users = [i for i, _ in graph.consumers[node.index]]
-        leads[node.index] = any(columns[i] >= 0 or leads[i] for i in users)
-        used_in = {columns[i] for i in users}
-        if columns[node.index] == AFTER and len(used_in) == 1 and min(used_in) >= 0:
-            columns[node.index] = min(used_in)  # a piece cut out for one step
-        of_steps = columns[node.index] >= 0 or node.op is None or not leads[node.index]
-        if of_steps or only_parameters[node.index] or no_parameters[node.index]:
-            continue
-        joined = {bar[i] for i in users if i in bar}
-        kept = bar[node.index] = min(joined, default=node.index)
-        for i, other in bar.items():
-            if other in joined:
-                bar[i] = kept
-    for number, first in enumerate(sorted(set(bar.values()))):
-        for i, other in bar.items():
-            if other == first:
-                columns[i] = BARS - number
-
-
-def _dependence(graph: Graph) -> tuple[list[bool], list[bool]]:
-    """For each node, whether it depends on nothing but parameters; and whether on none."""
-    only, none = [], []
-    for node in graph:
-        if node.op is None:
-            only.append(node.kind != "input")
-            none.append(node.kind != "parameter")
-        elif node.index in graph.folded:
-            only.append(False)
-            none.append(False)
-        else:
-            only.append(all(only[i] for i in node.inputs))
-            none.append(all(none[i] for i in node.inputs))
-    return only, none
-
-
-def _columns_of_use(graph: Graph, column_of: list[int]) -> dict[int, set[int]]:
-    """For each node, the columns in which it is used."""
-    used: dict[int, set[int]] = defaultdict(set)
-    for node in graph:
-        for i in node.inputs:
-            used[i].add(column_of[node.index])
-    return used
