@@ -185,27 +185,36 @@ class Unrolled:
         return self
 
     def _find_slots(self) -> None:
-        """Which inputs of which rows take what another step has made: where states come in."""
-        in_steps = [node for node in self.graph if node.op and self.column_of[node.index] >= 0]
-        for node in in_steps:
-            for position, i in enumerate(node.inputs):
-                delta = self.column_of[node.index] - self.column_of[i]
-                whole = self.whole(i)
-                if self.column_of[i] >= 0 and delta and self.is_box(whole):
-                    slot = (self.keys[node.index], position)
-                    self._slots[slot] = (self.keys[whole], self.keys[i], delta)
-        states = {state for _, state, _ in self._slots.values()}
+        """Which inputs of which rows take what another step has made: where states come in.
+
+        What several steps take from one place is no state, but prepared once, as a transposed
+        weight may be.
+        """
+        taken: dict[tuple[Hashable, int], list[tuple[int, int]]] = defaultdict(list)
+        for node in self.graph:
+            if node.op is not None and self.column_of[node.index] >= 0:
+                for position, i in enumerate(node.inputs):
+                    taken[self.keys[node.index], position].append((node.index, i))
+        for slot, uses in taken.items():
+            states = [(user, i) for user, i in uses if self._is_of_another_step(user, i)]
+            if states and len({i for _, i in uses}) == len(uses):
+                user, i = states[-1]
+                delta = self.column_of[user] - self.column_of[i]
+                self._slots[slot] = (self.keys[self.whole(i)], self.keys[i], delta)
+                others = {i for _, i in uses} - {i for _, i in states}
+                self._starts |= {i for i in others if self.only_parameters[i]}
+        if self._starts:
+            self.only_parameters, self.no_parameters = dependence(self.graph, self._starts)
+        values = {state for _, state, _ in self._slots.values()}
         self._made = {
             (key, column): i
             for i, (key, column) in enumerate(zip(self.keys, self.column_of))
-            if key in states
+            if key in values
         }
-        for node in in_steps:
-            for position, i in enumerate(node.inputs):
-                if self.only_parameters[i] and (self.keys[node.index], position) in self._slots:
-                    self._starts.add(i)
-        if self._starts:
-            self.only_parameters, self.no_parameters = dependence(self.graph, self._starts)
+
+    def _is_of_another_step(self, user: int, i: int) -> bool:
+        is_op = self.graph[self.whole(i)].op is not None
+        return is_op and self.column_of[i] >= 0 and self.column_of[i] != self.column_of[user]
 
     def _link_op(
         self,
