@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Graph", "GraphNode"]
 
-Kind = Literal["op", "parameter", "input", "constant"]
+Kind = Literal["op", "parameter", "input", "constant", "saved"]
 
 _SHOWN_FIRST, _SHOWN_LAST = 30, 10  # lines of a long graph that `str` shows
 
@@ -37,6 +37,7 @@ class GraphNode:
 
     `index`: its place in the graph. `inputs`: the places of its inputs, in the order in which
     the op takes them. `source`: the recorded tensor that it stands for, None for a constant.
+    `origin`: in a graph of a backward pass, what the op belongs to, else None.
 
     >>> import tinygrad_rnn as tg
     >>> w = tg.tensor([1.0, 2.0], requires_grad=True).named("w")
@@ -45,7 +46,7 @@ class GraphNode:
     ('tanh', 'op', (0,), (2,), dtype('float32'))
     """
 
-    __slots__ = ("constant", "index", "inputs", "kind", "source")
+    __slots__ = ("constant", "index", "inputs", "kind", "origin", "source")
 
     def __init__(
         self,
@@ -60,6 +61,7 @@ class GraphNode:
         self.source = source
         self.inputs = inputs
         self.constant = constant
+        self.origin: tuple[Any, ...] | None = None
 
     @property
     def op(self) -> Op | None:
@@ -258,7 +260,8 @@ class Graph:
         return sorted({step for node in self.nodes if (step := node.step) is not None})
 
     def of_kind(self, kind: Kind) -> list[GraphNode]:
-        """The nodes that are of this kind: "op", "parameter", "input" or "constant"."""
+        """The nodes that are of this kind: "op", "parameter", "input", "constant" or, in a graph
+        of a backward pass, "saved", which is a value of the forward pass."""
         return [node for node in self.nodes if node.kind == kind]
 
     def to_dot(self) -> graphviz.Digraph:

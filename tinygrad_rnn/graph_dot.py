@@ -16,6 +16,7 @@ _LOOKS = {
     "parameter": {"shape": "box", "style": "filled", "fillcolor": "#e8eaf2", "fontsize": "9"},
     "input": {"shape": "ellipse", "style": "filled", "fillcolor": "#e6f1ec"},
     "constant": {"shape": "plaintext", "fontsize": "9"},
+    "saved": {"shape": "box", "style": "filled", "fillcolor": "#f3ecd8", "fontsize": "9"},
 }
 
 

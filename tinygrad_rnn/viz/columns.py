@@ -50,6 +50,9 @@ def assign_columns(graph: Graph, steps: Sequence[int], only_parameters: list[boo
             if len(users) == 1:
                 columns[node.index] = users.pop()
     _find_bars(graph, columns, only_parameters, no_parameters)
+    for node in graph:  # what hangs on a bar and leads to no step
+        if columns[node.index] == BEFORE and any(columns[i] <= AFTER for i in node.inputs):
+            columns[node.index] = AFTER
     return columns
 
 
@@ -85,7 +88,8 @@ def _find_bars(
 def dependence(graph: Graph, states: Container[int] = frozenset()) -> tuple[list[bool], list[bool]]:
     """For each node, whether it depends on nothing but parameters; and whether on none.
 
-    `states`: places of nodes that count as neither, such as a learned initial state.
+    `states`: places of nodes that count as neither, such as a learned initial state. In a graph
+    without steps, this is said of leaves alone: there nothing is prepared for the steps.
     """
     only, none = [], []
     for node in graph:
@@ -94,12 +98,12 @@ def dependence(graph: Graph, states: Container[int] = frozenset()) -> tuple[list
             none.append(False)
         elif node.op is None:
             only.append(node.kind != "input")
-            none.append(node.kind != "parameter")
+            none.append(node.kind not in ("parameter", "saved"))
         elif node.index in graph.folded:
             only.append(False)
             none.append(False)
         else:
-            only.append(all(only[i] for i in node.inputs))
+            only.append(bool(graph.steps) and all(only[i] for i in node.inputs))
             none.append(all(none[i] for i in node.inputs))
     return only, none
 

@@ -61,14 +61,14 @@ def descents(drawing: Drawing) -> list[Descent]:
         y = way.points[0][1]
         band = next(b for b in drawing.sheet.bands if b.top <= y <= b.bottom)
         descent = Descent(band, value, state_name(value), y, way.reach, norms)
-        _judge(descent)
+        _judge(descent, (way.reach > 0) != drawing.runs_along)
         found.append(descent)
     return found
 
 
-def _judge(descent: Descent) -> None:
+def _judge(descent: Descent, from_end: bool) -> None:
     """Find where, seen from where the gradient comes, it has vanished or exploded."""
-    order = list(range(len(descent.norms)))[:: -1 if descent.reach > 0 else 1]
+    order = list(range(len(descent.norms)))[:: -1 if from_end else 1]
     start = None
     for column in order:
         norm = descent.norms[column]
@@ -165,12 +165,14 @@ def draw_fold(drawing: Drawing) -> None:
     for descent in drawing.descents:
         lift, gap = (-RAIL, sheet.gutter) if descent.reach > 0 else (RAIL, -sheet.gutter)
         ends = (left + min(gap, 0), right + max(gap, 0))
-        drawing.add(
-            f'<path class="state" d="M{number(ends[0])} {number(descent.y + lift)}'
-            f'H{number(ends[1])}"/>'
-        )
+        if not drawing.runs_along or not any(descent.norms):
+            drawing.add(
+                f'<path class="state" d="M{number(ends[0])} {number(descent.y + lift)}'
+                f'H{number(ends[1])}"/>'
+            )
         _draw_pieces(drawing, descent, *ends)
-        plots.setdefault(id(descent.band), []).append(descent)
+        if any(descent.norms):
+            plots.setdefault(id(descent.band), []).append(descent)
     for group in plots.values():
         _draw_plot(drawing, group, left, right)
 
@@ -178,7 +180,7 @@ def draw_fold(drawing: Drawing) -> None:
 def _draw_pieces(drawing: Drawing, descent: Descent, left: float, right: float) -> None:
     first, last = drawing.strip.folded or (0, 0)
     count = min(PIECES, last - first + 1)
-    y = descent.y + (RAIL if descent.reach > 0 else -RAIL)
+    y = descent.y + (RAIL if (descent.reach > 0) != drawing.runs_along else -RAIL)
     for piece in range(count):
         a = first + piece * (last - first + 1) // count
         b = first + (piece + 1) * (last - first + 1) // count

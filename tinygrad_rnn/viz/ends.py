@@ -83,61 +83,77 @@ def _pill(border: float, y: float, side: int, name: str, away: float) -> str:
     )
 
 
-def _edges_to(drawing: Drawing, value: Hashable, target: int) -> dict[int, list[Edge]]:
-    """The edges that take `value` to the column `target`, by the column that they come from."""
+def _edges_to_head(drawing: Drawing, value: Hashable) -> dict[int, list[Edge]]:
+    """The edges that take `value` to the head, by the column that they come from."""
     unrolled = drawing.sheet.unrolled
     found: dict[int, list[Edge]] = defaultdict(list)
     for link in unrolled.links.values():
         if link.value == value:
-            for edge in link.edges.get(target, ()):
-                if unrolled.column_of[edge[0]] >= 0:
-                    found[unrolled.column_of[edge[0]]].append(edge)
+            for edge in link.edges.get(AFTER, ()):
+                found[unrolled.column_of[edge[0]]].append(edge)
     return found
 
 
 def _draw_head(drawing: Drawing, head: Band, x: float) -> float:
-    sheet, places = drawing.sheet, drawing.strip.places
+    """Draw what stands after the last step, from `x` on, and what leads there."""
+    sheet = drawing.sheet
     makers = {value: band for band in sheet.bands for value in band.exits}
-    last = max(places)
-    wanted = {value: _edges_to(drawing, value, AFTER) for value in head.entries}
-    direct = [value for value in wanted if value in makers and value not in sheet.collected]
+    bars = {band.bar: band for band in sheet.bands if band.bar is not None}
+    direct = [v for v in head.entries if v in makers and v not in sheet.collected]
     level = makers[direct[0]].exits[direct[0]] if direct else drawing.collector
     anchor = head.entries[direct[0]] if direct else min(head.entries.values(), default=0.0)
     lower(head, head.top + level - anchor)
-    collected = 0
-    for track, (value, edges) in enumerate(wanted.items()):
-        y_in, band = head.entries[value], makers.get(value)
-        if band is None:
-            continue
-        y_out, turn = band.exits[value], x - NEAR - TRACK * track
-        kind = "state" if any(value == state for state, _ in band.states) else "wire"
-        aside = -1 if band.backward else 1
-        starts = {
-            column: places[column] + (0 if band.backward else sheet.width)
-            for column in edges
-            if column in places
-        }
-        if value in direct:
-            points = [(starts[last], y_out), (turn, y_out), (turn, y_in), (x, y_in)]
-            _add_line(drawing, points, kind, drawing.norm(edges[last]))
-            continue
-        line = drawing.collector - TRACK * collected
-        collected += 1
-        away = aside * (NEAR + TRACK * sheet.collected[value])
-        first = min(starts)
-        for column, start in starts.items():
-            out = start + away
-            points = [(start, y_out), (out, y_out), (out, line)]
-            if len(starts) > 1:
-                _add_line(drawing, points, "wire", drawing.norm(edges[column]))
-        everything = drawing.norm([edge for group in edges.values() for edge in group])
-        points = [(starts[first] + away, line), (turn, line), (turn, y_in), (x, y_in)]
-        if len(starts) == 1:
-            points = [(starts[first], y_out), (points[0][0], y_out), *points]
-        _add_line(drawing, points, "state" if len(starts) > 1 else kind, everything)
+    for track, (value, y_in) in enumerate(head.entries.items()):
+        edges = _edges_to_head(drawing, value)
+        turn = x - NEAR - TRACK * track
+        bar = bars.get(min(edges))
+        if value in sheet.collected:
+            _collect(drawing, makers[value], value, edges, [(turn, y_in), (x, y_in)])
+        elif value in makers or bar is not None:
+            start, y_out = drawing.strip.width - 6, 0.0
+            if value in makers:
+                start, y_out = (
+                    drawing.strip.places[max(edges)] + sheet.width,
+                    makers[value].exits[value],
+                )
+            elif bar is not None:
+                y_out = (bar.top + bar.bottom) / 2
+            is_state = value in makers and any(value == v for v, _ in makers[value].states)
+            points = [(start, y_out), (turn, y_out), (turn, y_in), (x, y_in)]
+            _add_line(
+                drawing, points, "state" if is_state else "wire", drawing.norm(edges[max(edges)])
+            )
     drawing.head_at = x
     drawing.stamp(head.pieces, head.boxes, AFTER, x)
     return x + head.width
+
+
+def _collect(
+    drawing: Drawing,
+    band: Band,
+    value: Hashable,
+    edges: dict[int, list[Edge]],
+    end: list[Point],
+) -> None:
+    """Lead `value` out of each step of `edges` up to a line above all of them, and on to `end`."""
+    sheet, y_out = drawing.sheet, band.exits[value]
+    away = (-1 if band.backward else 1) * (NEAR + TRACK * sheet.collected[value])
+    line = drawing.collector - TRACK * list(sheet.collected).index(value)
+    starts = {
+        column: x + (0 if band.backward else sheet.width)
+        for column, x in drawing.strip.places.items()
+        if column in edges
+    }
+    ways = {c: [(x, y_out), (x + away, y_out), (x + away, line)] for c, x in starts.items()}
+    first = ways[min(ways)] if ways else []
+    together = [*first[-1:], (end[0][0], line), *end]
+    if len(ways) == 1:  # one line all the way
+        together = [*first[:-1], *together]
+    else:
+        for column, way in ways.items():
+            _add_line(drawing, way, "wire", drawing.norm(edges[column]))
+    everything = drawing.norm([edge for group in edges.values() for edge in group])
+    _add_line(drawing, together, "state", everything)
 
 
 def _add_line(drawing: Drawing, points: list[Point], kind: str, norm: float | None) -> None:

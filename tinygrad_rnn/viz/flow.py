@@ -6,7 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from ..engine.node import Node
 from ..engine.tensor import Tensor
 from ..graph import Graph
 
-__all__ = ["Flow", "norm"]
+__all__ = ["Flow", "Gradients", "norm"]
 
 
 def norm(array: Any) -> float:
@@ -36,6 +36,24 @@ def norm(array: Any) -> float:
     return largest * math.sqrt(float(flat.dot(flat)))
 
 
+class Gradients(Protocol):
+    """The gradient on each edge of a graph: a `Flow`, or what takes its place."""
+
+    runs_along: bool  # with the edges, rather than against them
+
+    def along(self, edges: Iterable[tuple[int, int, int]]) -> float | None:
+        """The norm of the gradient on these edges together; None where there is none."""
+
+    def at(self, i: int) -> Any:
+        """The gradient of a node, an array; None if there is none."""
+
+    def handed(self, i: int) -> float | None:
+        """The norm of what steps left out of the graph send to a node; None for nothing."""
+
+    def is_gradient(self, i: int) -> bool:
+        """Whether the value of a node is itself a gradient."""
+
+
 class Flow:
     """The gradient that each op sends to each of its inputs, for one scalar (or weighted) output.
 
@@ -46,6 +64,8 @@ class Flow:
     `weights`: for the first outputs of the graph. `cuts`: the places of leaves that are detached
     states. What they would get if they took gradients is theirs all the same, and goes no further.
     """
+
+    runs_along = False
 
     def __init__(
         self,
@@ -124,6 +144,10 @@ class Flow:
     def parts(self, i: int) -> list[tuple[int, int, Any]]:
         """What the consumers of node `i` send it: their places, the positions, the gradients."""
         return [part for part in self._parts.get(i, ()) if part[0] >= 0]
+
+    def is_gradient(self, i: int) -> bool:
+        """The nodes are those of a forward pass."""
+        return False
 
     def at(self, i: int) -> Any:
         """The gradient of node `i`, an array; None if none reached it or it was not kept."""

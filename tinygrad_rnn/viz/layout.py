@@ -48,6 +48,7 @@ class Placed:
     top: float = 0.0
     bottom: float = 0.0
     lanes: list[Hashable] = field(default_factory=list)
+    widths: list[float] = field(default_factory=list)  # of each layer
 
 
 def layered(
@@ -169,11 +170,27 @@ def _set_zones(
         return
     depends = _reached({entry for entry, _ in lanes}, after)
     leads = _reached({exit_ for _, exit_ in lanes}, before)
+    lowest = len(lanes) - 1
     for key, block in blocks.items():
         if key not in depends:
             block.zone = BELOW
         elif key not in leads:
-            block.zone = ABOVE
+            from_lowest = lowest and _nearest_lane(key, blocks, before) == lowest
+            block.zone = BELOW if from_lowest else ABOVE
+
+
+def _nearest_lane(
+    start: Hashable, blocks: dict[Hashable, Block], before: dict[Hashable, list[Hashable]]
+) -> int | None:
+    """The lane of the nearest block in one that leads to `start`."""
+    seen, frontier = {start}, [start]
+    while frontier:
+        lanes = [lane for key in frontier if (lane := blocks[key].lane) is not None]
+        if lanes:
+            return max(lanes)
+        frontier = [k for key in frontier for k in before[key] if k not in seen]
+        seen.update(frontier)
+    return None
 
 
 def _reached(start: set[Hashable], onward: dict[Hashable, list[Hashable]]) -> set[Hashable]:
@@ -216,6 +233,7 @@ def _set_x(placed: Placed, layers: list[list[Block]], gap: float) -> None:
     x = 0.0
     for number, layer in enumerate(layers):
         width = max((block.width for block in layer), default=0.0)
+        placed.widths.append(width)
         for block in layer:
             block.x = x + width / 2
         x += width + (gap if number < len(layers) - 1 else 0)

@@ -7,15 +7,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..engine.mode import ModeChange, current_mode
-from ..engine.node import Node, is_floating
-from ..engine.op import Op
+from ..engine.mode import ModeChange
+from ..engine.node import is_floating
 from ..engine.tensor import Tensor
 from ..files import write_file
 from ..graph import Graph
 from ..nn.module import Module
-from .flow import Flow, weights_of
+from .backward import backward_graph
+from .flow import Flow, Gradients, weights_of
 from .folding import folded_graph, no_collection
+from .history import WholeHistory
 from .html import page
 from .levels import LEVELS, at_level
 from .rolled import LOOP
@@ -27,6 +28,7 @@ from .unrolled import Unrolled
 __all__ = ["ENDINGS", "Picture", "bptt", "draw"]
 
 ENDINGS = (".svg", ".html", ".dot")
+PASSES = ("forward", "backward", "both")
 MANY = 24  # steps at the level `modules` from which only the lines are drawn
 
 
@@ -46,7 +48,7 @@ class Picture:
     def __init__(
         self,
         graph: Graph,
-        flow: Flow | None = None,
+        flow: Gradients | None = None,
         level: str = "ops",
         fold: int | None = 12,
         title: str = "",
@@ -119,8 +121,12 @@ def draw(
     fold: int | None = 12,
     title: str = "",
     gradient: bool = True,
+    passes: str = "forward",
 ) -> Picture:
     """Draw how `outputs` were computed and, unless switched off, the gradient of their sum.
+
+    `passes`: "forward", the gradient against the edges; "backward", the ops that compute the
+    gradient, in place of those of the forward pass; or "both", the one above the other.
 
     `inputs`: leaves that require a gradient but are no parameters. See `Picture` for `level` and
     `fold`. The graph is kept: a backward pass may follow. `GraphFreedError` if one came before.
@@ -130,7 +136,7 @@ def draw(
     >>> draw(tg.tanh(x).sum()).svg()[:4]
     '<svg'
     """
-    return _drawn(outputs, (), inputs, level, fold, title, gradient)
+    return _drawn(outputs, (), inputs, level, fold, title, passes, gradient)
 
 
 def _drawn(
@@ -140,9 +146,17 @@ def _drawn(
     level: str,
     fold: int | None,
     title: str,
+    passes: str,
     gradient: bool = True,
 ) -> Picture:
     """The picture of `outputs` and of what `severed` come from, from which they were detached."""
+    if passes not in PASSES:
+        raise ValueError(f"passes={passes!r} is not one of {', '.join(PASSES)}")
+    if passes != "forward":
+        with no_collection():
+            forward = Graph.of(*outputs, *severed, inputs=inputs)
+            graph, carried = backward_graph(forward, outputs, beside=passes == "both")
+        return Picture(graph, carried, level, fold, title)
     with no_collection():
         graph = folded_graph([*outputs, *severed], inputs, fold)
         flow = None
@@ -160,6 +174,7 @@ def bptt(
     level: str = "ops",
     fold: int | None = 12,
     title: str | None = None,
+    passes: str = "forward",
 ) -> Picture:
     """Run `model(x)` and draw its backpropagation through time.
 
@@ -169,7 +184,7 @@ def bptt(
 
     Recurrent layers of a Module (or of the Module that a method belongs to) run with `unroll=True`
     for this; in a function of your own, set it yourself. An `x` of floats is watched as well: the
-    gradient that reaches it is drawn.
+    gradient that reaches it is drawn. `passes`: see `draw`.
 
     >>> import tinygrad_rnn as tg
     >>> picture = bptt(tg.nn.LSTM(3, 4), tg.zeros(5, 1, 3), level="gates")
@@ -178,47 +193,12 @@ def bptt(
     """
     if isinstance(x, Tensor) and is_floating(x.data) and not x.requires_grad:
         x = x.detach().requires_grad_().named(x.name or "x")
-    history = _WholeHistory()
+    history = WholeHistory()
     with ModeChange(watch=history):
         scalar = scalar_of(run_unrolled(model, x), loss)
     given = [x] if isinstance(x, Tensor) else []
     name = type(model).__name__ if title is None else title
-    return _drawn([scalar], history.severed, given, level, fold, name)
-
-
-class _WholeHistory:
-    """Keeps the history also of what needs no gradient.
-
-    The first step works on a state of zeros, the others on one with a gradient. So they would
-    leave different ops behind, and could not be drawn alike. `severed`: the tensors that some
-    input of an op was detached from; they are known by the array, which both share.
-    """
-
-    def __init__(self) -> None:
-        self._severed: dict[int, Tensor] = {}
-        self._made: dict[int, Node] = {}  # by the identity of its array, which it keeps alive
-
-    @property
-    def severed(self) -> list[Tensor]:
-        """In the order in which they were detached."""
-        return list(self._severed.values())
-
-    def forward(
-        self, op: Op, node: Node, inputs: Sequence[Any], attributes: dict[str, Any]
-    ) -> None:
-        mode = current_mode()
-        if node.op is None and op.differentiable and mode.grad:
-            node.op, node.inputs, node.attributes = op, tuple(inputs), attributes
-            node.values = [x._data if isinstance(x, Node) else x for x in inputs]
-            node.scope = mode.scope
-        for x in inputs:
-            origin = self._made.get(id(x._data)) if isinstance(x, Node) and x.op is None else None
-            if isinstance(origin, Tensor):
-                self._severed[origin.number] = origin
-        self._made[id(node._data)] = node
-
-    def backward(self, node: Node, position: int, grad: Any) -> None:
-        """Nothing to keep in the backward direction."""
+    return _drawn([scalar], history.severed, given, level, fold, name, passes)
 
 
 def run_unrolled(model: Callable[..., Any], x: Any) -> Any:

@@ -93,7 +93,8 @@ def arrange(unrolled: Unrolled, loop: float = 0.0) -> Sheet:
             row
         )
     bands = [Band(_paths(rows), rows, bar=_bar(rows)) for rows in bands_of(unrolled, in_time)]
-    sheet = Sheet(unrolled, bands[::-1])
+    bands.reverse()  # the topmost first: what is fed; and what computes gradients at the bottom
+    sheet = Sheet(unrolled, sorted(bands, key=lambda band: _is_backward(unrolled, band)))
     for band in sheet.bands:
         if band.bar is None:
             draw_band(unrolled, band)
@@ -118,6 +119,12 @@ def arrange(unrolled: Unrolled, loop: float = 0.0) -> Sheet:
 def _bar(rows: list[Row]) -> int | None:
     column = min(rows[0].members)
     return column if column <= BARS else None
+
+
+def _is_backward(unrolled: Unrolled, band: Band) -> bool:
+    """Whether the ops of a band are those of a backward pass."""
+    tops = (unrolled.graph[row.top(min(row.members))] for row in band.rows)
+    return any(node.origin is not None for node in tops)
 
 
 def _paths(rows: list[Row]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import GraphNode
-from .flow import Flow, norm
+from .flow import Gradients, norm
 from .step import Band, Box
 from .unrolled import Unrolled
 
@@ -45,7 +45,11 @@ def _short(value: float) -> float:
 
 
 def box_facts(
-    unrolled: Unrolled, flow: Flow | None, bands: Sequence[Band], columns: Sequence[int], bins: int
+    unrolled: Unrolled,
+    flow: Gradients | None,
+    bands: Sequence[Band],
+    columns: Sequence[int],
+    bins: int,
 ) -> list[dict[str, Any]]:
     """For each box: where it stands in a step, what it is, and its numbers by column."""
     facts = []
@@ -79,7 +83,7 @@ def _outline(box: Box, unrolled: Unrolled) -> dict[str, Any]:
     }
 
 
-def _facts(node: GraphNode, flow: Flow | None, bins: int) -> dict[str, Any]:
+def _facts(node: GraphNode, flow: Gradients | None, bins: int) -> dict[str, Any]:
     value = node.value
     if isinstance(value, tuple):
         shape = " · ".join("×".join(map(str, part.shape)) for part in value)

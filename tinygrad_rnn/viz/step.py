@@ -286,16 +286,21 @@ def _add_course(
         reach = max(box.height / 2 - 8, 0)
         return min(max(other.y, box.y - reach), box.y + reach) if reach > 5 else box.y
 
+    def border(block: Block, side: int) -> float:
+        """Up to where an edge runs level, so that it crosses no text of the block's layer."""
+        assert band.placed is not None
+        return block.x + side * band.placed.widths[block.layer] / 2
+
     if start in boxes:
-        box = boxes[start]
-        points.append((box.x + box.width / 2, attach(box, route[1])))
+        box, y = boxes[start], attach(boxes[start], route[1])
+        points += [(box.x + box.width / 2, y), (border(first, 1), y)]
     else:
         points.append((first.x, first.y))
     for wire in route[1:-1]:
         points += [(wire.x - wire.width / 2, wire.y), (wire.x + wire.width / 2, wire.y)]
     if end in boxes:
-        box = boxes[end]
-        points.append((box.x - box.width / 2, attach(box, route[-2])))
+        box, y = boxes[end], attach(boxes[end], route[-2])
+        points += [(border(last, -1), y), (box.x - box.width / 2, y)]
     else:
         points.append((last.x, last.y))
     is_state = first.lane is not None and (first.kind == "entry" or last.kind == "exit")

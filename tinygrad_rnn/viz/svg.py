@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from .columns import AFTER, BEFORE
 from .course import Descent, Flag, descents, draw_flags, draw_fold, flags_of
 from .cuts import Cut, cuts_of, draw_cuts
 from .ends import draw_ends
-from .flow import Flow
+from .flow import Gradients
 from .paths import Point, corners, curve
 from .rolled import LOOP, draw_loops
 from .stamp import BAND_HEAD, TRACK, Sheet, Way
@@ -38,7 +39,7 @@ class Drawing:
 
     sheet: Sheet
     strip: Strip
-    flow: Flow | None
+    flow: Gradients | None
     title: str
     scale: Scale = field(init=False)
     descents: list[Descent] = field(init=False)
@@ -100,6 +101,11 @@ class Drawing:
         """How far from the steps the states start: beyond the lines in the gutter, if any."""
         return max(self.sheet.gutter - 36.0, 0.0)
 
+    @property
+    def runs_along(self) -> bool:
+        """Whether the gradients run with the edges that have one, rather than against them."""
+        return self.flow is not None and self.flow.runs_along
+
     def norm(self, edges: list[Edge]) -> float | None:
         """The norm of the gradient along `edges`, None without a flow."""
         return self.flow.along(edges) if self.flow is not None else None
@@ -154,8 +160,11 @@ class Drawing:
 
     def add_pair(self, forward: str, backward: str, norm: float | None, kind: str) -> None:
         """Draw an edge that occurs once: its path and, if gradient flows, that against it."""
-        self.add(f'<path class="{kind}" d="{forward}"/>')
         shade = self.scale.shade(norm)
+        if shade and self.runs_along:
+            backward = forward
+        else:
+            self.add(f'<path class="{kind}" d="{forward}"/>')
         if shade:
             self.add(f'<path class="{shade}" d="{backward}" style="marker-end:none"/>')
 
@@ -242,25 +251,34 @@ class Drawing:
         """Draw those of `pieces` and `boxes` that `column` has, with its left border at `x`."""
         present = [piece for piece in pieces if (id(piece), column) in self._norms]
         heads = not self.compact
-        wires = self._define(
-            ("wires", *map(id, present)),
-            "w",
-            lambda: "".join(_forward(p, heads) for p in present),
-        )
-        forward = f'<g data-f="{column}">'
-        self.add(f'{forward}<use href="#{wires}" x="{number(x)}"/></g>')
-        self._add_gradients([p for p in present if not isinstance(p, Tag)], column, x)
-        self.add(forward)
+        tags = [piece for piece in present if isinstance(piece, Tag)]
+        edges = [piece for piece in present if not isinstance(piece, Tag)]
+        wires = [p for p in edges if not self.runs_along or self._norms[id(p), column] is None]
+        if wires:
+            drawn = self._define(
+                ("wires", *map(id, wires)), "w", lambda: "".join(_wire(p, heads) for p in wires)
+            )
+            self.add(f'<g data-f="{column}"><use href="#{drawn}" x="{number(x)}"/></g>')
+        self._add_gradients(edges, column, x)
         boxes = [box for box in boxes if column in box.row.members]
+        for kind, group in itertools.groupby(boxes, lambda box: self._pass_of(box, column)):
+            self._add_boxes(list(group), kind, column, x)
+        self._add_gradients(tags, column, x)
+
+    def _pass_of(self, box: Box, column: int) -> str:
+        """Whether a box belongs to the forward or to the backward pass: "f" or "b"."""
+        is_gradient = self.flow is not None and self.flow.is_gradient(box.row.top(column))
+        return "b" if is_gradient else "f"
+
+    def _add_boxes(self, boxes: Sequence[Box], kind: str, column: int, x: float) -> None:
         drawn = self._define(("boxes", *map(id, boxes)), "b", lambda: "".join(map(_box, boxes)))
-        self.add(f'<use href="#{drawn}" x="{number(x)}"/>')
+        self.add(f'<g data-{kind}="{column}"><use href="#{drawn}" x="{number(x)}"/>')
         for box in boxes:
             if box.row.kind == "input":
                 step = str(self.sheet.unrolled.steps[column]) if column >= 0 else ""
                 timeless = not self.sheet.unrolled.graph.steps
                 self.add(_timed(box, x, "" if timeless else "t" if self.rolled else step))
         self.add("</g>")
-        self._add_gradients([p for p in present if isinstance(p, Tag)], column, x)
 
     def _add_gradients(self, pieces: Sequence[Piece], column: int, x: float) -> None:
         """Draw the gradient of `pieces` in `column`, each in its shade."""
@@ -270,8 +288,8 @@ class Drawing:
         self.add(f'<g data-b="{column}">')
         for piece, shade in shades:
             if shade:
-                back = partial(_backward, piece, not self.compact)
-                name = self._define(("gradient", id(piece)), "e", back, "path")
+                edge = partial(_gradient, piece, not self.compact, self.runs_along)
+                name = self._define(("gradient", id(piece)), "e", edge, "path")
                 self.add(f'<use href="#{name}" class="{shade}" x="{number(x)}"/>')
         self.add("</g>")
 
@@ -314,10 +332,8 @@ def _ground(sheet: Sheet, band: Band) -> str:
     )
 
 
-def _forward(piece: Piece, heads: bool) -> str:
-    """The forward edge of a course or way, with its arrow head; a tag is drawn with its box."""
-    if isinstance(piece, Tag):
-        return ""
+def _wire(piece: Course | Way, heads: bool) -> str:
+    """A forward edge, with its arrow head."""
     kind = "state" if piece.is_state else "wire"
     if isinstance(piece, Way):
         return f'<path class="{kind}" d="{corners(piece.points, RAIL)}"/>'
@@ -327,14 +343,16 @@ def _forward(piece: Piece, heads: bool) -> str:
     return path
 
 
-def _backward(piece: Piece, heads: bool) -> str:
+def _gradient(piece: Piece, heads: bool, along: bool) -> str:
     """The attributes of the gradient edge: it has an arrow head where it arrives at a box."""
     if isinstance(piece, Tag):
         return f'd="{piece.path()}" style="marker-end:none"'
+    side = RAIL if along else -RAIL
     if isinstance(piece, Way):
-        return f'd="{corners(piece.points, -RAIL, back=True)}" style="marker-end:none"'
-    bare = "" if piece.starts and heads else ' style="marker-end:none"'
-    return f'd="{curve(piece.points, -RAIL, back=True)}"{bare}'
+        return f'd="{corners(piece.points, side, back=not along)}" style="marker-end:none"'
+    arrives = piece.ends if along else piece.starts
+    bare = "" if arrives and heads else ' style="marker-end:none"'
+    return f'd="{curve(piece.points, side, back=not along)}"{bare}'
 
 
 def _head(points: list[Point], side: float, look: str) -> str:

@@ -88,6 +88,7 @@ class Unrolled:
         self.links: dict[tuple[Hashable, Hashable, Hashable, int], Link] = {}
         # Where states come in: the keys of the op and of the value, and how many steps later.
         self._slots: dict[tuple[Hashable, int], tuple[Hashable, Hashable, int]] = {}
+        self._names_at: dict[tuple[Hashable, int], list[str]] = {}  # of forward values
         self._starts: set[int] = set()  # the places of parameters that come in there instead
         self._made: dict[tuple[Hashable, int], int] = {}  # where the states of each column are
         self._name_rows()
@@ -260,7 +261,11 @@ class Unrolled:
         elif leaf.kind == "constant" and np.ndim(leaf.constant) == 0:
             return  # a number belongs to the op's label
         elif not self.is_input(value) or len(used_in[value]) > 1:
-            for name in self._leaf_names(value):
+            names = self.names(value)
+            if any(leaf.kind == "saved" for leaf in self._leaves(value)):
+                # The same name in all steps: at an end of time, another value stands there.
+                names = self._names_at.setdefault(slot, names)
+            for name in names:
                 uses = self.rows[key].parameters.setdefault(name, defaultdict(list))
                 uses[column].append(edge)
         else:
@@ -293,16 +298,22 @@ class Unrolled:
             found = self.links[source, value, target, delta] = Link(source, value, target, delta)
         return found
 
-    def _leaf_names(self, i: int) -> list[str]:
-        """The names of the leaves that a parameter's value is made from."""
-        names: list[str] = []
+    def names(self, i: int) -> list[str]:
+        """The names of the leaves that a parameter's value is made from; or of an input's root."""
+        if self.is_input(i):
+            return [self.root_name(i) or "x"]
+        return list(dict.fromkeys(leaf.label for leaf in self._leaves(i))) or [self.graph[i].label]
+
+    def _leaves(self, i: int) -> list[GraphNode]:
+        """The leaves that a node is made from, without constants."""
+        found: list[GraphNode] = []
         to_visit = [i]
         while to_visit:
             node = self.graph[to_visit.pop()]
-            if node.op is None and node.kind != "constant" and node.label not in names:
-                names.append(node.label)
+            if node.op is None and node.kind != "constant":
+                found.append(node)
             to_visit.extend(reversed(node.inputs))
-        return names or [self.graph[i].label]
+        return found
 
     def root_name(self, i: int) -> str | None:
         """The name of the first named leaf that an input was cut out of."""
@@ -331,6 +342,8 @@ def common_path(paths: Sequence[str]) -> str:
 def _kind(node: GraphNode) -> tuple[Any, ...]:
     """What tells one op of a step from others, but for those that are made alike."""
     source = node.source
+    if node.origin is not None:
+        return (node.path, node.label, *node.origin)
     if source is None or source.op is None:
         return node.path, node.label, node.name, ()
     scope = source.scope

@@ -1,0 +1,49 @@
+"""What a run leaves behind for a picture: the history of everything, and what was detached."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..engine.mode import current_mode
+from ..engine.node import Node
+from ..engine.op import Op
+from ..engine.tensor import Tensor
+
+__all__ = ["WholeHistory"]
+
+
+class WholeHistory:
+    """Keeps the history also of what needs no gradient.
+
+    The first step works on a state of zeros, the others on one with a gradient. So they would
+    leave different ops behind, and could not be drawn alike. `severed`: the tensors that some
+    input of an op was detached from; they are known by the array, which both share.
+    """
+
+    def __init__(self) -> None:
+        self._severed: dict[int, Tensor] = {}
+        self._made: dict[int, Node] = {}  # by the identity of its array, which it keeps alive
+
+    @property
+    def severed(self) -> list[Tensor]:
+        """In the order in which they were detached."""
+        return list(self._severed.values())
+
+    def forward(
+        self, op: Op, node: Node, inputs: Sequence[Any], attributes: dict[str, Any]
+    ) -> None:
+        """Called by each op with what it has made."""
+        mode = current_mode()
+        if node.op is None and op.differentiable and mode.grad:
+            node.op, node.inputs, node.attributes = op, tuple(inputs), attributes
+            node.values = [x._data if isinstance(x, Node) else x for x in inputs]
+            node.scope = mode.scope
+        for x in inputs:
+            origin = self._made.get(id(x._data)) if isinstance(x, Node) and x.op is None else None
+            if isinstance(origin, Tensor):
+                self._severed[origin.number] = origin
+        self._made[id(node._data)] = node
+
+    def backward(self, node: Node, position: int, grad: Any) -> None:
+        """Nothing to keep in the backward direction."""
