@@ -53,6 +53,30 @@ def test_summary_counts_what_is_not_finite():
     assert (found["bad"], found["mean"], found["bins"]) == (1, 2.0, [1, 1])
 
 
+def test_the_numbers_told_of_a_parameter_are_those_of_its_use_in_the_step():
+    w = tg.tensor([[0.5, 0.1], [0.2, 0.3]], requires_grad=True).named("W")
+    h, uses = tg.ones(1, 2), []
+    for t in range(3):
+        with tg.scope("cell", step=t):
+            uses.append(w.detach().requires_grad_())
+            h = tg.tanh(h @ uses[-1])
+    expected = [float(tg.norm(g).item()) for g in tg.grad(h.sum(), uses)]
+    h = tg.ones(1, 2)
+    for t in range(3):
+        with tg.scope("cell", step=t):
+            h = tg.tanh(h @ w)
+    boxes = data_of(viz.draw(h.sum()).html())["levels"]["ops"]["boxes"]
+    facts = next(box for box in boxes if box["op"] == "matmul")["at"]
+    told = [facts[str(t)]["parameters"]["W"] for t in range(3)]
+    assert [gradient for _, gradient in told] == pytest.approx(expected, rel=1e-3)
+    assert told[0][0] == pytest.approx(float(tg.norm(w).item()), rel=1e-3)
+
+
+def test_what_the_states_start_from_is_told_too():
+    boxes = data_of(picture()[0].html())["levels"]["modules"]["boxes"]
+    assert [box["op"] for box in boxes if box["label"] == "gate = 0"] == ["input"]
+
+
 @pytest.fixture
 def browser_page(tmp_path):
     api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
@@ -64,13 +88,15 @@ def browser_page(tmp_path):
     with api.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1200, "height": 700})
-        errors = []
+        errors, requests = [], []
+        page.on("request", lambda request: requests.append(request.url))
         page.on("console", lambda message: errors.append(message.text))
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(path.as_uri())
         yield page
         browser.close()
         assert errors == []
+        assert set(requests) == {path.as_uri()}
 
 
 def test_levels_slider_search_and_keys_in_a_browser(browser_page):
@@ -89,7 +115,9 @@ def test_levels_slider_search_and_keys_in_a_browser(browser_page):
     assert page.inner_text("#when") == "backward, t = 3"
     page.keyboard.press("/")
     page.keyboard.type("gate")
-    assert page.inner_text("#found") == "4 found"
+    assert page.inner_text("#found") == "5 found"
+    page.keyboard.press("Enter")
+    assert "gate = 0 (input)" in page.inner_text("#info")
     page.keyboard.press("Enter")
     assert "tanh" in page.inner_text("#info")
     page.keyboard.press("Escape")
@@ -101,10 +129,74 @@ def test_levels_slider_search_and_keys_in_a_browser(browser_page):
     assert page.locator("#svg-ops").get_attribute("viewBox") != before
 
 
-def test_pointing_at_a_box_tells_its_numbers(browser_page):
+def test_choosing_a_box_by_key_tells_its_numbers(browser_page):
     page = browser_page
-    page.locator("#svg-ops [data-f='2'] use").last.hover(force=True)
     page.locator("#stage").focus()
-    page.keyboard.press("n")
+    page.keyboard.press("p")
     text = page.inner_text("#info")
     assert "value norm" in text and "gradient norm" in text
+
+
+def test_the_mouse_moves_zooms_and_points(browser_page):
+    page = browser_page
+
+    def seen():
+        return [float(n) for n in page.locator("#svg-ops").get_attribute("viewBox").split()]
+
+    page.click("#actual")
+    assert seen()[2] == page.locator("#stage").bounding_box()["width"]
+    before = seen()
+    page.mouse.move(600, 300)
+    page.mouse.down()
+    page.mouse.move(500, 280)
+    page.mouse.up()
+    assert seen()[:2] == pytest.approx([before[0] + 100, before[1] + 20], abs=1)
+    page.mouse.wheel(0, -300)
+    page.wait_for_function(f"view.w < {before[2]}")
+    page.click("#fit")
+    place = page.evaluate(
+        """() => { const b = boxes().find(({ box }) => box.name === "gate"), s = shown(),
+        size = stage.getBoundingClientRect();
+        return [(b.x + 5 - s.x) / s.scale + size.left, (b.y + 5 - s.y) / s.scale + size.top]; }"""
+    )
+    page.mouse.move(*place)
+    text = page.inner_text("#info")
+    assert "gate (tanh)" in text and "float32 1×2" in text and "value norm" in text
+    page.mouse.move(5, 300)
+    assert page.locator("#info").is_hidden()
+
+
+def test_every_button_is_reached_by_the_keyboard_and_the_play_button_plays(browser_page):
+    page = browser_page
+    reached = set()
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.id"))
+    wanted = {"level-rolled", "level-ops", "play", "time", "search", "fit", "actual", "theme"}
+    assert wanted | {"stage"} <= reached
+    page.locator("#play").focus()
+    page.keyboard.press("Space")
+    page.wait_for_function("time.value === time.max", timeout=10_000)
+    assert page.locator(".later").count() == 0
+
+
+def test_stepping_keeps_the_step_in_sight(browser_page):
+    page = browser_page
+    page.set_viewport_size({"width": 500, "height": 500})
+    page.click("#level-ops")
+    page.click("#actual")
+    page.locator("#stage").focus()
+    page.evaluate("goTo(4)")  # the last step forward
+    x, _, width, _ = (float(n) for n in page.locator("#svg-ops").get_attribute("viewBox").split())
+    assert x < page.evaluate("drawing().places[3]") < x + width
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_follows_the_theme_of_the_system(browser_page, scheme):
+    page = browser_page
+    page.emulate_media(color_scheme=scheme)
+    page.reload()
+    dark = page.evaluate("document.documentElement.dataset.theme === 'dark'")
+    assert dark == (scheme == "dark")
+    colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert colour == ("rgb(20, 24, 31)" if dark else "rgb(255, 255, 255)")

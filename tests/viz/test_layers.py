@@ -8,6 +8,7 @@ import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, viz
+from tinygrad_rnn.viz.step import block_of
 
 
 class MultiplicativeCell(nn.Cell):
@@ -30,12 +31,49 @@ class MultiplicativeCell(nn.Cell):
         )
 
 
+class PeepholeCell(nn.Cell):
+    """Gates that see the cell state; two of them share one."""
+
+    def __init__(self, input_size, hidden_size):
+        self.input_size, self.hidden_size = input_size, hidden_size
+        self.gates = nn.Linear(input_size + hidden_size, 3 * hidden_size)
+        self.p_i, self.p_o = nn.Parameter(tg.ones(hidden_size)), nn.Parameter(tg.ones(hidden_size))
+
+    def initial_state(self, batch_size):
+        zeros = self.zeros(batch_size, self.hidden_size)
+        return zeros, zeros
+
+    def forward(self, x, state):
+        h, c = state
+        i, g, o = tg.split(self.gates(tg.concatenate([x, h], axis=-1)), 3, axis=-1)
+        i = tg.sigmoid(i + self.p_i * c).named("input gate")
+        c = ((1 - i) * c + i * tg.tanh(g).named("candidate")).named("c")
+        o = tg.sigmoid(o + self.p_o * c).named("output gate")
+        return (o * tg.tanh(c)).named("h"), c
+
+
+class ResidualCell(nn.Cell):
+    """A transition two layers deep, added to the state."""
+
+    def __init__(self, input_size, hidden_size):
+        self.input_size, self.hidden_size = input_size, hidden_size
+        self.into, self.a = nn.Linear(input_size, hidden_size), nn.Linear(hidden_size, hidden_size)
+        self.b = nn.Linear(hidden_size, hidden_size)
+
+    def forward(self, x, h):
+        inner = tg.relu(self.a(h) + self.into(x)).named("hidden layer")
+        return (h + 0.1 * tg.tanh(self.b(inner))).named("h")
+
+
 def layers():
     return {
         "rnn": nn.RNN(2, 3),
+        "lstm": nn.LSTM(2, 3),
         "gru": nn.GRU(2, 3),
         "lstm, two layers, both ways": nn.LSTM(2, 3, num_layers=2, bidirectional=True),
         "cell of a user": nn.Recurrent(MultiplicativeCell(2, 3)),
+        "peephole cell of a user": nn.Recurrent(PeepholeCell(2, 3)),
+        "residual cell of a user": nn.Recurrent(ResidualCell(2, 3)),
     }
 
 
@@ -66,17 +104,85 @@ def test_all_of_a_picture_is_within_its_borders():
                 assert top <= float(element.get("y")) <= top + height
 
 
-def test_boxes_of_a_step_do_not_overlap():
-    tg.manual_seed(0)
-    for layer in layers().values():
-        for level in ("modules", "gates", "ops"):
-            sheet = viz.bptt(layer, sequence(), level=level).drawing(level).sheet
-            boxes = [box for band in sheet.bands for box in band.boxes]
-            for place, a in enumerate(boxes):
-                for b in boxes[:place]:
-                    apart_x = abs(a.x - b.x) >= (a.width + b.width) / 2
-                    apart_y = abs(a.y - b.y) >= (a.height + b.height) / 2
-                    assert apart_x or apart_y, (a.label, b.label)
+def extents(sheet):
+    """Every box of a step with the text under it: left, top, right, bottom, and its label."""
+    for band in sheet.bands:
+        for box in band.boxes:
+            block = block_of(box)
+            yield (
+                box.x - block.width / 2,
+                box.y - box.height / 2,
+                box.x + block.width / 2,
+                box.y - box.height / 2 + block.up + block.down,
+                box.label,
+            )
+
+
+@pytest.mark.parametrize("passes", ["forward", "both"])
+@pytest.mark.parametrize("level", ["modules", "gates", "ops"])
+@pytest.mark.parametrize("name", layers())
+def test_boxes_and_their_texts_do_not_overlap_and_stay_in_their_step(name, level, passes):
+    sheet = viz.bptt(layers()[name], sequence(), passes=passes).drawing(level).sheet
+    found = list(extents(sheet))
+    for place, a in enumerate(found):
+        assert a[0] >= 0 and a[2] <= sheet.width, a
+        for b in found[:place]:
+            assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1], (a, b)
+
+
+@pytest.mark.parametrize("level", ["modules", "gates", "ops"])
+@pytest.mark.parametrize("name", layers())
+def test_every_state_runs_straight_on_from_step_to_step(name, level):
+    """Each has a lane: it leaves a step at the height at which it enters the next."""
+    sheet = viz.bptt(layers()[name], sequence()).drawing(level).sheet
+    states = [(band, state) for band in sheet.bands for state in band.states]
+    assert states
+    for band, (value, delta) in states:
+        assert abs(delta) == 1
+        assert band.exits[value] == pytest.approx(band.states[value, delta], abs=0.01)
+
+
+@pytest.mark.parametrize("name", layers())
+def test_all_steps_have_the_same_boxes(name):
+    """Also the first one, whose state needs no gradient."""
+    rows = viz.bptt(layers()[name], sequence()).drawing("ops").sheet.unrolled.rows.values()
+    for row in rows:
+        if row.kind == "op" and min(row.members) >= 0:
+            assert sorted(row.members) == [0, 1, 2, 3], row.key
+
+
+@pytest.mark.parametrize("name", layers())
+def test_parameters_are_small_copies_in_each_step_and_no_hub(name):
+    """No edge is longer than from one step to the next."""
+    drawing = viz.bptt(layers()[name], sequence()).drawing("ops")
+    sheet = drawing.sheet
+    named = {tag.name for band in sheet.bands for tag in band.tags}
+    parameters = {node.name for node in sheet.unrolled.graph if node.kind == "parameter"}
+    assert parameters == named - {"x"}
+    for way in sheet.ways:
+        assert max(abs(x) for x, _ in way.points) <= sheet.pitch + sheet.width
+
+
+def test_a_bidirectional_layer_is_two_bands_one_of_which_runs_the_other_way():
+    layer = nn.LSTM(2, 3, num_layers=2, bidirectional=True)
+    bands = viz.bptt(layer, sequence()).drawing("ops").sheet.bands
+    assert [(band.paths, band.backward) for band in bands if band.bar is None] == [
+        (["LSTM.l1_reverse"], True),
+        (["LSTM.l1"], False),
+        (["LSTM.l0_reverse"], True),
+        (["LSTM.l0"], False),
+    ]
+
+
+def test_the_loss_attaches_to_each_step_that_it_depends_on():
+    def shown(loss):
+        drawing = viz.bptt(nn.RNN(2, 3), sequence(), loss=loss).drawing("ops")
+        return drawing.svg(), drawing.sheet
+
+    text, sheet = shown(lambda result: result[0].sum())
+    assert len(sheet.collected) == 1 and text.count('class="state"') >= 1
+    text, sheet = shown(lambda result: result[1].sum())
+    assert not sheet.collected and [box.label for box in sheet.head.boxes] == ["stack", "Σ"]
 
 
 def test_a_layer_is_unrolled_for_the_picture_and_left_as_it_was():

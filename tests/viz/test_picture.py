@@ -17,7 +17,8 @@ GOLDEN = Path(__file__).parent / "golden"
 HOSTILE = ["<script>alert(1)</script>", '"]; x [', "a&b</text>", "\x07bell", "한국어 게이트"]
 
 
-def rnn(steps=3, name="h", path="rnn", hidden=2):
+def rnn(steps=3, name="h", path="rnn", hidden=2, cut_at=None):
+    """The sum of the last state (or, if one is detached, of all of them), and the states."""
     rng = np.random.default_rng(0)
     x = tg.tensor(rng.normal(size=(steps, 1, 2))).named("x")
     w = tg.tensor(rng.normal(size=(2, hidden)), requires_grad=True).named("W_xh")
@@ -25,10 +26,12 @@ def rnn(steps=3, name="h", path="rnn", hidden=2):
     h = tg.zeros((1, hidden))
     states = []
     for t in range(steps):
+        if t == cut_at:
+            h = h.detach()
         with tg.scope(path, step=t):
             h = tg.tanh(x[t] @ w + h @ u).named(name)
             states.append(h)
-    return h.sum(), states
+    return (h if cut_at is None else tg.stack(states)).sum(), states
 
 
 def lstm(steps=3, path="lstm"):
@@ -54,10 +57,18 @@ def test_every_level_is_well_formed_svg_and_the_same_on_every_run(made, level):
     assert ET.fromstring(first).tag == "{http://www.w3.org/2000/svg}svg"
 
 
-@pytest.mark.parametrize("name", ["rnn", "lstm"])
+SMALL = {
+    "rnn": lambda: viz.draw(rnn()[0], title="rnn"),
+    "lstm": lambda: viz.draw(lstm(), title="lstm"),
+    "backward": lambda: viz.draw(rnn()[0], title="backward", passes="both"),
+    "cut": lambda: viz.draw(rnn(steps=4, cut_at=2)[0], title="cut", level="gates"),
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
 def test_small_graphs_equal_their_golden_files(name):
-    made = rnn()[0] if name == "rnn" else lstm()
-    assert viz.draw(made, title=name).svg() == (GOLDEN / f"{name}.svg").read_text(encoding="utf-8")
+    """After an intended change, write them anew: python tests/viz/test_picture.py."""
+    assert SMALL[name]().svg() == (GOLDEN / f"{name}.svg").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
@@ -145,3 +156,8 @@ def test_a_notebook_gets_the_svg_and_a_line_of_text():
     shown = picture._repr_mimebundle_()
     assert shown["image/svg+xml"] == picture.svg()
     assert "time steps" in shown["text/plain"]
+
+
+if __name__ == "__main__":
+    for name, picture in SMALL.items():
+        print(picture().save(GOLDEN / f"{name}.svg"))

@@ -14,7 +14,9 @@ __all__ = ["AFTER", "BARS", "BEFORE", "assign_columns", "columns_of_use", "depen
 BEFORE, AFTER, BARS = -1, -2, -3
 
 
-def assign_columns(graph: Graph, steps: Sequence[int], only_parameters: list[bool]) -> list[int]:
+def assign_columns(
+    graph: Graph, steps: Sequence[int], only_parameters: list[bool], no_parameters: list[bool]
+) -> list[int]:
     """The column of each node: the place of its step in `steps`, BEFORE, AFTER or a bar's.
 
     An op made in no step belongs to the step that it is used in, or to the latest step that it
@@ -42,7 +44,6 @@ def assign_columns(graph: Graph, steps: Sequence[int], only_parameters: list[boo
         alone = len(like[node.path, node.label] - {AFTER}) == 1 and len(steps) > 1
         if alone or any(columns[i] == AFTER for i in node.inputs):
             columns[node.index] = AFTER
-    _, no_parameters = dependence(graph)
     for node in reversed(graph.nodes):
         is_piece = node.op is None or node.selects is not None or not no_parameters[node.index]
         if columns[node.index] == BEFORE and is_piece:

@@ -15,7 +15,7 @@ import numpy as np
 from .columns import AFTER, BEFORE
 from .paths import Point, corners
 from .stamp import GUTTER, TRACK, lower
-from .step import RAIL, Band
+from .step import RAIL, Band, Box
 from .text import escaped, fitted, number, text_width
 from .unrolled import Edge, Row, state_name
 
@@ -68,19 +68,17 @@ def _draw_start(drawing: Drawing, band: Band, row: Row, column: int, away: float
     side = 1 if band.backward else -1
     border = drawing.strip.places[column] + (sheet.width if band.backward else 0)
     y = band.states[row.key[1:]] + side * RAIL
-    drawing.add(_pill(border, y, side, name, away))
-
-
-def _pill(border: float, y: float, side: int, name: str, away: float) -> str:
     name = fitted(name, 9, 50)
     width = max(24.0, text_width(name, 9) + 12)
     middle = border + side * (away + width / 2)
-    return (
+    drawing.add(
         f'<path class="state" d="M{number(border + side * away)} {number(y)}H{number(border)}"/>'
         f'<rect class="input" x="{number(middle - width / 2)}" y="{number(y - 10)}" '
         f'width="{number(width)}" height="20" rx="10"/>'
         f'<text class="small" x="{number(middle)}" y="{number(y + 3)}">{escaped(name)}</text>'
     )
+    x = middle - drawing.strip.places[column]
+    drawing.starts.append(Box(row, name, x, y, width, 20.0, "input"))
 
 
 def _edges_to_head(drawing: Drawing, value: Hashable) -> dict[int, list[Edge]]:

@@ -78,14 +78,15 @@ class Flow:
         self._place = {node.source.number: node.index for node in graph if node.source is not None}
         self._keep = keep
         self._norms: dict[tuple[int, int], float] = {}
-        self._parts: dict[int, list[tuple[int, int, Any]]] = defaultdict(list)
+        # By the node that gets it: by the places of who sends it and the position there.
+        self._parts: dict[int, dict[tuple[int, int], Any]] = defaultdict(dict)
         self._handed: dict[int, list[Any]] = defaultdict(list)
         outputs: list[Node] = []
         for i, weight in zip(graph.outputs, weights, strict=False):
             source = graph[i].source
             assert source is not None
             outputs.append(source)
-            self._parts[i].append((-1, 0, weight))
+            self._parts[i][-1, 0] = weight
         with ModeChange(watch=self):
             propagate(outputs, list(weights), retain_graph=True)
         leaves = [source for i in cuts if (source := graph[i].source) is not None]
@@ -105,7 +106,7 @@ class Flow:
             return
         source = self.graph[here].inputs[position]
         if self._keep(source):
-            self._parts[source].append((here, position, grad))
+            self._parts[source][here, position] = grad
         else:
             self._norms[here, position] = norm(grad)
 
@@ -133,7 +134,8 @@ class Flow:
             by_source[source].add((target, position))
         norms = []
         for source, uses in by_source.items():
-            parts = [grad for t, p, grad in self._parts.get(source, ()) if (t, p) in uses]
+            sent = self._parts.get(source, {})
+            parts = [sent[use] for use in sorted(uses) if use in sent]
             if parts:
                 norms.append(norm(_total(parts)))
             norms += [self._norms[use] for use in uses if use in self._norms]
@@ -143,7 +145,7 @@ class Flow:
 
     def parts(self, i: int) -> list[tuple[int, int, Any]]:
         """What the consumers of node `i` send it: their places, the positions, the gradients."""
-        return [part for part in self._parts.get(i, ()) if part[0] >= 0]
+        return [(*use, grad) for use, grad in self._parts.get(i, {}).items() if use[0] >= 0]
 
     def is_gradient(self, i: int) -> bool:
         """The nodes are those of a forward pass."""
@@ -152,7 +154,7 @@ class Flow:
     def at(self, i: int) -> Any:
         """The gradient of node `i`, an array; None if none reached it or it was not kept."""
         parts = self._parts.get(i)
-        return _total([grad for _, _, grad in parts]) if parts else None
+        return _total(list(parts.values())) if parts else None
 
 
 class _Only:

@@ -39,19 +39,18 @@ def folded_graph(outputs: Sequence[Tensor], inputs: Sequence[Tensor], shown: int
     """
     if shown is None:
         return Graph.of(*outputs, inputs=inputs)
-    nodes, handed = _walk(outputs, {})
-    steps = sorted({step for node in handed if (step := _step(node)) is not None})
+    handed = _handed_over(outputs)
+    steps = sorted({step for _, step in handed.values() if step is not None})
     if len(steps) < max(LONG, shown + 3):
         return Graph.of(*outputs, inputs=inputs)
-    kept = kept_steps(steps, shown)
-    folded = {node.number: node for node in handed if _step(node) not in (None, *kept)}
+    kept = {None, *kept_steps(steps, shown)}
+    folded = {number: node for number, (node, step) in handed.items() if step not in kept}
     for node in list(folded.values()):
         assert node.op is not None and node.inputs is not None
         if node.op.selects:
             folded[node.inputs[0].number] = node.inputs[0]
-    ops_of_steps = [node for node in nodes if node.scope is not None and node.scope.step in kept]
-    whole, _ = _walk([*outputs, *ops_of_steps], folded)
-    return Graph.folding(outputs, inputs, whole, folded)
+    starts = [node for node, step in handed.values() if step is not None and step in kept]
+    return Graph.folding(outputs, inputs, _up_to(folded, [*outputs, *starts]), folded)
 
 
 @contextmanager
@@ -71,29 +70,44 @@ def no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _walk(outputs: Sequence[Node], border: Mapping[int, Node]) -> tuple[list[Node], list[Node]]:
-    """All nodes up to the `border`; and the outputs and what one step hands to another.
+def _handed_over(outputs: Sequence[Node]) -> dict[int, tuple[Node, int | None]]:
+    """The outputs and all that one step hands to another, each with its step, by number.
 
-    The loop makes no objects but list entries: a history may have millions of nodes.
+    The loop makes as few objects as it can: a history may have millions of nodes.
     """
-    nodes: list[Node] = []
-    handed: list[Node] = list(outputs)
-    seen = {*border, *(node.number for node in outputs)}
-    to_visit: list[Node] = [node for node in outputs if node.number not in border]
+    found = {node.number: (node, _step(node)) for node in outputs}
+    seen = {node.number for node in outputs}
+    to_visit: list[Node] = list(outputs)
     while to_visit:
         node = to_visit.pop()
-        nodes.append(node)
         if node.op is None or node.inputs is None:
             continue
         scope = node.scope
+        step = None if scope is None else scope.step
         for x in node.inputs:
             if isinstance(x, Node):
-                if x.scope is not scope and x.op is not None and _step(x) != _step(node):
-                    handed.append(x)
-                if x.number not in seen:
-                    seen.add(x.number)
+                its = x.scope
+                if its is not scope and x.op is not None:
+                    its_step = None if its is None else its.step
+                    if its_step != step:
+                        found[x.number] = (x, its_step)
+                number = x.number
+                if number not in seen:
+                    seen.add(number)
                     to_visit.append(x)
-    return nodes, handed
+    return found
+
+
+def _up_to(border: Mapping[int, Node], starts: Sequence[Node]) -> list[Node]:
+    """What `starts` come from, themselves included, without what is in the `border` or beyond."""
+    found: dict[int, Node] = {}
+    to_visit = list(starts)
+    while to_visit:
+        node = to_visit.pop()
+        if node.number not in found and node.number not in border:
+            found[node.number] = node
+            to_visit += [x for x in node.inputs or () if isinstance(x, Node)]
+    return list(found.values())
 
 
 def _step(node: Node) -> int | None:

@@ -68,10 +68,10 @@ def _facts(drawing: Drawing, view: tuple[float, float, float, float]) -> dict[st
     sheet, strip = drawing.sheet, drawing.strip
     columns = list(strip.places)
     bins = BINS if len(columns) <= MANY else 0
-    bands = [band for band in sheet.bands if band.bar is None]
-    boxes = box_facts(sheet.unrolled, drawing.flow, bands, columns, bins)
+    in_steps = [*(box for band in sheet.bands for box in band.boxes), *drawing.starts]
+    boxes = box_facts(sheet.unrolled, drawing.flow, in_steps, columns, bins)
     if sheet.head is not None:
-        boxes += box_facts(sheet.unrolled, drawing.flow, [sheet.head], [AFTER], bins)
+        boxes += box_facts(sheet.unrolled, drawing.flow, sheet.head.boxes, [AFTER], bins)
     return {
         "view": view,
         "columns": columns,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Hashable
 
-from ..graph import Graph
 from .bands import bands_of
 from .columns import AFTER, BEFORE
 from .unrolled import Unrolled
@@ -15,22 +14,18 @@ __all__ = ["LEVELS", "at_level"]
 LEVELS = ("rolled", "modules", "gates", "ops")
 
 
-def at_level(graph: Graph, level: str) -> Unrolled:
-    """The graph unrolled, its ops grouped for `level`. ValueError for a level that is not known.
+def at_level(unrolled: Unrolled, level: str) -> Unrolled:
+    """The graph of `unrolled`, its ops grouped for `level`. ValueError for an unknown level.
 
     `ops` (and `rolled`, which shows one step of it): each op. `gates`: what has a name, each
     with the nameless ops that only it uses. `modules`: a box for each loop and step.
     """
     if level not in LEVELS:
         raise ValueError(f"level {level!r} is not one of {', '.join(LEVELS)}")
-    unrolled = Unrolled(graph)
+    unrolled = unrolled.afresh()
     if level in ("ops", "rolled"):
         return unrolled.build()
-    column_of = unrolled.column_of
-    if level == "gates":
-        group = _cones(unrolled)
-    else:
-        group = _modules(Unrolled(graph, column_of).build())
+    group = _cones(unrolled) if level == "gates" else _modules(unrolled.afresh().build())
     return unrolled.build(group)
 
 

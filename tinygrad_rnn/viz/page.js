@@ -30,10 +30,15 @@ function shown() {
   const size = stage.getBoundingClientRect(), scale = Math.max(view.w / size.width, view.h / size.height);
   return { scale, x: view.x + view.w / 2 - size.width * scale / 2, y: view.y + view.h / 2 - size.height * scale / 2 };
 }
+// A picture that would be too small to read as a whole is opened at full size, at its left end.
+function open() {
+  const size = stage.getBoundingClientRect();
+  if (drawing().view[2] > 1.4 * size.width || drawing().view[3] > 1.4 * size.height) actual(); else fit();
+}
 function fit() { const [x, y, w, h] = drawing().view; setView({ x, y, w, h }); }
 function actual() {
   const [x, y, , h] = drawing().view, size = stage.getBoundingClientRect();
-  setView({ x, y: y + h / 2 - size.height / 2, w: size.width, h: size.height });
+  setView({ x, y: h > size.height ? y : y + h / 2 - size.height / 2, w: size.width, h: size.height });
 }
 function zoom(factor, at) {
   const c = at || { x: view.x + view.w / 2, y: view.y + view.h / 2 };
@@ -58,7 +63,7 @@ function setLevel(name) {
   const d = drawing();
   time.max = 2 * d.columns.length;
   time.value = time.max;
-  fit(); setTime(); find();
+  open(); setTime(); find();
 }
 
 // Time: first the steps forward, then the gradient back.
@@ -73,11 +78,20 @@ function setTime() {
   when.textContent = now === 0 ? "before the first step" : now <= n && now < 2 * n && !back
     ? `forward, t = ${step(now - 1)}` : now === 2 * n ? "forward and backward" : `backward, t = ${step(n - back)}`;
 }
+// To another moment, with its step in sight.
+function goTo(moment) {
+  time.value = moment;
+  setTime();
+  const { columns, places, view: whole } = drawing(), n = columns.length, now = Number(time.value);
+  const column = now > n ? columns[2 * n - now] : columns[Math.max(now - 1, 0)];
+  const s = shown(), width = stage.getBoundingClientRect().width * s.scale, pitch = whole[2] / (n + 1);
+  if (places[column] < s.x || places[column] + pitch > s.x + width) setView({ ...view, x: places[column] + pitch / 2 - view.w / 2 });
+}
 function play() {
   if (playing) { clearInterval(playing); playing = null; return; }
   if (time.value === time.max) time.value = 0;
   playing = setInterval(() => {
-    time.value = Number(time.value) + 1; setTime();
+    goTo(Number(time.value) + 1);
     if (time.value === time.max) { clearInterval(playing); playing = null; }
   }, Math.max(60, 2400 / Number(time.max)));
 }
@@ -91,7 +105,8 @@ function tell(item) {
   element("h2", box.name ? `${box.name} (${box.op})` : box.op, info);
   const step = column >= 0 ? `, t = ${data.steps[column]}` : "";
   element("p", `${box.path || "no module"}${step} · ${facts.dtype} ${facts.shape}` + (box.ops > 1 ? ` · ${box.ops} ops` : ""), info);
-  if (box.parameters.length) element("p", "parameters: " + box.parameters.join(", "), info);
+  for (const [name, [norm, gradient]] of Object.entries(facts.parameters ?? {}))
+    element("p", `${name}: norm ${norm}` + (gradient === null ? "" : `, gradient of this use ${gradient}`), info);
   for (const what of ["value", "gradient"]) {
     const s = facts[what];
     if (!s) continue;
@@ -160,7 +175,7 @@ stage.addEventListener("pointermove", (e) => {
   tell(boxes().find(({ x, y, box }) => p.x >= x && p.x <= x + box.w && p.y >= y && p.y <= y + box.h));
 });
 stage.addEventListener("wheel", (e) => { e.preventDefault(); zoom(Math.exp(e.deltaY * 0.0015), at(e)); }, { passive: false });
-time.addEventListener("input", setTime);
+time.addEventListener("input", () => goTo(time.value));
 search.addEventListener("input", find);
 search.addEventListener("keydown", (e) => { if (e.key === "Enter") nextHit(); if (e.key === "Escape") { search.value = ""; find(); stage.focus(); } });
 for (const name of Object.keys(data.levels)) document.getElementById("level-" + name).addEventListener("click", () => setLevel(name));
@@ -171,7 +186,7 @@ document.getElementById("theme").addEventListener("click", theme);
 const keys = {
   "+": () => zoom(0.8), "=": () => zoom(0.8), "-": () => zoom(1.25), f: fit, 0: actual, d: theme, " ": play,
   ArrowLeft: () => pan(-0.1, 0), ArrowRight: () => pan(0.1, 0), ArrowUp: () => pan(0, -0.1), ArrowDown: () => pan(0, 0.1),
-  ",": () => { time.value = Number(time.value) - 1; setTime(); }, ".": () => { time.value = Number(time.value) + 1; setTime(); },
+  ",": () => goTo(Number(time.value) - 1), ".": () => goTo(Number(time.value) + 1),
   n: () => choose(chosen + 1), p: () => choose(chosen - 1), "/": () => search.focus(),
   Escape: () => { chosen = -1; mark("chosen", []); tell(null); },
 };

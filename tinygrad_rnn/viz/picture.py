@@ -60,6 +60,7 @@ class Picture:
         self.level = level
         self.fold = fold
         self.title = title
+        self._unrolled: Unrolled | None = None  # what all levels have in common
 
     def drawing(self, level: str, prefix: str = "") -> Drawing:
         """The drawing at a level; `prefix` of its identifiers, to tell several apart."""
@@ -67,7 +68,9 @@ class Picture:
             return self._drawing(level, prefix)
 
     def _drawing(self, level: str, prefix: str) -> Drawing:
-        unrolled = at_level(self.graph, level)
+        if self._unrolled is None:
+            self._unrolled = Unrolled(self.graph)
+        unrolled = at_level(self._unrolled, level)
         columns = len(unrolled.steps)
         shown = columns if self.fold is None else min(columns, self.fold)
         unrolled.is_compact = level == "modules" and shown > MANY
@@ -159,11 +162,13 @@ def _drawn(
         return Picture(graph, carried, level, fold, title)
     with no_collection():
         graph = folded_graph([*outputs, *severed], inputs, fold)
-        flow = None
+        flow = named = None
         if gradient:
-            cuts = Unrolled(graph).build().cut_leaves()
-            flow = Flow(graph, weights_of(outputs), cuts=cuts)
-    return Picture(graph, flow, level, fold, title)
+            named = Unrolled(graph)
+            flow = Flow(graph, weights_of(outputs), cuts=named.cuts)
+    picture = Picture(graph, flow, level, fold, title)
+    picture._unrolled = named
+    return picture
 
 
 def bptt(

@@ -9,8 +9,8 @@ import numpy as np
 
 from ..graph import GraphNode
 from .flow import Gradients, norm
-from .step import Band, Box
-from .unrolled import Unrolled
+from .step import Box
+from .unrolled import Row, Unrolled
 
 __all__ = ["box_facts", "summary"]
 
@@ -47,23 +47,35 @@ def _short(value: float) -> float:
 def box_facts(
     unrolled: Unrolled,
     flow: Gradients | None,
-    bands: Sequence[Band],
+    boxes: Sequence[Box],
     columns: Sequence[int],
-    bins: int,
+    bins: int = BINS,
 ) -> list[dict[str, Any]]:
     """For each box: where it stands in a step, what it is, and its numbers by column."""
     facts = []
-    for band in bands:
-        for box in band.boxes:
-            row = box.row
-            by_column = {
-                column: _facts(unrolled.graph[row.top(column)], flow, bins)
-                for column in columns
-                if column in row.members
-            }
-            if by_column:
-                facts.append({**_outline(box, unrolled), "at": by_column})
+    for box in boxes:
+        by_column = {}
+        for column in columns:
+            if column in box.row.members:
+                found = _facts(unrolled.graph[box.row.top(column)], flow, bins)
+                if box.row.parameters:
+                    found["parameters"] = _uses(unrolled, flow, box.row, column)
+                by_column[column] = found
+        if by_column:
+            facts.append({**_outline(box, unrolled), "at": by_column})
     return facts
+
+
+def _uses(unrolled: Unrolled, flow: Gradients | None, row: Row, column: int) -> dict[str, Any]:
+    """By the name of each parameter: its norm, and that of the gradient of its use in `column`."""
+    found = {}
+    for name, uses in row.parameters.items():
+        edges = uses.get(column)
+        if edges:
+            value = norm(unrolled.graph[edges[0][0]].value)
+            gradient = flow.along(edges) if flow is not None else None
+            found[name] = [_short(value), None if gradient is None else _short(gradient)]
+    return found
 
 
 def _outline(box: Box, unrolled: Unrolled) -> dict[str, Any]:
@@ -76,7 +88,7 @@ def _outline(box: Box, unrolled: Unrolled) -> dict[str, Any]:
         "h": round(box.height, 1),
         "label": box.label,
         "op": node.label,
-        "name": node.name or "",
+        "name": node.name or ("" if box.row.kind == "op" else box.label),
         "path": node.path,
         "parameters": list(box.row.parameters),
         "ops": ops,

@@ -48,6 +48,7 @@ class Drawing:
     legend: bool = True
     rolled: bool = False  # whether one column stands for all
     prefix: str = ""  # of identifiers: to tell drawings in one document apart
+    starts: list[Box] = field(default_factory=list)  # what the states start from
     head_at: float = 0.0  # the left border of what stands after the last step
     _defs: list[str] = field(default_factory=list)
     _body: list[str] = field(default_factory=list)
@@ -135,6 +136,7 @@ class Drawing:
     def content(self) -> tuple[str, tuple[float, float, float, float]]:
         """All that is drawn, and its x, y, width and height."""
         self._body.clear()
+        self.starts.clear()
         self._draw_ground()
         pieces = self._pieces()
         boxes = [box for band in self.sheet.bands for box in band.boxes]

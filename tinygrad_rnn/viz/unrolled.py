@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,13 +73,16 @@ class Link:
 
 
 class Unrolled:
-    """Rows, columns and links of a graph; see the module."""
+    """Rows, columns and links of a graph; see the module.
 
-    def __init__(self, graph: Graph, columns: list[int] | None = None) -> None:
+    `cuts`: the places of leaves that are states of an earlier step, detached.
+    """
+
+    def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.steps = graph.steps or [0]
         self.only_parameters, self.no_parameters = dependence(graph)
-        self.column_of = columns or assign_columns(graph, self.steps, self.only_parameters)
+        self.column_of = assign_columns(graph, self.steps, self.only_parameters, self.no_parameters)
         self.is_grouped = False
         self.is_compact = False  # whether there are so many steps that only the lines are drawn
         self.keys: list[Hashable] = []
@@ -91,17 +95,26 @@ class Unrolled:
         self._names_at: dict[tuple[Hashable, int], list[str]] = {}  # of forward values
         self._starts: set[int] = set()  # the places of parameters that come in there instead
         self._made: dict[tuple[Hashable, int], int] = {}  # where the states of each column are
+        self.cuts: set[int] = set()
         self._name_rows()
         self._find_slots()
+
+    def afresh(self) -> Unrolled:
+        """The same columns and keys, without rows and links: to build it in another way."""
+        other = copy(self)
+        other.rows, other.links, other._names_at = {}, {}, {}
+        other.is_grouped = other.is_compact = False
+        return other
 
     def _name_rows(self) -> None:
         counts: dict[Any, int] = defaultdict(int)
         folded = self.graph.folded
         handed: dict[Any, list[Any]] = {}
+        kinds = [_kind(node) for node in self.graph]
         for node in self.graph:
-            column, kind = self.column_of[node.index], _kind(node)
+            column, kind = self.column_of[node.index], kinds[node.index]
             if node.index in folded:
-                self.keys.append(kind)  # the rest below
+                self.keys.append(kind)  # to be completed below
                 continue
             counts[column, kind] += 1
             count = counts[column, kind]
@@ -114,12 +127,11 @@ class Unrolled:
             handed.setdefault(key[:-1], []).append(key)
         counts.clear()
         for i in sorted(folded):
-            kind, column = _kind(self.graph[i]), self.column_of[i]
+            column, kind = self.column_of[i], kinds[i]
             known = handed.get(kind, ())
             counts[column, kind] += 1
             count = counts[column, kind]
-            key = known[count - 1] if count <= len(known) else (*kind, count)
-            self.keys[i] = key
+            self.keys[i] = known[count - 1] if count <= len(known) else (*kind, count)
         states = {key for keys in handed.values() for key in keys}
         for i, key in enumerate(self.keys):
             if key in states:
@@ -196,14 +208,15 @@ class Unrolled:
             if node.op is not None and self.column_of[node.index] >= 0:
                 for position, i in enumerate(node.inputs):
                     taken[self.keys[node.index], position].append((node.index, i))
+        others: list[tuple[int, int, Hashable, int]] = []
         for slot, uses in taken.items():
-            states = [(user, i) for user, i in uses if self._is_of_another_step(user, i)]
+            states = {i: user for user, i in uses if self._is_of_another_step(user, i)}
             if states and len({i for _, i in uses}) == len(uses):
-                user, i = states[-1]
-                delta = self.column_of[user] - self.column_of[i]
-                self._slots[slot] = (self.keys[self.whole(i)], self.keys[i], delta)
-                others = {i for _, i in uses} - {i for _, i in states}
-                self._starts |= {i for i in others if self.only_parameters[i]}
+                i, user = states.popitem()
+                state, delta = self.keys[i], self.column_of[user] - self.column_of[i]
+                self._slots[slot] = (self.keys[self.whole(i)], state, delta)
+                others += [(u, j, state, delta) for u, j in uses if j != i and j not in states]
+        self._starts = {i for _, i, _, _ in others if self.only_parameters[i]}
         if self._starts:
             self.only_parameters, self.no_parameters = dependence(self.graph, self._starts)
         values = {state for _, state, _ in self._slots.values()}
@@ -212,6 +225,10 @@ class Unrolled:
             for i, (key, column) in enumerate(zip(self.keys, self.column_of))
             if key in values
         }
+        for user, i, state, delta in others:
+            origin = self.made(state, self.column_of[user] - delta)
+            if origin is not None and np.array_equal(self.graph[origin].value, self.graph[i].value):
+                self.cuts.add(i)
 
     def _is_of_another_step(self, user: int, i: int) -> bool:
         is_op = self.graph[self.whole(i)].op is not None
@@ -250,7 +267,7 @@ class Unrolled:
         edge = (value, node.index, position)
         if slot in self._slots:
             whole, state, delta = self._slots[slot]
-            if self._is_cut(value, state, column - delta):
+            if value in self.cuts:
                 self._link(group(whole), state, key, delta).cut[column].append(edge)
                 return
             first_key = ("initial", state, delta)
@@ -278,19 +295,6 @@ class Unrolled:
     def made(self, state: Hashable, column: int) -> int | None:
         """The place in the graph of a state of `column`, if it is there."""
         return self._made.get((state, column))
-
-    def _is_cut(self, leaf: int, state: Hashable, column: int) -> bool:
-        """Whether a leaf is the value of a state of `column`, detached."""
-        origin = self.made(state, column)
-        if origin is None:
-            return False
-        value, detached = self.graph[origin].value, self.graph[leaf].value
-        return value is detached or np.array_equal(value, detached)
-
-    def cut_leaves(self) -> list[int]:
-        """The places of the leaves that are states of an earlier step, detached."""
-        cuts = (edges for link in self.links.values() for edges in link.cut.values())
-        return list(dict.fromkeys(edge[0] for edges in cuts for edge in edges))
 
     def _link(self, source: Hashable, value: Hashable, target: Hashable, delta: int) -> Link:
         found = self.links.get((source, value, target, delta))
