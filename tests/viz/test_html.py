@@ -9,6 +9,7 @@ import pytest
 import tinygrad_rnn as tg
 from tinygrad_rnn import viz
 from tinygrad_rnn.viz.stats import summary
+from tinygrad_rnn.viz.text import text_width
 
 HOSTILE = '</script><script>alert("x")</script>'
 
@@ -200,3 +201,30 @@ def test_the_page_follows_the_theme_of_the_system(browser_page, scheme):
     assert dark == (scheme == "dark")
     colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert colour == ("rgb(20, 24, 31)" if dark else "rgb(255, 255, 255)")
+
+
+LABELS = [
+    "forget gate",
+    "weight_hh_l0_reverse",
+    "망각 게이트",
+    "한국어 매개변수",
+    "記憶セル",
+    "∂h (t−1)",
+]
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_no_label_is_wider_than_its_box_thinks(browser_page, label):
+    """The width that boxes are made for is at least what the browser's font takes."""
+    drawn = browser_page.evaluate(
+        """(label) => {
+          const text = document.createElementNS(NS, "text");
+          text.textContent = label;
+          svg().append(text);
+          const width = text.getComputedTextLength();
+          text.remove();
+          return width;
+        }""",
+        label,
+    )
+    assert 0.5 * text_width(label, 11) < drawn <= text_width(label, 11) + 2

@@ -7,7 +7,7 @@ from html import escape
 
 __all__ = ["escaped", "fitted", "number", "power", "subscript", "text_width"]
 
-_NARROW, _WIDE = frozenset("iljtfrI.,:;'|!()[]{}/ -`\""), frozenset("mwMW@%—→")
+_NARROW, _WIDE = frozenset("iljtfrI.,:;'|!()[]{}/ -`\""), frozenset("mwMW@%—→∂")
 
 
 def text_width(text: str, size: float) -> float:

@@ -1,0 +1,52 @@
+"""Draw the pictures of docs/pictures.md: python docs/make_maps.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import tinygrad_rnn as tg
+from tinygrad_rnn import nn, viz
+
+IMAGES = Path(__file__).with_name("images")
+INPUT, HIDDEN = 3, 8
+
+
+def sequence(steps: int) -> tg.Tensor:
+    """Random inputs, one sequence."""
+    return tg.randn(steps, 1, INPUT)
+
+
+def each_step(result: Any) -> tg.Tensor:
+    """A loss to which each step adds."""
+    return (result[0] * result[0]).sum()
+
+
+def main() -> None:
+    """One picture for each thing to be seen."""
+    IMAGES.mkdir(exist_ok=True)
+    tg.manual_seed(0)
+    rnn, lstm = nn.RNN(INPUT, HIDDEN), nn.LSTM(INPUT, HIDDEN)
+    cut = nn.GRU(INPUT, HIDDEN, truncate=2)
+    both = nn.LSTM(INPUT, HIDDEN, bidirectional=True)
+    pictures = {
+        "gates": viz.bptt(lstm, sequence(3), level="gates", title="LSTM, gates"),
+        "ops": viz.bptt(lstm, sequence(2), title="LSTM, ops"),
+        "modules": viz.bptt(lstm, sequence(5), level="modules", title="LSTM, modules"),
+        "rolled": viz.bptt(lstm, sequence(4), level="rolled", title="LSTM, rolled"),
+        "folded": viz.bptt(rnn, sequence(100), level="gates", fold=4, title="RNN, 100 steps"),
+        "both_ways": viz.bptt(
+            both, sequence(3), level="modules", loss=each_step, title="bidirectional LSTM"
+        ),
+        "cut": viz.bptt(cut, sequence(4), level="modules", loss=each_step, title="GRU, truncate=2"),
+        "backward": viz.bptt(rnn, sequence(3), passes="both", title="RNN, both passes"),
+        "backward_gates": viz.bptt(
+            lstm, sequence(3), level="gates", passes="backward", title="LSTM, backward pass"
+        ),
+    }
+    for name, picture in pictures.items():
+        print(picture.save(IMAGES / f"map_{name}.svg"))
+
+
+if __name__ == "__main__":
+    main()
