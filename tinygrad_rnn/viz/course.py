@@ -49,15 +49,13 @@ def descents(drawing: Drawing) -> list[Descent]:
     for way in drawing.sheet.ways:
         if not way.is_state or abs(way.reach) != 1 or drawing.flow is None:
             continue
-        norms = []
+        norms: list[float | None] = []
         value = way.links[0].value
         for column in columns:
-            edges = way.edges(column)
             place = unrolled.handed.get((value, column))
-            if edges or place is None:
-                norms.append(drawing.norm(edges) if edges else None)
-            else:  # to a step that was left out
-                norms.append(drawing.flow.handed(place))
+            norm = None if place is None else drawing.flow.handed(place)
+            # What a step that was left out sends, it has sent to a node without edges.
+            norms.append(drawing.norm(way.edges(column)) if norm is None else norm)
         y = way.points[0][1]
         band = next(b for b in drawing.sheet.bands if b.top <= y <= b.bottom)
         descent = Descent(band, value, state_name(value), y, way.reach, norms)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -80,7 +82,7 @@ class Flow:
         self._norms: dict[tuple[int, int], float] = {}
         # By the node that gets it: by the places of who sends it and the position there.
         self._parts: dict[int, dict[tuple[int, int], Any]] = defaultdict(dict)
-        self._handed: dict[int, list[Any]] = defaultdict(list)
+        self._handed: dict[int, Any] = {}  # what a node gets from steps that were left out
         outputs: list[Node] = []
         for i, weight in zip(graph.outputs, weights, strict=False):
             source = graph[i].source
@@ -117,12 +119,13 @@ class Flow:
             return
         place = self._place.get(source.number)
         if place is not None and node.scope.step not in (None, source.scope.step):
-            self._handed[place].append(grad)
+            known = self._handed.get(place)
+            self._handed[place] = grad if known is None else known + grad
 
     def handed(self, i: int) -> float | None:
         """The norm of what steps left out of the graph send to a node; None for nothing."""
-        parts = self._handed.get(i)
-        return norm(_total(parts)) if parts else None
+        total = self._handed.get(i)
+        return None if total is None else norm(total)
 
     def along(self, edges: Iterable[tuple[int, int, int]]) -> float | None:
         """The norm of what flows back along these edges together; None where nothing does.
@@ -193,7 +196,7 @@ def _as_if_attached(graph: Graph, detached: Container[int]) -> Iterator[None]:
 
 
 def _total(parts: Sequence[Any]) -> Any:
-    return parts[0] if len(parts) == 1 else np.sum(np.stack(parts), axis=0)
+    return parts[0] if len(parts) == 1 else functools.reduce(operator.add, parts)
 
 
 def weights_of(outputs: Sequence[Tensor]) -> list[Any]:

@@ -27,8 +27,11 @@ def page(drawings: dict[str, Drawing], level: str, title: str) -> str:
             f"<defs>{drawing.definitions()}</defs>{content}</svg>"
         )
         levels[name] = _facts(drawing, view)
-    first = next(iter(drawings.values()))
-    steps = first.sheet.unrolled.steps
+    steps = {
+        column: drawing.sheet.unrolled.steps[column]
+        for drawing in drawings.values()
+        for column in drawing.strip.places
+    }
     data = {"level": level, "levels": levels, "steps": steps}
     # `<` must not occur inside the script element, whatever the names are.
     encoded = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
