@@ -40,7 +40,8 @@ def test_a_cell_of_the_users_own_becomes_a_page(
     data = json.loads(
         re.search(r'id="data">(.*?)</script>', out.read_text(encoding="utf-8"), re.S)[1]  # type: ignore[index]
     )
-    assert data["steps"] == list(range(30))
+    steps = data["steps"].values()  # those that are drawn: the middle is folded
+    assert (min(steps), max(steps)) == (0, 29)
     names = {box["name"] for box in data["levels"]["gates"]["boxes"]}
     assert {"candidate", "leaky state"} <= names
 
