@@ -21,7 +21,7 @@ from .trace import Value
 
 __all__ = ["Cost", "cost", "is_look", "row_seconds"]
 
-# Per second, about, of one thread: measured by tests/benchmarks/lengths.py.
+# Per second of one thread, roughly: to weigh a step's work against fixed costs.
 FLOPS = 5e10
 BYTES = 1e10
 

@@ -13,8 +13,8 @@ import numpy as np
 
 __all__ = ["Span", "spans"]
 
-# Measured by tests/benchmarks/lengths.py, which prints the costs that these stand for.
-CHANGE = 1e-3  # seconds that each further stretch costs, its share of making programs included
+# Rough, and on the side of changing rarely; tests/benchmarks/lengths.py shows what comes of them.
+CHANGE = 4e-3  # seconds that each further stretch costs: it needs programs of its own
 MASK = 0.15  # by how much a masked step takes longer, as a share
 FEWEST = 8  # rows; with fewer, a step takes no less time
 

@@ -56,12 +56,19 @@ class Workspaces:
         self._back: dict[tuple[int, int], Workspace] = {}
         self._shared_ahead: dict[Any, Any] = {}
         self._shared_back: dict[Any, Any] = {}
+        self._bytes: dict[int, int] = {}  # of each array, by its id
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all arrays."""
+        return sum(self._bytes.values())
 
     def ahead(self, number: int, steps: int) -> Workspace:
         """For the forward run of a piece of that many steps."""
         place = number % self.kept, steps
         if place not in self._ahead:
-            self._ahead[place] = self._forward.allocate(steps, None, self._shared_ahead)
+            made = self._ahead[place] = self._forward.allocate(steps, None, self._shared_ahead)
+            self._bytes |= made.owners
         return self._ahead[place]
 
     def back(self, number: int, steps: int) -> Workspace:
@@ -70,7 +77,8 @@ class Workspaces:
         place = number % self.kept, steps
         if place not in self._back:
             outer = self.ahead(number, steps).arrays
-            self._back[place] = self._backward.allocate(steps, outer, self._shared_back)
+            made = self._back[place] = self._backward.allocate(steps, outer, self._shared_back)
+            self._bytes |= made.owners
         return self._back[place]
 
 

@@ -330,7 +330,7 @@ class Workspace:
         self.stored = stored  # those that the program mentions, in its order
         self.rows = rows
         held = [*arrays.timed.values(), *arrays.scratch.values(), *arrays.carries]
-        self.owners = {id(_owner(array)) for array in held}
+        self.owners = {id(owner): owner.nbytes for owner in map(_owner, held)}  # their bytes
 
 
 def _owner(array: Any) -> Any:

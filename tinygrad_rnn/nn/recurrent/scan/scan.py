@@ -112,7 +112,10 @@ def _compiled_for(
 class CompiledStep:
     """The programs of a traced step, and workspaces that no run is using."""
 
-    _kept_workspaces = 4
+    # What is kept for later runs: batches of words are of some twenty lengths, each of which has
+    # arrays of its own.
+    most_alike = 4  # for runs of one length at the same time
+    most_bytes = 1 << 28  # in all; those of the latest run are kept in any case
 
     def __init__(self, step: Step, reverse: bool) -> None:
         self.step = step
@@ -210,9 +213,16 @@ class CompiledStep:
         return Workspaces(self.forward, self.backward, kept)
 
     def give_back(self, steps: int, workspaces: Workspaces) -> None:
-        """The arrays of a run that is over."""
-        self._free.append(((steps, workspaces.kept), workspaces))
-        del self._free[: -self._kept_workspaces]
+        """The arrays of a run that is over: kept, if there are not too many already."""
+        key = steps, workspaces.kept
+        if sum(known == key for known, _ in list(self._free)) < self.most_alike:
+            self._free.append((key, workspaces))
+        kept = sum(free.nbytes for _, free in list(self._free))
+        while kept > self.most_bytes and len(self._free) > 1:
+            try:
+                kept -= self._free.pop(0)[1].nbytes
+            except IndexError:  # another thread took the last one
+                break
 
     # Running
 
