@@ -55,7 +55,8 @@ def plot(found: dict[str, Times], path: Path) -> None:
             if points:
                 axis.plot(*zip(*points, strict=True), "o-", markersize=4, label=column)
         axis.set(title=cell, yscale="log", ylabel="times the products alone")
-        axis.set_xticks(range(len(by_size)), [s.replace(",", ", ") for s in by_size], fontsize=7)
+        sizes = ["T {}, B {}\nI {}, H {}".format(*size.split(",")) for size in by_size]
+        axis.set_xticks(range(len(by_size)), sizes, fontsize=7)
         axis.grid(alpha=0.3)
     axes[0][0].legend(frameon=False, fontsize=8)
     figure.tight_layout()
