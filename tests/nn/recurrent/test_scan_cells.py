@@ -117,6 +117,34 @@ def constant(cell, x, h):
 
 
 @step(**PLAIN)
+def known_matrices(cell, x, h):
+    known = np.sin(np.arange((H + 1) * H)).reshape(H + 1, H).astype(h.dtype)
+    return tg.tanh(linear(cell, x, h) + h @ known[:H]) + 0.5 * tg.tanh(h @ known[1:])
+
+
+@step(**PLAIN)
+def beside_a_known_array(cell, x, h):
+    known = np.ones(h.shape, h.dtype)
+    return tg.tanh(tg.stack([linear(cell, x, h), known])).prod(axis=0)
+
+
+@step(**PLAIN)
+def without_end(cell, x, h):
+    z = linear(cell, x, h)
+    return tg.exp(tg.where(z > h, -tg.abs(z), -np.inf)) + tg.sign(tg.where(z > 0, np.inf, z))
+
+
+@step(**PLAIN)
+def small_integers(cell, x, state):
+    h, seed, level = state
+    seed = seed * np.uint32(1664525) + np.uint32(1013904223)
+    level = level - np.int8(100)
+    drawn = (seed / 2**32 - 0.5).astype(h.dtype)
+    gain = (level + level > 0).astype(h.dtype)
+    return tg.tanh(linear(cell, x, h) + drawn * (1 + gain)), seed, level
+
+
+@step(**PLAIN)
 def only_a_parameter(cell, x, h):
     return tg.broadcast_to(cell.b, h.shape)
 
@@ -281,6 +309,11 @@ STATES = {
         cell.zeros(n, H),
         tg.zeros(n, 1, dtype=np.int64),
         tg.zeros(n, dtype=bool),
+    ),
+    "small_integers": lambda cell, n: (
+        cell.zeros(n, H),
+        tg.zeros(n, H, dtype=np.uint32),
+        tg.zeros(n, 1, dtype=np.int8),
     ),
     "flags_swapped": lambda cell, n: (
         cell.zeros(n, H),

@@ -187,7 +187,9 @@ class Program:
         call = f"{self._function(value, lifted=False)}({', '.join(names)})"
         if self._trial[value] is not None:
             return f"copyto({self._name(value)}, {call})"
-        in_product = any(v.fn is matmul and value in v.inputs for v in self.plan.stages["loop"])
+        in_product = any(
+            v.fn is matmul and any(x is value for x in v.inputs) for v in self.plan.stages["loop"]
+        )
         if in_product:  # BLAS is fastest on contiguous matrices, and this one is used at each step
             self._namespace["contiguous"] = np.ascontiguousarray
             call = f"contiguous({call})"

@@ -158,10 +158,10 @@ class Layout:
         own.update(
             value
             for value in instructions
-            if getattr(value.fn, "places", None) and any(x in own for x in value.inputs)
+            if getattr(value.fn, "places", None) and not own.isdisjoint(values_in(value.inputs))
         )
         for pair in zip(self.plan.carry_in, self.plan.carry_out, strict=True):
-            if any(x in own for x in pair):
+            if not own.isdisjoint(values_in(pair)):
                 own.update(pair)
         return own
 
