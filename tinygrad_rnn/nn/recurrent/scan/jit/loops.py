@@ -34,7 +34,7 @@ from math import cos, exp, expm1, log, log1p, sin, sqrt, tanh
 from numba import bool_, cfunc, float32, float64, int8, int16, int32, int64, njit
 from numba import uint8, uint16, uint32, uint64
 from tinygrad_rnn.nn.recurrent.scan.jit.mathematics import (
-    FAST, exp_float32, maximum, minimum, sign, tanh_float32
+    FAST, exp_float32, maximum, minimum, tanh_float32
 )
 from tinygrad_rnn.nn.recurrent.scan.jit.pointers import address_of, behind, separate
 from tinygrad_rnn.nn.recurrent.scan.jit.products import pack, product

@@ -15,7 +15,7 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-__all__ = ["FAST", "exp_float32", "maximum", "minimum", "sign", "tanh_float32"]
+__all__ = ["FAST", "exp_float32", "maximum", "minimum", "tanh_float32"]
 
 # Products and sums may become one instruction, which rounds once; nothing else is given up.
 FAST = {"fastmath": {"contract"}, "error_model": "numpy"}
@@ -96,9 +96,3 @@ def maximum(x: Any, y: Any) -> Any:
 def minimum(x: Any, y: Any) -> Any:
     """The smaller one; NaN if either is."""
     return x if (x <= y) | (x != x) else y
-
-
-@njit(**FAST)
-def sign(x: Any) -> Any:
-    """-1, 0 or 1; NaN for NaN."""
-    return math.copysign(x * 0 + 1, x) if x != 0 else x * 0

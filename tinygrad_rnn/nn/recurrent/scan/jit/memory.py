@@ -64,7 +64,7 @@ class Memory:
                     step = np.asarray(array[0] if timed else array)
                     found[x] = x, step, array.strides[0] if timed else 0
                 elif isinstance(x, np.ndarray) and x.ndim:
-                    constant = np.ascontiguousarray(x)
+                    constant = np.array(x, order="C")  # its own: never part of another's place
                     found[identity(x)] = constant, constant, 0
         self._join(found)
 

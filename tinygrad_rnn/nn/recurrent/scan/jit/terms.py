@@ -6,6 +6,7 @@ protocols and write down what they are asked for.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -38,7 +39,6 @@ _OPERATORS = {
     np.logical_not: "{} == 0",
     np.maximum: "maximum({}, {})",
     np.minimum: "minimum({}, {})",
-    np.sign: "sign({})",
     np.sqrt: "sqrt({})",
     np.exp: "exp({})",
     np.expm1: "expm1({})",
@@ -68,9 +68,11 @@ class Terms:
 
     def add(self, text: str, dtype: Any) -> Term:
         """A line that computes `text`, and the term for its result."""
-        name = self._name()
+        name, dtype = self._name(), np.dtype(dtype)
+        if dtype.kind in "iu":  # Numba computes in 64 bits, where NumPy wraps around in fewer
+            text = f"{type_name(dtype)}({text})"
         self.lines.append(f"{name} = {text}")
-        return Term(self, name, np.dtype(dtype))
+        return Term(self, name, dtype)
 
     def text(self, x: Any, dtype: Any) -> str:
         """A term, or a number, as an element of that dtype."""
@@ -80,10 +82,11 @@ class Terms:
             return f"({x.text} != 0)" if dtype == np.bool_ else f"{type_name(dtype)}({x.text})"
         if np.ndim(x) != 0:
             raise CannotCompile("an array inside an elementwise op")
-        number = np.asarray(x).astype(dtype).item()
+        number = repr(np.asarray(x).astype(dtype).item())
         if dtype == np.bool_:
-            return repr(number)
-        return f"{type_name(dtype)}({repr(number) if np.isfinite(number) else f'np.{number}'})"
+            return number
+        number = re.sub("inf|nan", r"np.\g<0>", number)
+        return f"{type_name(dtype)}({number})"
 
 
 class Term(np.lib.mixins.NDArrayOperatorsMixin):
