@@ -6,10 +6,12 @@ depends on; Numba keeps the code beside it.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import hashlib
 import importlib.util
 import os
+import shutil
 import sys
 import tempfile
 import threading
@@ -74,11 +76,18 @@ def _module(name: str, text: str) -> Any:
 
 
 def _writable_directory() -> Path:
-    for place in (directory(), Path(tempfile.gettempdir()) / f"tinygrad_rnn_{os.getuid()}"):
-        try:
-            place.mkdir(parents=True, exist_ok=True)
-        except OSError:
-            continue
-        if os.access(place, os.W_OK):
-            return place
-    return Path(tempfile.mkdtemp())
+    """The directory of compiled loops; one of this process alone where that cannot be written."""
+    try:
+        place = directory()
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except (OSError, RuntimeError):  # RuntimeError: there is no home directory
+        return _own_directory()
+    return place if os.access(place, os.W_OK) else _own_directory()
+
+
+@cache
+def _own_directory() -> Path:
+    # Of no fixed name: in a directory that all can write to, others could put code there first.
+    folder = tempfile.mkdtemp(prefix="tinygrad_rnn_")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
