@@ -75,11 +75,14 @@ def program(*arguments: Any, **keywords: Any) -> Program:
         try:
             return CompiledProgram(*arguments, **keywords)
         except CannotCompile as reason:
-            _tell(str(reason))
+            _tell(f"the {arguments[0]} loop of a cell", str(reason))
     return Program(*arguments, **keywords)
 
 
-def _tell(reason: str) -> None:
+def _tell(what: str, reason: str) -> None:
     if reason not in _told:
         _told.add(reason)
-        warnings.warn(f"a loop runs on NumPy, not compiled, because of {reason}", stacklevel=2)
+        warnings.warn(
+            f"{what} runs on NumPy, not compiled, because of {reason}; the results are the same",
+            stacklevel=2,
+        )
