@@ -18,7 +18,7 @@ from tinygrad_rnn.nn.recurrent.scan.scan import compiled_steps
 
 pytest.importorskip("numba")
 
-from tinygrad_rnn.nn.recurrent.scan.jit import cache, mathematics
+from tinygrad_rnn.nn.recurrent.scan.jit import cache
 
 T, B, I, H = 5, 3, 2, 3
 X = np.random.default_rng(0).standard_normal((T, B, I))
