@@ -137,9 +137,9 @@ def without_end(cell, x, h):
 @step(**PLAIN)
 def small_integers(cell, x, state):
     h, seed, level = state
-    seed = seed * np.uint32(1664525) + np.uint32(1013904223)
+    seed = seed * np.uint8(37) + np.uint8(101)
     level = level - np.int8(100)
-    drawn = (seed / 2**32 - 0.5).astype(h.dtype)
+    drawn = (seed / 256 - 0.5).astype(h.dtype)
     gain = (level + level > 0).astype(h.dtype)
     return tg.tanh(linear(cell, x, h) + drawn * (1 + gain)), seed, level
 
@@ -312,7 +312,7 @@ STATES = {
     ),
     "small_integers": lambda cell, n: (
         cell.zeros(n, H),
-        tg.zeros(n, H, dtype=np.uint32),
+        tg.zeros(n, H, dtype=np.uint8),
         tg.zeros(n, 1, dtype=np.int8),
     ),
     "flags_swapped": lambda cell, n: (
