@@ -27,7 +27,7 @@ __all__ = ["LoopText"]
 
 Array = Any
 
-_HEAD = '''"""{title}"""
+_HEAD = '''"""The loop of a plan."""
 
 import numpy as np
 from math import cos, exp, expm1, log, log1p, sin, sqrt, tanh
@@ -50,7 +50,7 @@ class LoopText:
     `table` holds the addresses of `places`, in their order.
     """
 
-    def __init__(self, title: str, plan: Plan, trial: Arrays, reverse: bool) -> None:
+    def __init__(self, plan: Plan, trial: Arrays, reverse: bool) -> None:
         self._plan, self._reverse = plan, reverse
         self._names: dict[str, int] = {}
         self._memory = Memory(plan, trial, self._new_name)
@@ -61,8 +61,7 @@ class LoopText:
         self.places = self._memory.places
         self.text = "\n".join(
             [
-                _HEAD.format(title=title)
-                + f"def step({', '.join(place.name for place in self.places)}):",
+                _HEAD + f"def step({', '.join(place.name for place in self.places)}):",
                 *("    " + line for line in ["separate()", *lines]),
                 *self._loop(),
                 "",

@@ -39,7 +39,7 @@ class CompiledProgram(Program):
         if not self.plan.stages["loop"]:
             self._places: list[Place] = []
             return []
-        text = LoopText("The compiled loop.", self.plan, self._trial, self.layout.reverse)
+        text = LoopText(self.plan, self._trial, self.layout.reverse)
         self._places = text.places
         self.loop_source = text.text
         try:
