@@ -77,7 +77,8 @@ def propagate(
             retains = retains or node._hooks.retains_grad
         if retains if relevant is None else number in targets:
             own_memory = number in own or (create_graph and grad.requires_grad)
-            found[node] = grad if own_memory else np.copy(grad)
+            copied = np.copy(grad) if create_graph else grad.copy("K")
+            found[node] = grad if own_memory else copied
         if op is None or (relevant is not None and not relevant[number]):
             continue
         inputs, values, attributes = node.inputs, node.values, node.attributes
@@ -162,7 +163,7 @@ def _complete(node: Node, grad: Any) -> Any:
     """An array from a NumPy scalar; for several outputs, zeros for those that had no gradient."""
     if isinstance(grad, list):
         return tuple(
-            np.zeros_like(data) if part is None else part
+            np.zeros(data.shape, data.dtype) if part is None else part
             for data, part in zip(node._data, grad, strict=True)
         )
     return np.asarray(grad)

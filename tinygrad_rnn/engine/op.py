@@ -89,8 +89,10 @@ class Op:
         self.attribute_names: list[str] = []
         self._defaults: dict[str, Any] = {}
         self._read_signature()
+        self._attributes = frozenset(self.attribute_names)
         self.rules: list[Rule] = [partial(self._no_rule, name) for name in self.input_names]
         self._variadic_rule: Rule = partial(self._no_rule, self.variadic or "")
+        self._variadic_rules: dict[int, Rule] = {}  # that rule for each position, once asked for
         self._reads: dict[str, frozenset[str]] = {}  # by each rule: whose values
 
     def _read_signature(self) -> None:
@@ -152,7 +154,7 @@ class Op:
             rules = {known[0]: rule}
         for name, its_rule in rules.items():
             if name == self.variadic:
-                self._variadic_rule = its_rule
+                self._variadic_rule, self._variadic_rules = its_rule, {}
             elif name in self.input_names:
                 self.rules[self.input_names.index(name)] = its_rule
             else:
@@ -192,7 +194,11 @@ class Op:
         fixed = len(self.rules)
         if position < fixed:
             return self.rules[position]
-        return partial(self._variadic_rule, position=position - fixed)
+        found = self._variadic_rules.get(position)
+        if found is None:
+            found = partial(self._variadic_rule, position=position - fixed)
+            self._variadic_rules[position] = found
+        return found
 
     def _no_rule(self, input_name: str, *_: Any, **__: Any) -> NoReturn:
         raise TypeError(
@@ -271,8 +277,7 @@ class Op:
         self, arguments: tuple[Any, ...], keywords: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The call's inputs, and all of its attributes by name, axes counted from the end."""
-        given = dict(keywords)
-        inputs = arguments
+        given, inputs = keywords, arguments
         if self.variadic is None and len(arguments) > len(self.input_names):
             most = len(self.input_names) + len(self.attribute_names)
             if len(arguments) > most:
@@ -281,15 +286,12 @@ class Op:
                     f"it is called as {self!r}"
                 )
             inputs = arguments[: len(self.input_names)]
-            given.update(zip(self.attribute_names, arguments[len(inputs) :], strict=False))
-        attributes = {
-            name: given.pop(name) if name in given else self._defaults[name]
-            for name in self.attribute_names
-            if name in given or name in self._defaults
-        }
-        if given or len(attributes) < len(self.attribute_names):
+            given = dict(zip(self.attribute_names, arguments[len(inputs) :])) | given
+        attributes = {**self._defaults, **given}
+        if attributes.keys() != self._attributes:
             missing = [name for name in self.attribute_names if name not in attributes]
-            problem = f"missing {missing}" if missing else f"unexpected {sorted(given)}"
+            unexpected = sorted(attributes.keys() - self._attributes)
+            problem = f"missing {missing}" if missing else f"unexpected {unexpected}"
             raise TypeError(f"{self.name}(): {problem}; it is called as {self!r}")
         if "axis" in attributes and inputs:
             attributes["axis"] = self._axis_from_end(attributes["axis"], _axes(inputs[0]))

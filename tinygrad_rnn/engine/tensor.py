@@ -418,8 +418,9 @@ def seed(output: Tensor, gradient: Any, create_graph: bool) -> Any:
                 f"the gradient of a tensor of shape {output.shape} needs a weight for each "
                 "element: reduce it to one number, e.g. t.sum(), or pass gradient=..."
             )
-        gradient = np.ones_like(output._data)
-    elif np.shape(gradient) != output.shape:
+        gradient = np.ones(output.shape, output.dtype)
+        return Tensor.of(gradient) if create_graph else gradient
+    if np.shape(gradient) != output.shape:
         raise ValueError(
             f"gradient has shape {np.shape(gradient)}, the tensor has shape {output.shape}"
         )

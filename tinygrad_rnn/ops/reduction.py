@@ -15,7 +15,7 @@ Array = Any
 
 def _restored(reduced: Array, axis: Any, keepdims: bool) -> Array:
     """A reduced array with its reduced axes back, of size 1, so that it broadcasts."""
-    return reduced if keepdims else np.expand_dims(reduced, axis)
+    return reduced if keepdims or not reduced.ndim else np.expand_dims(reduced, axis)
 
 
 def _count(x: Array, axis: Any) -> int:

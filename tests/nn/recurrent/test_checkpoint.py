@@ -151,10 +151,6 @@ def test_what_is_no_number_of_steps_is_refused(wrong) -> None:
 @settings(max_examples=settings().max_examples)
 @given(st.integers(1, 5000), st.integers(1, 300), st.integers(1, 64))
 def test_pieces_cover_every_step_once(steps, batch, hidden) -> None:
-    cell = nn.RNNCell(1, hidden)
-    from tinygrad_rnn.nn.recurrent.scan.scan import compiled_step
-
-    step = compiled_step(cell, tg.zeros(1, batch, 1), cell.initial_state(batch), None, False).step
-    found = pieces.pieces(steps, step)
+    found = pieces.pieces(steps, batch, hidden)
     assert [s for first, last in found for s in range(first, last)] == list(range(steps))
     assert len({last - first for first, last in found[:-1]}) <= 1

@@ -41,11 +41,12 @@ def run(
     """
     if truncate is not None and len(x) > truncate:
         return _in_blocks(cell, x, state, reverse, lengths, truncate, unrolled, checkpoint)
-    if not unrolled and len(x) and current_mode().watch is None and not _complex(x, state):
+    if not unrolled and len(x) and current_mode().watch is None:
         try:
             return scan(cell, x, state, reverse=reverse, lengths=lengths, checkpoint=checkpoint)
         except TraceError as reason:
-            _tell(cell, reason)
+            if not _complex(x, state):  # as gradient checkers use them, who need no advice
+                _tell(cell, reason)
     return unroll(cell, x, state, reverse=reverse, lengths=lengths, first_step=first_step)
 
 

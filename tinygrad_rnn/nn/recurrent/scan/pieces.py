@@ -12,11 +12,11 @@ with and without, so that every product has the same shape and every number the 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import ceil, sqrt
 from typing import Any
 
 from .program import Program, Workspace
-from .trace import Step
 
 __all__ = ["Sums", "Workspaces", "pieces", "pieces_to_keep"]
 
@@ -26,13 +26,15 @@ ROWS = 1024
 ELEMENTS = 1 << 16
 
 
-def pieces(steps: int, step: Step) -> list[tuple[int, int]]:
-    """The first step of each piece, and the one after its last; all but one are as long."""
-    batch = max(step.x.shape[0], 1)
-    elements = max(sum(value.example.size for value in step.state), 1)
-    wanted = max(ROWS // batch, ELEMENTS // elements, 1)
+@lru_cache
+def pieces(steps: int, batch: int, elements: int) -> tuple[tuple[int, int], ...]:
+    """The first step of each piece, and the one after its last; all but one are as long.
+
+    `batch`: the rows of a step; `elements`: of all its states together.
+    """
+    wanted = max(ROWS // max(batch, 1), ELEMENTS // max(elements, 1), 1)
     length = ceil(steps / max(1, round(steps / wanted)))
-    return [(first, min(first + length, steps)) for first in range(0, steps, length)]
+    return tuple((first, min(first + length, steps)) for first in range(0, steps, length))
 
 
 def pieces_to_keep(checkpoint: int | str | None, steps: int, count: int) -> int:
@@ -57,18 +59,14 @@ class Workspaces:
         self._shared_ahead: dict[Any, Any] = {}
         self._shared_back: dict[Any, Any] = {}
         self._bytes: dict[int, int] = {}  # of each array, by its id
-
-    @property
-    def nbytes(self) -> int:
-        """The bytes of all arrays."""
-        return sum(self._bytes.values())
+        self.nbytes = 0  # of all
 
     def ahead(self, number: int, steps: int) -> Workspace:
         """For the forward run of a piece of that many steps."""
         place = number % self.kept, steps
         if place not in self._ahead:
-            made = self._ahead[place] = self._forward.allocate(steps, None, self._shared_ahead)
-            self._bytes |= made.owners
+            made = self._forward.allocate(steps, None, self._shared_ahead)
+            self._ahead[place] = self._counted(made)
         return self._ahead[place]
 
     def back(self, number: int, steps: int) -> Workspace:
@@ -77,9 +75,14 @@ class Workspaces:
         place = number % self.kept, steps
         if place not in self._back:
             outer = self.ahead(number, steps).arrays
-            made = self._back[place] = self._backward.allocate(steps, outer, self._shared_back)
-            self._bytes |= made.owners
+            made = self._backward.allocate(steps, outer, self._shared_back)
+            self._back[place] = self._counted(made)
         return self._back[place]
+
+    def _counted(self, made: Workspace) -> Workspace:
+        self._bytes |= made.owners
+        self.nbytes = sum(self._bytes.values())
+        return made
 
 
 class Sums:

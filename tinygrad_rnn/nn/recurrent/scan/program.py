@@ -66,8 +66,9 @@ class Program:
 
     def run(self, workspace: Workspace, steps: int, arrays: Sequence[Array]) -> tuple[Any, ...]:
         """Run on arrays for the `given` values; returns the results, none in the workspace."""
+        owners = workspace.owners
         results = self._run(steps, arrays, workspace.stored, workspace.rows)
-        return tuple(np.array(r) if id(_owner(r)) in workspace.owners else r for r in results)
+        return tuple([np.array(r) if id(_owner(r)) in owners else r for r in results])
 
     # Writing
 
@@ -229,11 +230,14 @@ class Program:
             call = f"{self._function(value, True)}({', '.join(names)}{out})"
             return call if array is not None else f"{self._all(value)} = {call}"
         call = f"{self._function(value, True)}(steps, {tuple(timed)}, {', '.join(names)})"
-        if array is not None and value.fn is matmul and timed == [True, False]:
+        if value.fn is matmul and timed == [True, False]:
             x, y = value.inputs
             if len(x.shape) == len(y.shape) == 2 and x.dtype == y.dtype == value.dtype:
                 rows = f"{names[0]}.reshape(-1, {x.shape[-1]})"
-                return f"dot({rows}, {names[1]}, {self._all(value)}.reshape(-1, {y.shape[-1]}))"
+                if array is not None:
+                    return f"dot({rows}, {names[1]}, {self._all(value)}.reshape(-1, {y.shape[-1]}))"
+                shape = ", ".join(map(str, ("steps", *value.shape)))
+                return f"{self._all(value)} = dot({rows}, {names[1]}).reshape({shape})"
         if array is not None:
             return f"copyto({self._all(value)}, {call})"
         return f"{self._all(value)} = {call}"
@@ -337,8 +341,8 @@ class Workspace:
 
 def _owner(array: Any) -> Any:
     """The array whose memory this one looks at."""
-    while isinstance(array, np.ndarray) and array.base is not None:
-        array = array.base
+    while (below := getattr(array, "base", None)) is not None:
+        array = below
     return array
 
 

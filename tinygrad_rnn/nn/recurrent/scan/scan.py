@@ -23,10 +23,10 @@ from .cost import row_seconds
 from .executor import get_executor, program
 from .fuse import fuse
 from .going import Span, spans
-from .pieces import Workspaces
+from .pieces import Workspaces, pieces
 from .plan import plan
 from .program import Program, Workspace
-from .run import Part, Run
+from .run import Divided, Part, Run
 from .settings import settings_of
 from .stretch import Stretch
 from .trace import Step, TraceError, Value, trace
@@ -53,35 +53,43 @@ def scan(
     valid, x = valid_steps(x, lengths)
     states = leaves(state)
     compiled = compiled_step(cell, x, state, valid, reverse)
-    next_dtypes = [new.dtype for new in compiled.step.new_state]
-    if [leaf.dtype for leaf in states] != next_dtypes:  # a step widens the state: start with that
-        wider = (leaf.astype(d) for leaf, d in zip(states, next_dtypes, strict=True))
+    if [leaf._data.dtype for leaf in states] != compiled.next_dtypes:  # start with the wider state
+        wider = (leaf.astype(d) for leaf, d in zip(states, compiled.next_dtypes, strict=True))
         state = like(state, wider)
         return scan(cell, x, state, reverse=reverse, lengths=lengths, checkpoint=checkpoint)
-    whole = Span(0, len(x), slice(None), x.shape[1])
-    spans = [whole] if valid is None else compiled.spans(cell, state, lengths, len(x))
-    steps = [compiled]
-    if not spans[0].covers(len(x), x.shape[1]):
-        steps = [_compiled_for(span, cell, x, state, valid, reverse) for span in spans]
-        if any([new.dtype for new in s.step.new_state] != next_dtypes for s in steps):
-            spans, steps = [whole], [compiled]  # without a mask the step narrows the state
-    places: dict[Tensor, int] = {}  # of the leaves of all steps, among the inputs
-    for leaf in (leaf for compiled in steps for leaf in compiled.step.leaves):
-        places.setdefault(leaf, 1 + len(states) + len(places))
-    parts = [
-        Part(
-            span,
-            Stretch(compiled, _mask(valid, span), reverse, span.last - span.first, checkpoint),
-            [places[leaf] for leaf in compiled.step.leaves],
-        )
-        for span, compiled in zip(spans, steps, strict=True)
-    ]
-    undivided = spans[0].covers(len(x), x.shape[1])
-    run = Run(cell, state, reverse, lengths, parts[:: -1 if reverse else 1], undivided)
-    wanted = run.wanted()
-    inputs = enumerate([x, *states, *places])
-    outputs, *final = _scan(run, *(t if k in wanted else t.detach() for k, t in inputs))
+    work: Stretch | Divided | None = None
+    if valid is not None:
+        work = _divided(compiled, cell, x, state, lengths, valid, reverse, checkpoint)
+    if work is None:
+        work = Stretch(compiled, valid, reverse, len(x), checkpoint)
+    run = Run(work, cell, state, reverse, lengths)
+    inputs = zip((x, *states, *work.leaves), work.wanted, strict=True)
+    outputs, *final = _scan(run, *[t if wanted else t.detach() for t, wanted in inputs])
     return outputs, like(state, iter(final))
+
+
+def _divided(
+    compiled: CompiledStep,
+    cell: Cell,
+    x: Tensor,
+    state: Any,
+    lengths: Any,
+    valid: Any,
+    reverse: bool,
+    checkpoint: int | str | None,
+) -> Divided | None:
+    """Stretches on the rows that go on; None if one stretch on all rows is better."""
+    spans = compiled.spans(cell, state, lengths, len(x))
+    if spans[0].covers(len(x), x.shape[1]):
+        return None
+    parts = []
+    for span in spans:
+        mask, steps = _mask(valid, span), span.last - span.first
+        each = _compiled_for(span, cell, x, state, mask, reverse)
+        if each.next_dtypes != compiled.next_dtypes:  # without a mask the step narrows the state
+            return None
+        parts.append(Part(span, Stretch(each, mask, reverse, steps, checkpoint)))
+    return Divided(parts[::-1] if reverse else parts)
 
 
 def _mask(valid: Any, span: Span) -> Any:
@@ -93,7 +101,7 @@ def _mask(valid: Any, span: Span) -> Any:
 
 
 def _compiled_for(
-    span: Span, cell: Cell, x: Tensor, state: Any, valid: Any, reverse: bool
+    span: Span, cell: Cell, x: Tensor, state: Any, mask: Any, reverse: bool
 ) -> CompiledStep:
     """The compiled step for so many rows; which ones they are makes no difference to it."""
 
@@ -104,9 +112,7 @@ def _compiled_for(
 
     rows = slice(span.size)
     part = cut(x, slice(span.first, span.last), rows)
-    return compiled_step(
-        cell, part, map_leaves(lambda s: cut(s, rows), state), _mask(valid, span), reverse
-    )
+    return compiled_step(cell, part, map_leaves(lambda s: cut(s, rows), state), mask, reverse)
 
 
 class CompiledStep:
@@ -119,6 +125,16 @@ class CompiledStep:
 
     def __init__(self, step: Step, reverse: bool) -> None:
         self.step = step
+        self.next_dtypes = [new.dtype for new in step.new_state]
+        derivatives = [step.d_x, *step.d_state, *step.d_leaves]
+        self.wanted = [d is not None for d in derivatives]  # of x, the states and the leaves
+        self._elements = sum(value.example.size for value in step.state)
+        self._leaves = [
+            (leaf, value.shape, value.dtype, learned)
+            for leaf, value, learned in zip(
+                step.leaves, step.leaf_values, step.learned, strict=True
+            )
+        ]
         self._free: list[tuple[Any, Workspaces]] = []
         self._row_seconds: float | None = None
         self._apart: dict[int, bool] = {}  # by a number of rows: whether they can run alone
@@ -184,6 +200,20 @@ class CompiledStep:
                 outer,
                 ahead=self.forward,
             )
+
+    def fits(self, recording: bool) -> bool:
+        """Whether the leaves are still of the shapes and dtypes that the step was traced with."""
+        for leaf, shape, dtype, learned in self._leaves:
+            data = leaf._data
+            if data.shape != shape or data.dtype != dtype:
+                return False
+            if recording and leaf.requires_grad is not learned:
+                return False
+        return True
+
+    def pieces(self, steps: int) -> Sequence[tuple[int, int]]:
+        """The first step of each piece of a run, and the one after its last."""
+        return pieces(steps, self.step.x.shape[0], self._elements)
 
     def spans(self, cell: Cell, state: Any, lengths: Any, steps: int) -> list[Span]:
         """The stretches of time to run for those lengths, each on the rows that it takes."""
@@ -306,7 +336,7 @@ def compiled_step(cell: Cell, x: Tensor, state: Any, valid: Any, reverse: bool) 
     )
     known = _COMPILED.setdefault(cell, {})
     found = known.pop(key, None)
-    if found is None or not _same_leaves(found.step, recording):
+    if found is None or not found.fits(recording):
         step = trace(cell, x._data, state, valid, bool(x.requires_grad and recording), wants)
         if recording and not wants and any(leaf.requires_grad for leaf in step.leaves):
             step = trace(cell, x._data, state, valid, False, True)  # tensors not of the cell
@@ -329,12 +359,3 @@ def _form(state: Any) -> Any:
     if isinstance(state, dict):
         return tuple((name, _form(part)) for name, part in state.items())
     return state.shape, state.dtype
-
-
-def _same_leaves(step: Step, recording: bool) -> bool:
-    return all(
-        leaf._data.shape == value.shape
-        and leaf._data.dtype == value.dtype
-        and (leaf.requires_grad == learned or not recording)
-        for leaf, value, learned in zip(step.leaves, step.leaf_values, step.learned, strict=True)
-    )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ....ops import generator
-from .pieces import Sums, pieces, pieces_to_keep
+from .pieces import Sums, pieces_to_keep
 
 if TYPE_CHECKING:
     from .scan import CompiledStep
@@ -20,7 +20,11 @@ Array = Any
 
 
 class Stretch:
-    """A run over consecutive steps: holds its workspaces until no backward pass can need them."""
+    """A run over consecutive steps: holds its workspaces until no backward pass can need them.
+
+    `leaves`: the tensors besides x and the states that it reads. `wanted`: for x, the states and
+    the leaves, whether they get a gradient.
+    """
 
     def __init__(
         self,
@@ -31,11 +35,19 @@ class Stretch:
         checkpoint: int | str | None,
     ) -> None:
         self.compiled, self.valid, self.reverse, self.steps = compiled, valid, reverse, steps
-        self.pieces = pieces(steps, compiled.step)[:: -1 if reverse else 1]  # in running order
+        self.leaves, self.wanted = compiled.step.leaves, compiled.wanted
+        self.pieces = compiled.pieces(steps)  # in running order
+        if reverse:
+            self.pieces = self.pieces[::-1]
         kept = pieces_to_keep(checkpoint, steps, len(self.pieces))
         self.workspaces = compiled.take(steps, kept if compiled.backward is not None else 1)
         self._starts: dict[int, Any] = {}  # by piece: states and random state at a checkpoint
         self._present = 0  # the first of the pieces whose values are in the workspaces
+
+    @property
+    def drawn(self) -> bool:
+        """Whether the step draws random numbers."""
+        return bool(self.compiled.step.drawn)
 
     def __del__(self) -> None:
         self.compiled.give_back(self.steps, self.workspaces)

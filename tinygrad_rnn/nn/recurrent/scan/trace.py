@@ -154,8 +154,10 @@ def trace(
 ) -> Step:
     """Trace one step of `cell` on x (T, B, ...), a state nest and an optional mask (T, B).
 
-    `TraceError` if a step depends on data, or if the next step is another.
+    `TraceError` if a step depends on data, if the next step is another, or of complex numbers.
     """
+    if any(array.dtype.kind == "c" for array in [x, *(leaf._data for leaf in leaves(state))]):
+        raise TraceError("its numbers are complex")
     random_state = generator().bit_generator.state
     try:
         with unchanged(cell) as changed:
