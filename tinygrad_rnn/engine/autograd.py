@@ -206,7 +206,9 @@ def _fitted(grad: Any, like: Any) -> Any:
             raise TypeError("its rule returned None; a rule returns the gradient of its input")
         grad = np.asarray(grad)
     shape = like.shape
-    if grad.shape != shape:
+    if not grad.ndim and shape and grad.__class__ is ndarray:  # such as that of a sum
+        grad = ndarray(shape, grad.dtype, grad, 0, (0,) * len(shape))  # faster than broadcast_to
+    elif grad.shape != shape:
         new = max(grad.ndim - len(shape), 0)
         if new and grad.shape[new:] == shape:  # broadcast along new axes alone, such as a bias
             grad = np.sum(grad, axis=tuple(range(new)))

@@ -39,7 +39,7 @@ reshape.vjp(lambda grad, out, x, shape: np.reshape(grad, x.shape))
 
 @op
 def _permute(x: Array, *, axes: tuple[int, ...]) -> Array:
-    return np.transpose(x, axes)
+    return x.transpose(axes)
 
 
 _permute.name = "transpose"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -74,8 +75,9 @@ class Cell(Module):
 
     def zeros(self, *shape: int) -> Tensor:
         """Zeros in the dtype of the cell's parameters, for `initial_state`."""
-        learned = (held._data.dtype for _, held in self._state() if isinstance(held, Parameter))
-        dtype = next(learned, get_default_dtype())
+        own = (held for held in vars(self).values() if isinstance(held, Parameter))  # found soonest
+        first = next(chain(own, self.parameters()), None)
+        dtype = get_default_dtype() if first is None else first._data.dtype
         return Tensor.of(np.zeros(shape, dtype))
 
     def sibling(self: C, input_size: int | None = None) -> C:

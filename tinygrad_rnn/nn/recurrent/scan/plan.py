@@ -75,19 +75,23 @@ class Planner(Builder):
 
     def run(self, carry_out: Sequence[Any]) -> None:
         """Place every instruction."""
-        depends = self._depending_on_carry()
+        depends = self._dependent()
         in_loop = self._needed_in_loop(carry_out, depends)
-        self._uses = self._count_uses([*carry_out, *self.used_elsewhere])
-        later = []
-        for value in self.instructions:
-            if value in depends and value not in in_loop:
-                later.append(value)
-            else:
-                self._place(value, in_loop)
+        uses = self._count_uses([*carry_out, *self.used_elsewhere])
+        # What comes after the loop is placed last, so that it finds what the loop has computed.
+        for value in sorted(self.instructions, key=lambda v: v in depends and v not in in_loop):
+            self.scope = value.scope
+            form = self._place(value, in_loop)
+            often = uses.get(value, 0) > 1
+            if isinstance(form, Affine) and often and form.offset is not None:
+                form = Affine(None, self._settled(form, "loop"), None)
+            self.form[value] = form
+            planned = form.base if isinstance(form, Affine) else form
+            if isinstance(planned, Value):
+                planned.name = planned.name or value.name
+                (self.used_once.discard if often else self.used_once.add)(planned)
         for k, value in enumerate(carry_out):
             self.plan.carry_out.append(self._own(self.final(value, "loop"), k))
-        for value in later:  # now that it is known what the loop computes in any case
-            self._place(value, in_loop)
 
     def result(self, x: Any) -> Any:
         """Ask for a value, for all steps; returns the planned one."""
@@ -119,8 +123,8 @@ class Planner(Builder):
                 if not value.lifts(timed):
                     self.stepwise.add(value)
 
-    def _depending_on_carry(self) -> set[Value]:
-        """The values that the carried state, or a step-by-step instruction, has a part in."""
+    def _dependent(self) -> set[Value]:
+        """The values that depend on the carry, or on an instruction that runs step by step."""
         depends = set(self.plan.carry_in) | self.stepwise
         for value in self.instructions:
             if any(x in depends for x in values_in(value.inputs)):
@@ -128,7 +132,7 @@ class Planner(Builder):
         return depends
 
     def _needed_in_loop(self, carry_out: Sequence[Any], depends: set[Value]) -> set[Value]:
-        """Those of them that the next carry, or a step-by-step instruction, needs."""
+        """The values of the loop that the next carry, or a step-by-step instruction, needs."""
         needed: set[Value] = set()
         waiting = [*values_in(carry_out), *self.stepwise]
         while waiting:
@@ -147,19 +151,10 @@ class Planner(Builder):
 
     # Placing one instruction
 
-    def _place(self, value: Value, in_loop: set[Value]) -> None:
-        self.scope = value.scope
+    def _place(self, value: Value, in_loop: set[Value]) -> Any:
         forms = [self.form[x] if isinstance(x, Value) else x for x in value.inputs]
-        form = self._in_loop(value, forms) if value in in_loop else self._outside(value, forms)
-        often = self._uses.get(value, 0) > 1
-        if isinstance(form, Affine) and often and form.offset is not None:
-            form = Affine(None, self._settled(form, "loop"), None)
-        self.form[value] = form
-        planned = form.base if isinstance(form, Affine) else form
-        planned.name = planned.name or value.name
-        (self.used_once.discard if often else self.used_once.add)(planned)
-
-    def _outside(self, value: Value, forms: list[Any]) -> Value:
+        if value in in_loop:
+            return self._in_loop(value, forms)
         stages = {self.plan.stage_of[x] for x in values_in(forms)}
         if any(isinstance(form, Affine) for form in forms) or "after" in stages:
             stage = "after"
@@ -279,15 +274,15 @@ class Planner(Builder):
         if x in self.form and fn is None:
             return self._untimed(over_time, [self.final(x, "after")], x)
         timed = [isinstance(i, Value) and i in self.timed for i in inputs]
+        whole = self.final(x, "after") if x in self.form else None
+        if isinstance(fn, np.ufunc) and whole in self.plan.stages["loop"]:  # it is there already
+            return self._untimed(over_time, [whole], x)
         if getattr(fn, "linear", False) and timed == [True]:
             return self._untimed(fn, [self._total(inputs[0])], x, x.attributes)
         if fn is matmul and all(timed):
             if all(len(i.shape) == 2 for i in inputs):
                 factors = [self.final(i, "after") for i in inputs]
                 return self._untimed(summed_product, factors, x)
-        computed = self.final(x, "after")
-        if self.plan.stage_of[computed] == "loop":  # there it is, so only the sum is left
-            return self._untimed(over_time, [computed], x)
         one = fn in (np.negative, np.multiply) or (fn is np.divide and timed[0])
         if (fn in (np.add, np.subtract) and all(timed)) or (one and sum(timed) == 1):
             pairs = list(zip(inputs, timed, strict=True))

@@ -150,6 +150,10 @@ class LoopArray(np.lib.mixins.NDArrayOperatorsMixin):
     def __bool__(self) -> bool:
         raise NotImplementedError("a branch")
 
+    def transpose(self, axes: Any) -> LoopArray:
+        """The axes in another order."""
+        return self.seen(self.array.transpose(axes))
+
     def astype(self, dtype: Any) -> LoopArray:
         """The same numbers in another dtype."""
         return self._writer.elementwise(lambda x: x.astype(dtype), [self])
