@@ -152,13 +152,13 @@ class scope(ModeChange):
         self._step = step
 
     def __enter__(self) -> ModeChange:
-        outer = current_mode().scope
-        path, step = self._name, self._step
+        now = current_mode()
+        outer, path, step = now.scope, self._name, self._step
         if outer is not None:
             path = f"{outer.path}.{path}" if outer.path and path else outer.path or path
             step = outer.step if step is None else step
-        self._changes = {"scope": Scope(path, step)}
-        return super().__enter__()
+        self._tokens.append(MODE.set(Mode(now.grad, Scope(path, step), now.watch)))
+        return self
 
 
 def callers_line() -> str | None:

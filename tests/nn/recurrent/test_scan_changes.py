@@ -152,6 +152,19 @@ def test_tuples_made_anew_are_told_apart_by_what_they_hold() -> None:
         assert_close([layer(X)[0].data], [unrolled(layer)(X)[0].data])
 
 
+def test_a_submodule_that_is_taken_away_is_missed() -> None:
+    class Optional(nn.RNNCell):
+        def forward(self, x, h):
+            return super().forward(x if self.extra is None else self.extra(x), h)
+
+    cell = Optional(I, H)
+    cell.extra = nn.Linear(I, I)
+    layer = nn.Recurrent(cell).astype("float64")
+    gradients(layer)
+    cell.extra = None  # and nothing else holds what was there
+    assert_close(gradients(layer), gradients(unrolled(layer)))
+
+
 def test_training_and_evaluation() -> None:
     layer = nn.Recurrent(Noisy(I, H))
     x = X.astype("float32")

@@ -7,6 +7,8 @@ from typing import Any
 
 __all__ = ["aligned", "leaves", "like", "map_leaves", "structure"]
 
+_SEQUENCES = (tuple, list)
+
 
 def leaves(nest: Any) -> list[Any]:
     """The Tensors of a nest, from left to right; dicts in the order of their insertion.
@@ -14,12 +16,11 @@ def leaves(nest: Any) -> list[Any]:
     >>> leaves((1, {"a": 2, "b": (3,)}))
     [1, 2, 3]
     """
-    found: list[Any] = []
-    for child in _children(nest):
-        if child is nest:
-            return [nest]
-        found.extend(leaves(child))
-    return found
+    if isinstance(nest, dict):
+        nest = [*nest.values()]
+    elif not isinstance(nest, _SEQUENCES):
+        return [nest]
+    return [leaf for child in nest for leaf in leaves(child)]
 
 
 def like(nest: Any, new_leaves: Iterator[Any]) -> Any:
@@ -30,7 +31,7 @@ def like(nest: Any, new_leaves: Iterator[Any]) -> Any:
     """
     if isinstance(nest, dict):
         return {key: like(value, new_leaves) for key, value in nest.items()}
-    if isinstance(nest, tuple | list):
+    if isinstance(nest, _SEQUENCES):
         return _made_like(nest, [like(value, new_leaves) for value in nest])
     return next(new_leaves)
 
@@ -72,7 +73,7 @@ def _aligned(nest: Any, pattern: Any) -> Any:
     if isinstance(pattern, dict):
         if isinstance(nest, dict) and nest.keys() == pattern.keys():
             return {key: _aligned(nest[key], part) for key, part in pattern.items()}
-    elif isinstance(pattern, tuple | list):
+    elif isinstance(pattern, _SEQUENCES):
         if type(nest) is type(pattern) and len(nest) == len(pattern):
             return _made_like(pattern, [_aligned(*pair) for pair in zip(nest, pattern)])
     elif not isinstance(nest, dict | tuple | list):
@@ -88,11 +89,3 @@ def structure(nest: Any) -> Any:
     """
     return like(nest, iter("*" * len(leaves(nest))))
 
-
-def _children(nest: Any) -> Iterator[Any]:
-    if isinstance(nest, dict):
-        yield from nest.values()
-    elif isinstance(nest, tuple | list):
-        yield from nest
-    else:
-        yield nest

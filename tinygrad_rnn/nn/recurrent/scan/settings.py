@@ -16,6 +16,9 @@ from ..cell import Cell
 __all__ = ["Settings", "settings_of"]
 
 
+_MISSING = object()
+
+
 class Settings:
     """What a cell and its submodules hold, as a key; `learns`: whether a parameter does."""
 
@@ -48,7 +51,7 @@ class _Look:
         self.settings = Settings(cell)
         modules = list(cell.modules())
         self._modules = [
-            (weakref.ref(module), [(name, _kept(value)) for name, value in _held_by(module)])
+            (weakref.ref(module), len(vars(module)), [(n, _kept(v)) for n, v in _held_by(module)])
             for module in modules
         ]
         tensors = [v for m in modules for _, v in _held_by(m) if isinstance(v, Tensor)]
@@ -65,14 +68,18 @@ class _Look:
     def still_holds(self) -> bool:
         if not self._fixed:
             return False
-        for module, held in self._modules:
-            now = _held_by(module())
-            if len(now) != len(held):
+        for module, count, held in self._modules:
+            now = vars(module())
+            if len(now) != count:
                 return False
-            for (name, value), (known, kept) in zip(now, held, strict=True):
-                if name != known or kept() is not value:
+            for name, kept in held:
+                value = now.get(name, _MISSING)
+                if value is not kept() or (value is None and kept is not _none):  # it may be gone
                     return False
-        return all(tensor().requires_grad is learned for tensor, learned in self._learned)
+        for tensor, learned in self._learned:
+            if tensor().requires_grad is not learned:
+                return False
+        return True
 
 
 _LOOKS: weakref.WeakKeyDictionary[Cell, _Look] = weakref.WeakKeyDictionary()
@@ -85,10 +92,16 @@ def _held_by(module: Any) -> list[tuple[str, Any]]:
 
 def _kept(value: Any) -> Callable[[], Any]:
     """A function that returns the value for as long as it lives, and keeps no module alive."""
+    if value is None:
+        return _none
     try:
         return weakref.ref(value)
     except TypeError:
         return lambda: value
+
+
+def _none() -> None:
+    pass
 
 
 def _setting(value: Any) -> Any:
