@@ -88,4 +88,3 @@ def structure(nest: Any) -> Any:
     ('*', {'a': '*'})
     """
     return like(nest, iter("*" * len(leaves(nest))))
-

@@ -55,9 +55,8 @@ class _Look:
             for module in modules
         ]
         tensors = [v for m in modules for _, v in _held_by(m) if isinstance(v, Tensor)]
-        self._learned: list[tuple[Callable[[], Any], bool]] = [
-            (weakref.ref(tensor), tensor.requires_grad) for tensor in tensors
-        ]
+        self._tensors: list[Callable[[], Any]] = [weakref.ref(tensor) for tensor in tensors]
+        self._learned = [tensor.requires_grad for tensor in tensors]
         values = [value for module in modules for _, value in _held_by(module)]
         # What can change without being exchanged has to be read each time.
         self._fixed = all(
@@ -76,10 +75,7 @@ class _Look:
                 value = now.get(name, _MISSING)
                 if value is not kept() or (value is None and kept is not _none):  # it may be gone
                     return False
-        for tensor, learned in self._learned:
-            if tensor().requires_grad is not learned:
-                return False
-        return True
+        return [tensor().requires_grad for tensor in self._tensors] == self._learned
 
 
 _LOOKS: weakref.WeakKeyDictionary[Cell, _Look] = weakref.WeakKeyDictionary()

@@ -22,7 +22,8 @@ from ....engine.mode import PACKAGE_FOLDER, ModeChange, Scope, callers_line, cur
 from ....engine.node import Node, is_floating
 from ....engine.op import Op, op
 from ....engine.tensor import Tensor
-from ....ops import generator
+from ....ops import generator, matmul
+from ....ops.shape import _permute as transposed
 from ..cell import Cell
 from ..nest import leaves, like
 from ..unroll import masked_step
@@ -336,6 +337,8 @@ class _Lowering:
     def _apply(self, node: Node) -> Any:
         assert node.op is not None and node.inputs is not None and node.attributes is not None
         operands = [self._operand(x) for x in node.inputs]
+        if node.op is transposed and isinstance(operands[0], Value):
+            return self._transpose(operands[0], node.attributes["axes"], node)
         if node.op.elementwise and node.op.pure:
             try:
                 symbols = [Symbol(self, o) if isinstance(o, Value) else o for o in operands]
@@ -347,6 +350,21 @@ class _Lowering:
                     result.value.name = node.name
                 return result.value
         return self._instruction(node.op, operands, node.attributes, node._data, node)
+
+    def _transpose(self, x: Value, axes: tuple[int, ...], node: Node) -> Value:
+        """x with its axes in another order: two such are one or none, and (A B^T)^T is B A^T."""
+        if x.fn is transposed:
+            before = x.inputs[0]
+            axes = tuple(x.attributes["axes"][axis] for axis in axes)
+            straight = axes == tuple(range(-len(axes), 0))
+            return before if straight else self._transpose(before, axes, node)
+        matrices = x.fn is matmul and all(
+            isinstance(f, Value) and len(f.shape) == 2 for f in x.inputs
+        )
+        if matrices and axes == (-1, -2) and any(f.fn is transposed for f in x.inputs):
+            factors = [self._transpose(f, axes, node) for f in reversed(x.inputs)]
+            return self._instruction(matmul, factors, {}, x.example.T, node)
+        return self._instruction(transposed, [x], {"axes": axes}, x.example.transpose(axes), node)
 
     def _instruction(
         self, fn: Any, inputs: Sequence[Any], attributes: Any, example: Any, node: Node | None
