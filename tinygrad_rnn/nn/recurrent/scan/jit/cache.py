@@ -1,7 +1,7 @@
 """Compiled loops, found again: in this process, and on disk by the next one.
 
-The text of a loop is a module in the cache directory, named by a hash of all that its machine code
-depends on; Numba keeps the code beside it.
+The machine code of a loop is a file in the cache directory, named by a hash of all that it depends
+on. It begins with a hash of itself: a damaged one is compiled again.
 """
 
 from __future__ import annotations
@@ -9,10 +9,8 @@ from __future__ import annotations
 import atexit
 import ctypes
 import hashlib
-import importlib.util
 import os
 import shutil
-import sys
 import tempfile
 import threading
 from collections.abc import Callable
@@ -20,28 +18,24 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numba
-
 from .....files import write_file
+from .machine import link, machine_code, this_machine
 
 __all__ = ["compiled", "counts", "directory"]
 
 counts = {"compiled": 0, "from disk": 0}  # loops of this process, by where their code came from
 _lock = threading.Lock()
-_loops: dict[str, Any] = {}  # by name; Numba frees the code of a loop that nothing refers to
+_loops: dict[str, Any] = {}  # by name: what holds the code, and the function
 
 
 def compiled(text: str) -> Callable[[int, int], None]:
-    """The function `loop(steps, address of the table)` of a module's text."""
+    """The function `loop(steps, address of the table)` of a loop's text."""
     name = "loop_" + hashlib.sha256((text + _basis()).encode()).hexdigest()[:32]
     with _lock:
         if name not in _loops:
-            loop = _module(name, text).loop
-            counts["from disk" if loop.cache_hits else "compiled"] += 1
-            _loops[name] = (
-                loop,
-                ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_void_p)(loop.address),
-            )
+            held, address = link(_code(name, text), name)
+            function = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_void_p)(address)
+            _loops[name] = held, function
         call: Callable[[int, int], None] = _loops[name][1]
         return call
 
@@ -57,22 +51,33 @@ def directory() -> Path:
 
 @cache
 def _basis() -> str:
-    """What compiled code depends on besides its own text."""
+    """What machine code depends on besides its own text."""
     here = Path(__file__).parent
-    parts = [(here / f"{name}.py").read_text() for name in ("mathematics", "pointers", "products")]
-    return "".join([*parts, numba.__version__, sys.version])
+    parts = [(here / f"{name}.py").read_text() for name in _WRITTEN_BY]
+    return "".join([*parts, *this_machine()])
 
 
-def _module(name: str, text: str) -> Any:
-    path = _writable_directory() / f"{name}.py"
-    if not path.exists():  # never written again: its time of change is part of Numba's key
-        write_file(path, text)
-    specification = importlib.util.spec_from_file_location(f"tinygrad_rnn_{name}", path)
-    assert specification is not None and specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[specification.name] = module  # where Numba looks for the globals of stored code
-    specification.loader.exec_module(module)
-    return module
+_WRITTEN_BY = ("machine", "mathematics", "products", "writer")
+
+
+def _code(name: str, text: str) -> bytes:
+    """The machine code of a loop's text, from disk if it is there."""
+    path = _writable_directory() / f"{name}.o"
+    try:
+        stored = path.read_bytes()
+    except OSError:
+        stored = b""
+    code = stored[_DIGEST:]
+    if stored and hashlib.sha256(code).digest() == stored[:_DIGEST]:
+        counts["from disk"] += 1
+        return code
+    code = machine_code(text)
+    write_file(path, hashlib.sha256(code).digest() + code)
+    counts["compiled"] += 1
+    return code
+
+
+_DIGEST = hashlib.sha256().digest_size
 
 
 def _writable_directory() -> Path:

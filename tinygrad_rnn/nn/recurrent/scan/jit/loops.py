@@ -27,23 +27,6 @@ __all__ = ["LoopText"]
 
 Array = Any
 
-_HEAD = '''"""The loop of a plan."""
-
-import numpy as np
-from math import cos, exp, expm1, log, log1p, sin, sqrt, tanh
-from numba import bool_, cfunc, float32, float64, int8, int16, int32, int64, njit
-from numba import uint8, uint16, uint32, uint64
-from tinygrad_rnn.nn.recurrent.scan.jit.mathematics import (
-    FAST, exp_float32, maximum, minimum, tanh_float32
-)
-from tinygrad_rnn.nn.recurrent.scan.jit.pointers import address_of, behind, separate
-from tinygrad_rnn.nn.recurrent.scan.jit.products import pack, product
-
-
-@njit(**FAST)
-'''
-
-
 class LoopText:
     """The `text` of a module with a function `loop(steps, table)`.
 
@@ -61,8 +44,9 @@ class LoopText:
         self.places = self._memory.places
         self.text = "\n".join(
             [
-                _HEAD + f"def step({', '.join(place.name for place in self.places)}):",
-                *("    " + line for line in ["separate()", *lines]),
+                "@function",
+                f"def step({', '.join(place.name for place in self.places)}):",
+                *("    " + line for line in lines),
                 *self._loop(),
                 "",
             ]
@@ -147,7 +131,7 @@ class LoopText:
         kind = type_name(value.dtype)
         return [
             *nest(total.shape, [f"<2> = {kind}(0)"], [("<2>", seen[2][1], total)]),
-            *nest(shape, [f"<2> += {kind}(<0> * <1>)"], seen),
+            *nest(shape, [f"<2> += {kind}(<0>) * {kind}(<1>)"], seen),
         ]
 
     def _side_by_side(self, value: Value) -> list[str]:
@@ -165,13 +149,12 @@ class LoopText:
         return lines
 
     def _loop(self) -> list[str]:
-        lines = ["", "", '@cfunc("void(int64, CPointer(uint64))", cache=True, **FAST)',
-                 "def loop(steps, table):"]  # fmt: skip
+        lines = ["", "", "def loop(steps, table):"]
         now = []
         for k, place in enumerate(self.places):
-            lines.append(f"    {place.name} = address_of(table[{k}], {type_name(place.dtype)})")
+            lines.append(f"    {place.name} = address(table[{k}], {type_name(place.dtype)})")
             stride = place.stride // place.dtype.itemsize * (-1 if self._reverse else 1)
-            now.append(f"behind({place.name}, t * {stride})" if stride else place.name)
+            now.append(f"{place.name} + t * {stride}" if stride else place.name)
         lines += ["    " + line for line in self._memory.prepared]
         return [*lines, "    for t in range(steps):", f"        step({', '.join(now)})"]
 

@@ -7,92 +7,114 @@ In float64 all functions are those of the C library.
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import njit, types
-from numba.extending import intrinsic
 
-__all__ = ["FAST", "exp_float32", "maximum", "minimum", "tanh_float32"]
+from .writer import Number
 
-# Products and sums may become one instruction, which rounds once; nothing else is given up.
-FAST = {"fastmath": {"contract"}, "error_model": "numpy"}
+__all__ = ["FUNCTIONS", "OF_ANY_DTYPE"]
 
-f = np.float32
-
-
-@intrinsic
-def _scaled(typing: Any, x: Any, n: Any) -> Any:
-    """x * 2**n for a whole n; by two factors, as 2**n itself may be too small or too large."""
-
-    def written(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        number, whole = context.get_value_type(types.float32), ir.IntType(32)
-        x, power = arguments[0], builder.fptosi(arguments[1], whole)
-        half = builder.ashr(power, ir.Constant(whole, 1))
-        for part in (half, builder.sub(power, half)):  # the exponent stands in bits 23 to 30
-            bits = builder.shl(builder.add(part, ir.Constant(whole, 127)), ir.Constant(whole, 23))
-            x = builder.fmul(x, builder.bitcast(bits, number))
-        return x
-
-    return types.float32(x, n), written
+_LIBRARY = {  # NumPy's names, and those of the C library
+    **{name: name for name in ("cbrt", "cos", "cosh", "exp2", "expm1", "fmod", "hypot", "log")},
+    **{name: name for name in ("log1p", "log2", "log10", "sin", "sinh", "tan")},
+    **{f"arc{name}": f"a{name}" for name in ("cos", "cosh", "sin", "sinh", "tan", "tan2", "tanh")},
+    "power": "pow",
+}
 
 
-@intrinsic
-def _power_of_two(typing: Any, n: Any) -> Any:
-    """2**n for a whole n from -126 to 127."""
+def tanh(x: Number) -> Number:
+    """tanh(|x|) = -m / (m + 2), with m = exp(-2 |x|) - 1, which does not cancel anywhere."""
+    if x.dtype != np.float32:
+        return _from_library("tanh", x)
+    where = x.writer.where
+    size = abs(x)
+    size = where(size > 9.1, 9.1, size)
+    n, m = _split(-2.0 * size)
+    scale = ((n.astype(np.int32) + 127) << 23).bits_as(np.float32)  # 2**n
+    m = scale * m + (scale - 1.0)
+    return where(x == x, _intrinsic("copysign", -m / (m + 2.0), x), x)
 
-    def written(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        number, whole = context.get_value_type(types.float32), ir.IntType(32)
-        exponent = builder.add(builder.fptosi(arguments[0], whole), ir.Constant(whole, 127))
-        return builder.bitcast(builder.shl(exponent, ir.Constant(whole, 23)), number)
 
-    return types.float32(n), written
+def exp(x: Number) -> Number:
+    """exp(x) = 2**n * exp(r)."""
+    if x.dtype != np.float32:
+        return _from_library("exp", x)
+    where = x.writer.where
+    limited = where(x < -104.0, -104.0, where(x > 89.0, 89.0, x))
+    n, m = _split(where(x == x, limited, 0.0))
+    return where(x == x, _scaled(m + 1.0, n.astype(np.int32)), x)
 
 
-@njit(**FAST)
-def _split(x: Any) -> Any:
+def _split(x: Number) -> tuple[Number, Number]:
     """The integer n nearest to x / log(2), and exp(r) - 1 for what is left, r = x - n * log(2)."""
-    shifted = x * f(1.4426950408889634) + f(12582912.0)  # 1.5 * 2**23 leaves an integer
-    n = shifted - f(12582912.0)
-    r = x - n * f(0.693145751953125)
-    r = r - n * f(1.428606765330187e-06)
-    p = f(1.9875691500e-4)
-    p = p * r + f(1.3981999507e-3)
-    p = p * r + f(8.3334519073e-3)
-    p = p * r + f(4.1665795894e-2)
-    p = p * r + f(1.6666665459e-1)
-    p = p * r + f(5.0000001201e-1)
+    shifted = x * 1.4426950408889634 + 12582912.0  # 1.5 * 2**23 leaves an integer
+    n = shifted - 12582912.0
+    r = x - n * 0.693145751953125
+    r = r - n * 1.428606765330187e-06
+    p = r * 1.9875691500e-4 + 1.3981999507e-3
+    p = p * r + 8.3334519073e-3
+    p = p * r + 4.1665795894e-2
+    p = p * r + 1.6666665459e-1
+    p = p * r + 5.0000001201e-1
     return n, p * (r * r) + r
 
 
-@njit(**FAST)
-def tanh_float32(x: Any) -> Any:
-    """tanh(|x|) = -m / (m + 2), with m = exp(-2 |x|) - 1, which does not cancel anywhere."""
-    size = abs(x)
-    size = f(9.1) if size > f(9.1) else size
-    n, m = _split(f(-2.0) * size)
-    scale = _power_of_two(n)
-    m = scale * m + (scale - f(1.0))
-    return math.copysign(-m / (m + f(2.0)), x) if x == x else x
+def _scaled(x: Number, n: Number) -> Number:
+    """x * 2**n; by two factors, as 2**n itself may be too small or too large."""
+    half = n >> 1
+    for part in (half, n - half):  # the exponent stands in bits 23 to 30
+        x = x * ((part + 127) << 23).bits_as(np.float32)
+    return x
 
 
-@njit(**FAST)
-def exp_float32(x: Any) -> Any:
-    """exp(x) = 2**n * exp(r)."""
-    limited = f(-104.0) if x < f(-104.0) else (f(89.0) if x > f(89.0) else x)
-    n, m = _split(limited if x == x else f(0.0))
-    return _scaled(m + f(1.0), n) if x == x else x
-
-
-@njit(**FAST)
-def maximum(x: Any, y: Any) -> Any:
+def maximum(x: Number, y: Number) -> Number:
     """The larger one; NaN if either is."""
-    return x if (x >= y) | (x != x) else y
+    return x.writer.where((x >= y) | (x != x), x, y)
 
 
-@njit(**FAST)
-def minimum(x: Any, y: Any) -> Any:
+def minimum(x: Number, y: Number) -> Number:
     """The smaller one; NaN if either is."""
-    return x if (x <= y) | (x != x) else y
+    return x.writer.where((x <= y) | (x != x), x, y)
+
+
+def sign(x: Number) -> Number:
+    """-1, 0 or 1; NaN of NaN."""
+    where = x.writer.where
+    return where(x > 0, 1, where(x < 0, -1, x))
+
+
+def isnan(x: Number) -> Number:
+    """Whether it is no number."""
+    return x != x
+
+
+def isinf(x: Number) -> Number:
+    """Whether it is infinite."""
+    return abs(x) == np.inf
+
+
+def isfinite(x: Number) -> Number:
+    """Whether it is neither infinite nor NaN."""
+    return abs(x) < np.inf
+
+
+def _from_library(name: str, *numbers: Number) -> Number:
+    """A function of the C library, whose names end on f for float32."""
+    return numbers[0].writer.call(name + ("f" if numbers[0].dtype == np.float32 else ""), *numbers)
+
+
+def _intrinsic(name: str, *numbers: Number) -> Number:
+    """A function that LLVM knows as an instruction."""
+    return numbers[0].writer.call(f"llvm.{name}.f{8 * numbers[0].dtype.itemsize}", *numbers)
+
+
+OF_ANY_DTYPE = {f.__name__: f for f in (maximum, minimum, sign)}
+FUNCTIONS: dict[str, Callable[..., Number]] = {
+    **OF_ANY_DTYPE,
+    **{f.__name__: f for f in (tanh, exp, isnan, isinf, isfinite)},
+    **{name: partial(_intrinsic, name) for name in ("sqrt", "floor", "ceil", "trunc", "rint")},
+    **{numpys: partial(_from_library, name) for numpys, name in _LIBRARY.items()},
+}

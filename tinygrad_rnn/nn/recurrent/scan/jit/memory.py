@@ -113,9 +113,10 @@ class Memory:
         if place not in self._packed:
             k, n = array.shape
             panels, _ = self.room(place.name, (-(-n // width) * width * k,), array.dtype)
-            # No literals, for each of which Numba would compile `pack` anew.
-            sizes = ", ".join(f"int64({size})" for size in (k, n, *strides_of(array), width))
-            self.prepared.append(f"pack({self.start(y)}, {panels.name}, {sizes})")
+            sizes = k, n, *strides_of(array), width
+            self.prepared.append(
+                f"pack({self.start(y)}, {panels.name}, {', '.join(map(str, sizes))})"
+            )
             self._packed[place] = panels
         return self._packed[place]
 
@@ -123,7 +124,7 @@ class Memory:
         """The address of an operand's first element, as text."""
         place, array = self[x]
         elements = place.element(array)
-        return f"behind({place.name}, {elements})" if elements else place.name
+        return f"{place.name} + {elements}" if elements else place.name
 
     def keep(self, words: Iterable[str]) -> None:
         """Forget the places that no text mentions."""

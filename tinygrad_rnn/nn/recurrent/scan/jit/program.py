@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numba.core.errors import NumbaError
-
 from ..emit import Plan
 from ..program import Program
 from ..storage import Arrays
@@ -42,12 +40,7 @@ class CompiledProgram(Program):
         text = LoopText(self.plan, self._trial, self.layout.reverse)
         self._places = text.places
         self.loop_source = text.text
-        try:
-            self._namespace["loop"] = compiled(text.text)
-        except NumbaError as reason:
-            raise CannotCompile(
-                f"something in the loop ({str(reason).splitlines()[0]})"
-            ) from reason
+        self._namespace["loop"] = compiled(text.text)
         return ["loop(steps, rows.address)"]
 
     def _rows(self, arrays: Arrays, steps: int) -> Any:

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from .mathematics import FUNCTIONS, OF_ANY_DTYPE
+
 __all__ = ["CannotCompile", "Term", "Terms", "type_name"]
 
 
@@ -37,22 +39,11 @@ _OPERATORS = {
     np.logical_and: "({} != 0) & ({} != 0)",
     np.logical_or: "({} != 0) | ({} != 0)",
     np.logical_not: "{} == 0",
-    np.maximum: "maximum({}, {})",
-    np.minimum: "minimum({}, {})",
-    np.sqrt: "sqrt({})",
-    np.exp: "exp({})",
-    np.expm1: "expm1({})",
-    np.log: "log({})",
-    np.log1p: "log1p({})",
-    np.sin: "sin({})",
-    np.cos: "cos({})",
-    np.tanh: "tanh({})",
 }
-_IN_FLOAT32 = {np.tanh: "tanh_float32({})", np.exp: "exp_float32({})"}  # those that vectorise
 
 
 def type_name(dtype: Any) -> str:
-    """What Numba calls a dtype; flags are bytes in memory. `CannotCompile` for others."""
+    """What a loop calls a dtype; flags are bytes in memory. `CannotCompile` for others."""
     dtype = np.dtype(dtype)
     if dtype.kind not in "fiub" or dtype.itemsize > 8 or dtype == np.float16:
         raise CannotCompile(f"elements of {dtype}")
@@ -69,8 +60,6 @@ class Terms:
     def add(self, text: str, dtype: Any) -> Term:
         """A line that computes `text`, and the term for its result."""
         name, dtype = self._name(), np.dtype(dtype)
-        if dtype.kind in "iu":  # Numba computes in 64 bits, where NumPy wraps around in fewer
-            text = f"{type_name(dtype)}({text})"
         self.lines.append(f"{name} = {text}")
         return Term(self, name, dtype)
 
@@ -108,10 +97,10 @@ class Term(np.lib.mixins.NDArrayOperatorsMixin):
         *dtypes, result = ufunc.resolve_dtypes((*(_kind(x) for x in inputs), None))
         texts = [self._terms.text(x, d) for x, d in zip(inputs, dtypes, strict=True)]
         form = _OPERATORS.get(ufunc)
-        if dtypes[0] == np.float32:
-            form = _IN_FLOAT32.get(ufunc, form)
         if form is None:
-            form = f"np.{ufunc.__name__}({', '.join(['{}'] * len(texts))})"
+            if ufunc.__name__ not in (FUNCTIONS if dtypes[0].kind == "f" else OF_ANY_DTYPE):
+                return NotImplemented
+            form = f"{ufunc.__name__}({', '.join(['{}'] * len(texts))})"
         return self._terms.add(form.format(*texts), result)
 
     def __array_function__(
@@ -124,7 +113,7 @@ class Term(np.lib.mixins.NDArrayOperatorsMixin):
         chosen, one, other = (
             self._terms.text(v, d) for v, d in ((condition, np.dtype(bool)), (x, dtype), (y, dtype))
         )
-        return self._terms.add(f"{one} if {chosen} else {other}", dtype)
+        return self._terms.add(f"where({chosen}, {one}, {other})", dtype)
 
 
 def _kind(x: Any) -> Any:
