@@ -64,7 +64,7 @@ def main() -> None:
     parser = options_parser(__doc__, repeat=3)
     parser.add_argument("--measure", help="measure this one here, and print the number alone")
     parser.add_argument("--cell", choices=list(GATES), default="LSTM")
-    options = start(parser, "numpy", "numba", "jax")
+    options = start(parser, "numpy", "llvmlite", "jax")
     if options.measure:
         print(measure(options.measure, options.cell))
         return

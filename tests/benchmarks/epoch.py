@@ -105,7 +105,7 @@ def _right(scores: Any, labels: Any) -> int:
 
 CONTESTANTS: dict[str, tuple[str, Callable[[str, Corpus, Settings], Accuracies]]] = {
     "ours, NumPy": ("tinygrad_rnn", ours("numpy")),
-    "ours, Numba": ("numba", ours("numba")),
+    "ours, Numba": ("llvmlite", ours("numba")),
     "PyTorch, packed": ("torch", pytorch),
 }
 
@@ -139,7 +139,7 @@ def main() -> None:
     parser.add_argument("--hidden-size", type=int, default=128)
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    options = start(parser, "numpy", "numba", "torch")
+    options = start(parser, "numpy", "llvmlite", "torch")
     corpus = Corpus.of(load_names(options.data))
     print(
         f"{options.cell}, {options.hidden_size} units: {len(corpus.train)} names of "

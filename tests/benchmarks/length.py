@@ -70,7 +70,7 @@ def main() -> None:
         help="leave PyTorch and JAX out of longer sequences",
     )
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw it, as .svg or .png")
-    options = start(parser, "numpy", "numba", "torch", "jax")
+    options = start(parser, "numpy", "llvmlite", "torch", "jax")
     print("Microseconds a step of one training step.\n")
     present = [name for name in COLUMNS if installed(CONTESTANTS[name][0])]
     found: dict[str, dict[int, dict[str, float]]] = {cell: {} for cell in options.cells}

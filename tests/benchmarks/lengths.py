@@ -69,7 +69,7 @@ def cases(steps: int, batch: int) -> dict[str, Any]:
 def main() -> None:
     parser = options_parser(__doc__, repeat=7)
     parser.add_argument("--executor", choices=["numpy", "numba"], default="numpy")
-    options = start(parser, "numpy", "numba", "torch")
+    options = start(parser, "numpy", "llvmlite", "torch")
     print(f"Milliseconds for one training step of an LSTM, executor {options.executor}.\n")
     rows = []
     for sizes in ROWS:

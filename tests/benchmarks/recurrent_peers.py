@@ -368,7 +368,7 @@ def gemms_alone(problem: Problem) -> Contestant:
 
 CONTESTANTS: dict[str, tuple[str, Callable[[Problem], Contestant | None]]] = {
     "ours, NumPy": ("tinygrad_rnn", ours_scan),
-    "ours, Numba": ("numba", ours_compiled),
+    "ours, Numba": ("llvmlite", ours_compiled),
     "ours, unrolled": ("tinygrad_rnn", ours_unrolled),
     "PyTorch nn.*": ("torch", torch_builtin),
     "PyTorch loop": ("torch", torch_loop),

@@ -16,7 +16,7 @@ from tinygrad_rnn import nn
 from tinygrad_rnn.nn.recurrent.scan import executor
 from tinygrad_rnn.nn.recurrent.scan.scan import compiled_steps
 
-pytest.importorskip("numba")
+pytest.importorskip("llvmlite")
 
 from tinygrad_rnn.nn.recurrent.scan.jit import cache
 

@@ -1,4 +1,4 @@
-"""Executor: who runs the loop of a scan, NumPy step by step or one function compiled by Numba."""
+"""Executor: who runs the loop of a scan, NumPy step by step or one compiled function."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .program import Program
 
 __all__ = ["get_executor", "program", "set_executor"]
 
-_NEEDS = {"numpy": "numpy", "numba": "numba"}
+_NEEDS = {"numpy": "numpy", "numba": "llvmlite"}
 _VARIABLE = "TINYGRAD_RNN_EXECUTOR"
 _chosen: str | None = None
 _told: set[str] = set()
@@ -22,11 +22,12 @@ def set_executor(name: str) -> None:
     """Choose what runs the loops of recurrent layers from now on: "numpy" or "numba".
 
     With "numba", `pip install 'tinygrad-rnn[jit]'`, the loop over time of a cell is one compiled
-    function. The first sequence of a new shape waits for the compiler; the code is kept on disk, in
-    `~/.cache/tinygrad_rnn` or the directory that the environment variable TINYGRAD_RNN_CACHE names,
-    and later processes find it there. A cell with an op that has no compiled form runs on NumPy,
-    which is said once. Values agree to rounding: in float32 a compiled `tanh` is within 3 units in
-    the last place, `exp` within 1; in float64 both are the C library's.
+    function. (LLVM compiles it, as it compiles Numba's functions, but from instructions that are
+    written without Numba.) The first sequence of a new shape waits for the compiler; the code is
+    kept on disk, in `~/.cache/tinygrad_rnn` or the directory that the environment variable
+    TINYGRAD_RNN_CACHE names, and later processes find it there. A cell with an op that has no
+    compiled form runs on NumPy, which is said once. Values agree to rounding: in float32 a compiled
+    `tanh` is within 3 units in the last place, `exp` within 1; in float64 both are the C library's.
 
     The environment variable TINYGRAD_RNN_EXECUTOR makes the choice for programs that make none.
     ValueError for another name, ImportError if its package is missing.

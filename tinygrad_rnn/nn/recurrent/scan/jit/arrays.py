@@ -32,8 +32,8 @@ _VIEWS = {
     np.flip,
 }
 _REDUCTIONS = {  # the first value, and how the next element joins it
-    np.sum: (0.0, "{} + {}"),
-    np.mean: (0.0, "{} + {}"),
+    np.sum: (0.0, "add_up({}, {})"),
+    np.mean: (0.0, "add_up({}, {})"),
     np.max: (-math.inf, "maximum({}, {})"),
     np.min: (math.inf, "minimum({}, {})"),
 }

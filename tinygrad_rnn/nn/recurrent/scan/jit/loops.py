@@ -1,4 +1,4 @@
-"""Loops: the loop of a plan as the text of one function that Numba compiles.
+"""Loops: the loop of a plan as the text of one function that is compiled.
 
 All shapes and strides are numbers in the text, so the compiler knows how long every loop is. An
 array is an address: of its elements at a step if it has some for each step, else of the one copy.
@@ -27,8 +27,9 @@ __all__ = ["LoopText"]
 
 Array = Any
 
+
 class LoopText:
-    """The `text` of a module with a function `loop(steps, table)`.
+    """The `text` of a function `loop(steps, table)`.
 
     `table` holds the addresses of `places`, in their order.
     """
@@ -131,7 +132,7 @@ class LoopText:
         kind = type_name(value.dtype)
         return [
             *nest(total.shape, [f"<2> = {kind}(0)"], [("<2>", seen[2][1], total)]),
-            *nest(shape, [f"<2> += {kind}(<0>) * {kind}(<1>)"], seen),
+            *nest(shape, [f"<2> = add_up(<2>, {kind}(<0>) * {kind}(<1>))"], seen),
         ]
 
     def _side_by_side(self, value: Value) -> list[str]:
@@ -152,7 +153,7 @@ class LoopText:
         lines = ["", "", "def loop(steps, table):"]
         now = []
         for k, place in enumerate(self.places):
-            lines.append(f"    {place.name} = address(table[{k}], {type_name(place.dtype)})")
+            lines.append(f'    {place.name} = address(table[{k}], "{type_name(place.dtype)}")')
             stride = place.stride // place.dtype.itemsize * (-1 if self._reverse else 1)
             now.append(f"{place.name} + t * {stride}" if stride else place.name)
         lines += ["    " + line for line in self._memory.prepared]

@@ -15,18 +15,17 @@ from .writer import Number, Pointer, Writer
 
 __all__ = ["link", "machine_code", "this_machine"]
 
-_DTYPES = [*(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)),
-           "float32", "float64"]  # fmt: skip
+_DTYPES = [f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)]
+_DTYPES += ["float32", "float64"]
 
 
 def machine_code(text: str) -> bytes:
     """The object code of the function `loop(steps, table)` that a text defines."""
     module = binding.parse_assembly(str(_written(text).module))
     module.verify()
-    target = _target()
-    builder = binding.create_pass_builder(target, _tuning())
-    builder.getModulePassManager().run(module, builder)
-    return bytes(target.emit_object(module))
+    passes = binding.create_pass_builder(_target(), _options())
+    passes.getModulePassManager().run(module, passes)
+    return bytes(_target().emit_object(module))
 
 
 def link(code: bytes, name: str) -> tuple[Any, int]:
@@ -46,12 +45,14 @@ def this_machine() -> tuple[str, ...]:
 def _written(text: str) -> Writer:
     """The LLVM instructions of a text."""
     writer = Writer()
-    words = {
-        "np": np, "function": writer.function, "range": writer.range, "where": writer.where,
-        "address": writer.address, "pack": pack, "product": product,
-        **{name: partial(writer.number, dtype=np.dtype(name)) for name in _DTYPES},
+    words: dict[str, Any] = {
+        **{name: partial(writer.number, dtype=name) for name in _DTYPES},
+        "flag": partial(writer.number, dtype=bool),
+        **{f.__name__: f for f in (writer.address, writer.range, writer.where, writer.add_up)},
+        **{f.__name__: f for f in (writer.function, pack, product)},
         **FUNCTIONS,
-    }  # fmt: skip
+        "np": np,  # np.inf, np.nan
+    }
     exec(compile(text, "<loop>", "exec"), words)
     writer.write(words["loop"], [(Number, np.dtype("int64")), (Pointer, np.dtype("uint64"))], True)
     return writer
@@ -68,13 +69,11 @@ def _target() -> Any:
 
 @cache
 def _linker() -> Any:
-    return binding.create_lljit_compiler(_target())
+    return binding.create_lljit_compiler(_target(), suppress_errors=True)
 
 
-def _tuning() -> Any:
+def _options() -> Any:
+    """What LLVM is to do. Unrolling makes no loop faster, and takes time."""
     options = binding.create_pipeline_tuning_options(speed_level=2)
-    options.loop_vectorization = True
-    options.loop_interleaving = True
-    options.slp_vectorization = False
-    options.loop_unrolling = False
+    options.loop_vectorization, options.loop_unrolling = True, False
     return options

@@ -1,28 +1,20 @@
-"""Functions of one number that compiled loops call, in a form that LLVM turns into vectors.
+"""Functions of numbers that compiled loops call, in a form that LLVM turns into vectors.
 
 In float32, `tanh` and `exp` are built of a few multiplications and additions, without a branch;
 their errors over all of their range are at most 2.5 and 1 ulp (tests/nn/recurrent/test_numba.py).
-In float64 all functions are those of the C library.
+All others, and these in float64, are an instruction or the C library's function.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from .writer import Number
 
 __all__ = ["FUNCTIONS", "OF_ANY_DTYPE"]
-
-_LIBRARY = {  # NumPy's names, and those of the C library
-    **{name: name for name in ("cbrt", "cos", "cosh", "exp2", "expm1", "fmod", "hypot", "log")},
-    **{name: name for name in ("log1p", "log2", "log10", "sin", "sinh", "tan")},
-    **{f"arc{name}": f"a{name}" for name in ("cos", "cosh", "sin", "sinh", "tan", "tan2", "tanh")},
-    "power": "pow",
-}
 
 
 def tanh(x: Number) -> Number:
@@ -101,6 +93,31 @@ def isfinite(x: Number) -> Number:
     return abs(x) < np.inf
 
 
+def remainder(x: Number, y: Number) -> Number:
+    """What is left of x after a whole number of times y, with the sign of y."""
+    rest = _from_library("fmod", x, y)
+    rest = x.writer.where(_differ_in_sign(rest, y), rest + y, rest)
+    return x.writer.where(rest == 0, _intrinsic("copysign", rest, y), rest)
+
+
+def floor_divide(x: Number, y: Number) -> Number:
+    """How many times y goes into x, rounded down."""
+    where, rest = x.writer.where, _from_library("fmod", x, y)
+    times = (x - rest) / y
+    times = _intrinsic("rint", where(_differ_in_sign(rest, y), times - 1, times))
+    return where(y == 0, x / y, where(times == 0, _intrinsic("copysign", times, x / y), times))
+
+
+def _differ_in_sign(x: Number, y: Number) -> Number:
+    return ((x < 0) & (y > 0)) | ((x > 0) & (y < 0))
+
+
+def logaddexp(x: Number, y: Number) -> Number:
+    """log(exp(x) + exp(y))."""
+    distance = x.writer.where(x == y, 0, abs(x - y))  # of infinities, too
+    return maximum(x, y) + _from_library("log1p", exp(-distance))
+
+
 def _from_library(name: str, *numbers: Number) -> Number:
     """A function of the C library, whose names end on f for float32."""
     return numbers[0].writer.call(name + ("f" if numbers[0].dtype == np.float32 else ""), *numbers)
@@ -111,10 +128,22 @@ def _intrinsic(name: str, *numbers: Number) -> Number:
     return numbers[0].writer.call(f"llvm.{name}.f{8 * numbers[0].dtype.itemsize}", *numbers)
 
 
+_LIBRARY = {  # NumPy's names, and those of the C library
+    **{name: name for name in ("cbrt", "cos", "cosh", "exp2", "expm1", "fmod", "hypot", "log")},
+    **{name: name for name in ("log1p", "log2", "log10", "sin", "sinh", "tan")},
+    **{f"arc{name}": f"a{name}" for name in ("cos", "cosh", "sin", "sinh", "tan", "tan2", "tanh")},
+}
+_INTRINSICS = {
+    **{name: name for name in ("sqrt", "floor", "ceil", "trunc", "rint", "fabs", "copysign")},
+    "power": "pow",  # which is a multiplication where the exponent is 2
+}
+_WRITTEN_HERE = (tanh, exp, logaddexp, remainder, floor_divide, isnan, isinf, isfinite)
+
+# By NumPy's names: functions of numbers of any dtype, and all functions of numbers with fractions.
 OF_ANY_DTYPE = {f.__name__: f for f in (maximum, minimum, sign)}
 FUNCTIONS: dict[str, Callable[..., Number]] = {
     **OF_ANY_DTYPE,
-    **{f.__name__: f for f in (tanh, exp, isnan, isinf, isfinite)},
-    **{name: partial(_intrinsic, name) for name in ("sqrt", "floor", "ceil", "trunc", "rint")},
+    **{f.__name__: f for f in _WRITTEN_HERE},
+    **{numpys: partial(_intrinsic, name) for numpys, name in _INTRINSICS.items()},
     **{numpys: partial(_from_library, name) for numpys, name in _LIBRARY.items()},
 }

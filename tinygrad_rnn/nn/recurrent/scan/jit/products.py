@@ -7,8 +7,6 @@ what BLAS does inside each call; here it is done once a sequence, and there is n
 
 from __future__ import annotations
 
-from typing import Any
-
 from llvmlite import binding
 
 from .writer import Number, Pointer
@@ -30,9 +28,7 @@ Index = int | Number
 _IN_FLIGHT = 8  # multiply-adds that a processor has begun but not ended: four cycles, two a cycle
 
 
-def pack(
-    y: Pointer, panels: Pointer, k: int, n: int, row: int, column: int, width: int
-) -> None:
+def pack(y: Pointer, panels: Pointer, k: int, n: int, row: int, column: int, width: int) -> None:
     """Lay out y (k, n), its rows and columns so far apart, in panels (k, width) one by one."""
     times = y.writer.range
     whole, rest = divmod(n, width)

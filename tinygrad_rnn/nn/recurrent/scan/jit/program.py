@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
 from ..emit import Plan
 from ..program import Program
 from ..storage import Arrays
@@ -40,7 +41,10 @@ class CompiledProgram(Program):
         text = LoopText(self.plan, self._trial, self.layout.reverse)
         self._places = text.places
         self.loop_source = text.text
-        self._namespace["loop"] = compiled(text.text)
+        try:
+            self._namespace["loop"] = compiled(text.text)
+        except (TypeError, RuntimeError) as reason:  # LLVM's errors are RuntimeErrors
+            raise CannotCompile(f"something in the loop ({reason})") from reason
         return ["loop(steps, rows.address)"]
 
     def _rows(self, arrays: Arrays, steps: int) -> Any:

@@ -73,7 +73,7 @@ class Terms:
             raise CannotCompile("an array inside an elementwise op")
         number = repr(np.asarray(x).astype(dtype).item())
         if dtype == np.bool_:
-            return number
+            return f"flag({number})"
         number = re.sub("inf|nan", r"np.\g<0>", number)
         return f"{type_name(dtype)}({number})"
 

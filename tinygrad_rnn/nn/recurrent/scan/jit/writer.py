@@ -61,9 +61,9 @@ class Writer:
         self.builder = outer
         return function
 
-    def address(self, whole: Number, number: Any) -> Pointer:
+    def address(self, whole: Number, dtype: Any) -> Pointer:
         """The memory at an address, as elements of a dtype."""
-        dtype = number.keywords["dtype"]
+        dtype = np.dtype(dtype)
         value = self.builder.inttoptr(whole.value, _type(Pointer, dtype))
         return Pointer(self, value, dtype)
 
@@ -106,6 +106,13 @@ class Writer:
         chosen = self.builder.select(self.number(condition, _BOOL).value, x.value, y.value)
         return Number(self, chosen, x.dtype)
 
+    def add_up(self, total: Number, x: Number) -> Number:
+        """total + x as part of a sum whose terms may be added in any order: lane by lane."""
+        if x.dtype.kind != "f":
+            return total + x
+        value = self.builder.fadd(total.value, x.value, flags=(*_FAST, "reassoc"))
+        return Number(self, value, x.dtype)
+
     def call(self, name: str, *numbers: Number) -> Number:
         """A function of LLVM's or of the C library, of numbers of one dtype."""
         first = numbers[0]
@@ -118,7 +125,7 @@ class Writer:
         return Number(self, self.builder.call(function, [x.value for x in numbers]), first.dtype)
 
 
-class Number:
+class Number(np.lib.mixins.NDArrayOperatorsMixin):
     """A number that the compiled loop will know. Operators on it write instructions."""
 
     def __init__(self, writer: Writer, value: Any, dtype: np.dtype[Any]) -> None:
@@ -161,17 +168,34 @@ class Number:
         first = ir.Constant(ir.VectorType(ir.IntType(32), lanes), None)
         return Number(self.writer, builder.shuffle_vector(one, nothing, first), self.dtype)
 
-    def _write(self, instruction: str, x: Any, y: Any) -> Number:
-        x, y = _alike(x, y)
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
+        if method != "__call__" or keywords.get("out", (self,)) != (self,):  # x += y has an `out`
+            return NotImplemented
+        if ufunc in _ARITHMETIC:
+            return self._calculated(_ARITHMETIC[ufunc], *_alike(*inputs))
+        if ufunc in _COMPARISONS:
+            return self._compared(_COMPARISONS[ufunc], *_alike(*inputs))
+        builder, kind = self.writer.builder, self.dtype.kind
+        if ufunc is np.negative:
+            value = builder.fneg(self.value) if kind == "f" else builder.neg(self.value)
+            return Number(self.writer, value, self.dtype)
+        if ufunc is np.absolute and kind == "f":
+            return self.writer.call(f"llvm.fabs.f{8 * self.dtype.itemsize}", self)
+        if ufunc is np.absolute:
+            return self if kind != "i" else self.writer.where(self < 0, -self, self)
+        return NotImplemented
+
+    def _calculated(self, instruction: str, x: Number, y: Number) -> Number:
         builder = self.writer.builder
         if x.dtype.kind == "f":
             value = getattr(builder, f"f{instruction}")(x.value, y.value, flags=_FAST)
+        elif x.dtype == _BOOL and instruction == "add":  # as NumPy adds flags
+            value = builder.or_(x.value, y.value)
         else:
             value = getattr(builder, instruction)(x.value, y.value)
         return Number(self.writer, value, x.dtype)
 
-    def _compare(self, sign: str, other: Any) -> Number:
-        x, y = _alike(self, other)
+    def _compared(self, sign: str, x: Number, y: Number) -> Number:
         builder = self.writer.builder
         if x.dtype.kind != "f":
             compare = builder.icmp_signed if x.dtype.kind == "i" else builder.icmp_unsigned
@@ -179,76 +203,28 @@ class Number:
             compare = builder.fcmp_unordered if sign == "!=" else builder.fcmp_ordered
         return Number(self.writer, compare(sign, x.value, y.value), _BOOL)
 
-    def __add__(self, other: Any) -> Number:
-        return self._write("add", self, other)
-
-    def __sub__(self, other: Any) -> Number:
-        return self._write("sub", self, other)
-
-    def __mul__(self, other: Any) -> Number:
-        return self._write("mul", self, other)
-
-    def __truediv__(self, other: Any) -> Number:
-        return self._write("div", self, other)
-
-    def __radd__(self, other: Any) -> Number:
-        return self._write("add", other, self)
-
-    def __rsub__(self, other: Any) -> Number:
-        return self._write("sub", other, self)
-
-    def __rmul__(self, other: Any) -> Number:
-        return self._write("mul", other, self)
-
-    def __rtruediv__(self, other: Any) -> Number:
-        return self._write("div", other, self)
-
-    def __and__(self, other: Any) -> Number:
-        return self._write("and_", self, other)
-
-    def __or__(self, other: Any) -> Number:
-        return self._write("or_", self, other)
-
-    __rand__, __ror__ = __and__, __or__
-
-    def __lshift__(self, other: Any) -> Number:
-        return self._write("shl", self, other)
-
-    def __rshift__(self, other: Any) -> Number:
-        return self._write("ashr" if self.dtype.kind == "i" else "lshr", self, other)
-
-    def __neg__(self) -> Number:
-        builder = self.writer.builder
-        negative = builder.fneg if self.dtype.kind == "f" else builder.neg
-        return Number(self.writer, negative(self.value), self.dtype)
-
-    def __abs__(self) -> Number:
-        if self.dtype.kind == "f":
-            return self.writer.call(f"llvm.fabs.f{8 * self.dtype.itemsize}", self)
-        return self if self.dtype.kind != "i" else self.writer.where(self < 0, -self, self)
-
-    def __lt__(self, other: Any) -> Number:
-        return self._compare("<", other)
-
-    def __le__(self, other: Any) -> Number:
-        return self._compare("<=", other)
-
-    def __gt__(self, other: Any) -> Number:
-        return self._compare(">", other)
-
-    def __ge__(self, other: Any) -> Number:
-        return self._compare(">=", other)
-
-    def __eq__(self, other: Any) -> Any:
-        return self._compare("==", other)
-
-    def __ne__(self, other: Any) -> Any:
-        return self._compare("!=", other)
-
-    __hash__ = None  # type: ignore[assignment]
-
     def __bool__(self) -> bool:
         raise TypeError("a branch on a number of the compiled loop")
+
+
+_ARITHMETIC = {
+    np.add: "add",
+    np.subtract: "sub",
+    np.multiply: "mul",
+    np.divide: "div",
+    np.bitwise_and: "and_",
+    np.bitwise_or: "or_",
+    np.left_shift: "shl",
+    np.right_shift: "ashr",
+}
+_COMPARISONS = {
+    np.less: "<",
+    np.less_equal: "<=",
+    np.greater: ">",
+    np.greater_equal: ">=",
+    np.equal: "==",
+    np.not_equal: "!=",
+}
 
 
 def _alike(x: Any, y: Any) -> tuple[Number, Number]:
