@@ -313,6 +313,22 @@ def test_falling_back_is_said_once_with_the_line(step) -> None:
     assert line < number < line + 5
 
 
+def test_a_cell_that_cannot_be_traced_is_tried_once() -> None:
+    calls = []
+
+    def counted(self, x, h):
+        calls.append(None)
+        return branches(self, x, h)
+
+    layer = nn.Recurrent(cell_of(counted))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        layer(X)
+        first = len(calls)
+        layer(X)
+    assert len(calls) - first == T < first
+
+
 def test_numbers_drawn_by_hand_are_named_as_the_reason() -> None:
     with pytest.warns(UserWarning, match=r"Odd.*test_scan_changes\.py:\d+.*tg\.rand_like"):
         nn.Recurrent(cell_of(draws_by_hand))(X)

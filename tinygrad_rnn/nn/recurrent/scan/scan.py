@@ -310,12 +310,17 @@ _scan.vjp(arrays=lambda grad, out, run, *arrays, position: run.gradient(grad, ar
 
 # Finding compiled steps again
 
-_COMPILED: weakref.WeakKeyDictionary[Cell, dict[Any, CompiledStep]] = weakref.WeakKeyDictionary()
-_MOST = 16  # compiled steps kept for a cell
+# Those of each cell; or, in words, why it cannot be traced.
+_COMPILED: weakref.WeakKeyDictionary[Cell, dict[Any, CompiledStep | str]]
+_COMPILED = weakref.WeakKeyDictionary()
+_MOST = 16  # kept for a cell
 
 
 def compiled_step(cell: Cell, x: Tensor, state: Any, valid: Any, reverse: bool) -> CompiledStep:
-    """The compiled step for inputs like these; traced and planned if there is none yet."""
+    """The compiled step for inputs like these; traced and planned if there is none yet.
+
+    `TraceError` if the cell cannot be traced, which is tried once.
+    """
     states = leaves(state)
     recording = is_grad_enabled()
     settings = settings_of(cell)
@@ -336,20 +341,33 @@ def compiled_step(cell: Cell, x: Tensor, state: Any, valid: Any, reverse: bool) 
     )
     known = _COMPILED.setdefault(cell, {})
     found = known.pop(key, None)
-    if found is None or not found.fits(recording):
-        step = trace(cell, x._data, state, valid, bool(x.requires_grad and recording), wants)
-        if recording and not wants and any(leaf.requires_grad for leaf in step.leaves):
-            step = trace(cell, x._data, state, valid, False, True)  # tensors not of the cell
-        found = CompiledStep(step, reverse)
+    if found is None or not (isinstance(found, str) or found.fits(recording)):
+        try:
+            found = _compile(cell, x, state, valid, reverse, recording, wants)
+        except TraceError as reason:
+            found = str(reason)
     known[key] = found  # at the end: the one used last
     while len(known) > _MOST:
         del known[next(iter(known))]
+    if isinstance(found, str):
+        raise TraceError(found)
     return found
+
+
+def _compile(
+    cell: Cell, x: Tensor, state: Any, valid: Any, reverse: bool, recording: bool, wants: bool
+) -> CompiledStep:
+    """`recording`: whether gradients may be asked for; `wants`: whether something wants one."""
+    step = trace(cell, x._data, state, valid, bool(x.requires_grad and recording), wants)
+    if recording and not wants and any(leaf.requires_grad for leaf in step.leaves):
+        step = trace(cell, x._data, state, valid, False, True)  # tensors not of the cell
+    return CompiledStep(step, reverse)
 
 
 def compiled_steps(cell: Cell) -> list[CompiledStep]:
     """All that are compiled for this cell, the one used last at the end."""
-    return list(_COMPILED.get(cell, {}).values())
+    found = _COMPILED.get(cell, {}).values()
+    return [compiled for compiled in found if not isinstance(compiled, str)]
 
 
 def _form(state: Any) -> Any:
