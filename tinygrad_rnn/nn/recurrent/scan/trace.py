@@ -1,15 +1,14 @@
 """Trace: one step of a cell, and its backward step, as straight-line programs.
 
 The cell runs once on `Traced` tensors, under a watch that records every op. The backward step
-comes from the ops' own VJPs, run on the same tensors. Then every elementwise op is taken apart
-into NumPy's ufuncs by running its value on symbols; equal computations become one.
+comes from the ops' own VJPs, run on the same tensors. `lowering` makes instructions of both.
 """
 
 from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, NoReturn
@@ -22,11 +21,11 @@ from ....engine.mode import PACKAGE_FOLDER, ModeChange, Scope, callers_line, cur
 from ....engine.node import Node, is_floating
 from ....engine.op import Op, op
 from ....engine.tensor import Tensor
-from ....ops import generator, matmul
-from ....ops.shape import _permute as transposed
+from ....ops import generator
 from ..cell import Cell
 from ..nest import leaves, like
 from ..unroll import masked_step
+from .lowering import Lowering, nodes_behind
 from .steady import Done, difference, unchanged
 from .value import Value, identity
 
@@ -206,7 +205,7 @@ def _trace(
                     create_graph=True,
                     retain_graph=True,
                 )
-    lowering = _Lowering()
+    lowering = Lowering(lambda node: isinstance(node, Traced))
     inputs = {
         name: lowering.input(t) for name, t in (("x", x_in), ("mask", mask_in)) if t is not None
     }
@@ -266,148 +265,6 @@ def _learned_leaves(outputs: Sequence[Node]) -> list[Node]:
     """The leaves, other than traced inputs, that the outputs depend on and that want a gradient."""
     return [
         node
-        for node in _history(outputs)
+        for node in nodes_behind(outputs)
         if node.op is None and node.requires_grad and not isinstance(node, Traced)
     ]
-
-
-def _history(outputs: Sequence[Node]) -> list[Node]:
-    """All nodes behind the outputs, inputs first."""
-    found: dict[int, Node] = {}
-    waiting = list(outputs)
-    while waiting:
-        node = waiting.pop()
-        if node.number not in found:
-            found[node.number] = node
-            waiting.extend(x for x in node.inputs or () if isinstance(x, Node))
-    return [found[number] for number in sorted(found)]
-
-
-class _Lowering:
-    """From recorded nodes to values: elementwise ops as ufuncs, equal computations once."""
-
-    def __init__(self) -> None:
-        self.of: dict[Node, Any] = {}
-        self.leaves: list[Tensor] = []
-        self._scope: Scope | None = None  # of the node that is being taken apart
-        self._known: dict[Any, Value] = {}
-
-    def input(self, node: Node) -> Value:
-        made = self.of[node] = Value(None, (), {}, node._data, node.name)
-        return made
-
-    def value(self, node: Node) -> Any:
-        return self.of[node]
-
-    def run(self, results: Sequence[Node]) -> None:
-        for node in _history(results):
-            if node in self.of:
-                continue
-            self._scope = node.scope
-            if node.op is None:
-                self._leaf(node)
-            elif node.op.selects:
-                self._select(node)
-            elif not isinstance(node._data, tuple):
-                self.of[node] = self._apply(node)
-
-    def _leaf(self, node: Node) -> None:
-        if isinstance(node, Traced):  # made inside the step, e.g. zeros for an unused output
-            self.of[node] = node._data
-            return
-        assert isinstance(node, Tensor)
-        self.input(node)
-        self.leaves.append(node)
-
-    def _select(self, node: Node) -> None:
-        """One output of an op of several: as an op of its own, which computes all and picks one."""
-        assert node.inputs is not None and node.attributes is not None
-        whole = node.inputs[0]
-        self.of[node] = self._instruction(
-            whole.op,
-            [self._operand(x) for x in whole.inputs],
-            {**whole.attributes, "output": node.attributes["index"]},
-            node._data,
-            node,
-        )
-
-    def _operand(self, x: Any) -> Any:
-        return self.of[x] if isinstance(x, Node) else x
-
-    def _apply(self, node: Node) -> Any:
-        assert node.op is not None and node.inputs is not None and node.attributes is not None
-        operands = [self._operand(x) for x in node.inputs]
-        if node.op is transposed and isinstance(operands[0], Value):
-            return self._transpose(operands[0], node.attributes["axes"], node)
-        if node.op.elementwise and node.op.pure:
-            try:
-                symbols = [Symbol(self, o) if isinstance(o, Value) else o for o in operands]
-                result = node.op.value(*symbols, **node.attributes)
-            except Exception:  # the op does more than ufuncs: it stays as it is
-                result = None
-            if isinstance(result, Symbol) and result.value.dtype == node._data.dtype:
-                if node.name is not None:
-                    result.value.name = node.name
-                return result.value
-        return self._instruction(node.op, operands, node.attributes, node._data, node)
-
-    def _transpose(self, x: Value, axes: tuple[int, ...], node: Node) -> Value:
-        """x with its axes in another order: two such are one or none, and (A B^T)^T is B A^T."""
-        if x.fn is transposed:
-            before = x.inputs[0]
-            axes = tuple(x.attributes["axes"][axis] for axis in axes)
-            straight = axes == tuple(range(-len(axes), 0))
-            return before if straight else self._transpose(before, axes, node)
-        matrices = x.fn is matmul and all(
-            isinstance(f, Value) and len(f.shape) == 2 for f in x.inputs
-        )
-        if matrices and axes == (-1, -2) and any(f.fn is transposed for f in x.inputs):
-            factors = [self._transpose(f, axes, node) for f in reversed(x.inputs)]
-            return self._instruction(matmul, factors, {}, x.example.T, node)
-        return self._instruction(transposed, [x], {"axes": axes}, x.example.transpose(axes), node)
-
-    def _instruction(
-        self, fn: Any, inputs: Sequence[Any], attributes: Any, example: Any, node: Node | None
-    ) -> Value:
-        key = (fn, identity(inputs), identity(attributes))
-        pure = getattr(fn, "pure", True)
-        if not pure or key not in self._known:
-            made = Value(fn, tuple(inputs), attributes, example, scope=self._scope)
-            if node is not None:
-                made.name = node.name
-            if made.scope is None or made.scope.line is None:  # such as a sum of gradients
-                scopes = (x.scope for x in inputs if isinstance(x, Value))
-                made.scope = next((s for s in scopes if s is not None and s.line), made.scope)
-            if not pure:
-                return made
-            self._known[key] = made
-        return self._known[key]
-
-    def ufunc(self, fn: Any, inputs: Sequence[Any]) -> Value:
-        examples = [x.example if isinstance(x, Value) else x for x in inputs]
-        with np.errstate(all="ignore"):
-            example = np.asarray(fn(*examples))
-        return self._instruction(fn, inputs, {}, example, None)
-
-
-class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
-    """Stands for an array while an elementwise op's value runs; records the ufuncs it calls."""
-
-    def __init__(self, lowering: _Lowering, value: Value) -> None:
-        self._lowering = lowering
-        self.value = value
-        self.shape, self.dtype, self.ndim = value.shape, value.dtype, len(value.shape)
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if method != "__call__" or kwargs or ufunc.nout != 1:
-            return NotImplemented
-        operands = [x.value if isinstance(x, Symbol) else x for x in inputs]
-        return Symbol(self._lowering, self._lowering.ufunc(ufunc, operands))
-
-    def __bool__(self) -> bool:
-        raise NotImplementedError("a branch is not a ufunc")
-
-    def __array_function__(self, function: Callable[..., Any], _: Any, inputs: Any, __: Any) -> Any:
-        if function is np.copy:  # a value of a program is never written over
-            return inputs[0]
-        raise NotImplementedError(f"np.{function.__name__} is not a ufunc")
