@@ -77,7 +77,7 @@ def propagate(
             retains = retains or node._hooks.retains_grad
         if retains if relevant is None else number in targets:
             own_memory = number in own or (create_graph and grad.requires_grad)
-            copied = np.copy(grad) if create_graph else grad.copy("K")
+            copied = grad.copy("K") if grad.__class__ is ndarray else np.copy(grad)
             found[node] = grad if own_memory else copied
         if op is None or (relevant is not None and not relevant[number]):
             continue

@@ -135,7 +135,7 @@ class Recurrent(Module):
         lengths = _checked_lengths(lengths, *x.shape[:2])
         states = self._initial_states(state, x.shape[1])
         outputs, finals = self._through_layers(x, states, lengths)
-        final = map_leaves(_stacked, *finals)
+        final = map_leaves(lambda *layers: ops.stack(layers), *finals)
         if not batched:
             return outputs[:, 0], map_leaves(lambda leaf: leaf[:, 0], final)
         return ops.swapaxes(outputs, 0, 1) if self.batch_first else outputs, final
@@ -220,10 +220,6 @@ def _as_tensor(x: Any) -> Tensor:
     if isinstance(x, Tensor):
         return x
     return from_numpy(x) if isinstance(x, np.ndarray) else tensor(x)
-
-
-def _stacked(*layers: Tensor) -> Any:
-    return layers[0][None] if len(layers) == 1 else ops.stack(layers)  # a view is cheaper
 
 
 def _add_batch_axis(leaf: Any) -> Any:
