@@ -49,8 +49,7 @@ def pad(
     """
     if len(sequences) == 0:
         raise DataError("nothing to pad: there are no sequences")
-    columns = [_integers(sequence, position) for position, sequence in enumerate(sequences)]
-    lengths = np.array([len(column) for column in columns], dtype=np.int64)
+    codes, lengths = _end_to_end(sequences)
     steps = int(lengths.max()) if length is None else length
     if steps < lengths.max():
         longest = int(lengths.argmax())
@@ -58,20 +57,40 @@ def pad(
             f"sequence {longest} has {lengths[longest]} steps, but length is {length} "
             "(leave length out to fit the longest sequence)"
         )
-    padded = np.full((steps, len(columns)), value, dtype=np.int64)
-    for position, column in enumerate(columns):
-        padded[: len(column), position] = column
-    return padded, lengths
+    return _columns(codes, np.cumsum(lengths) - lengths, lengths, steps, value), lengths
 
 
-def _integers(sequence: ArrayLike, position: int) -> NDArray[np.int64]:
+def _end_to_end(sequences: Sequence[ArrayLike]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return all sequences in one array, checked, and the length of each."""
+    arrays = [_integers(sequence, position) for position, sequence in enumerate(sequences)]
+    lengths = np.array([len(array) for array in arrays], dtype=np.int64)
+    codes = np.concatenate([np.empty(0, np.int64), *arrays], dtype=np.int64, casting="unsafe")
+    return codes, lengths
+
+
+def _integers(sequence: ArrayLike, position: int) -> NDArray[np.integer]:
     values = np.asarray(sequence)
     if values.ndim != 1 or (values.size and values.dtype.kind not in "iu"):
         raise DataError(
             f"sequence {position} has shape {values.shape} and type {values.dtype}, "
             "but must be integers of shape (T,)"
         )
-    return values.astype(np.int64)
+    return values
+
+
+def _columns(
+    codes: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    steps: int,
+    value: int,
+) -> NDArray[np.int64]:
+    """Return the sequences that start there in `codes`, padded, as columns (steps, B)."""
+    step = np.arange(steps)[:, None]
+    padded = np.full((steps, len(lengths)), value, dtype=np.int64)
+    real = step < lengths
+    padded[real] = codes[(starts + step)[real]]
+    return padded
 
 
 def batches(
@@ -103,21 +122,23 @@ def batches(
         )
     if values.size and values.dtype.kind not in "iu":
         raise DataError(f"labels are of type {values.dtype}, but must be integers")
-    columns = [_integers(sequence, position) for position, sequence in enumerate(sequences)]
-    lengths = np.array([len(column) for column in columns], dtype=np.int64)
+    codes, lengths = _end_to_end(sequences)
     # The checks run at the call; a generator function would put them off to the first batch.
     chosen = _index_batches(lengths, batch_size, rng, by_length)
-    return _padded_batches(columns, values.astype(np.int64), chosen)
+    return _padded_batches(codes, lengths, values.astype(np.int64), chosen)
 
 
 def _padded_batches(
-    columns: Sequence[NDArray[np.int64]],
+    codes: NDArray[np.int64],
+    lengths: NDArray[np.int64],
     labels: NDArray[np.int64],
     index_batches: Sequence[NDArray[np.int64]],
 ) -> Iterator[Batch]:
+    starts = np.cumsum(lengths) - lengths
     for indices in index_batches:
-        inputs, lengths = pad([columns[index] for index in indices])
-        yield Batch(inputs, lengths, labels[indices], indices)
+        its = lengths[indices]
+        inputs = _columns(codes, starts[indices], its, int(its.max()), value=0)
+        yield Batch(inputs, its, labels[indices], indices)
 
 
 def _index_batches(

@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import ops
 from ..engine.node import Node
+from ..engine.op import op
 from ..engine.tensor import Tensor, tensor
 
 __all__ = [
@@ -33,10 +34,10 @@ def linear(x: Any, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return product if bias is None else product + bias
 
 
-def embedding(indices: Any, weight: Tensor) -> Tensor:
+def embedding(indices: Any, weight: Tensor, padding_idx: int | None = None) -> Tensor:
     """The rows of weight (n, d) at integer indices of any shape; result indices.shape + (d,).
 
-    IndexError for an index outside the n rows; TypeError if the indices are not integers.
+    `padding_idx`: a row, counted from the end if negative, whose gradient is zero. IndexError for an index outside the n rows; TypeError if the indices are not integers.
 
     >>> import tinygrad_rnn as tg
     >>> tg.nn.functional.embedding([1], tg.tensor([[1.0, 2.0], [3.0, 4.0]]))
@@ -49,8 +50,24 @@ def embedding(indices: Any, weight: Tensor) -> Tensor:
         raise IndexError(
             f"embedding of {weight.shape[0]} rows: indices from {values.min()} to {values.max()}"
         )
-    rows: Tensor = ops.take(weight, indices, axis=0)
+    learned = weight if padding_idx is None else _fixed_row(weight, row=padding_idx)
+    rows: Tensor = ops.take(learned, indices, axis=0)
     return rows
+
+
+@op
+def _fixed_row(weight: Any, *, row: int) -> Any:
+    """The weight (n, d), to a row of which no gradient gets."""
+    return weight[...]
+
+
+_fixed_row.name = "fixed_row"
+
+
+@_fixed_row.vjp
+def _(grad: Any, out: Any, weight: Any, row: int) -> Any:
+    n = len(weight)
+    return np.where(np.arange(n)[:, None] == row % n, 0, grad)
 
 
 def dropout(x: Any, p: float = 0.5, training: bool = True) -> Any:
@@ -68,7 +85,8 @@ def dropout(x: Any, p: float = 0.5, training: bool = True) -> Any:
         return x
     if p == 1:
         return x * 0
-    return ops.where(ops.rand_like(x) >= p, x * (1 / (1 - p)), 0)
+    kept = (ops.rand_like(x) >= p).astype(x.dtype)
+    return x * (kept * (1 / (1 - p)))
 
 
 def layer_norm(

@@ -78,12 +78,7 @@ class Embedding(Module):
 
     def forward(self, indices: Any) -> Tensor:
         """Integer indices (...) to vectors (..., embedding_dim)."""
-        vectors = functional.embedding(indices, self.weight)
-        if self.padding_idx is None:
-            return vectors
-        padding = np.asarray(getattr(indices, "_data", indices)) == self.padding_idx
-        kept: Tensor = ops.where(padding[..., None], vectors.detach(), vectors)
-        return kept
+        return functional.embedding(indices, self.weight, self.padding_idx)
 
     def extra_repr(self) -> str:
         """The sizes."""
