@@ -112,4 +112,4 @@ def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
 def _norm(values: Any, order: float) -> float:
     if not values.size:
         return 0.0
-    return float(np.linalg.norm(values.ravel().astype(np.float64), order))
+    return float(np.linalg.norm(values.ravel(order="K").astype(np.float64), order))

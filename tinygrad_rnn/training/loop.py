@@ -144,7 +144,7 @@ def _step(
         loss = nn.cross_entropy(scores, batch.labels)
         if math.isfinite(loss.item()):
             loss.backward()
-            norm = optim.clip_grad_norm_(model.parameters(), clip_norm).item()
+            norm = optim.clip_grad_norm_(optimizer.param_groups[0]["params"], clip_norm).item()
             optimizer.step()
         else:
             norm = math.nan
