@@ -36,6 +36,15 @@ def test_the_padding_row_gets_no_gradient_and_keeps_its_value() -> None:
     np.testing.assert_array_equal(embedding([2]).data, [[1.0, 1.0]])
 
 
+def test_no_gradient_of_a_padding_row_is_not_even_nan() -> None:
+    weight = tg.ones(3, 2, requires_grad=True)
+    rows = nn.functional.embedding([0, 1, 1], weight, padding_idx=0)
+    (rows * np.array([[np.inf], [1.0], [2.0]])).sum().backward()
+    np.testing.assert_array_equal(weight.grad.data, [[0, 0], [3, 3], [0, 0]])
+    with pytest.raises(ValueError, match="padding_idx 3 of 3 embeddings"):
+        nn.functional.embedding([0], weight, padding_idx=3)
+
+
 def test_refusals() -> None:
     for sizes in ((-1, 2), (2, -1)):
         with pytest.raises(ValueError, match="sizes must not be negative"):

@@ -158,6 +158,18 @@ def test_an_element_named_twice_gets_both_gradients() -> None:
     )
 
 
+@pytest.mark.parametrize("count", [1, 3, 200])  # few of the elements, or many
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_gradients_of_picked_rows_add_up_however_they_lie_in_memory(count, order) -> None:
+    rng = np.random.default_rng(0)
+    rows, grad = rng.integers(0, 50, count), rng.normal(size=(count, 4))
+    x = tg.zeros(50, 4, dtype="float64", requires_grad=True)
+    tg.take(x, rows, axis=0).backward(np.asarray(grad, order=order))
+    expected = np.zeros((50, 4))
+    np.add.at(expected, rows, grad)
+    np.testing.assert_array_equal(x.grad.data, expected)
+
+
 def test_index_update_cuts_the_gradient_of_what_it_replaces() -> None:
     x, values = gradient(
         lambda x, v: tg.index_update(x, [0, 2], v) * tg.tensor([1.0, 10.0, 100.0]),

@@ -37,7 +37,9 @@ def linear(x: Any, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 def embedding(indices: Any, weight: Tensor, padding_idx: int | None = None) -> Tensor:
     """The rows of weight (n, d) at integer indices of any shape; result indices.shape + (d,).
 
-    `padding_idx`: a row, counted from the end if negative, whose gradient is zero. IndexError for an index outside the n rows; TypeError if the indices are not integers.
+    `padding_idx`: a row, counted from the end if negative, whose gradient is zero. IndexError for
+    an index outside the n rows; TypeError if the indices are not integers; ValueError for a
+    `padding_idx` outside the rows.
 
     >>> import tinygrad_rnn as tg
     >>> tg.nn.functional.embedding([1], tg.tensor([[1.0, 2.0], [3.0, 4.0]]))
@@ -46,11 +48,12 @@ def embedding(indices: Any, weight: Tensor, padding_idx: int | None = None) -> T
     values = indices._data if isinstance(indices, Node) else np.asarray(indices)
     if values.dtype.kind not in "iu":
         raise TypeError(f"embedding takes integer indices, got {values.dtype}")
-    if values.size and (values.min() < 0 or values.max() >= weight.shape[0]):
-        raise IndexError(
-            f"embedding of {weight.shape[0]} rows: indices from {values.min()} to {values.max()}"
-        )
-    learned = weight if padding_idx is None else _fixed_row(weight, row=padding_idx)
+    n = weight.shape[0]
+    if values.size and (values.min() < 0 or values.max() >= n):
+        raise IndexError(f"embedding of {n} rows: indices from {values.min()} to {values.max()}")
+    if padding_idx is not None and not -n <= padding_idx < n:
+        raise ValueError(f"padding_idx {padding_idx} of {n} embeddings")
+    learned = weight if padding_idx is None else _fixed_row(weight, row=padding_idx % n)
     rows: Tensor = ops.take(learned, indices, axis=0)
     return rows
 
@@ -66,8 +69,7 @@ _fixed_row.name = "fixed_row"
 
 @_fixed_row.vjp
 def _(grad: Any, out: Any, weight: Any, row: int) -> Any:
-    n = len(weight)
-    return np.where(np.arange(n)[:, None] == row % n, 0, grad)
+    return np.where(np.arange(len(weight))[:, None] == row, 0, grad)
 
 
 def dropout(x: Any, p: float = 0.5, training: bool = True) -> Any:

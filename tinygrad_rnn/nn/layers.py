@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from .. import ops
 from ..engine.tensor import Tensor, get_default_dtype
 from . import functional, init
 from .module import Module, Parameter

@@ -46,6 +46,14 @@ def calls(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", [nn.RNNCell, nn.LSTMCell, nn.GRUCell])
+def test_gradients_lie_in_memory_as_their_weights_do(kind) -> None:
+    layer = nn.Recurrent(kind(I, H))
+    layer(tg.ones(5, 2, I))[0].sum().backward()
+    for parameter in layer.parameters():
+        assert parameter.grad.data.flags.c_contiguous
+
+
+@pytest.mark.parametrize("kind", [nn.RNNCell, nn.LSTMCell, nn.GRUCell])
 def test_the_loops_have_one_product_each(kind) -> None:
     step = compiled(kind(I, H), x_wants_gradient=True)
     assert functions(step.forward, "loop").count(matmul) == 1
