@@ -9,9 +9,10 @@ import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.nn.recurrent.scan.scan import compiled_step
+from tinygrad_rnn.nn.recurrent.scan.scan import compiled_step, compiled_steps
 from tinygrad_rnn.ops import matmul
 from tinygrad_rnn.ops.lifting import summed_product
+from tinygrad_rnn.ops.shape import _permute as transposed
 
 I, H, B, T = 3, 4, 2, 5
 TITLES = [
@@ -73,6 +74,34 @@ def test_nothing_is_summed_or_transposed_in_the_loop(kind) -> None:
         names = {name.rstrip("0123456789_") for name in calls(section(program, "the loop"))}
         allowed = {"dot", "add", "subtract", "multiply", "negative", "tanh", "copyto"}
         assert names <= allowed
+
+
+@pytest.mark.parametrize("kind", [nn.RNNCell, nn.LSTMCell, nn.GRUCell])
+def test_a_weight_is_transposed_for_its_product_alone(kind) -> None:
+    step = compiled(kind(I, H), x_wants_gradient=True)
+    assert functions(step.forward, *step.forward.plan.stages).count(transposed) == 2
+    assert transposed not in functions(step.backward, "once", "total")
+
+
+@pytest.mark.parametrize("axes", [[(2, 0, 1), (1, 0, 2)], [(2, 0, 1), (1, 2, 0)], [(0, 2, 1)] * 3])
+def test_transposes_one_after_the_other_are_one_or_none(scans, axes) -> None:
+    class Turned(nn.Cell):
+        hidden_size = H
+
+        def __init__(self) -> None:
+            self.weight = nn.Parameter(np.random.default_rng(0).standard_normal((H, H)))
+
+        def forward(self, x, h):
+            turned = tg.reshape(h @ self.weight.T.T + x.sum(axis=-1, keepdims=True), (-1, 2, 2))
+            for order in axes:
+                turned = tg.transpose(turned, order)
+            return tg.reshape(tg.tanh(turned), (-1, H))
+
+    cell = Turned()
+    scans.both_ways(cell, np.random.default_rng(1).standard_normal((T, B, I)))
+    (step,) = compiled_steps(cell)
+    found = functions(step.forward, *step.forward.plan.stages)
+    assert found.count(transposed) == (0 if axes[0] == (2, 0, 1) and axes[1] == (1, 2, 0) else 1)
 
 
 def test_the_loop_of_an_lstm_is_short() -> None:
