@@ -142,8 +142,7 @@ class _Fuser:
                 users[k].inputs[1 - use.side] if k in users else _NEUTRAL[use.fn, use.side]
                 for k in run
             ]
-            vector = np.repeat(np.asarray(numbers, group.whole.dtype), [group.size(k) for k in run])
-            inputs.append(vector.reshape((-1,) + (1,) * (-group.axis - 1)))
+            inputs.append(self._numbers(group, run, numbers))
         elif use.beside is not None:
             inputs.append(self._stretch(next(g for g in groups if id(g) == use.beside), run))
         if use.side == 1:
@@ -173,6 +172,13 @@ class _Fuser:
         example = np.split(group.whole.example, places, group.axis)[output]
         attributes = {"places": places, "axis": group.axis, "output": output}
         return self._insert(_split, [group.whole], attributes, example)
+
+    def _numbers(self, group: Parts, run: range, numbers: Sequence[Any]) -> Any:
+        """One number for each part, as an array beside the stretch of them; or as it is, if one."""
+        if len(set(numbers)) == 1:
+            return numbers[0]
+        vector = np.repeat(np.asarray(numbers, group.whole.dtype), [group.size(k) for k in run])
+        return vector.reshape((-1,) + (1,) * (-group.axis - 1))
 
     def _insert(self, fn: Any, inputs: list[Any], attributes: Any, example: Any) -> Value:
         order = max(x.order for x in inputs if isinstance(x, Value)) + _NEXT

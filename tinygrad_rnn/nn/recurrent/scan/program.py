@@ -22,6 +22,8 @@ __all__ = ["Program"]
 
 Array = Any
 
+_OUT_BY_NAME = {np.maximum, np.minimum}  # which may take more inputs in some NumPy to come
+
 
 class Program:
     """One direction of a planned scan, ready to run.
@@ -51,6 +53,7 @@ class Program:
         self._names: dict[Value, str] = {}
         self._namespace: dict[str, Any] = {"dot": np.dot, "copyto": np.copyto}
         self._constants: dict[Any, str] = {}
+        self._prepared: dict[str, str] = {}  # what the loop reads besides: names, and their lines
         self._columns: list[Value] = []  # the values with an array for all steps, used in the loop
         self.source = self._write(name)
         exec(compile(self.source, f"<scan: {name}>", "exec"), self._namespace)
@@ -75,16 +78,16 @@ class Program:
     def _write(self, name: str) -> str:
         plan = self.plan
         self._stored = list(self._owners.values())
+        once = [*self._copies_of_given(timed=False), *(self._once(v) for v in plan.stages["once"])]
+        before = [
+            *self._copies_of_given(timed=True),
+            *(self._at_all_steps(v) for v in plan.stages["before"]),
+        ]
+        loop = self._loop()
         stages = {
-            "once": [
-                *self._copies_of_given(timed=False),
-                *(self._once(v) for v in plan.stages["once"]),
-            ],
-            "before": [
-                *self._copies_of_given(timed=True),
-                *(self._at_all_steps(v) for v in plan.stages["before"]),
-            ],
-            "loop": self._loop(),
+            "once": [*once, *self._prepared.values()],
+            "before": before,
+            "loop": loop,
             "after": [self._at_all_steps(v) for v in plan.stages["after"]],
             "total": [self._once(v) for v in plan.stages["total"]],
         }
@@ -120,9 +123,10 @@ class Program:
 
     def _rows(self, arrays: Arrays, steps: int) -> Any:
         """What the loop goes over: the views of all arrays, step by step."""
-        columns = [_steps_of(arrays.timed[value]) for value in self._columns]
-        rows = list(zip(*columns, strict=True)) if columns else [()] * steps
-        return rows[::-1] if self.layout.reverse else rows
+        order = slice(None, None, -1 if self.layout.reverse else 1)
+        columns = [_steps_of(arrays.timed[value][order]) for value in self._columns]
+        # Row by row, so that the views of a step lie side by side in memory.
+        return list(zip(*columns, strict=True)) if columns else [()] * steps
 
     # Names and lines
 
@@ -262,13 +266,33 @@ class Program:
         names = self._operands(value)
         out = self._name(value)
         if isinstance(value.fn, np.ufunc):
-            return [f"{self._function(value, False)}({', '.join(names)}, out={out})"]
+            names = [
+                self._filled(x, name, value.shape)
+                for x, name in zip(value.inputs, names, strict=True)
+            ]
+            out = f"out={out}" if value.fn in _OUT_BY_NAME else out  # by place is faster
+            return [f"{self._function(value, False)}({', '.join([*names, out])})"]
         if value.fn is matmul:
             return [self._product(value, names, out)]
         parts = self._parts(value)
         if parts is not None:
             return parts
         return [f"copyto({out}, {self._function(value, False)}({', '.join(names)}))"]
+
+    def _filled(self, x: Any, name: str, shape: tuple[int, ...]) -> str:
+        """The name of a ufunc's operand; one that is the same at each step gets the shape first.
+
+        A ufunc that has to broadcast takes twice as long to start.
+        """
+        if np.shape(x.example if isinstance(x, Value) else x) in ((), shape) or self.plan.timed(x):
+            return name
+        filled = f"{name}_{'x'.join(map(str, shape))}"
+        if isinstance(x, Value):
+            self._namespace["filled"] = _filled
+            self._prepared[filled] = f"{filled} = filled({name}, {shape})"
+        else:
+            self._namespace[filled] = _filled(x, shape)
+        return filled
 
     def _recurrence(self, value: Value) -> str:
         """All steps at once: see `linear.solve`."""
@@ -283,9 +307,9 @@ class Program:
         x, y = (i.example if isinstance(i, Value) else np.asarray(i) for i in value.inputs)
         plain = x.ndim == y.ndim == 2 and x.dtype == y.dtype == value.dtype
         if plain and step.flags.c_contiguous:
-            return f"dot({names[0]}, {names[1]}, out={out})"
+            return f"dot({names[0]}, {names[1]}, {out})"
         self._namespace["matmul"] = np.matmul
-        return f"matmul({names[0]}, {names[1]}, out={out})"
+        return f"matmul({names[0]}, {names[1]}, {out})"
 
     def _parts(self, value: Value) -> list[str] | None:
         """Lines that put inputs side by side, for those that have not written there themselves."""
@@ -305,6 +329,13 @@ class Program:
             source = self._name(x) if isinstance(x, Value) else self._constant(x)
             lines.append(f"copyto({name}({self._name(value)}), {source})")
         return lines
+
+
+def _filled(x: Array, shape: tuple[int, ...]) -> Array:
+    """x repeated along the axes that it lacks."""
+    array = np.empty(shape, x.dtype)
+    array[...] = x
+    return array
 
 
 def _same_place(a: Array, b: Array) -> bool:
@@ -346,6 +377,6 @@ def _owner(array: Any) -> Any:
     return array
 
 
-def _steps_of(array: Array) -> list[Array]:
+def _steps_of(array: Array) -> Iterable[Array]:
     """Views of the array at each step."""
-    return list(array) if array.ndim > 1 else [array[t, ...] for t in range(len(array))]
+    return array if array.ndim > 1 else (array[t, ...] for t in range(len(array)))
