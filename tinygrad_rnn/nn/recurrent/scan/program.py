@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from ....ops import matmul
-from .emit import Plan
+from .emit import Plan, values_in
 from .linear import is_linear, recurrence, solve
-from .storage import Arrays, Layout
+from .storage import Arrays, Layout, batch_last_helps
 from .trace import Value, identity
 
 __all__ = ["Program"]
@@ -45,7 +45,7 @@ class Program:
     ) -> None:
         self.plan = plan
         self.given = list(given)
-        self.layout = Layout(plan, reverse, outer, kept, self._fixed())
+        self.layout = Layout(plan, reverse, outer, kept, self._fixed(), self._batch_last(ahead))
         self._trial: Arrays = self.layout.allocate(3, None if ahead is None else ahead._trial)
         self._owners: dict[int, Value] = {}  # of each array, the value that it was made for
         for value, array in [*self._trial.timed.items(), *self._trial.scratch.items()]:
@@ -54,7 +54,8 @@ class Program:
         self._namespace: dict[str, Any] = {"dot": np.dot, "copyto": np.copyto}
         self._constants: dict[Any, str] = {}
         self._prepared: dict[str, str] = {}  # what the loop reads besides: names, and their lines
-        self._columns: list[Value] = []  # the values with an array for all steps, used in the loop
+        # The values with an array for all steps, used in the loop; and whether as the transpose.
+        self._columns: list[tuple[Value, bool]] = []
         self.source = self._write(name)
         exec(compile(self.source, f"<scan: {name}>", "exec"), self._namespace)
         self._run = self._namespace[name]
@@ -71,7 +72,7 @@ class Program:
         """Run on arrays for the `given` values; returns the results, none in the workspace."""
         owners = workspace.owners
         results = self._run(steps, arrays, workspace.stored, workspace.rows)
-        return tuple([np.array(r) if id(_owner(r)) in owners else r for r in results])
+        return tuple([np.array(r, order="C") if id(_owner(r)) in owners else r for r in results])
 
     # Writing
 
@@ -84,11 +85,12 @@ class Program:
             *(self._at_all_steps(v) for v in plan.stages["before"]),
         ]
         loop = self._loop()
+        after = [*self._batch_first(), *(self._at_all_steps(v) for v in plan.stages["after"])]
         stages = {
             "once": [*once, *self._prepared.values()],
             "before": before,
             "loop": loop,
-            "after": [self._at_all_steps(v) for v in plan.stages["after"]],
+            "after": after,
             "total": [self._once(v) for v in plan.stages["total"]],
         }
         lines = [f"def {name}(steps, given, stored, rows):"]
@@ -112,19 +114,26 @@ class Program:
         """The values known once whose arrays must be where they were in the run before."""
         return []
 
+    def _batch_last(self, ahead: Program | None) -> bool:
+        """Whether arrays have the batch as their last axis in memory: as in the program ahead."""
+        return batch_last_helps(self.plan) if ahead is None else ahead.layout.batch_last
+
     def _loop(self) -> list[str]:
         """The lines of the loop."""
         lines = [line for v in self.plan.stages["loop"] for line in self._in_loop(v)]
         if is_linear(self.plan):
             return lines
-        columns = ", ".join(self._name(v) for v in self._columns)
+        columns = ", ".join(f"{self._name(v)}{'_T' * turned}" for v, turned in self._columns)
         head = f"for ({columns}{',' if columns else ''}) in rows:"
         return [head, *(f"    {line}" for line in lines)] if lines else []
 
     def _rows(self, arrays: Arrays, steps: int) -> Any:
         """What the loop goes over: the views of all arrays, step by step."""
         order = slice(None, None, -1 if self.layout.reverse else 1)
-        columns = [_steps_of(arrays.timed[value][order]) for value in self._columns]
+        columns = [
+            _steps_of(array[order].swapaxes(-1, -2) if turned else array[order])
+            for array, turned in ((arrays.timed[value], turned) for value, turned in self._columns)
+        ]
         # Row by row, so that the views of a step lie side by side in memory.
         return list(zip(*columns, strict=True)) if columns else [()] * steps
 
@@ -195,7 +204,9 @@ class Program:
         in_product = any(
             v.fn is matmul and any(x is value for x in v.inputs) for v in self.plan.stages["loop"]
         )
-        if in_product:  # BLAS is fastest on contiguous matrices, and this one is used at each step
+        if (
+            in_product and not self.layout.batch_last
+        ):  # BLAS is fastest on contiguous matrices, and this one is used at each step
             self._namespace["contiguous"] = np.ascontiguousarray
             call = f"contiguous({call})"
         return f"{self._name(value)} = {call}"
@@ -225,9 +236,7 @@ class Program:
             names = [
                 f"{n}[:{', None' * (ndim - len(x.shape))}]"
                 if t and len(x.shape) < ndim
-                else n
-                if isinstance(x, Value)
-                else constant
+                else self._filled(x, n if isinstance(x, Value) else constant, value)
                 for n, t, x, constant in zip(names, timed, value.inputs, dtypes, strict=True)
             ]
             out = f", out={self._all(value)}" if array is not None else ""
@@ -236,15 +245,34 @@ class Program:
         call = f"{self._function(value, True)}(steps, {tuple(timed)}, {', '.join(names)})"
         if value.fn is matmul and timed == [True, False]:
             x, y = value.inputs
-            if len(x.shape) == len(y.shape) == 2 and x.dtype == y.dtype == value.dtype:
+            plain = len(x.shape) == len(y.shape) == 2 and x.dtype == y.dtype == value.dtype
+            if plain and (array is None or array.flags.c_contiguous):
                 rows = f"{names[0]}.reshape(-1, {x.shape[-1]})"
-                if array is not None:
-                    return f"dot({rows}, {names[1]}, {self._all(value)}.reshape(-1, {y.shape[-1]}))"
-                shape = ", ".join(map(str, ("steps", *value.shape)))
-                return f"{self._all(value)} = dot({rows}, {names[1]}).reshape({shape})"
+                if array is None:
+                    shape = ", ".join(map(str, ("steps", *value.shape)))
+                    return f"{self._all(value)} = dot({rows}, {names[1]}).reshape({shape})"
+                return f"dot({rows}, {names[1]}, {self._all(value)}.reshape(-1, {y.shape[-1]}))"
+            if plain:
+                self._namespace["matmul"] = np.matmul
+                return f"matmul({names[0]}, {names[1]}, {self._all(value)})"
         if array is not None:
             return f"copyto({self._all(value)}, {call})"
         return f"{self._all(value)} = {call}"
+
+    def _batch_first(self) -> list[str]:
+        """Lines that give arrays back their usual order, where a product or the caller wants it."""
+        if not self.layout.batch_last:
+            return []
+        outside = [v for stage in ("after", "total") for v in self.plan.stages[stage]]
+        readers = [v for v in outside if not isinstance(v.fn, np.ufunc)]
+        read = dict.fromkeys(x for v in readers for x in values_in(v.inputs))
+        read |= dict.fromkeys(values_in(self.plan.results))
+        self._namespace["contiguous"] = np.ascontiguousarray
+        return [
+            f"{self._all(x)} = contiguous({self._all(x)})"
+            for x in read
+            if x in self._trial.timed and self.plan.stage_of[x] not in ("after", "total")
+        ]
 
     def _is_look(self, value: Value) -> bool:
         """Whether the value's array is its input's, seen in another way."""
@@ -259,39 +287,53 @@ class Program:
             return []
         if value.fn is recurrence:
             return [self._recurrence(value)]
-        for x in [*value.inputs, value]:
-            if isinstance(x, Value) and x in self._trial.timed:
-                if self._owner(x) not in self._columns:
-                    self._columns.append(self._owner(x))
+        if value.fn is matmul:
+            return [self._product(value)]
+        parts = None if isinstance(value.fn, np.ufunc) else self._parts(value)
+        if parts == []:  # they are there already
+            return []
+        out = self._at_step(value)
         names = self._operands(value)
-        out = self._name(value)
+        for x in values_in(value.inputs):
+            self._at_step(x)
         if isinstance(value.fn, np.ufunc):
             names = [
-                self._filled(x, name, value.shape)
-                for x, name in zip(value.inputs, names, strict=True)
+                self._filled(x, name, value) for x, name in zip(value.inputs, names, strict=True)
             ]
             out = f"out={out}" if value.fn in _OUT_BY_NAME else out  # by place is faster
             return [f"{self._function(value, False)}({', '.join([*names, out])})"]
-        if value.fn is matmul:
-            return [self._product(value, names, out)]
-        parts = self._parts(value)
         if parts is not None:
             return parts
         return [f"copyto({out}, {self._function(value, False)}({', '.join(names)}))"]
 
-    def _filled(self, x: Any, name: str, shape: tuple[int, ...]) -> str:
+    def _at_step(self, x: Any, turned: bool = False) -> str:
+        """The name of an operand in the loop, or of its transpose."""
+        name = self._name(x) if isinstance(x, Value) else self._constant(x)
+        name_turned = f"{name}_T"
+        if isinstance(x, Value) and x in self._trial.timed:
+            if (self._owner(x), turned) not in self._columns:
+                self._columns.append((self._owner(x), turned))
+        elif turned:
+            lasting = isinstance(x, Value) and self._trial[x] is not None
+            call = f"{name}.T" if lasting else f"contiguous({name}.T)"
+            self._namespace["contiguous"] = np.ascontiguousarray
+            self._prepared[name_turned] = f"{name_turned} = {call}"
+        return name_turned if turned else name
+
+    def _filled(self, x: Any, name: str, reader: Value) -> str:
         """The name of a ufunc's operand; one that is the same at each step gets the shape first.
 
         A ufunc that has to broadcast takes twice as long to start.
         """
+        shape = reader.shape
         if np.shape(x.example if isinstance(x, Value) else x) in ((), shape) or self.plan.timed(x):
             return name
         filled = f"{name}_{'x'.join(map(str, shape))}"
         if isinstance(x, Value):
-            self._namespace["filled"] = _filled
+            self._namespace["filled"] = self.layout.filled
             self._prepared[filled] = f"{filled} = filled({name}, {shape})"
         else:
-            self._namespace[filled] = _filled(x, shape)
+            self._namespace[filled] = self.layout.filled(x, shape)
         return filled
 
     def _recurrence(self, value: Value) -> str:
@@ -301,15 +343,18 @@ class Program:
         names = ", ".join(self._everywhere(x) for x in [*value.inputs, value])
         return f"solve({timed}, {self.layout.reverse}, {names})"
 
-    def _product(self, value: Value, names: list[str], out: str) -> str:
+    def _product(self, value: Value) -> str:
         array = self._trial[value]
         step = array[0] if value in self._trial.timed else array
         x, y = (i.example if isinstance(i, Value) else np.asarray(i) for i in value.inputs)
         plain = x.ndim == y.ndim == 2 and x.dtype == y.dtype == value.dtype
         if plain and step.flags.c_contiguous:
-            return f"dot({names[0]}, {names[1]}, {out})"
+            return f"dot({', '.join(map(self._at_step, [*value.inputs, value]))})"
+        if plain and step.flags.f_contiguous:  # (x y)^T = y^T x^T
+            operands = [*reversed(value.inputs), value]
+            return f"dot({', '.join(self._at_step(x, turned=True) for x in operands)})"
         self._namespace["matmul"] = np.matmul
-        return f"matmul({names[0]}, {names[1]}, {out})"
+        return f"matmul({', '.join(map(self._at_step, [*value.inputs, value]))})"
 
     def _parts(self, value: Value) -> list[str] | None:
         """Lines that put inputs side by side, for those that have not written there themselves."""
@@ -329,13 +374,6 @@ class Program:
             source = self._name(x) if isinstance(x, Value) else self._constant(x)
             lines.append(f"copyto({name}({self._name(value)}), {source})")
         return lines
-
-
-def _filled(x: Array, shape: tuple[int, ...]) -> Array:
-    """x repeated along the axes that it lacks."""
-    array = np.empty(shape, x.dtype)
-    array[...] = x
-    return array
 
 
 def _same_place(a: Array, b: Array) -> bool:

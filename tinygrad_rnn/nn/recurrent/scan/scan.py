@@ -271,8 +271,10 @@ class CompiledStep:
         if not self.forward.plan.timed(self.forward.plan.results[0]):
             output = np.broadcast_to(output, (steps, *np.shape(output)))
         if output.base is not None or output is arrays[0]:  # may be x itself, seen in another way
-            output = np.array(output)
-        finals = [np.array(whole[0 if reverse else steps]) for whole in ahead.arrays.carries]
+            output = np.array(output, order="C")
+        finals = [
+            np.array(whole[0 if reverse else steps], order="C") for whole in ahead.arrays.carries
+        ]
         return output, finals, tuple(rest[: self._shared])
 
     def run_backward(
@@ -292,7 +294,7 @@ class CompiledStep:
         results = iter(self.backward.run(back, steps, [*arrays, grad_output, *shared]))
         d_x = None if self.step.d_x is None else next(results)
         d_states = [
-            None if d is None else np.array(whole[steps if reverse else 0])
+            None if d is None else np.array(whole[steps if reverse else 0], order="C")
             for d, whole in zip(self.step.d_state, back.arrays.carries, strict=True)
         ]
         d_leaves = [None if d is None else next(results) for d in self.step.d_leaves]

@@ -18,9 +18,13 @@ from .emit import Plan, values_in
 from .plan import writes_anywhere
 from .trace import Value
 
-__all__ = ["Arrays", "Layout"]
+__all__ = ["Arrays", "Layout", "batch_last_helps"]
 
 Array = Any
+
+# Measured by tests/benchmarks/recurrent.py: in larger arrays, ufuncs are busy with elements rather
+# than with being called, and to transpose these costs more.
+MOST_ELEMENTS = 1 << 14
 
 
 class Arrays:
@@ -43,7 +47,8 @@ class Layout:
 
     `reverse`: the loop runs from the last step to the first. `kept`: values that are needed after
     the run, by the backward run. `outer`: values of the forward run that the plan reads. `fixed`:
-    values known once that have an array here.
+    values known once that have an array here. `batch_last`: a matrix (batch, features) has its
+    memory in the order (features, batch), so that a slice of the features is contiguous.
     """
 
     def __init__(
@@ -53,8 +58,10 @@ class Layout:
         outer: Iterable[Value],
         kept: Iterable[Value],
         fixed: Iterable[Value] = (),
+        batch_last: bool = False,
     ) -> None:
         self.plan = plan
+        self.batch_last = batch_last
         self.reverse = reverse
         self.outer = list(outer)
         self.fixed = list(fixed)
@@ -143,10 +150,27 @@ class Layout:
 
     def _new(self, arrays: Arrays, value: Value, shape: tuple[int, ...]) -> Array:
         if value in self._own:
-            return np.empty(shape, value.dtype)
+            return self._empty(shape, len(value.shape), value.dtype)
         if (value, shape) not in arrays.shared:
-            arrays.shared[value, shape] = np.empty(shape, value.dtype)
+            arrays.shared[value, shape] = self._empty(shape, len(value.shape), value.dtype)
         return arrays.shared[value, shape]
+
+    def _empty(self, shape: tuple[int, ...], axes: int, dtype: Any) -> Array:
+        """A new array in the memory order of this layout; so many of its axes are a value's own."""
+        if self.batch_last and axes == 2:
+            return np.empty((*shape[:-2], shape[-1], shape[-2]), dtype).swapaxes(-1, -2)
+        return np.empty(shape, dtype)
+
+    def filled(self, x: Array, shape: tuple[int, ...]) -> Array:
+        """x repeated along the axes that it lacks to be an array of that shape."""
+        array = self._empty(shape, len(shape), x.dtype)
+        array[...] = x
+        return array
+
+    def _in_order(self, array: Array) -> bool:
+        """Whether a step's array is contiguous in the memory order of this layout."""
+        flags = array.flags
+        return bool(flags.f_contiguous if self.batch_last else flags.c_contiguous)
 
     def _find_own(self) -> set[Value]:
         """The values in whose arrays something lies that is kept."""
@@ -170,13 +194,14 @@ class Layout:
         array = arrays[reader]
         if array is None or not isinstance(reader.fn, np.ufunc):
             return
+        step = array[0] if reader in arrays.timed else array
         for x in reader.inputs:
             if (
                 isinstance(x, Value)
                 and self.plan.stage_of[x] == stage
                 and arrays[x] is None
                 and self._reads[x] == 1
-                and (isinstance(x.fn, np.ufunc) or (x.fn is matmul and array.flags.c_contiguous))
+                and (isinstance(x.fn, np.ufunc) or (x.fn is matmul and self._in_order(step)))
                 and (x.shape, x.dtype) == (reader.shape, reader.dtype)
             ):
                 (arrays.timed if reader in arrays.timed else arrays.scratch)[x] = array
@@ -218,6 +243,23 @@ class Layout:
             free = isinstance(x, Value) and arrays[x] is None and x in self.loop
             if free and isinstance(x.fn, np.ufunc) and (timed or x not in self.used_outside):
                 (arrays.timed if timed else arrays.scratch)[x] = part
+
+
+def batch_last_helps(plan: Plan) -> bool:
+    """Whether a loop is faster with the batch as the last axis in memory.
+
+    A ufunc takes three times as long to start on a slice of the features, such as a gate, that is
+    not contiguous. In return, what products outside the loop read has to be transposed.
+    """
+    loop = plan.stages["loop"]
+    shapes = [value.shape for value in loop if len(value.shape) == 2]
+    sliced = any(
+        not writes_anywhere(value) and value.shape[-1:] != x.shape[-1:]
+        for value in loop
+        for x in values_in(value.inputs)
+    )
+    elements = [batch * features for batch, features in shapes if batch > 1]
+    return sliced and bool(elements) and max(elements) <= MOST_ELEMENTS
 
 
 def _is_view(value: Value) -> bool:

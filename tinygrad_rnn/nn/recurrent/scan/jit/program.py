@@ -34,6 +34,9 @@ class CompiledProgram(Program):
         read = dict.fromkeys(x for v in loop for x in v.inputs if isinstance(x, Value))
         return [x for x in read if not self.plan.timed(x)]
 
+    def _batch_last(self, ahead: Program | None) -> bool:
+        return False  # a pass over elements takes slices as they come
+
     def _loop(self) -> list[str]:
         if not self.plan.stages["loop"]:
             self._places: list[Place] = []
