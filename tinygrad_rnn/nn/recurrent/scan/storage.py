@@ -94,6 +94,10 @@ class Layout:
         for value in reversed(plan.stages["before"]):
             if value in self.lasting and not writes_anywhere(value):
                 self.lasting.update(x for x in value.inputs if plan.timed(x))
+        self._leaving = set(values_in(plan.results))  # must not be in arrays that are used again
+        for value in reversed([v for stage in ("before", "after") for v in plan.stages[stage]]):
+            if value in self._leaving and not writes_anywhere(value):
+                self._leaving.update(values_in(value.inputs))
         self._reads = Counter(
             x
             for operands in [
@@ -145,6 +149,9 @@ class Layout:
                 self._place(value, steps, arrays, timed=True)
         for stage in ("before", "after"):
             for value in reversed(self.plan.stages[stage]):
+                if isinstance(value.fn, np.ufunc) and value not in self._leaving:
+                    if arrays[value] is None:
+                        self._place(value, steps, arrays, timed=True)
                 self._lend(value, stage, arrays)
         return arrays
 
