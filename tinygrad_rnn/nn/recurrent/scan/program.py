@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -65,7 +65,7 @@ class Program:
     ) -> Workspace:
         """Arrays for runs of that many steps; see `Layout.allocate`."""
         arrays = self.layout.allocate(steps, outer, shared)
-        stored = [arrays[value] for value in self._stored]
+        stored = [*(arrays[value] for value in self._stored), *arrays.batch_first.values()]
         return Workspace(arrays, stored, self._rows(arrays, steps))
 
     def run(self, workspace: Workspace, steps: int, arrays: Sequence[Array]) -> tuple[Any, ...]:
@@ -82,10 +82,13 @@ class Program:
         once = [*self._copies_of_given(timed=False), *(self._once(v) for v in plan.stages["once"])]
         before = [
             *self._copies_of_given(timed=True),
-            *(self._at_all_steps(v) for v in plan.stages["before"]),
+            *(line for v in plan.stages["before"] for line in self._at_all_steps(v)),
         ]
         loop = self._loop()
-        after = [*self._batch_first(), *(self._at_all_steps(v) for v in plan.stages["after"])]
+        after = [
+            *self._batch_first(),
+            *(line for v in plan.stages["after"] for line in self._at_all_steps(v)),
+        ]
         stages = {
             "once": [*once, *self._prepared.values()],
             "before": before,
@@ -96,8 +99,10 @@ class Program:
         lines = [f"def {name}(steps, given, stored, rows):"]
         if self.given:
             lines.append(f"    ({', '.join(self._given_name(v) for v in self.given)},) = given")
-        if self._stored:
-            lines.append(f"    ({', '.join(self._stored_name(v) for v in self._stored)},) = stored")
+        stored = [self._stored_name(v) for v in self._stored]
+        stored += [f"{self._name(v)}_batch_first" for v in self._trial.batch_first]
+        if stored:
+            lines.append(f"    ({', '.join(stored)},) = stored")
         for stage, written in stages.items():
             written = [line for line in written if line]
             if not written:
@@ -224,12 +229,13 @@ class Program:
             if v in self._stored and self.plan.timed(v) == timed
         ]
 
-    def _at_all_steps(self, value: Value) -> str:
+    def _at_all_steps(self, value: Value) -> list[str]:
+        """The lines of an instruction outside the loop, on arrays with a leading time axis."""
         timed = [self.plan.timed(x) for x in value.inputs]
         names = [self._everywhere(x) for x in value.inputs]
         array = self._trial.timed.get(value)
         if array is not None and self._is_look(value):
-            return ""
+            return []
         if isinstance(value.fn, np.ufunc):
             dtypes = self._operands(value)
             ndim = len(value.shape)
@@ -241,7 +247,10 @@ class Program:
             ]
             out = f", out={self._all(value)}" if array is not None else ""
             call = f"{self._function(value, True)}({', '.join(names)}{out})"
-            return call if array is not None else f"{self._all(value)} = {call}"
+            return [call if array is not None else f"{self._all(value)} = {call}"]
+        parts = None if array is None else self._parts(value, self._everywhere)
+        if parts is not None:
+            return parts
         call = f"{self._function(value, True)}(steps, {tuple(timed)}, {', '.join(names)})"
         if value.fn is matmul and timed == [True, False]:
             x, y = value.inputs
@@ -250,29 +259,27 @@ class Program:
                 rows = f"{names[0]}.reshape(-1, {x.shape[-1]})"
                 if array is None:
                     shape = ", ".join(map(str, ("steps", *value.shape)))
-                    return f"{self._all(value)} = dot({rows}, {names[1]}).reshape({shape})"
-                return f"dot({rows}, {names[1]}, {self._all(value)}.reshape(-1, {y.shape[-1]}))"
+                    return [f"{self._all(value)} = dot({rows}, {names[1]}).reshape({shape})"]
+                return [f"dot({rows}, {names[1]}, {self._all(value)}.reshape(-1, {y.shape[-1]}))"]
             if plain:
                 self._namespace["matmul"] = np.matmul
-                return f"matmul({names[0]}, {names[1]}, {self._all(value)})"
+                return [f"matmul({names[0]}, {names[1]}, {self._all(value)})"]
         if array is not None:
-            return f"copyto({self._all(value)}, {call})"
-        return f"{self._all(value)} = {call}"
+            return [f"copyto({self._all(value)}, {call})"]
+        return [f"{self._all(value)} = {call}"]
 
     def _batch_first(self) -> list[str]:
         """Lines that give arrays back their usual order, where a product or the caller wants it."""
-        if not self.layout.batch_last:
-            return []
-        outside = [v for stage in ("after", "total") for v in self.plan.stages[stage]]
-        readers = [v for v in outside if not isinstance(v.fn, np.ufunc)]
-        read = dict.fromkeys(x for v in readers for x in values_in(v.inputs))
-        read |= dict.fromkeys(values_in(self.plan.results))
-        self._namespace["contiguous"] = np.ascontiguousarray
-        return [
-            f"{self._all(x)} = contiguous({self._all(x)})"
-            for x in read
-            if x in self._trial.timed and self.plan.stage_of[x] not in ("after", "total")
-        ]
+        lines = []
+        for x in self._trial.batch_first:
+            lines.append(f"copyto({self._name(x)}_batch_first, {self._all(x)})")
+            lines.append(f"{self._all(x)} = {self._name(x)}_batch_first")
+        for x in dict.fromkeys(values_in(self.plan.results)):
+            stored = x in self._trial.timed and x not in self._trial.batch_first
+            if stored and self.layout.batch_last and self.plan.stage_of[x] != "after":
+                self._namespace["contiguous"] = np.ascontiguousarray
+                lines.append(f"{self._all(x)} = contiguous({self._all(x)})")
+        return lines
 
     def _is_look(self, value: Value) -> bool:
         """Whether the value's array is its input's, seen in another way."""
@@ -289,7 +296,7 @@ class Program:
             return [self._recurrence(value)]
         if value.fn is matmul:
             return [self._product(value)]
-        parts = None if isinstance(value.fn, np.ufunc) else self._parts(value)
+        parts = None if isinstance(value.fn, np.ufunc) else self._parts(value, self._at_step)
         if parts == []:  # they are there already
             return []
         out = self._at_step(value)
@@ -356,7 +363,7 @@ class Program:
         self._namespace["matmul"] = np.matmul
         return f"matmul({', '.join(map(self._at_step, [*value.inputs, value]))})"
 
-    def _parts(self, value: Value) -> list[str] | None:
+    def _parts(self, value: Value, name_of: Callable[[Any], str]) -> list[str] | None:
         """Lines that put inputs side by side, for those that have not written there themselves."""
         if getattr(value.fn, "places", None) is None:
             return None
@@ -371,8 +378,7 @@ class Program:
             self._namespace[name] = lambda out, p=position, v=value: v.fn.places(
                 out, *(i.example if isinstance(i, Value) else i for i in v.inputs), **v.attributes
             )[p]
-            source = self._name(x) if isinstance(x, Value) else self._constant(x)
-            lines.append(f"copyto({name}({self._name(value)}), {source})")
+            lines.append(f"copyto({name}({name_of(value)}), {name_of(x)})")
         return lines
 
 
@@ -405,6 +411,7 @@ class Workspace:
         self.stored = stored  # those that the program mentions, in its order
         self.rows = rows
         held = [*arrays.timed.values(), *arrays.scratch.values(), *arrays.carries]
+        held += arrays.batch_first.values()
         self.owners = {id(owner): owner.nbytes for owner in map(_owner, held)}  # their bytes
 
 

@@ -37,6 +37,7 @@ class Arrays:
         self.timed: dict[Value, Array] = dict(timed or {})
         self.scratch: dict[Value, Array] = {}
         self.carries: list[Array] = []  # (T + 1, ...): before the first step, after each
+        self.batch_first: dict[Value, Array] = {}  # copies for products outside the loop
 
     def __getitem__(self, value: Value) -> Array:
         return self.timed[value] if value in self.timed else self.scratch.get(value)
@@ -98,6 +99,7 @@ class Layout:
         for value in reversed([v for stage in ("before", "after") for v in plan.stages[stage]]):
             if value in self._leaving and not writes_anywhere(value):
                 self._leaving.update(values_in(value.inputs))
+        self._for_products = self._read_by_products() if batch_last else []
         self._reads = Counter(
             x
             for operands in [
@@ -136,7 +138,7 @@ class Layout:
                 self._place(value, steps, arrays, timed=True)
         for value in self.plan.stages["loop"]:
             if not writes_anywhere(value) and getattr(value.fn, "places", None):
-                self._place_parts(value, steps, arrays)
+                self._place_parts(value, "loop", steps, arrays)
         for value in self.plan.stages["loop"]:
             if arrays[value] is None and (value in self._looked_at or not writes_anywhere(value)):
                 self._place(value, steps, arrays, timed=value in self.used_outside)
@@ -149,28 +151,35 @@ class Layout:
                 self._place(value, steps, arrays, timed=True)
         for stage in ("before", "after"):
             for value in reversed(self.plan.stages[stage]):
-                if isinstance(value.fn, np.ufunc) and value not in self._leaving:
-                    if arrays[value] is None:
+                if arrays[value] is None and value not in self._leaving:
+                    if getattr(value.fn, "places", None):
+                        self._place_parts(value, stage, steps, arrays)
+                    elif isinstance(value.fn, np.ufunc):
                         self._place(value, steps, arrays, timed=True)
                 self._lend(value, stage, arrays)
+        for value in self._for_products:
+            if value in arrays.timed:
+                shape = (steps, *value.shape)
+                key = "batch first", value, shape
+                if key not in arrays.shared:
+                    arrays.shared[key] = np.empty(shape, value.dtype)
+                arrays.batch_first[value] = arrays.shared[key]
         return arrays
 
     def _new(self, arrays: Arrays, value: Value, shape: tuple[int, ...]) -> Array:
-        if value in self._own:
-            return self._empty(shape, len(value.shape), value.dtype)
-        if (value, shape) not in arrays.shared:
-            arrays.shared[value, shape] = self._empty(shape, len(value.shape), value.dtype)
+        if value in self._own or (value, shape) not in arrays.shared:
+            batch_last = self.batch_last and len(value.shape) == 2
+            batch_last = batch_last and self.plan.stage_of[value] != "after"  # read by products
+            made = (_empty_batch_last if batch_last else np.empty)(shape, value.dtype)
+            if value in self._own:
+                return made
+            arrays.shared[value, shape] = made
         return arrays.shared[value, shape]
-
-    def _empty(self, shape: tuple[int, ...], axes: int, dtype: Any) -> Array:
-        """A new array in the memory order of this layout; so many of its axes are a value's own."""
-        if self.batch_last and axes == 2:
-            return np.empty((*shape[:-2], shape[-1], shape[-2]), dtype).swapaxes(-1, -2)
-        return np.empty(shape, dtype)
 
     def filled(self, x: Array, shape: tuple[int, ...]) -> Array:
         """x repeated along the axes that it lacks to be an array of that shape."""
-        array = self._empty(shape, len(shape), x.dtype)
+        batch_last = self.batch_last and len(shape) == 2
+        array = (_empty_batch_last if batch_last else np.empty)(shape, x.dtype)
         array[...] = x
         return array
 
@@ -178,6 +187,15 @@ class Layout:
         """Whether a step's array is contiguous in the memory order of this layout."""
         flags = array.flags
         return bool(flags.f_contiguous if self.batch_last else flags.c_contiguous)
+
+    def _read_by_products(self) -> list[Value]:
+        """Values from in or before the loop that are read behind it by other than ufuncs."""
+        stages = self.plan.stages
+        outside = [v for v in stages["after"] + stages["total"] if not isinstance(v.fn, np.ufunc)]
+        read = dict.fromkeys(
+            x for v in outside if not getattr(v.fn, "places", None) for x in values_in(v.inputs)
+        )
+        return [x for x in read if self.plan.stage_of[x] not in ("after", "total")]
 
     def _find_own(self) -> set[Value]:
         """The values in whose arrays something lies that is kept."""
@@ -239,15 +257,16 @@ class Layout:
             return None  # a rule of the author's that is wrong
         return (seen, timed) if np.may_share_memory(seen, source) and steps else None
 
-    def _place_parts(self, value: Value, steps: int, arrays: Arrays) -> None:
+    def _place_parts(self, value: Value, stage: str, steps: int, arrays: Arrays) -> None:
+        """Give a value made of parts an array, and let the parts be computed in their places."""
         if arrays[value] is not None:
             return
-        timed = value in self.used_outside
+        timed = stage != "loop" or value in self.used_outside
         self._place(value, steps, arrays, timed)
         examples = [x.example if isinstance(x, Value) else x for x in value.inputs]
         parts = value.fn.places(arrays[value], *examples, **value.attributes)
         for x, part in zip(value.inputs, parts, strict=True):
-            free = isinstance(x, Value) and arrays[x] is None and x in self.loop
+            free = isinstance(x, Value) and arrays[x] is None and self.plan.stage_of[x] == stage
             if free and isinstance(x.fn, np.ufunc) and (timed or x not in self.used_outside):
                 (arrays.timed if timed else arrays.scratch)[x] = part
 
@@ -267,6 +286,10 @@ def batch_last_helps(plan: Plan) -> bool:
     )
     elements = [batch * features for batch, features in shapes if batch > 1]
     return sliced and bool(elements) and max(elements) <= MOST_ELEMENTS
+
+
+def _empty_batch_last(shape: tuple[int, ...], dtype: Any) -> Array:
+    return np.empty((*shape[:-2], shape[-1], shape[-2]), dtype).swapaxes(-1, -2)
 
 
 def _is_view(value: Value) -> bool:
