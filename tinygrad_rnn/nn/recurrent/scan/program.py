@@ -54,8 +54,8 @@ class Program:
         self._namespace: dict[str, Any] = {"dot": np.dot, "copyto": np.copyto}
         self._constants: dict[Any, str] = {}
         self._prepared: dict[str, str] = {}  # what the loop reads besides: names, and their lines
-        # The values with an array for all steps, used in the loop; and whether as the transpose.
-        self._columns: list[tuple[Value, bool]] = []
+        # The values with an array for all steps, used in the loop; and what of them is used.
+        self._columns: list[tuple[Value, str]] = []
         self.source = self._write(name)
         exec(compile(self.source, f"<scan: {name}>", "exec"), self._namespace)
         self._run = self._namespace[name]
@@ -65,7 +65,7 @@ class Program:
     ) -> Workspace:
         """Arrays for runs of that many steps; see `Layout.allocate`."""
         arrays = self.layout.allocate(steps, outer, shared)
-        stored = [*(arrays[value] for value in self._stored), *arrays.batch_first.values()]
+        stored = [*(arrays[value] for value in self._stored), *arrays.besides.values()]
         return Workspace(arrays, stored, self._rows(arrays, steps))
 
     def run(self, workspace: Workspace, steps: int, arrays: Sequence[Array]) -> tuple[Any, ...]:
@@ -100,7 +100,7 @@ class Program:
         if self.given:
             lines.append(f"    ({', '.join(self._given_name(v) for v in self.given)},) = given")
         stored = [self._stored_name(v) for v in self._stored]
-        stored += [f"{self._name(v)}_batch_first" for v in self._trial.batch_first]
+        stored += [self._stored_name(v, what) for v, what in self._trial.besides]
         if stored:
             lines.append(f"    ({', '.join(stored)},) = stored")
         for stage, written in stages.items():
@@ -128,26 +128,24 @@ class Program:
         lines = [line for v in self.plan.stages["loop"] for line in self._in_loop(v)]
         if is_linear(self.plan):
             return lines
-        columns = ", ".join(f"{self._name(v)}{'_T' * turned}" for v, turned in self._columns)
+        columns = ", ".join(self._name(value, what) for value, what in self._columns)
         head = f"for ({columns}{',' if columns else ''}) in rows:"
         return [head, *(f"    {line}" for line in lines)] if lines else []
 
     def _rows(self, arrays: Arrays, steps: int) -> Any:
         """What the loop goes over: the views of all arrays, step by step."""
         order = slice(None, None, -1 if self.layout.reverse else 1)
-        columns = [
-            _steps_of(array[order].swapaxes(-1, -2) if turned else array[order])
-            for array, turned in ((arrays.timed[value], turned) for value, turned in self._columns)
-        ]
+        columns = [_steps_of(_column(arrays, *column)[order]) for column in self._columns]
         # Row by row, so that the views of a step lie side by side in memory.
         return list(zip(*columns, strict=True)) if columns else [()] * steps
 
     # Names and lines
 
-    def _name(self, value: Value) -> str:
+    def _name(self, value: Value, what: str = "") -> str:
         """The value's name: what its author called it, or its op, and a number.
 
-        Values that share an array, one after the other, share the name of the last.
+        Values that share an array, one after the other, share the name of the last. `what` tells
+        of what belongs to the value: a part of it, its transpose.
         """
         value = self._owner(value)
         if value not in self._names:
@@ -156,20 +154,20 @@ class Program:
             if not base.isidentifier() or keyword.iskeyword(base):
                 base = f"v_{base}"
             self._names[value] = f"{base}_{len(self._names)}"
-        return self._names[value]
+        return f"{self._names[value]}_{what}" if what else self._names[value]
 
     def _owner(self, value: Value) -> Value:
         array = self._trial[value]
         return value if array is None else self._owners[id(array)]
 
-    def _all(self, value: Value) -> str:
-        return f"{self._name(value)}_all"
+    def _all(self, value: Value, what: str = "") -> str:
+        return f"{self._name(value, what)}_all"
 
     def _given_name(self, value: Value) -> str:
         return f"{self._name(value)}_given" if value in self._stored else self._everywhere(value)
 
-    def _stored_name(self, value: Value) -> str:
-        return self._all(value) if value in self._trial.timed else self._name(value)
+    def _stored_name(self, value: Value, what: str = "") -> str:
+        return (self._all if value in self._trial.timed else self._name)(value, what)
 
     def _constant(self, x: Any, dtype: Any = None) -> str:
         """The name of a number (as a 0-d array, which a ufunc takes faster) or a constant array."""
@@ -216,11 +214,11 @@ class Program:
             call = f"contiguous({call})"
         return f"{self._name(value)} = {call}"
 
-    def _everywhere(self, x: Any) -> str:
+    def _everywhere(self, x: Any, what: str = "") -> str:
         """The value at all steps, or at no particular one."""
         if not isinstance(x, Value):
             return self._constant(x)
-        return self._all(x) if self.plan.timed(x) else self._name(x)
+        return (self._all if self.plan.timed(x) else self._name)(x, what)
 
     def _copies_of_given(self, timed: bool) -> list[str]:
         return [
@@ -271,11 +269,12 @@ class Program:
     def _batch_first(self) -> list[str]:
         """Lines that give arrays back their usual order, where a product or the caller wants it."""
         lines = []
-        for x in self._trial.batch_first:
-            lines.append(f"copyto({self._name(x)}_batch_first, {self._all(x)})")
-            lines.append(f"{self._all(x)} = {self._name(x)}_batch_first")
+        copied = [x for x, what in self._trial.besides if what == "batch_first"]
+        for x in copied:
+            lines.append(f"copyto({self._all(x, 'batch_first')}, {self._all(x)})")
+            lines.append(f"{self._all(x)} = {self._all(x, 'batch_first')}")
         for x in dict.fromkeys(values_in(self.plan.results)):
-            stored = x in self._trial.timed and x not in self._trial.batch_first
+            stored = x in self._trial.timed and x not in copied
             if stored and self.layout.batch_last and self.plan.stage_of[x] != "after":
                 self._namespace["contiguous"] = np.ascontiguousarray
                 lines.append(f"{self._all(x)} = contiguous({self._all(x)})")
@@ -313,19 +312,24 @@ class Program:
             return parts
         return [f"copyto({out}, {self._function(value, False)}({', '.join(names)}))"]
 
-    def _at_step(self, x: Any, turned: bool = False) -> str:
-        """The name of an operand in the loop, or of its transpose."""
-        name = self._name(x) if isinstance(x, Value) else self._constant(x)
-        name_turned = f"{name}_T"
-        if isinstance(x, Value) and x in self._trial.timed:
-            if (self._owner(x), turned) not in self._columns:
-                self._columns.append((self._owner(x), turned))
-        elif turned:
-            lasting = isinstance(x, Value) and self._trial[x] is not None
-            call = f"{name}.T" if lasting else f"contiguous({name}.T)"
+    def _at_step(self, x: Any, what: str = "") -> str:
+        """The name of an operand in the loop, or of a part of it, or of its transpose, T."""
+        if not isinstance(x, Value):
+            name = self._constant(x)
+            if what:
+                self._namespace[f"{name}_{what}"] = np.ascontiguousarray(x.T)
+            return f"{name}_{what}" if what else name
+        name = self._name(x, what)
+        if x in self._trial.timed:
+            column = (x if (x, what) in self._trial.besides else self._owner(x)), what
+            if column not in self._columns:
+                self._columns.append(column)
+        elif what == "T":
+            lasting = self._trial[x] is not None
+            call = f"{self._name(x)}.T" if lasting else f"contiguous({self._name(x)}.T)"
             self._namespace["contiguous"] = np.ascontiguousarray
-            self._prepared[name_turned] = f"{name_turned} = {call}"
-        return name_turned if turned else name
+            self._prepared[name] = f"{name} = {call}"
+        return name
 
     def _filled(self, x: Any, name: str, reader: Value) -> str:
         """The name of a ufunc's operand; one that is the same at each step gets the shape first.
@@ -359,32 +363,19 @@ class Program:
             return f"dot({', '.join(map(self._at_step, [*value.inputs, value]))})"
         if plain and step.flags.f_contiguous:  # (x y)^T = y^T x^T
             operands = [*reversed(value.inputs), value]
-            return f"dot({', '.join(self._at_step(x, turned=True) for x in operands)})"
+            return f"dot({', '.join(self._at_step(x, 'T') for x in operands)})"
         self._namespace["matmul"] = np.matmul
         return f"matmul({', '.join(map(self._at_step, [*value.inputs, value]))})"
 
-    def _parts(self, value: Value, name_of: Callable[[Any], str]) -> list[str] | None:
+    def _parts(self, value: Value, name_of: Callable[..., str]) -> list[str] | None:
         """Lines that put inputs side by side, for those that have not written there themselves."""
         if getattr(value.fn, "places", None) is None:
             return None
-        examples = [x.example if isinstance(x, Value) else x for x in value.inputs]
-        places = value.fn.places(self._trial[value], *examples, **value.attributes)
-        lines = []
-        for position, (x, place) in enumerate(zip(value.inputs, places, strict=True)):
-            its = self._trial[x] if isinstance(x, Value) else None
-            if its is not None and _same_place(its, place):
-                continue
-            name = f"{self._name(value)}_part_{position}"
-            self._namespace[name] = lambda out, p=position, v=value: v.fn.places(
-                out, *(i.example if isinstance(i, Value) else i for i in v.inputs), **v.attributes
-            )[p]
-            lines.append(f"copyto({name}({name_of(value)}), {name_of(x)})")
-        return lines
-
-
-def _same_place(a: Array, b: Array) -> bool:
-    """Whether two arrays are the same elements of memory, in the same order."""
-    return (a.ctypes.data, a.shape, a.strides) == (b.ctypes.data, b.shape, b.strides)
+        return [
+            f"copyto({name_of(value, f'part_{k}')}, {name_of(x)})"
+            for k, x in enumerate(value.inputs)
+            if (value, f"part_{k}") in self._trial.besides
+        ]
 
 
 def _kind(x: Any) -> Any:
@@ -411,7 +402,7 @@ class Workspace:
         self.stored = stored  # those that the program mentions, in its order
         self.rows = rows
         held = [*arrays.timed.values(), *arrays.scratch.values(), *arrays.carries]
-        held += arrays.batch_first.values()
+        held += arrays.besides.values()
         self.owners = {id(owner): owner.nbytes for owner in map(_owner, held)}  # their bytes
 
 
@@ -425,3 +416,10 @@ def _owner(array: Any) -> Any:
 def _steps_of(array: Array) -> Iterable[Array]:
     """Views of the array at each step."""
     return array if array.ndim > 1 else (array[t, ...] for t in range(len(array)))
+
+
+def _column(arrays: Arrays, value: Value, what: str) -> Array:
+    """What a loop reads or writes step by step: see `Program._at_step`."""
+    if what == "T":
+        return arrays.timed[value].swapaxes(-1, -2)
+    return arrays.besides[value, what] if what else arrays.timed[value]

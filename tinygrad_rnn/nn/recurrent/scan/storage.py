@@ -37,7 +37,8 @@ class Arrays:
         self.timed: dict[Value, Array] = dict(timed or {})
         self.scratch: dict[Value, Array] = {}
         self.carries: list[Array] = []  # (T + 1, ...): before the first step, after each
-        self.batch_first: dict[Value, Array] = {}  # copies for products outside the loop
+        # What else a value has: a copy with the "batch_first", and places for its parts.
+        self.besides: dict[tuple[Value, str], Array] = {}
 
     def __getitem__(self, value: Value) -> Array:
         return self.timed[value] if value in self.timed else self.scratch.get(value)
@@ -135,27 +136,24 @@ class Layout:
                 arrays.timed[value] = self._new(arrays, value, (steps, *value.shape))
         for value in self.plan.stages["before"]:
             if value in self.lasting:
-                self._place(value, steps, arrays, timed=True)
+                self._place(value, "before", steps, arrays)
         for value in self.plan.stages["loop"]:
-            if not writes_anywhere(value) and getattr(value.fn, "places", None):
-                self._place_parts(value, "loop", steps, arrays)
+            if getattr(value.fn, "places", None):
+                self._place(value, "loop", steps, arrays)
         for value in self.plan.stages["loop"]:
-            if arrays[value] is None and (value in self._looked_at or not writes_anywhere(value)):
-                self._place(value, steps, arrays, timed=value in self.used_outside)
+            if value in self._looked_at or not writes_anywhere(value):
+                self._place(value, "loop", steps, arrays)
         for value in reversed(self.plan.stages["loop"]):
-            if arrays[value] is None:
-                self._place(value, steps, arrays, timed=value in self.used_outside)
+            self._place(value, "loop", steps, arrays)
             self._lend(value, "loop", arrays)
         for value in self.plan.stages["after"]:
             if value in self.kept:
-                self._place(value, steps, arrays, timed=True)
+                self._place(value, "after", steps, arrays)
         for stage in ("before", "after"):
             for value in reversed(self.plan.stages[stage]):
-                if arrays[value] is None and value not in self._leaving:
-                    if getattr(value.fn, "places", None):
-                        self._place_parts(value, stage, steps, arrays)
-                    elif isinstance(value.fn, np.ufunc):
-                        self._place(value, steps, arrays, timed=True)
+                plain = isinstance(value.fn, np.ufunc) or getattr(value.fn, "places", None)
+                if plain and value not in self._leaving:
+                    self._place(value, stage, steps, arrays)
                 self._lend(value, stage, arrays)
         for value in self._for_products:
             if value in arrays.timed:
@@ -163,7 +161,7 @@ class Layout:
                 key = "batch first", value, shape
                 if key not in arrays.shared:
                     arrays.shared[key] = np.empty(shape, value.dtype)
-                arrays.batch_first[value] = arrays.shared[key]
+                arrays.besides[value, "batch_first"] = arrays.shared[key]
         return arrays
 
     def _new(self, arrays: Arrays, value: Value, shape: tuple[int, ...]) -> Array:
@@ -232,15 +230,19 @@ class Layout:
                 (arrays.timed if reader in arrays.timed else arrays.scratch)[x] = array
                 return
 
-    def _place(self, value: Value, steps: int, arrays: Arrays, timed: bool) -> None:
-        """Give the value an array: a look at its input's if that is possible, or a new one."""
-        seen = None if isinstance(value.fn, np.ufunc) else self._look(value, steps, arrays)
-        if seen is not None:
-            (arrays.timed if seen[1] else arrays.scratch)[value] = seen[0]
-        elif timed:
-            arrays.timed[value] = self._new(arrays, value, (steps, *value.shape))
-        else:
-            arrays.scratch[value] = self._new(arrays, value, value.shape)
+    def _place(self, value: Value, stage: str, steps: int, arrays: Arrays) -> None:
+        """Give the value an array, if it has none: a look at its input's if it is that, or new."""
+        if arrays[value] is not None:
+            return
+        timed = stage != "loop" or value in self.used_outside
+        array = None
+        if not isinstance(value.fn, np.ufunc):
+            array, timed = self._look(value, steps, arrays) or (None, timed)
+        if array is None:
+            array = self._new(arrays, value, (steps,) * timed + value.shape)
+        (arrays.timed if timed else arrays.scratch)[value] = array
+        if getattr(value.fn, "places", None):
+            self._place_parts(value, stage, arrays)
 
     def _look(self, value: Value, steps: int, arrays: Arrays) -> tuple[Array, bool] | None:
         """The value as a view of its only input's array, if it is that; and whether it is timed."""
@@ -257,18 +259,17 @@ class Layout:
             return None  # a rule of the author's that is wrong
         return (seen, timed) if np.may_share_memory(seen, source) and steps else None
 
-    def _place_parts(self, value: Value, stage: str, steps: int, arrays: Arrays) -> None:
-        """Give a value made of parts an array, and let the parts be computed in their places."""
-        if arrays[value] is not None:
-            return
-        timed = stage != "loop" or value in self.used_outside
-        self._place(value, steps, arrays, timed)
+    def _place_parts(self, value: Value, stage: str, arrays: Arrays) -> None:
+        """Let what is only put side by side be computed in its place, where that is possible."""
+        timed = value in arrays.timed
         examples = [x.example if isinstance(x, Value) else x for x in value.inputs]
         parts = value.fn.places(arrays[value], *examples, **value.attributes)
-        for x, part in zip(value.inputs, parts, strict=True):
+        for k, (x, part) in enumerate(zip(value.inputs, parts, strict=True)):
             free = isinstance(x, Value) and arrays[x] is None and self.plan.stage_of[x] == stage
             if free and isinstance(x.fn, np.ufunc) and (timed or x not in self.used_outside):
                 (arrays.timed if timed else arrays.scratch)[x] = part
+            else:
+                arrays.besides[value, f"part_{k}"] = part
 
 
 def batch_last_helps(plan: Plan) -> bool:
