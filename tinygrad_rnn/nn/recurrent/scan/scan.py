@@ -18,6 +18,7 @@ from ....engine.tensor import Tensor
 from ..cell import Cell
 from ..nest import leaves, like, map_leaves
 from ..unroll import valid_steps
+from .absorb import absorb
 from .apart import apart
 from .cost import row_seconds
 from .executor import get_executor, program
@@ -143,6 +144,7 @@ class CompiledStep:
     def _plan(self, step: Step, reverse: bool) -> None:
         everything = [*step.new_state, step.output, step.d_x, *step.d_state, *step.d_leaves]
         fuse(step, history(everything))
+        absorb(step)
         forward_part = history([*step.new_state, step.output, *step.drawn])
         wanted = [d for d in [step.d_x, *step.d_state, *step.d_leaves] if d is not None]
         ahead = set(forward_part)

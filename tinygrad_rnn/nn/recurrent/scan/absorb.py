@@ -1,0 +1,153 @@
+"""Absorb: a constant factor goes into the weights of the product that it scales.
+
+sigmoid(z) is tanh(z / 2) / 2 + 1/2. Where z is a product with weights, a sum of such, or a part of
+one, its first half is taken of the weights, once, rather than of z at each step.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ....ops import matmul
+from ....ops.shape import _split
+from .trace import Step, Value
+from .value import history
+
+__all__ = ["absorb"]
+
+_NEXT = 2.0**-30  # between the orders of a value and of one made right after it
+
+
+def absorb(step: Step) -> None:
+    """Rewrite a step, forward and backward, in place."""
+    results = [*step.new_state, step.output, step.d_x, *step.d_state, *step.d_leaves, *step.drawn]
+    absorber = _Absorber(history(results), step.leaf_values, results)
+    for value in absorber.instructions:
+        absorber.simplify(value)
+
+
+class _Absorber:
+    def __init__(
+        self, instructions: list[Value], leaves: Sequence[Value], results: Sequence[Any]
+    ) -> None:
+        self.instructions = instructions
+        self._once = set(leaves)  # the values that are the same at each step
+        self._readers: dict[Value, list[Any]] = defaultdict(list)
+        for value in instructions:
+            inputs = [x for x in value.inputs if isinstance(x, Value)]
+            if inputs and self._once.issuperset(inputs) and getattr(value.fn, "pure", True):
+                self._once.add(value)
+            for x in inputs:
+                self._readers[x].append(value)
+        for x in results:
+            if isinstance(x, Value):
+                self._readers[x].append(None)
+
+    def simplify(self, value: Value) -> None:
+        """Make value = x * factor what x is, of weights that have the factor in them."""
+        if value.fn is not np.multiply or value in self._once:
+            return
+        for x, factor in (value.inputs, value.inputs[::-1]):
+            if isinstance(x, Value) and not isinstance(factor, Value):
+                rewritten: dict[Value, Value] = {}
+                scaled = self._scaled(x, factor, rewritten)
+                if scaled is not None:
+                    for old, new in {**rewritten, value: scaled}.items():
+                        old.fn, old.inputs, old.attributes = new.fn, new.inputs, new.attributes
+                        old.example = new.example
+                    return
+
+    def _scaled(self, x: Any, factor: Any, rewritten: dict[Value, Value]) -> Any:
+        """x * factor without a multiplication at each step; None if there is no such way.
+
+        `rewritten`: values that have to change as well, and what they become.
+        """
+        if self._is_once(x):
+            return self._times(x, factor)
+        return None if len(self._readers[x]) > 1 else self._weighted(x, factor, rewritten)
+
+    def _weighted(self, x: Value, factor: Any, rewritten: dict[Value, Value]) -> Value | None:
+        inputs = list(x.inputs)
+        if not _fits(factor, x):
+            return None
+        if x.fn in (np.add, np.subtract):
+            inputs = [self._scaled(part, factor, rewritten) for part in inputs]
+            return None if any(part is None for part in inputs) else _made(x, factor, inputs)
+        if x.fn is _split:
+            return self._part(x, factor, rewritten)
+        for k in _WEIGHTS.get(x.fn, ()):
+            if self._is_once(inputs[k]) and (
+                x.fn is not matmul or np.ndim(_example(inputs[k])) == 2
+            ):
+                inputs[k] = self._times(inputs[k], factor)
+                return _made(x, factor, inputs)
+        return None
+
+    def _part(self, x: Value, factor: Any, rewritten: dict[Value, Value]) -> Value | None:
+        """A part of an array whose other parts stay what they are."""
+        whole = x.inputs[0]
+        columns = [_columns(reader, whole) for reader in self._readers[whole] if reader is not x]
+        mine = _columns(x, whole)
+        if whole in rewritten or any(np.logical_and(mine, others).any() for others in columns):
+            return None
+        vector = np.ones(len(mine), whole.dtype)
+        vector[mine] = factor
+        scaled = self._weighted(whole, vector, rewritten)
+        if scaled is None:
+            return None
+        rewritten[whole] = scaled
+        return _made(x, factor, [whole])
+
+    def _is_once(self, x: Any) -> bool:
+        return not isinstance(x, Value) or x in self._once
+
+    def _times(self, x: Any, factor: Any) -> Any:
+        """x * factor, for what is the same at each step."""
+        if not isinstance(x, Value):
+            return x * factor
+        made = Value(np.multiply, (x, factor), {}, np.multiply(x.example, factor), scope=x.scope)
+        made.order = x.order + _NEXT
+        self._once.add(made)
+        return made
+
+
+# Which operands of a product can take a factor that belongs to the columns of the result.
+_WEIGHTS = {matmul: (1,), np.multiply: (0, 1)}
+
+
+def _made(x: Value, factor: Any, inputs: Sequence[Any]) -> Value:
+    """The instruction of x on inputs that make its result x * factor."""
+    return Value(
+        x.fn, tuple(inputs), x.attributes, x.example * factor, scope=x.scope, order=x.order
+    )
+
+
+def _fits(factor: Any, x: Value) -> bool:
+    """Whether a factor belongs to the columns of x alone, and leaves its shape and dtype."""
+    shape = np.shape(factor)
+    return (
+        len(shape) <= 1
+        and x.dtype.kind == "f"
+        and np.broadcast_shapes(shape, x.shape) == x.shape
+        and bool(np.result_type(x.example, factor) == x.dtype)
+    )
+
+
+def _example(x: Any) -> Any:
+    return x.example if isinstance(x, Value) else x
+
+
+def _columns(reader: Value | None, whole: Value) -> Any:
+    """Which columns of an array an instruction reads, as a mask."""
+    mask = np.zeros(whole.shape[-1], bool)
+    if reader is None or reader.fn is not _split or reader.attributes["axis"] != -1:
+        mask[:] = True
+    else:
+        bounds = [0, *reader.attributes["places"], len(mask)]
+        output = reader.attributes["output"]
+        mask[bounds[output] : bounds[output + 1]] = True
+    return mask
