@@ -1,19 +1,18 @@
 """Emit: the plan under construction, and the making of instructions in it.
 
-Work from outside the loop is done as early and on as little data as possible: a factor goes into
-the weights of a product rather than over its result, and two shifts become one.
+Work from outside the loop is done as early and on as little data as possible: two shifts become
+one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ....engine.mode import Scope
-from ....ops import matmul
 from .trace import Value, identity
 
 __all__ = ["Affine", "Builder", "Plan", "Stage", "is_pure", "values_in"]
@@ -103,12 +102,6 @@ class Builder:
         self.used_once.add(made)
         return made
 
-    def product(self, x: Any, factor: Any) -> Any:
-        """x * factor, both from outside the loop; a constant factor goes into x's weights."""
-        if not isinstance(factor, Value) and self._takes_factor(x, factor):
-            return self._with_factor(x, factor)
-        return self.outside(np.multiply, x, factor)
-
     def sum(self, x: Any, y: Any) -> Any:
         """x + y, both from outside the loop; (x + b) + c is x + (b + c) for b, c known once."""
         for a, c in ((x, y), (y, x)):
@@ -122,42 +115,8 @@ class Builder:
                             return self.outside(np.add, rest, self.outside(np.add, b, c))
         return self.outside(np.add, x, y)
 
-    def weights_with_factor(self, product: Value, factor: Any) -> Value | None:
-        """The weights of a product in the loop times a constant factor for each column, if any."""
-        weights = product.inputs[1] if product.fn is matmul else None
-        if weights is None or not self._known_once(weights) or not _by_column(weights, factor):
-            return None
-        return self.outside(np.multiply, weights, factor)  # type: ignore[no-any-return]
-
     def _known_once(self, x: Any) -> bool:
         return not isinstance(x, Value) or self.plan.stage_of[x] == "once"
-
-    def _takes_factor(self, x: Any, factor: Any) -> bool:
-        """Whether x * factor costs no work on values of all time steps."""
-        if self._known_once(x):
-            return True
-        if x not in self.used_once:
-            return False
-        if x.fn is np.add:
-            return all(self._takes_factor(part, factor) for part in x.inputs)
-        return x.fn is matmul and self._known_once(x.inputs[1]) and _by_column(x.inputs[1], factor)
-
-    def _with_factor(self, x: Any, factor: Any) -> Any:
-        if self._known_once(x):
-            return self.outside(np.multiply, x, factor)
-        inputs = list(x.inputs)
-        if x.fn is np.add:
-            return self.sum(*(self._with_factor(part, factor) for part in inputs))
-        inputs[1] = self._with_factor(inputs[1], factor)
-        with np.errstate(all="ignore"):
-            example = x.compute(*(i.example if isinstance(i, Value) else i for i in inputs))
-        scaled = replace(x, inputs=tuple(inputs), example=example, name=None)
-        return self.emit(scaled, inputs, "before")
-
-
-def _by_column(weights: Any, factor: Any) -> bool:
-    """Whether a factor belongs to the columns of a weight matrix alone."""
-    return len(_shape(weights)) == 2 and len(_shape(factor)) <= 1
 
 
 def _shape(x: Any) -> tuple[int, ...]:

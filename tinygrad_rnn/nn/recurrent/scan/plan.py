@@ -18,7 +18,6 @@ factors of a product of derivatives meet outside the loop, and one multiplicatio
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -207,14 +206,7 @@ class Planner(Builder):
         return None
 
     def _scaled(self, form: Affine, factor: Any) -> Affine:
-        offset = None if form.offset is None else self.product(form.offset, factor)
-        if not isinstance(factor, Value) and form.scale is None and form.base in self.used_once:
-            weights = self.weights_with_factor(form.base, factor)
-            if weights is not None:
-                base = form.base
-                inputs = (base.inputs[0], weights)
-                product = replace(base, inputs=inputs)
-                return Affine(None, self.emit(product, inputs, "loop"), offset)
+        offset = None if form.offset is None else self.outside(np.multiply, form.offset, factor)
         scale = factor if form.scale is None else self.outside(np.multiply, form.scale, factor)
         return Affine(scale, form.base, offset)
 
