@@ -16,7 +16,8 @@ from functools import lru_cache
 from math import ceil, sqrt
 from typing import Any
 
-from .program import Program, Workspace
+from .program import Program
+from .workspace import Workspace
 
 __all__ = ["Sums", "Workspaces", "pieces", "pieces_to_keep"]
 

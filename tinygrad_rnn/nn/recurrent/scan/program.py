@@ -17,6 +17,7 @@ from .emit import Plan, values_in
 from .linear import is_linear, recurrence, solve
 from .storage import Arrays, Layout, batch_last_helps
 from .trace import Value, identity
+from .workspace import Workspace, owner, rows
 
 __all__ = ["Program"]
 
@@ -72,7 +73,7 @@ class Program:
         """Run on arrays for the `given` values; returns the results, none in the workspace."""
         owners = workspace.owners
         results = self._run(steps, arrays, workspace.stored, workspace.rows)
-        return tuple([np.array(r, order="C") if id(_owner(r)) in owners else r for r in results])
+        return tuple([np.array(r, order="C") if id(owner(r)) in owners else r for r in results])
 
     # Writing
 
@@ -134,10 +135,7 @@ class Program:
 
     def _rows(self, arrays: Arrays, steps: int) -> Any:
         """What the loop goes over: the views of all arrays, step by step."""
-        order = slice(None, None, -1 if self.layout.reverse else 1)
-        columns = [_steps_of(_column(arrays, *column)[order]) for column in self._columns]
-        # Row by row, so that the views of a step lie side by side in memory.
-        return list(zip(*columns, strict=True)) if columns else [()] * steps
+        return rows(arrays, self._columns, steps, self.layout.reverse)
 
     # Names and lines
 
@@ -254,11 +252,11 @@ class Program:
             x, y = value.inputs
             plain = len(x.shape) == len(y.shape) == 2 and x.dtype == y.dtype == value.dtype
             if plain and (array is None or array.flags.c_contiguous):
-                rows = f"{names[0]}.reshape(-1, {x.shape[-1]})"
+                long = f"{names[0]}.reshape(-1, {x.shape[-1]})"
                 if array is None:
                     shape = ", ".join(map(str, ("steps", *value.shape)))
-                    return [f"{self._all(value)} = dot({rows}, {names[1]}).reshape({shape})"]
-                return [f"dot({rows}, {names[1]}, {self._all(value)}.reshape(-1, {y.shape[-1]}))"]
+                    return [f"{self._all(value)} = dot({long}, {names[1]}).reshape({shape})"]
+                return [f"dot({long}, {names[1]}, {self._all(value)}.reshape(-1, {y.shape[-1]}))"]
             if plain:
                 self._namespace["matmul"] = np.matmul
                 return [f"matmul({names[0]}, {names[1]}, {self._all(value)})"]
@@ -392,34 +390,3 @@ _STAGE_TITLES = {
     "after": "after the loop, all steps at once",
     "total": "sums over time",
 }
-
-
-class Workspace:
-    """The arrays of runs of one length, and their views step by step."""
-
-    def __init__(self, arrays: Arrays, stored: Sequence[Array], rows: Any) -> None:
-        self.arrays = arrays
-        self.stored = stored  # those that the program mentions, in its order
-        self.rows = rows
-        held = [*arrays.timed.values(), *arrays.scratch.values(), *arrays.carries]
-        held += arrays.besides.values()
-        self.owners = {id(owner): owner.nbytes for owner in map(_owner, held)}  # their bytes
-
-
-def _owner(array: Any) -> Any:
-    """The array whose memory this one looks at."""
-    while (below := getattr(array, "base", None)) is not None:
-        array = below
-    return array
-
-
-def _steps_of(array: Array) -> Iterable[Array]:
-    """Views of the array at each step."""
-    return array if array.ndim > 1 else (array[t, ...] for t in range(len(array)))
-
-
-def _column(arrays: Arrays, value: Value, what: str) -> Array:
-    """What a loop reads or writes step by step: see `Program._at_step`."""
-    if what == "T":
-        return arrays.timed[value].swapaxes(-1, -2)
-    return arrays.besides[value, what] if what else arrays.timed[value]

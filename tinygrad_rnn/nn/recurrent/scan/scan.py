@@ -26,12 +26,13 @@ from .fuse import fuse
 from .going import Span, spans
 from .pieces import Workspaces, pieces
 from .plan import plan
-from .program import Program, Workspace
+from .program import Program
 from .run import Divided, Part, Run
 from .settings import settings_of
 from .stretch import Stretch
 from .trace import Step, TraceError, Value, trace
 from .value import history
+from .workspace import Workspace
 
 __all__ = ["TraceError", "compiled_step", "compiled_steps", "scan"]
 
