@@ -67,7 +67,18 @@ def scaled_and_shown(cell, x, h):
     return tg.tanh(0.5 * z) + 0.1 * z
 
 
+def scaled_with_whole_numbers(cell, x, h):
+    return tg.tanh(0.5 * (h @ cell.v[:H] + (cell.b[:H] > 0) + tg.arange(H))) + x[:, :1]
+
+
+def constant_parts(cell, x, h):
+    a, b = tg.split(tg.ones(h.shape[0], 2 * H, dtype=float), 2, axis=-1)
+    return tg.tanh(0.5 * (a + h @ cell.u[:, :H])) + 0.25 * b
+
+
 STEPS = [
+    scaled_with_whole_numbers,
+    constant_parts,
     halves,
     twice_the_same_part,
     parts_made_again_behind_the_loop,

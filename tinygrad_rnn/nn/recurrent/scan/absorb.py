@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ....engine.mode import Scope
 from ....ops import matmul
 from ....ops.shape import _split
 from .trace import Step, Value
@@ -26,8 +27,9 @@ def absorb(step: Step) -> None:
     """Rewrite a step, forward and backward, in place."""
     results = [*step.new_state, step.output, step.d_x, *step.d_state, *step.d_leaves, *step.drawn]
     absorber = _Absorber(history(results), step.leaf_values, results)
-    for value in absorber.instructions:
-        absorber.simplify(value)
+    with np.errstate(all="ignore"):
+        for value in absorber.instructions:
+            absorber.simplify(value)
 
 
 class _Absorber:
@@ -37,6 +39,7 @@ class _Absorber:
         self.instructions = instructions
         self._once = set(leaves)  # the values that are the same at each step
         self._readers: dict[Value, list[Any]] = defaultdict(list)
+        self._scope: Scope | None = None  # of the factor that is looked at
         for value in instructions:
             inputs = [x for x in value.inputs if isinstance(x, Value)]
             if inputs and self._once.issuperset(inputs) and getattr(value.fn, "pure", True):
@@ -51,6 +54,7 @@ class _Absorber:
         """Make value = x * factor what x is, of weights that have the factor in them."""
         if value.fn is not np.multiply or value in self._once:
             return
+        self._scope = value.scope
         for x, factor in (value.inputs, value.inputs[::-1]):
             if isinstance(x, Value) and not isinstance(factor, Value):
                 rewritten: dict[Value, Value] = {}
@@ -67,7 +71,7 @@ class _Absorber:
         `rewritten`: values that have to change as well, and what they become.
         """
         if self._is_once(x):
-            return self._times(x, factor)
+            return self._times(x, factor) if _keeps_dtype(x, factor) else None
         return None if len(self._readers[x]) > 1 else self._weighted(x, factor, rewritten)
 
     def _weighted(self, x: Value, factor: Any, rewritten: dict[Value, Value]) -> Value | None:
@@ -80,19 +84,20 @@ class _Absorber:
         if x.fn is _split:
             return self._part(x, factor, rewritten)
         for k in _WEIGHTS.get(x.fn, ()):
-            if self._is_once(inputs[k]) and (
-                x.fn is not matmul or np.ndim(_example(inputs[k])) == 2
-            ):
-                inputs[k] = self._times(inputs[k], factor)
-                return _made(x, factor, inputs)
+            matrix = np.ndim(_example(inputs[k])) == 2
+            if self._is_once(inputs[k]) and (matrix or x.fn is not matmul):
+                inputs[k] = self._scaled(inputs[k], factor, rewritten)
+                return None if inputs[k] is None else _made(x, factor, inputs)
         return None
 
     def _part(self, x: Value, factor: Any, rewritten: dict[Value, Value]) -> Value | None:
         """A part of an array whose other parts stay what they are."""
         whole = x.inputs[0]
+        if not isinstance(whole, Value) or whole in rewritten:
+            return None
         columns = [_columns(reader, whole) for reader in self._readers[whole] if reader is not x]
         mine = _columns(x, whole)
-        if whole in rewritten or any(np.logical_and(mine, others).any() for others in columns):
+        if any(np.logical_and(mine, others).any() for others in columns):
             return None
         vector = np.ones(len(mine), whole.dtype)
         vector[mine] = factor
@@ -109,8 +114,8 @@ class _Absorber:
         """x * factor, for what is the same at each step."""
         if not isinstance(x, Value):
             return x * factor
-        made = Value(np.multiply, (x, factor), {}, np.multiply(x.example, factor), scope=x.scope)
-        made.order = x.order + _NEXT
+        made = Value(np.multiply, (x, factor), {}, np.multiply(x.example, factor))
+        made.scope, made.order = x.scope or self._scope, x.order + _NEXT
         self._once.add(made)
         return made
 
@@ -131,10 +136,14 @@ def _fits(factor: Any, x: Value) -> bool:
     shape = np.shape(factor)
     return (
         len(shape) <= 1
-        and x.dtype.kind == "f"
         and np.broadcast_shapes(shape, x.shape) == x.shape
-        and bool(np.result_type(x.example, factor) == x.dtype)
+        and _keeps_dtype(x, factor)
     )
+
+
+def _keeps_dtype(x: Any, factor: Any) -> bool:
+    dtype = getattr(_example(x), "dtype", None)
+    return dtype is None or bool(dtype.kind == "f" and np.result_type(dtype, factor) == dtype)
 
 
 def _example(x: Any) -> Any:
