@@ -38,6 +38,7 @@ class _Absorber:
     ) -> None:
         self.instructions = instructions
         self._once = set(leaves)  # the values that are the same at each step
+        self._scaled_once: set[Value] = set()  # those of them that are products made here
         self._readers: dict[Value, list[Any]] = defaultdict(list)
         self._scope: Scope | None = None  # of the factor that is looked at
         for value in instructions:
@@ -114,9 +115,13 @@ class _Absorber:
         """x * factor, for what is the same at each step."""
         if not isinstance(x, Value):
             return x * factor
+        if x in self._scaled_once:  # one factor instead of two
+            x, before = x.inputs
+            factor = before * factor
         made = Value(np.multiply, (x, factor), {}, np.multiply(x.example, factor))
         made.scope, made.order = x.scope or self._scope, x.order + _NEXT
         self._once.add(made)
+        self._scaled_once.add(made)
         return made
 
 
