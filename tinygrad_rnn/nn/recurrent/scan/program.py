@@ -199,15 +199,17 @@ class Program:
         names = [
             self._everywhere(x) if isinstance(x, Value) else self._constant(x) for x in value.inputs
         ]
+        has_array, ufunc = self._trial[value] is not None, isinstance(value.fn, np.ufunc)
+        if has_array and ufunc:
+            names.append(f"out={self._name(value)}")
         call = f"{self._function(value, lifted=False)}({', '.join(names)})"
-        if self._trial[value] is not None:
-            return f"copyto({self._name(value)}, {call})"
+        if has_array:
+            return call if ufunc else f"copyto({self._name(value)}, {call})"
         in_product = any(
             v.fn is matmul and any(x is value for x in v.inputs) for v in self.plan.stages["loop"]
         )
-        if (
-            in_product and not self.layout.batch_last
-        ):  # BLAS is fastest on contiguous matrices, and this one is used at each step
+        if in_product and not self.layout.batch_last:
+            # BLAS is fastest on contiguous matrices, and this one is used at each step.
             self._namespace["contiguous"] = np.ascontiguousarray
             call = f"contiguous({call})"
         return f"{self._name(value)} = {call}"
