@@ -47,7 +47,7 @@ def many_lengths(draw):
 def test_every_real_step_of_every_row_is_in_one_span(given_lengths, price, shrink) -> None:
     steps, lengths = given_lengths
     lengths = np.array(lengths)
-    found = going.spans(lengths, steps, price, shrink)
+    found = going.spans(lengths, steps, price, 0.15, shrink)
     covered = np.zeros((steps, len(lengths)), int)
     for span in found:
         covered[span.first : span.last, span.rows] += 1
@@ -59,16 +59,17 @@ def test_every_real_step_of_every_row_is_in_one_span(given_lengths, price, shrin
 
 def test_spans_fall_where_sequences_end() -> None:
     lengths = np.repeat([20, 10, 5, 5], 16)
-    found = going.spans(lengths, 24, 1.0, shrink=True)
+    found = going.spans(lengths, 24, 1.0, 0.15, shrink=True)
     assert [(s.first, s.last, s.size) for s in found] == [(0, 5, 64), (5, 10, 32), (10, 20, 16)]
     np.testing.assert_array_equal(np.arange(64)[found[1].rows], np.arange(32))
 
 
 def test_a_change_that_costs_more_than_it_saves_is_not_made(monkeypatch) -> None:
     lengths = np.repeat([20, 10], 32)
+    monkeypatch.setattr(going, "LARGE", 0.0)
     for change, expected in ((10.0 * 31, 2), (10.0 * 64, 1)):
         monkeypatch.setattr(going, "CHANGE", change)
-        assert len(going.spans(lengths, 20, 1.0, shrink=True)) == expected
+        assert len(going.spans(lengths, 20, 1.0, 0.15, shrink=True)) == expected
 
 
 # The same numbers

@@ -14,8 +14,8 @@ import numpy as np
 __all__ = ["Span", "spans"]
 
 # Rough, and on the side of changing rarely; tests/benchmarks/lengths.py shows what comes of them.
-CHANGE = 4e-3  # seconds that each further stretch costs: it needs programs of its own
-MASK = 0.15  # by how much a masked step takes longer, as a share
+CHANGE = 5e-4  # seconds that each further stretch costs, where arrays are small
+LARGE = 2000.0  # how many times more for each second that a step of all rows takes
 FEWEST = 8  # rows; with fewer, a step takes no less time
 
 
@@ -32,11 +32,12 @@ class Span(NamedTuple):
         return self.last - self.first == steps and self.size == batch
 
 
-def spans(lengths: Any, steps: int, row_seconds: float, shrink: bool) -> list[Span]:
+def spans(lengths: Any, steps: int, row_seconds: float, mask: float, shrink: bool) -> list[Span]:
     """The cheapest stretches of time for sequences of those lengths (B,), in order of time.
 
-    `row_seconds`: what one step of one row costs, in seconds. `shrink`: whether rows may be left
-    out, and steps at which none goes on.
+    `row_seconds`: what one step of one row costs, in seconds. `mask`: by how much a masked step
+    takes longer, as a share. `shrink`: whether rows may be left out, and steps at which none goes
+    on.
     """
     batch = len(lengths)
     longest_first = np.argsort(-lengths, kind="stable")
@@ -48,11 +49,13 @@ def spans(lengths: Any, steps: int, row_seconds: float, shrink: bool) -> list[Sp
         places += [(enough, size), (max(enough, int(falling[size - 1])), size)]
     places = [*sorted({place for place in places if place[0] < end}), (end, 0)]
 
+    change = CHANGE * (1 + LARGE * row_seconds * batch)
+
     def seconds(one: int, other: int) -> float:
         (first, size), (last, _) = places[one], places[other]
         masked = bool(last > falling[size - 1])
-        per_row: float = row_seconds * (1 + MASK * masked)
-        return CHANGE + (last - first) * size * per_row
+        per_row: float = row_seconds * (1 + mask * masked)
+        return change + (last - first) * size * per_row
 
     best = [(0.0, 0)]  # up to each place: the least seconds, and the place before
     for k in range(1, len(places)):

@@ -34,6 +34,8 @@ class Program:
     reads. `kept`: values whose arrays are needed after the run.
     """
 
+    mask = 0.15  # by how much a masked step takes longer than another, as a share: see `going`
+
     def __init__(
         self,
         name: str,

@@ -224,12 +224,13 @@ class CompiledStep:
             self._row_seconds = row_seconds(
                 [p.plan for p in (self.forward, self.backward) if p], len(lengths)
             )
-        found = spans(lengths, steps, self._row_seconds, shrink=not self.step.drawn)
+        prices = self._row_seconds, self.forward.mask
+        found = spans(lengths, steps, *prices, shrink=not self.step.drawn)
         for size in {span.size for span in found} - {len(lengths)}:
             if size not in self._apart:
                 self._apart[size] = apart(cell, state, self.step, size)
             if not self._apart[size]:
-                return spans(lengths, steps, self._row_seconds, shrink=False)
+                return spans(lengths, steps, *prices, shrink=False)
         return found
 
     # Workspaces

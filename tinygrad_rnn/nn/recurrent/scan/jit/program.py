@@ -26,6 +26,8 @@ class CompiledProgram(Program):
     `CannotCompile` if the loop has an instruction that no compiled form is known for.
     """
 
+    mask = 0.03
+
     def __init__(self, name: str, plan: Plan, *arguments: Any, **keywords: Any) -> None:
         super().__init__(name, arranged(plan), *arguments, **keywords)
 
