@@ -36,7 +36,7 @@ class Place:
 
     def address(self, array: Array, backwards: bool) -> int:
         """Where it is at the first step to run, if its source has that array."""
-        first = array[-1 if backwards else 0] if self.stride else array
+        first = array[-1 if backwards else 0, ...] if self.stride else array
         return address_of(first) - self.offset
 
     def element(self, array: Array) -> int:
@@ -61,7 +61,7 @@ class Memory:
                     if array is None:
                         raise CannotCompile(f"{op_name(x)} without an array")
                     timed = x in trial.timed
-                    step = np.asarray(array[0] if timed else array)
+                    step = array[0, ...] if timed else np.asarray(array)  # a view, of a number too
                     found[x] = x, step, array.strides[0] if timed else 0
                 elif isinstance(x, np.ndarray) and x.ndim:
                     constant = np.array(x, order="C")  # its own: never part of another's place
