@@ -121,7 +121,7 @@ MAKE_TENSORS = {
 }  # fmt: skip
 
 ON_NUMPY = {  # what has no compiled form
-    *("ones_like", "cumsum", "pad", "argmax", "argmin", "rand_like", "dropout", "noise", "prod"),
+    *("ones_like", "cumsum", "pad", "argmax", "argmin", "prod"),
     *("argmax of rows", "argmax with ties", "argmax of flags", "one_hot", "repeat", "unstack"),
     *(name for name in STEPS if name.startswith(("getitem of", "take", "index_add", "einsum"))),
     *("index_update", "index_update of a computed place", "cumsum of flags"),

@@ -43,8 +43,9 @@ COMPILED = [
     "counts",
     "row_by_row",
     "mingru",
+    "random",
 ]
-ON_NUMPY = {"einsum": "einsum", "random": "rand_like", "picked": "argmax"}
+ON_NUMPY = {"einsum": "einsum", "picked": "argmax"}
 
 
 @pytest.fixture(autouse=True)

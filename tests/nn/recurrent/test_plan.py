@@ -199,14 +199,14 @@ def test_an_op_without_a_rule_for_time_stays_in_the_loop() -> None:
     assert shuffled in functions(compiled(Shuffling(I, H)).forward, "loop")
 
 
-def test_random_numbers_are_drawn_in_the_loop_even_if_no_one_needs_them() -> None:
+def test_random_numbers_are_drawn_before_the_loop_even_if_no_one_needs_them() -> None:
     class Drawing(nn.RNNCell):
         def forward(self, x, h):
             tg.rand_like(h)
             return super().forward(x, h)
 
     step = compiled(Drawing(I, H))
-    assert tg.rand_like in functions(step.forward, "loop")
+    assert tg.rand_like in functions(step.forward, "before")
 
 
 def test_the_text_is_python_with_the_authors_names() -> None:

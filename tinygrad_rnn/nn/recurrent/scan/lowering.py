@@ -16,6 +16,7 @@ from ....engine.node import Node
 from ....engine.tensor import Tensor
 from ....ops import matmul
 from ....ops.shape import _permute as transposed
+from .outline import without_content
 from .value import Value, identity
 
 __all__ = ["Lowering", "nodes_behind"]
@@ -103,6 +104,8 @@ class Lowering:
                 if node.name is not None:
                     result.value.name = node.name
                 return result.value
+        if not node.op.pure:
+            operands = without_content(node.op, operands, node.attributes, node._data)
         return self._instruction(node.op, operands, node.attributes, node._data, node)
 
     def _transpose(self, x: Value, axes: tuple[int, ...], node: Node) -> Value:

@@ -115,12 +115,22 @@ class Planner(Builder):
         self.timed = {v for v, (_, stage) in known.items() if stage != "once"}
         self.timed |= set(self.plan.carry_in)
         self.stepwise: set[Value] = set()
+        ahead = self._drawn_ahead(known)
         for value in self.instructions:
             if not is_pure(value) or any(x in self.timed for x in values_in(value.inputs)):
                 self.timed.add(value)
                 timed = [isinstance(x, Value) and x in self.timed for x in value.inputs]
-                if not value.lifts(timed):
+                if value not in ahead and not value.lifts(timed):
                     self.stepwise.add(value)
+
+    def _drawn_ahead(self, known: Any) -> list[Value]:
+        """Random numbers that can be drawn for all steps before anything else is computed.
+
+        All or none, so that each still gets what the generator gives it in the step's own order.
+        """
+        drawn = [value for value in self.instructions if not is_pure(value)]
+        ready = all(x in known for value in drawn for x in values_in(value.inputs))
+        return drawn if ready else []
 
     def _dependent(self) -> set[Value]:
         """The values that depend on the carry, or on an instruction that runs step by step."""

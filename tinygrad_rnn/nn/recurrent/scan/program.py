@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ....ops import matmul
-from .emit import Plan, values_in
+from .emit import Plan, is_pure, values_in
 from .linear import is_linear, recurrence, solve
 from .storage import Arrays, Layout, batch_last_helps
 from .trace import Value, identity
@@ -85,7 +85,8 @@ class Program:
         once = [*self._copies_of_given(timed=False), *(self._once(v) for v in plan.stages["once"])]
         before = [
             *self._copies_of_given(timed=True),
-            *(line for v in plan.stages["before"] for line in self._at_all_steps(v)),
+            *self._draws([v for v in plan.stages["before"] if not is_pure(v)]),
+            *(line for v in plan.stages["before"] if is_pure(v) for line in self._at_all_steps(v)),
         ]
         loop = self._loop()
         after = [
@@ -281,6 +282,23 @@ class Program:
                 self._namespace["contiguous"] = np.ascontiguousarray
                 lines.append(f"{self._all(x)} = contiguous({self._all(x)})")
         return lines
+
+    def _draws(self, drawn: Sequence[Value]) -> list[str]:
+        """The lines that draw random numbers: step by step in running order, so the same ones."""
+        lines, draws = [], []
+        for value in drawn:
+            if self._trial[value] is None:
+                self._namespace["empty"] = np.empty
+                shape = ", ".join(map(str, ("steps", *value.shape)))
+                lines.append(
+                    f"{self._all(value)} = empty(({shape}), {self._constant(value.dtype)})"
+                )
+            timed = [isinstance(x, Value) and self.plan.timed(x) for x in value.inputs]
+            names = [self._everywhere(x) + "[t]" * t for x, t in zip(value.inputs, timed)]
+            call = f"{self._function(value, lifted=False)}({', '.join(names)})"
+            draws.append(f"    {self._all(value)}[t] = {call}")
+        steps = "reversed(range(steps))" if self.layout.reverse else "range(steps)"
+        return [*lines, f"for t in {steps}:", *draws] if draws else []
 
     def _is_look(self, value: Value) -> bool:
         """Whether the value's array is its input's, seen in another way."""
