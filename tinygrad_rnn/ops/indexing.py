@@ -194,12 +194,18 @@ def one_hot(indices: Array, num_classes: int = -1) -> Array:
     tensor([[1, 0, 0],
             [0, 0, 1]], dtype=int64)
     """
-    indices = np.asarray(indices)
+    indices = indices if hasattr(indices, "dtype") else np.asarray(indices)
     if indices.dtype.kind not in "iu":
         raise TypeError(f"one_hot takes integers, not {indices.dtype}")
+    indices = indices.astype(np.int64)
     count = int(indices.max(initial=-1)) + 1 if num_classes == -1 else num_classes
-    if indices.size and not (indices.min() >= 0 and indices.max() < count):
+    places = np.expand_dims(indices, -1)
+    places = np.where(np.less(places, 0), count, places)  # none is counted from the end
+    whole = np.zeros_like(indices, shape=(*indices.shape, count))
+    try:
+        np.put_along_axis(whole, places, 1, axis=-1)
+    except IndexError:
         raise ValueError(
             f"one_hot: indices from {indices.min()} to {indices.max()} for {count} classes"
-        )
-    return (indices[..., None] == np.arange(count)).astype(np.int64)
+        ) from None
+    return whole

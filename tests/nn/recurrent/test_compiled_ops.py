@@ -120,13 +120,7 @@ MAKE_TENSORS = {
     "arange", "eye", "full", "generator", "manual_seed", "ones", "rand", "randn", "zeros",
 }  # fmt: skip
 
-ON_NUMPY = {  # what has no compiled form
-    *("ones_like", "cumsum", "pad", "argmax", "argmin", "prod"),
-    *("argmax of rows", "argmax with ties", "argmax of flags", "one_hot", "repeat", "unstack"),
-    *(name for name in STEPS if name.startswith(("getitem of", "take", "index_add", "einsum"))),
-    *("index_update", "index_update of a computed place", "cumsum of flags"),
-    *("sum of whole numbers", "mean of flags", "max of whole numbers"),
-}
+ON_NUMPY: set[str] = set()  # what has no compiled form
 
 
 def cell_of(name: str, kind: type) -> nn.Cell:

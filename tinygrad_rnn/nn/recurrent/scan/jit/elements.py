@@ -13,7 +13,9 @@ from .terms import CannotCompile, Term, Terms
 __all__ = ["Elements", "nest"]
 
 Array = Any
-Used = Sequence[tuple[str, Place, Array]]  # marks in the text, and what each stands for
+# Marks in the text, and what each stands for: an array in a place, from which the element is so
+# many elements away as the rest of the entry says in words.
+Used = Sequence[tuple[Any, ...]]
 
 
 class Elements:
@@ -23,23 +25,22 @@ class Elements:
         self.shape = shape
         self.about: Any = "v"  # whose elements are computed now: temporary names follow it
         self.terms = Terms(lambda: new_name(self.about))
-        self._used: list[tuple[str, Place, Array]] = []
+        self._used: list[tuple[Any, ...]] = []
 
-    def load(self, place: Place, array: Array) -> Term:
-        """The element of an array."""
+    def load(self, place: Place, array: Array, moved: Sequence[str] = ()) -> Term:
+        """The element of an array; `moved`: how many elements further, as terms of a sum."""
         flag = " != 0" if array.dtype.kind == "b" else ""
-        return self.terms.add(f"{self._mark(place, array)}{flag}", array.dtype)
+        return self.terms.add(f"{self._mark(place, array, moved)}{flag}", array.dtype)
 
-    def store(self, place: Place, array: Array, element: Any) -> None:
+    def store(self, place: Place, array: Array, element: Any, moved: Sequence[str] = ()) -> None:
         """Write the element of an array."""
         text = self.terms.text(element, array.dtype)
-        self.terms.lines.append(
-            f"{self._mark(place, array)} = {f'uint8({text})' if array.dtype.kind == 'b' else text}"
-        )
+        text = f"uint8({text})" if array.dtype.kind == "b" else text
+        self.terms.lines.append(f"{self._mark(place, array, moved)} = {text}")
 
-    def _mark(self, place: Place, array: Array) -> str:
+    def _mark(self, place: Place, array: Array, moved: Sequence[str]) -> str:
         mark = f"<{len(self._used)}>"
-        self._used.append((mark, place, np.broadcast_to(array, self.shape)))
+        self._used.append((mark, place, np.broadcast_to(array, self.shape), *moved))
         return mark
 
     def lines(self) -> list[str]:
@@ -51,7 +52,7 @@ def nest(shape: Sequence[int], lines: Sequence[str], used: Used) -> list[str]:
     """Lines in loops over a shape; axes that lie in memory one after the other are one loop."""
     axes: list[tuple[int, list[int]]] = []  # (size, stride in each array)
     for k, size in enumerate(shape):
-        strides = [strides_of(array)[k] for _, _, array in used]
+        strides = [strides_of(array)[k] for _, _, array, *_ in used]
         if size == 1:
             continue
         if axes and axes[-1][1] == [s * size for s in strides]:
@@ -62,13 +63,14 @@ def nest(shape: Sequence[int], lines: Sequence[str], used: Used) -> list[str]:
     if len(letters) < len(axes):
         raise CannotCompile(f"arrays of {len(axes)} axes")
     marks = {}
-    for number, (mark, place, array) in enumerate(used):
+    for number, (mark, place, array, *moved) in enumerate(used):
         offset = place.element(array)
         parts = [
             letter if strides[number] == 1 else f"{letter} * {strides[number]}"
             for letter, (_, strides) in zip(letters, axes, strict=True)
             if strides[number]
         ]
+        parts += moved
         if offset or not parts:
             parts.append(str(offset))
         marks[mark] = f"{place.name}[{' + '.join(parts)}]"

@@ -42,7 +42,8 @@ class LoopText:
         self._in_memory = read_from_memory(plan, found)
         lines = [line for one in found for line in self._written(one)]
         self._memory.keep(re.findall(r"\w+", "\n".join([*lines, *self._memory.prepared])))
-        self.places = self._memory.places
+        self.places, self.wrong = self._memory.places, self._memory.wrong
+        self.checks = self._memory.checks
         self.text = "\n".join(
             [
                 "@function",

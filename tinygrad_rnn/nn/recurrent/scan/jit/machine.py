@@ -9,7 +9,7 @@ import llvmlite
 import numpy as np
 from llvmlite import binding
 
-from .mathematics import FUNCTIONS
+from .mathematics import FUNCTIONS, within
 from .products import pack, product
 from .writer import Number, Pointer, Writer
 
@@ -49,7 +49,7 @@ def _written(text: str) -> Writer:
         **{name: partial(writer.number, dtype=name) for name in _DTYPES},
         "flag": partial(writer.number, dtype=bool),
         **{f.__name__: f for f in (writer.address, writer.range, writer.where, writer.add_up)},
-        **{f.__name__: f for f in (writer.function, pack, product)},
+        **{f.__name__: f for f in (writer.function, pack, product, within)},
         **FUNCTIONS,
         "np": np,  # np.inf, np.nan
     }

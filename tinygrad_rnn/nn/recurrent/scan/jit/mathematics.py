@@ -12,9 +12,9 @@ from functools import partial
 
 import numpy as np
 
-from .writer import Number
+from .writer import Number, Pointer
 
-__all__ = ["FUNCTIONS", "OF_ANY_DTYPE"]
+__all__ = ["FUNCTIONS", "OF_ANY_DTYPE", "within"]
 
 
 def tanh(x: Number) -> Number:
@@ -78,6 +78,20 @@ def sign(x: Number) -> Number:
     return where(x > 0, 1, where(x < 0, -1, x))
 
 
+def within(place: Number, size: int, wrong: Pointer, check: int) -> Number:
+    """The place along an axis, counted from its start; 0 if there is none.
+
+    Then `wrong` gets the number of this check, and what was asked for, if it has none so far.
+    """
+    where, place = place.writer.where, place.astype(np.int64)
+    counted = where(place < 0, place + size, place)
+    outside = (counted < 0) | (counted >= size)
+    noted = outside & (wrong[0] == 0)
+    wrong[1] = where(noted, place, wrong[1])
+    wrong[0] = where(noted, check, wrong[0])
+    return where(outside, 0, counted)
+
+
 def isnan(x: Number) -> Number:
     """Whether it is no number."""
     return x != x
@@ -95,6 +109,8 @@ def isfinite(x: Number) -> Number:
 
 def remainder(x: Number, y: Number) -> Number:
     """What is left of x after a whole number of times y, with the sign of y."""
+    if x.dtype.kind != "f":
+        return _divided(x, y)[1]
     rest = _from_library("fmod", x, y)
     rest = x.writer.where(_differ_in_sign(rest, y), rest + y, rest)
     return x.writer.where(rest == 0, _intrinsic("copysign", rest, y), rest)
@@ -102,10 +118,26 @@ def remainder(x: Number, y: Number) -> Number:
 
 def floor_divide(x: Number, y: Number) -> Number:
     """How many times y goes into x, rounded down."""
+    if x.dtype.kind != "f":
+        return _divided(x, y)[0]
     where, rest = x.writer.where, _from_library("fmod", x, y)
     times = (x - rest) / y
     times = _intrinsic("rint", where(_differ_in_sign(rest, y), times - 1, times))
     return where(y == 0, x / y, where(times == 0, _intrinsic("copysign", times, x / y), times))
+
+
+def _divided(x: Number, y: Number) -> tuple[Number, Number]:
+    """Whole numbers: floor_divide and remainder. By 0, both are 0."""
+    where, builder, signed = x.writer.where, x.writer.builder, x.dtype.kind == "i"
+    odd = (y == 0) | (y == -1) if signed else y == 0  # for which processors have no division
+    by = where(odd, 1, y)
+    div, rem = (builder.sdiv, builder.srem) if signed else (builder.udiv, builder.urem)
+    times, rest = (Number(x.writer, f(x.value, by.value), x.dtype) for f in (div, rem))
+    if signed:
+        below = _differ_in_sign(rest, by)
+        times, rest = where(below, times - 1, times), where(below, rest + by, rest)
+        times = where(y == -1, -x, times)
+    return where(y == 0, 0, times), where(odd, 0, rest)
 
 
 def _differ_in_sign(x: Number, y: Number) -> Number:
@@ -137,10 +169,10 @@ _INTRINSICS = {
     **{name: name for name in ("sqrt", "floor", "ceil", "trunc", "rint", "fabs", "copysign")},
     "power": "pow",  # which is a multiplication where the exponent is 2
 }
-_WRITTEN_HERE = (tanh, exp, logaddexp, remainder, floor_divide, isnan, isinf, isfinite)
+_WRITTEN_HERE = (tanh, exp, logaddexp, isnan, isinf, isfinite)
 
 # By NumPy's names: functions of numbers of any dtype, and all functions of numbers with fractions.
-OF_ANY_DTYPE = {f.__name__: f for f in (maximum, minimum, sign)}
+OF_ANY_DTYPE = {f.__name__: f for f in (maximum, minimum, sign, remainder, floor_divide)}
 FUNCTIONS: dict[str, Callable[..., Number]] = {
     **OF_ANY_DTYPE,
     **{f.__name__: f for f in _WRITTEN_HERE},

@@ -6,7 +6,7 @@ one changes another. Arrays whose elements overlap are therefore one place, what
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -53,6 +53,8 @@ class Memory:
         self._new_name = new_name
         self._arrays: dict[Any, tuple[Place, Array]] = {}  # by value or identity of a constant
         self._packed: dict[Place, Place] = {}
+        self.checks: list[tuple[int, int]] = []  # the number and the size of axes picked from
+        self.wrong: Place | None = None  # says which check failed first, and for what place
         found: dict[Any, tuple[Any, Array, int]] = {}
         for value in plan.stages["loop"]:
             for x in [*value.inputs, value]:
@@ -99,9 +101,16 @@ class Memory:
         """The place of an operand, and the operand at the first step."""
         return self._arrays[x if isinstance(x, Value) else identity(x)]
 
-    def room(self, name: str, shape: Sequence[int], dtype: Any) -> tuple[Place, Array]:
-        """A place of no value's, for what is computed in between."""
-        array = np.zeros(shape, dtype)
+    def check(self, place: str, axis: int, size: int) -> str:
+        """The text for a place along an axis, made sure of: 0 if it is none, which is noted."""
+        if self.wrong is None:
+            self.wrong, _ = self.room("wrong", np.zeros(2, np.int64))
+        self.checks.append((axis, size))
+        return f"within({place}, {size}, {self.wrong.name}, {len(self.checks)})"
+
+    def room(self, name: str, content: Array) -> tuple[Place, Array]:
+        """A place of no value's: of known content, or for what is computed in between."""
+        array = np.ascontiguousarray(content).reshape(np.shape(content))
         place = Place(array, array, 0)
         place.name = self._new_name(name, "_at")
         self.places.append(place)
@@ -112,7 +121,7 @@ class Memory:
         place, array = self[y]
         if place not in self._packed:
             k, n = array.shape
-            panels, _ = self.room(place.name, (-(-n // width) * width * k,), array.dtype)
+            panels, _ = self.room(place.name, np.zeros(-(-n // width) * width * k, array.dtype))
             sizes = k, n, *strides_of(array), width
             self.prepared.append(
                 f"pack({self.start(y)}, {panels.name}, {', '.join(map(str, sizes))})"

@@ -1,0 +1,74 @@
+"""Indexed: which elements x[key] are, where a key has arrays in it whose content a loop computes.
+
+NumPy's rules: the arrays of a key, and its whole numbers, are broadcast together; what they pick
+stands in the place of the axes that they pick from if these are side by side, else in front.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+__all__ = ["Indexed", "Pick", "indexed"]
+
+Array = Any
+
+
+class Pick(NamedTuple):
+    """A place along an axis that is read at each element: an array of them, and the axis."""
+
+    places: Any  # the array of the loop that holds them
+    array: Array  # where they are in it, in the shape of the result
+    size: int  # of the axis
+    number: int  # of the axis
+    stride: int  # from one place to the next, in elements
+
+
+class Indexed(NamedTuple):
+    """x[key]: `base` shows the elements for places that are all 0, in the shape of the result."""
+
+    base: Array
+    picks: list[Pick]
+
+
+def indexed(x: Array, key: Any) -> Indexed:
+    """What a key means for an array. In the key, arrays of the loop have an `array`."""
+    parts = _parts(key if isinstance(key, tuple) else (key,), x.ndim)
+    arrays = {k: part for k, part in enumerate(parts) if hasattr(part, "array")}
+    if not arrays:
+        return Indexed(x[(*parts, ...)], [])
+    fixed = {k for k, part in enumerate(parts) if isinstance(part, int | np.integer)}
+    view = x[tuple(slice(None) if k in arrays or k in fixed else p for k, p in enumerate(parts))]
+    picked = sorted([*arrays, *fixed])
+    shape = np.broadcast_shapes(*(part.shape for part in arrays.values()))
+    together = picked[-1] - picked[0] + 1 == len(picked)
+    rest = [n for k, n in enumerate(view.shape) if k not in picked]
+    lead = picked[0] if together else 0
+    first = [parts[k] if k in fixed else slice(0, 1) if k in arrays else slice(None)
+             for k in range(view.ndim)]  # fmt: skip
+    base = view[tuple(first)]
+    base = base.reshape([n for k, n in enumerate(view.shape) if k not in picked])
+    base = base[(*(slice(None),) * lead, *(None,) * len(shape), ...)]
+    whole = (*rest[:lead], *shape, *rest[lead:])
+    behind = (None,) * (len(rest) - lead)
+    numbers = np.cumsum([part is not None for part in parts]) - 1
+    picks = [
+        Pick(
+            part,
+            np.broadcast_to(np.broadcast_to(part.array, shape)[(..., *behind)], whole),
+            view.shape[k],
+            int(numbers[k]),
+            view.strides[k] // view.itemsize,
+        )
+        for k, part in arrays.items()
+    ]
+    return Indexed(np.broadcast_to(base, whole), picks)
+
+
+def _parts(key: tuple[Any, ...], ndim: int) -> list[Any]:
+    """The key with a part for each axis, and None for each new one."""
+    taken = sum(part is not None and part is not Ellipsis for part in key)
+    gap = [slice(None)] * (ndim - taken)
+    at = next((k for k, part in enumerate(key) if part is Ellipsis), len(key))
+    return [*key[:at], *gap, *key[at + 1 :]]
