@@ -46,6 +46,13 @@ def test_a_compiled_loop_is_the_unrolled_run(scans, name) -> None:
     assert all(loops(cell))
 
 
+@pytest.mark.parametrize("name", [n for n in step_by_step.CELLS if n != "row_by_row"])
+def test_a_batch_without_sequences(scans, name) -> None:
+    cell = step_by_step.made(scans, name)
+    scans.both_ways(cell, X[:, :0], scans.some_state(cell, 0))
+    assert all(loops(cell))
+
+
 @pytest.mark.parametrize("layer", [nn.RNN, nn.LSTM, nn.GRU])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_layers_with_padding_in_both_directions(scans, layer, dtype) -> None:

@@ -78,6 +78,7 @@ class Writer:
 
     def elementwise(self, fn: Callable[..., Any], operands: Any) -> LoopArray:
         """`fn` of each element of the operands, in a room of its own."""
+        operands = [self.known(x) if isinstance(x, np.ndarray) and x.ndim else x for x in operands]
         shape = np.broadcast_shapes(*(getattr(x, "shape", ()) for x in operands))
         elements = self._pass(shape)
         loaded = [
@@ -148,7 +149,7 @@ class LoopArray(np.lib.mixins.NDArrayOperatorsMixin):
 
     def seen(self, array: Array) -> LoopArray:
         """Other elements of the same place. NotImplementedError if they are none."""
-        if not np.may_share_memory(array, self.array):
+        if array.size and not np.may_share_memory(array, self.array):
             raise NotImplementedError("elements in an order that memory does not have")
         return LoopArray(self.writer, self.place, array, self.known)
 
@@ -185,7 +186,7 @@ class LoopArray(np.lib.mixins.NDArrayOperatorsMixin):
     def reshape(self, *shape: Any) -> LoopArray:
         """Another shape; of a copy, where elements have to move."""
         array = self.array.reshape(*shape)
-        if np.may_share_memory(array, self.array):
+        if not array.size or np.may_share_memory(array, self.array):
             return self.seen(array)
         copied = self.copy()
         return copied.seen(copied.array.reshape(*shape))

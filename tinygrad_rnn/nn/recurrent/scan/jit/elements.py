@@ -50,6 +50,8 @@ class Elements:
 
 def nest(shape: Sequence[int], lines: Sequence[str], used: Used) -> list[str]:
     """Lines in loops over a shape; axes that lie in memory one after the other are one loop."""
+    if 0 in shape:
+        return []
     axes: list[tuple[int, list[int]]] = []  # (size, stride in each array)
     for k, size in enumerate(shape):
         strides = [strides_of(array)[k] for _, _, array, *_ in used]

@@ -45,12 +45,14 @@ def indexed(x: Array, key: Any) -> Indexed:
     together = picked[-1] - picked[0] + 1 == len(picked)
     rest = [n for k, n in enumerate(view.shape) if k not in picked]
     lead = picked[0] if together else 0
-    first = [parts[k] if k in fixed else slice(0, 1) if k in arrays else slice(None)
-             for k in range(view.ndim)]  # fmt: skip
-    base = view[tuple(first)]
-    base = base.reshape([n for k, n in enumerate(view.shape) if k not in picked])
-    base = base[(*(slice(None),) * lead, *(None,) * len(shape), ...)]
     whole = (*rest[:lead], *shape, *rest[lead:])
+    if 0 in whole:
+        return Indexed(np.zeros(whole, x.dtype), [])
+    if any(not view.shape[k] for k in arrays):
+        raise NotImplementedError("a place along an axis that has none")
+    key = [parts[k] if k in fixed else 0 if k in arrays else slice(None) for k in range(view.ndim)]
+    base = view[(*key, ...)]
+    base = base[(*(slice(None),) * lead, *(None,) * len(shape), ...)]
     behind = (None,) * (len(rest) - lead)
     numbers = np.cumsum([part is not None for part in parts]) - 1
     picks = [

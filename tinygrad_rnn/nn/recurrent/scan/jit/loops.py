@@ -48,7 +48,7 @@ class LoopText:
             [
                 "@function",
                 f"def step({', '.join(place.name for place in self.places)}):",
-                *("    " + line for line in lines),
+                *("    " + line for line in lines or ["pass"]),
                 *self._loop(),
                 "",
             ]
@@ -101,7 +101,7 @@ class LoopText:
     def _product(self, value: Value) -> list[str]:
         x, y = value.inputs
         a, b, out = (self._memory[v][1] for v in (x, y, value))
-        plain = all(v.ndim == 2 and v.dtype == value.dtype for v in (a, b, out))
+        plain = all(v.ndim == 2 and v.size and v.dtype == value.dtype for v in (a, b, out))
         if not plain or value.dtype.kind != "f" or strides_of(out)[1] != 1:
             return self._product_by_elements(value)
         width = PANEL // out.itemsize

@@ -41,6 +41,9 @@ class Place:
 
     def element(self, array: Array) -> int:
         """Where the first element of an array in it stands, counted in elements."""
+        low, high = byte_bounds(array)
+        if low < self.low or high > self.high:
+            raise CannotCompile("elements that are not where they should be")
         return (address_of(array) - self.low) // int(array.itemsize)
 
 
@@ -77,13 +80,14 @@ class Memory:
         """
         for _, step, _ in found.values():
             type_name(step.dtype)
-            if not step.size:
-                raise CannotCompile("arrays without elements")
         place: Place | None = None
         for key, (source, step, stride) in sorted(
             found.items(), key=lambda entry: byte_bounds(entry[1][1])[0]
         ):
             low, high = byte_bounds(step)
+            if not step.size:  # nowhere, so in no one's way
+                self._arrays[key] = Place(source, step, stride), step
+                continue
             if place is not None and low < place.high:
                 if (place.stride, place.dtype) != (stride, step.dtype):
                     raise CannotCompile("memory that is seen in two ways")
