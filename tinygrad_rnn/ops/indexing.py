@@ -55,7 +55,8 @@ def _put(values: Array, *arrays: Array, template: tuple[Any, ...], shape: Any) -
 
 def _add_at(whole: Array, key: tuple[Any, ...], values: Array) -> None:
     """whole[key] += values, as often as the key names an element; `whole` is contiguous."""
-    if _FEW * values.size < whole.size:
+    numpys = isinstance(whole, np.ndarray)  # not one of a compiled loop, say
+    if not numpys or _FEW * values.size < whole.size:
         np.add.at(whole, key, values)
     else:  # the same sums, but NumPy is several times faster with one axis and places by number
         places = np.arange(whole.size).reshape(whole.shape)[key]

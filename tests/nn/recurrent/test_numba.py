@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -78,7 +79,7 @@ def in_order(x):
     return np.sort(x, axis=-1)
 
 
-in_order.vjp(lambda grad, out, x: np.take_along_axis(grad, np.argsort(np.argsort(x)), -1))
+in_order.vjp(lambda grad, out, x: put_back(grad, x))
 
 
 def test_what_has_no_compiled_form_runs_on_numpy_and_says_so_once(scans) -> None:
@@ -91,7 +92,36 @@ def test_what_has_no_compiled_form_runs_on_numpy_and_says_so_once(scans) -> None
                 cell = scans.StepCell(step, w=(I, H), u=(H, H)).astype("float64")
                 scans.both_ways(cell, X)
     assert len(told) == 1
-    assert "because of the op in_order" in str(told[0].message)
+    assert re.search(
+        r"StepCell runs its forward loop on NumPy, not compiled, because of the op in_order, "
+        r"at .*test_numba.py:\d+; the results are the same",
+        str(told[0].message),
+    )
+
+
+@tg.op
+def put_back(grad, x):
+    return np.take_along_axis(grad, np.argsort(np.argsort(x)), -1)
+
+
+@tg.op
+def doubled(x):
+    return x * 2
+
+
+doubled.vjp(lambda grad, out, x: put_back(grad, x) + grad)
+
+
+def test_a_gradient_that_is_not_compiled_is_that_of_an_op_of_the_author(scans) -> None:
+    def step(cell, x, h):
+        return tg.tanh(x @ cell.w + doubled(h @ cell.u))
+
+    cell = scans.StepCell(step, w=(I, H), u=(H, H)).astype("float64")
+    with pytest.warns(
+        UserWarning, match=r"backward loop .* because of the gradient of doubled \(put_back\), at"
+    ):
+        nn.Recurrent(cell)(X)
+    assert loops(cell) == [True, False]
 
 
 def at_a_counted_place(scans, places):

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from .program import Program
+from .value import Value
 
 __all__ = ["get_executor", "program", "set_executor"]
 
@@ -68,22 +69,27 @@ def _checked(name: str, asked_by: str) -> str:
     return name
 
 
-def program(*arguments: Any, **keywords: Any) -> Program:
+def program(cell: str, direction: str, *arguments: Any, **keywords: Any) -> Program:
     """A `Program` for the executor that is chosen; for NumPy if its loop cannot be compiled."""
     if get_executor() == "numba":
         from .jit.program import CannotCompile, CompiledProgram
 
         try:
-            return CompiledProgram(*arguments, **keywords)
+            return CompiledProgram(direction, *arguments, **keywords)
         except CannotCompile as reason:
-            _tell(f"the {arguments[0]} loop of a cell", str(reason))
-    return Program(*arguments, **keywords)
+            _tell(cell, direction, str(reason), reason.value)
+    return Program(direction, *arguments, **keywords)
 
 
-def _tell(what: str, reason: str) -> None:
-    if reason not in _told:
-        _told.add(reason)
-        warnings.warn(
-            f"{what} runs on NumPy, not compiled, because of {reason}; the results are the same",
-            stacklevel=2,
-        )
+def _tell(cell: str, direction: str, reason: str, value: Value | None) -> None:
+    """Say what is not compiled, once: `value` is the instruction that is not, if it is one."""
+    scope = None if value is None else value.scope
+    op = getattr(scope, "op", None)
+    found = reason.removeprefix("the op ")
+    if op and (direction == "backward" or op != found):
+        reason = f"the {'gradient of' if direction == 'backward' else 'op'} {op} ({found})"
+    line = f", at {scope.line}" if scope is not None and scope.line else ""
+    text = f"{cell} runs its {direction} loop on NumPy, not compiled, because of {reason}{line}"
+    if text not in _told:
+        _told.add(text)
+        warnings.warn(f"{text}; the results are the same", stacklevel=2)

@@ -193,9 +193,12 @@ class CompiledStep:
             forward.plan.results += shared
             forward.plan.kept += outer
         self._shared = len(shared)
-        self.forward = program("forward", forward.finished(), self.given, reverse, kept=outer)
+        self.forward = program(
+            step.cell, "forward", forward.finished(), self.given, reverse, kept=outer
+        )
         if wanted:
             self.backward = program(
+                step.cell,
                 "backward",
                 backward_plan,
                 [*self.given, step.grad_output, *shared],

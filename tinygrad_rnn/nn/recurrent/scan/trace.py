@@ -27,7 +27,7 @@ from ..nest import leaves, like
 from ..unroll import masked_step
 from .lowering import Lowering, nodes_behind
 from .steady import Done, difference, unchanged
-from .value import Value, identity
+from .value import Origin, Value, identity
 
 __all__ = ["Step", "TraceError", "Value", "identity", "trace"]
 
@@ -82,7 +82,7 @@ class _Recorder:
                 raise TraceError(f"{op.name} draws several outputs at once, at {callers_line()}")
         node.op, node.inputs, node.attributes = op, tuple(map(self.leaf, inputs)), attributes
         node.values = [getattr(x, "_data", x) for x in inputs]
-        node.scope = self._place()
+        node.scope = self._place(op)
         self.done.append(Done(op, list(map(self._constant, inputs)), attributes, node.scope))
         if isinstance(node, Tensor):
             node.__class__ = Traced
@@ -106,10 +106,10 @@ class _Recorder:
             return None if isinstance(x, Traced) else x
         return x._data if x.op is None else None
 
-    def _place(self) -> Scope | None:
+    def _place(self, op: Op) -> Scope | None:
         """Where we are, with the author's line; a gradient is where its op was written."""
         now = current_mode().scope or Scope()
-        return now if now.line else Scope(now.path, now.step, self._authors_line())
+        return now if now.line else Origin(now.path, now.step, self._authors_line(), op.name)
 
     def _authors_line(self) -> str | None:
         """`file.py:12` of the innermost frame that is the author's, not this package's."""
@@ -133,6 +133,7 @@ def _files_of(cell: Cell) -> frozenset[str]:
 class Step:
     """A traced step: its inputs, its results, and the results of its backward step."""
 
+    cell: str  # what its class is called
     x: Value
     mask: Value | None
     state: list[Value]
@@ -215,6 +216,7 @@ def _trace(
     lowering.run(results)
     value = lowering.value
     return Step(
+        cell=type(cell).__name__,
         x=inputs["x"],
         mask=inputs.get("mask"),
         state=state_values,

@@ -13,9 +13,22 @@ import numpy as np
 from ....engine.mode import Scope
 from ....ops.lifting import aligned
 
-__all__ = ["Value", "history", "identity"]
+__all__ = ["Origin", "Value", "history", "identity"]
 
 Array = Any
+
+
+class Origin(Scope):
+    """Where an instruction comes from, and the op that its author wrote there.
+
+    What the gradient of an op computes has the op's own origin.
+    """
+
+    __slots__ = ("op",)
+
+    def __init__(self, path: str, step: int | None, line: str | None, op: str) -> None:
+        super().__init__(path, step, line)
+        self.op = op
 
 
 @dataclass(eq=False, slots=True)

@@ -55,6 +55,13 @@ class LoopText:
         )
 
     def _written(self, one: Pass) -> list[str]:
+        try:
+            return self._text_of(one)
+        except CannotCompile as reason:
+            reason.value = reason.value or one.instructions[0]
+            raise
+
+    def _text_of(self, one: Pass) -> list[str]:
         head = one.instructions[0]
         if one.shape is not None:
             return self._elementwise(one.instructions, one.shape)
@@ -91,7 +98,7 @@ class LoopText:
         try:
             result = value.compute(*operands)
         except (TypeError, NotImplementedError, AttributeError) as reason:
-            raise CannotCompile(f"the op {op_name(value)}") from reason
+            raise CannotCompile(f"the op {op_name(value)}", value) from reason
         if isinstance(result, np.ndarray) and result.dtype == object and not result.ndim:
             result = result.item()  # np.array of a term
         if isinstance(result, Term) and result.dtype == value.dtype:

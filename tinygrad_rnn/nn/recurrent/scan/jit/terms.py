@@ -18,7 +18,11 @@ __all__ = ["CannotCompile", "Term", "Terms", "type_name"]
 
 
 class CannotCompile(Exception):
-    """The loop has something in it that is not written as compiled code."""
+    """The loop has something in it that is not written as compiled code: `value`, if known."""
+
+    def __init__(self, reason: str, value: Any = None) -> None:
+        super().__init__(reason)
+        self.value = value
 
 
 _OPERATORS = {
