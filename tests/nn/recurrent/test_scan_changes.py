@@ -47,6 +47,50 @@ class Noisy(nn.RNNCell):
 # What changes between calls
 
 
+CONSTANTS = {
+    "in the loop": lambda x, h, array, places: x + h * array,
+    "folded": lambda x, h, array, places: x + 2.0 * (h * array),
+    "before the loop": lambda x, h, array, places: x * array + h,
+    "a part": lambda x, h, array, places: x + h * array[:1] + h @ np.diag(array),
+    "places": lambda x, h, array, places: x + h[:, places],
+    "an attribute": lambda x, h, array, places: x + weighed(h, weights=array),
+}
+
+
+@tg.op
+def weighed(x, *, weights):
+    return x * weights
+
+
+weighed.vjp(lambda grad, out, x, weights: grad * weights)
+
+
+@pytest.mark.parametrize("name", CONSTANTS)
+@pytest.mark.parametrize("executor", ["numpy", "numba"])
+def test_an_array_of_someone_elses_that_is_changed_in_place_is_seen(name, executor) -> None:
+    array, places = np.linspace(0.1, 1.0, H), np.array([0, 2, 1, 3])
+
+    class Cell(nn.Cell):
+        hidden_size = H
+
+        def forward(self, x, h):
+            return tg.tanh(CONSTANTS[name](x, h, array, places))
+
+    if executor == "numba":
+        pytest.importorskip("llvmlite")
+    tg.set_executor(executor)
+    try:
+        layer = nn.Recurrent(Cell())
+        reference = unrolled(layer)
+        x = RNG.standard_normal((T, B, H))
+        for _ in range(2):
+            assert_close(gradients(layer, x), gradients(reference, x))
+            array += 1.0
+            places[:] = places[::-1].copy()
+    finally:
+        tg.set_executor("numpy")
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_optimisers_steps_are_seen(kind) -> None:
     layer = make(kind)

@@ -71,7 +71,7 @@ def drawn_in_the_loop(cell) -> bool:
 
 @pytest.mark.parametrize("executor", ["numpy", "numba"])
 @pytest.mark.parametrize("step", [*AHEAD, of_the_state])
-@pytest.mark.filterwarnings("ignore:.*runs on NumPy")
+@pytest.mark.filterwarnings("ignore:.*on NumPy, not compiled")
 def test_the_numbers_of_the_unrolled_run(scans, step, executor) -> None:
     if executor == "numba":
         pytest.importorskip("llvmlite")

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ....engine.guard import fingerprint
 from ....engine.mode import is_grad_enabled
 from ....engine.op import op
 from ....engine.tensor import Tensor
@@ -208,14 +209,17 @@ class CompiledStep:
             )
 
     def fits(self, recording: bool) -> bool:
-        """Whether the leaves are still of the shapes and dtypes that the step was traced with."""
+        """Whether the leaves are of the shapes and dtypes that the step was traced with.
+
+        And whether the constants are those.
+        """
         for leaf, shape, dtype, learned in self._leaves:
             data = leaf._data
             if data.shape != shape or data.dtype != dtype:
                 return False
             if recording and leaf.requires_grad is not learned:
                 return False
-        return True
+        return all(fingerprint(array) == known for array, known in self.step.constants)
 
     def pieces(self, steps: int) -> Sequence[tuple[int, int]]:
         """The first step of each piece of a run, and the one after its last."""

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ....engine.autograd import propagate
-from ....engine.guard import tick
+from ....engine.guard import fingerprint, tick
 from ....engine.mode import PACKAGE_FOLDER, ModeChange, Scope, callers_line, current_mode
 from ....engine.node import Node, is_floating
 from ....engine.op import Op, op
@@ -26,7 +26,7 @@ from ..cell import Cell
 from ..nest import leaves, like
 from ..unroll import masked_step
 from .lowering import Lowering, nodes_behind
-from .steady import Done, difference, unchanged
+from .steady import Done, difference, from_outside, unchanged
 from .value import Origin, Value, identity
 
 __all__ = ["Step", "TraceError", "Value", "identity", "trace"]
@@ -143,6 +143,7 @@ class Step:
     new_state: list[Value]
     output: Value
     drawn: list[Value]  # random numbers, also those that nothing depends on
+    constants: list[tuple[Any, int]]  # arrays of others that it reads, and what tells a change
     grad_state: list[Value] = field(default_factory=list)  # inputs of the backward step
     grad_output: Value | None = None
     d_x: Value | None = None  # its results; None where there is no dependence
@@ -188,7 +189,8 @@ def _trace(
             mask_in = None if mask is None else _traced(mask[0], False)
             new, output = masked_step(cell, x_in, like(state, iter(state_in)), mask_in)
             news, output = [recorder.leaf(n) for n in leaves(new)], recorder.leaf(output)
-            _check_next_step(cell, x[-1], state, mask_in, [x_in, *state_in], news, recorder.done)
+            first, done = [x_in, *state_in], recorder.done
+            constants = _check_next_step(cell, x[-1], state, mask_in, first, news, done)
             grads_in = [_traced(np.zeros_like(leaf._data), False) for leaf in [*news, output]]
             found: dict[Node, Any] = {}
             if differentiate:
@@ -226,6 +228,7 @@ def _trace(
         new_state=[value(leaf) for leaf in news],
         output=value(output),
         drawn=[value(node) for node in recorder.drawn],
+        constants=[(array, fingerprint(array)) for array in constants],
         grad_state=grad_values[:-1],
         grad_output=grad_values[-1],
         d_x=value(found[x_in]) if x_in in found else None,
@@ -242,8 +245,11 @@ def _check_next_step(
     first: Sequence[Node],
     news: Sequence[Node],
     done: Sequence[Done],
-) -> None:
-    """Take another step, from the state after the first; TraceError if it is not the same."""
+) -> list[Any]:
+    """Take another step, from the state after the first; TraceError if it is not the same.
+
+    Returns the arrays from outside that both have looked at.
+    """
     recorder = _Recorder(cell)
     done = list(done)
     arrays = [x, *(leaf._data for leaf in news)]
@@ -255,6 +261,7 @@ def _check_next_step(
     found = difference(done, recorder.done)
     if found is not None:
         raise TraceError(found)
+    return from_outside(done, recorder.done)
 
 
 def _traced(array: Any, requires_grad: bool) -> Traced:
