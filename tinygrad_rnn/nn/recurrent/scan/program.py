@@ -17,6 +17,7 @@ from .emit import Plan, is_pure, values_in
 from .linear import is_linear, recurrence, solve
 from .storage import Arrays, Layout, batch_last_helps
 from .trace import Value, identity
+from .value import kind
 from .workspace import Workspace, owner, rows
 
 __all__ = ["Program"]
@@ -85,7 +86,7 @@ class Program:
         once = [*self._copies_of_given(timed=False), *(self._once(v) for v in plan.stages["once"])]
         before = [
             *self._copies_of_given(timed=True),
-            *self._draws([v for v in plan.stages["before"] if not is_pure(v)]),
+            *self._draws(),
             *(line for v in plan.stages["before"] if is_pure(v) for line in self._at_all_steps(v)),
         ]
         loop = self._loop()
@@ -191,7 +192,7 @@ class Program:
         """The inputs' names for one application: numbers as constants of the ufunc's dtype."""
         dtypes: Sequence[Any] = [None] * len(value.inputs)
         if isinstance(value.fn, np.ufunc):
-            kinds = [_kind(x) for x in value.inputs]
+            kinds = [kind(x) for x in value.inputs]
             dtypes = value.fn.resolve_dtypes((*kinds, None))[:-1]
         return [
             self._name(x) if isinstance(x, Value) else self._constant(x, d)
@@ -283,22 +284,16 @@ class Program:
                 lines.append(f"{self._all(x)} = contiguous({self._all(x)})")
         return lines
 
-    def _draws(self, drawn: Sequence[Value]) -> list[str]:
-        """The lines that draw random numbers: step by step in running order, so the same ones."""
-        lines, draws = [], []
-        for value in drawn:
-            if self._trial[value] is None:
-                self._namespace["empty"] = np.empty
-                shape = ", ".join(map(str, ("steps", *value.shape)))
-                lines.append(
-                    f"{self._all(value)} = empty(({shape}), {self._constant(value.dtype)})"
-                )
-            timed = [isinstance(x, Value) and self.plan.timed(x) for x in value.inputs]
-            names = [self._everywhere(x) + "[t]" * t for x, t in zip(value.inputs, timed)]
-            call = f"{self._function(value, lifted=False)}({', '.join(names)})"
-            draws.append(f"    {self._all(value)}[t] = {call}")
+    def _draws(self) -> list[str]:
+        """Lines that draw random numbers: step by step in running order, so the same ones."""
+        lines = []
+        for value in self.plan.stages["before"]:
+            if not is_pure(value):
+                names = [self._everywhere(x) + "[t]" * self.plan.timed(x) for x in value.inputs]
+                call = f"{self._function(value, lifted=False)}({', '.join(names)})"
+                lines.append(f"    {self._all(value)}[t] = {call}")
         steps = "reversed(range(steps))" if self.layout.reverse else "range(steps)"
-        return [*lines, f"for t in {steps}:", *draws] if draws else []
+        return [f"for t in {steps}:", *lines] if lines else []
 
     def _is_look(self, value: Value) -> bool:
         """Whether the value's array is its input's, seen in another way."""
@@ -396,13 +391,6 @@ class Program:
             for k, x in enumerate(value.inputs)
             if (value, f"part_{k}") in self._trial.besides
         ]
-
-
-def _kind(x: Any) -> Any:
-    """What NumPy's dtype resolution goes by: a dtype, or the type of a Python number."""
-    if isinstance(x, bool):
-        return np.dtype(bool)
-    return x.dtype if hasattr(x, "dtype") else type(x)
 
 
 _STAGE_TITLES = {

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ....ops import matmul
-from .emit import Plan, values_in
+from .emit import Plan, is_pure, values_in
 from .plan import writes_anywhere
 from .trace import Value
 
@@ -135,7 +135,7 @@ class Layout:
             if value.fn is None and value not in arrays.timed:
                 arrays.timed[value] = self._new(arrays, value, (steps, *value.shape))
         for value in self.plan.stages["before"]:
-            if value in self.lasting:
+            if value in self.lasting or not is_pure(value):
                 self._place(value, "before", steps, arrays)
         for value in self.plan.stages["loop"]:
             if getattr(value.fn, "places", None):

@@ -13,7 +13,7 @@ import numpy as np
 from ....engine.mode import Scope
 from ....ops.lifting import aligned
 
-__all__ = ["Origin", "Value", "history", "identity"]
+__all__ = ["Origin", "Value", "history", "identity", "kind"]
 
 Array = Any
 
@@ -139,3 +139,10 @@ def identity(x: Any) -> Any:
     if isinstance(x, Hashable) and not isinstance(x, Value):
         return type(x), repr(x) if isinstance(x, float) else x  # 0.0 is not -0.0
     return id(x)
+
+
+def kind(x: Any) -> Any:
+    """What NumPy's dtype resolution goes by: a dtype, or the type of a Python number."""
+    if isinstance(x, bool):
+        return np.dtype(bool)
+    return x.dtype if hasattr(x, "dtype") else type(x)

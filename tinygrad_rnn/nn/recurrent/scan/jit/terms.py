@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..value import kind
 from .mathematics import FUNCTIONS, OF_ANY_DTYPE
 
 __all__ = ["CannotCompile", "Term", "Terms", "type_name"]
@@ -98,7 +99,7 @@ class Term(np.lib.mixins.NDArrayOperatorsMixin):
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
         if method != "__call__" or keywords or ufunc.nout != 1:
             return NotImplemented
-        *dtypes, result = ufunc.resolve_dtypes((*(_kind(x) for x in inputs), None))
+        *dtypes, result = ufunc.resolve_dtypes((*(kind(x) for x in inputs), None))
         texts = [self._terms.text(x, d) for x, d in zip(inputs, dtypes, strict=True)]
         form = _OPERATORS.get(ufunc)
         if form is None:
@@ -118,10 +119,3 @@ class Term(np.lib.mixins.NDArrayOperatorsMixin):
             self._terms.text(v, d) for v, d in ((condition, np.dtype(bool)), (x, dtype), (y, dtype))
         )
         return self._terms.add(f"where({chosen}, {one}, {other})", dtype)
-
-
-def _kind(x: Any) -> Any:
-    """What NumPy's dtype resolution goes by: a dtype, or the type of a Python number."""
-    if isinstance(x, bool):
-        return np.dtype(bool)
-    return x.dtype if hasattr(x, "dtype") else type(x)
