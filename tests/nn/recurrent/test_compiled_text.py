@@ -77,6 +77,24 @@ def test_operators_are_those_of_numpy(dtype) -> None:
         np.testing.assert_array_equal(found[name], array, err_msg=name)
 
 
+@pytest.mark.parametrize("dtype", [d for d in DTYPES if "int" in d])
+def test_whole_numbers_divided_are_those_of_numpy(dtype) -> None:
+    """By 0 and -1, too, for which processors have no division."""
+    ends = np.iinfo(dtype)
+    some = [ends.min, ends.max, 0, 1, 2, 3, 7, 100, *([-1, -2, -7] if ends.min else [])]
+    x, y = (g.ravel() for g in np.meshgrid(*[np.array(some, dtype)] * 2))
+    times, rest = np.zeros_like(x), np.zeros_like(x)
+    lines = [
+        f"for i in range({len(x)}):",
+        "    times[i] = floor_divide(x[i], y[i])",
+        "    rest[i] = remainder(x[i], y[i])",
+    ]
+    run(lines, x=x, y=y, times=times, rest=rest)
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(times, x // y)
+        np.testing.assert_array_equal(rest, x % y)
+
+
 def test_numbers_become_those_of_other_dtypes() -> None:
     values = np.array([0, 1, 2, 100, 127])
     for signed in (1, -1):

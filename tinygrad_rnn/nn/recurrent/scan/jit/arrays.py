@@ -107,6 +107,8 @@ class Writer:
 
     def put(self, source: Any, target: LoopArray, where: Indexed, add: bool = False) -> None:
         """Write to elements at computed places, or add to them, one after the other."""
+        if isinstance(source, LoopArray) and np.may_share_memory(source.array, target.array):
+            source = source.copy()  # which all is read before any is written
         elements = self._pass(where.base.shape)
         if isinstance(source, LoopArray):
             source = elements.load(source.place, source.array)

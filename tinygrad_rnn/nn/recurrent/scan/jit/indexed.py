@@ -32,17 +32,18 @@ class Indexed(NamedTuple):
     picks: list[Pick]
 
 
-def indexed(x: Array, key: Any) -> Indexed:
+def indexed(x: Array, key: tuple[Any, ...]) -> Indexed:
     """What a key means for an array. In the key, arrays of the loop have an `array`."""
-    parts = _parts(key if isinstance(key, tuple) else (key,), x.ndim)
+    parts = _parts(key, x.ndim)
     arrays = {k: part for k, part in enumerate(parts) if hasattr(part, "array")}
     if not arrays:
         return Indexed(x[(*parts, ...)], [])
-    fixed = {k for k, part in enumerate(parts) if isinstance(part, int | np.integer)}
+    fixed = {k for k, part in enumerate(parts) if _picks(part) and k not in arrays}
     view = x[tuple(slice(None) if k in arrays or k in fixed else p for k, p in enumerate(parts))]
     picked = sorted([*arrays, *fixed])
     shape = np.broadcast_shapes(*(part.shape for part in arrays.values()))
-    together = picked[-1] - picked[0] + 1 == len(picked)
+    where = [k for k, part in enumerate(key) if _picks(part)]
+    together = where[-1] - where[0] + 1 == len(where)  # also an ... for no axes stands between
     rest = [n for k, n in enumerate(view.shape) if k not in picked]
     lead = picked[0] if together else 0
     whole = (*rest[:lead], *shape, *rest[lead:])
@@ -50,8 +51,10 @@ def indexed(x: Array, key: Any) -> Indexed:
         return Indexed(np.zeros(whole, x.dtype), [])
     if any(not view.shape[k] for k in arrays):
         raise NotImplementedError("a place along an axis that has none")
-    key = [parts[k] if k in fixed else 0 if k in arrays else slice(None) for k in range(view.ndim)]
-    base = view[(*key, ...)]
+    first = [
+        parts[k] if k in fixed else 0 if k in arrays else slice(None) for k in range(view.ndim)
+    ]
+    base = view[(*first, ...)]
     base = base[(*(slice(None),) * lead, *(None,) * len(shape), ...)]
     behind = (None,) * (len(rest) - lead)
     numbers = np.cumsum([part is not None for part in parts]) - 1
@@ -66,6 +69,11 @@ def indexed(x: Array, key: Any) -> Indexed:
         for k, part in arrays.items()
     ]
     return Indexed(np.broadcast_to(base, whole), picks)
+
+
+def _picks(part: Any) -> bool:
+    """Whether it is an array or a whole number, which NumPy broadcasts together."""
+    return hasattr(part, "array") or isinstance(part, int | np.integer)
 
 
 def _parts(key: tuple[Any, ...], ndim: int) -> list[Any]:

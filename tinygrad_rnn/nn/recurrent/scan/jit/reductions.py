@@ -22,6 +22,7 @@ __all__ = ["REDUCTIONS"]
 _JOINED = {  # how the next element joins a result
     np.sum: "add_up(<0>, {})",
     np.mean: "add_up(<0>, {})",
+    np.prod: "<0> * {}",
     np.max: "maximum(<0>, {})",
     np.min: "minimum(<0>, {})",
 }
@@ -34,8 +35,8 @@ def _form(function: Any, x: LoopArray, **keywords: Any) -> Any:
 
 def _first(function: Any, dtype: np.dtype[Any]) -> Any:
     """What a reduction begins with."""
-    if function in (np.sum, np.mean):
-        return 0
+    if function in (np.sum, np.mean, np.prod):
+        return int(function is np.prod)
     smallest = function is np.max
     if dtype.kind == "f":
         return -math.inf if smallest else math.inf
