@@ -80,6 +80,17 @@ def in_order(x):
 
 
 in_order.vjp(lambda grad, out, x: put_back(grad, x))
+in_order.lift(lambda steps, timed, x: np.sort(x, axis=-1))
+
+
+def test_what_has_no_compiled_form_may_stay_beside_the_loop(scans) -> None:
+    def step(cell, x, h):
+        return tg.tanh(tg.softmax(in_order(x) * 2) @ cell.w + h @ cell.u)
+
+    with tg.no_grad():
+        cell = scans.StepCell(step, w=(I, H), u=(H, H)).astype("float64")
+        scans.both_ways(cell, X)
+    assert all(loops(cell))
 
 
 def test_what_has_no_compiled_form_runs_on_numpy_and_says_so_once(scans) -> None:

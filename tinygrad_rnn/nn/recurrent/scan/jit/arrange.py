@@ -1,26 +1,27 @@
 """Arrange: what a compiled loop does at each step that NumPy does better for all steps at once.
 
 NumPy pays for each call, so it computes outside the loop whatever can be; a compiled loop pays for
-each array that is written to memory and read again. Elementwise instructions beside the loop
-therefore move into it, and most of their results never leave the registers.
+each array that is written to memory and read again. What computes little beside the loop, such as
+elementwise instructions, therefore moves into it, and most results never leave the registers.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
+from ..cost import cost, is_look
 from ..emit import Plan, is_pure, values_in
 from ..linear import recurrence
 from ..trace import Value
 
-__all__ = ["arranged", "is_elementwise"]
+__all__ = ["arranged", "is_elementwise", "is_light", "is_simple"]
 
 
-def arranged(plan: Plan) -> Plan:
-    """The same plan with elementwise instructions moved into the loop."""
+def arranged(plan: Plan, moves: Callable[[Value], bool]) -> Plan:
+    """The same plan with instructions beside the loop moved into it, of those that may."""
     stages = {stage: list(values) for stage, values in plan.stages.items()}
     stage_of = dict(plan.stage_of)
     inside = set(stages["loop"])
@@ -29,14 +30,14 @@ def arranged(plan: Plan) -> Plan:
         first: list[Value] = []
         needed: set[Value] = set()  # by instructions that stay before the loop
         for value in reversed(stages["before"]):
-            if value not in needed and _is_light(value) and not inside.isdisjoint(readers[value]):
+            if value not in needed and moves(value) and not inside.isdisjoint(readers[value]):
                 inside.add(value)
                 first.append(value)
             else:
                 needed.update(values_in(value.inputs))
         last: list[Value] = []
         for value in stages["after"]:
-            if _is_light(value) and all(
+            if moves(value) and all(
                 x in inside or stage_of[x] not in ("after", "total")
                 for x in values_in(value.inputs)
             ):
@@ -56,14 +57,19 @@ def is_elementwise(value: Value) -> bool:
     return bool(getattr(value.fn, "elementwise", False)) and is_pure(value)
 
 
-def _is_light(value: Value) -> bool:
+def is_light(value: Value) -> bool:
+    """Whether the instruction takes a few operations for each element: no product of matrices."""
+    arrays = [x.example for x in values_in(value.inputs)] + [value.example]
+    flops = cost(value, 1, lambda _: False, in_loop=True).flops
+    return is_pure(value) and flops <= _FEW * max(array.size for array in arrays)
+
+
+def is_simple(value: Value) -> bool:
     """Whether the instruction is elementwise, or only looks at its one input."""
-    if is_elementwise(value):
-        return True
-    inputs: list[Any] = list(value.inputs)
-    if len(inputs) != 1 or not isinstance(inputs[0], Value) or not is_pure(value):
-        return False
-    return np.may_share_memory(value.compute(inputs[0].example), inputs[0].example)
+    return is_elementwise(value) or is_look(value)
+
+
+_FEW = 4
 
 
 def _readers(plan: Plan) -> dict[Value, list[Value]]:

@@ -11,7 +11,7 @@ from ..emit import Plan
 from ..program import Program
 from ..storage import Arrays
 from ..trace import Value
-from .arrange import arranged
+from .arrange import arranged, is_light, is_simple
 from .cache import compiled
 from .loops import LoopText
 from .memory import Place
@@ -29,7 +29,10 @@ class CompiledProgram(Program):
     mask = 0.03
 
     def __init__(self, name: str, plan: Plan, *arguments: Any, **keywords: Any) -> None:
-        super().__init__(name, arranged(plan), *arguments, **keywords)
+        try:
+            super().__init__(name, arranged(plan, is_light), *arguments, **keywords)
+        except CannotCompile:  # perhaps for what need not be in the loop
+            super().__init__(name, arranged(plan, is_simple), *arguments, **keywords)
 
     def _fixed(self) -> list[Value]:
         loop = self.plan.stages["loop"]
