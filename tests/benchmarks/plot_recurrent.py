@@ -42,8 +42,9 @@ def plot(found: dict[str, Times], path: Path) -> None:
     matplotlib.rcParams["svg.hashsalt"] = "recurrent"
     from matplotlib import pyplot
 
+    rows = (len(found) + 1) // 2
     figure, axes = pyplot.subplots(
-        (len(found) + 1) // 2, 2, figsize=(10, 3.1 * ((len(found) + 1) // 2)), squeeze=False
+        rows, 2, figsize=(10, 3.1 * rows + 0.4), squeeze=False, layout="constrained"
     )
     for axis, (cell, by_size) in zip(axes.flat, found.items()):
         for column in COLUMNS:
@@ -58,8 +59,8 @@ def plot(found: dict[str, Times], path: Path) -> None:
         sizes = ["T {}, B {}\nI {}, H {}".format(*size.split(",")) for size in by_size]
         axis.set_xticks(range(len(by_size)), sizes, fontsize=7)
         axis.grid(alpha=0.3)
-    axes[0][0].legend(frameon=False, fontsize=8)
-    figure.tight_layout()
+    lines = axes[0][0].get_legend_handles_labels()
+    figure.legend(*lines, loc="outside lower center", ncol=len(COLUMNS), frameon=False)
     figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
