@@ -402,7 +402,7 @@ select.name = "output"
 def _outputs(whole: Node) -> tuple[Tensor, ...]:
     outputs = []
     for index, data in enumerate(whole._data):
-        if whole.requires_grad:
+        if whole.requires_grad and data.dtype.kind in "fc":
             output = Tensor.of(data, select, (whole,), [None], {"index": index}, whole.scope)
         else:
             output = Tensor.of(data)

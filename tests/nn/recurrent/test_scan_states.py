@@ -135,3 +135,17 @@ def test_an_integer_dtype_of_x_or_state_follows_the_same_promotion(scans) -> Non
     cell = made(scans)
     scans.both_ways(cell, X, scans.some_state(cell).astype("float32"))
     scans.both_ways(cell, X, np.ones((1, B, H), int))
+
+
+def test_a_state_of_whole_numbers_requires_no_gradient(scans) -> None:
+    def step(cell, x, state):
+        h, count = state
+        return tg.tanh(x @ cell.w + h), count + 1
+
+    def first(cell, batch):
+        return cell.zeros(batch, 3), tg.zeros(batch, 1, dtype="int64")
+
+    layer = nn.Recurrent(scans.StepCell(step, first, w=(2, 3)))
+    outputs, (h, count) = layer(np.ones((4, 2, 2)))
+    assert scans.is_scan(outputs) and h.requires_grad
+    np.testing.assert_array_equal(count.numpy(), 4)
