@@ -386,3 +386,15 @@ def test_in_place_on_a_leaf_is_refused() -> None:
     frozen = tg.zeros(1, dtype=np.float64)
     with pytest.raises(RuntimeError, match="index_update"):
         frozen[0] = x
+
+
+def test_a_hook_cannot_write_into_a_gradient_whose_elements_are_one_number() -> None:
+    x = tg.tensor(np.ones(4), requires_grad=True)
+    y = x * 1.0
+
+    def write(grad):
+        grad.data[0] = 5.0
+
+    y.register_hook(write)
+    with pytest.raises(ValueError, match="read-only"):
+        y.sum().backward()

@@ -208,3 +208,8 @@ def test_a_rule_that_returns_nothing_is_an_error() -> None:
 def test_more_attributes_than_there_are() -> None:
     with pytest.raises(TypeError, match=r"total\(\): takes at most 2 arguments, got 3"):
         total(np.ones(2), None, "surplus")
+
+
+def test_an_attribute_that_is_given_twice_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"sum\(\): \['axis'\] given twice"):
+        tg.sum(tg.ones(2, 3), 0, axis=1)

@@ -77,8 +77,9 @@ def propagate(
             retains = retains or node._hooks.retains_grad
         if retains if relevant is None else number in targets:
             own_memory = number in own or (create_graph and grad.requires_grad)
-            copied = grad.copy("K") if grad.__class__ is ndarray else np.copy(grad)
-            found[node] = grad if own_memory else copied
+            if not own_memory:
+                grad = grad.copy("K") if grad.__class__ is ndarray else np.copy(grad)
+            found[node] = grad
         if op is None or (relevant is not None and not relevant[number]):
             continue
         inputs, values, attributes = node.inputs, node.values, node.attributes
@@ -207,7 +208,8 @@ def _fitted(grad: Any, like: Any) -> Any:
         grad = np.asarray(grad)
     shape = like.shape
     if not grad.ndim and shape and grad.__class__ is ndarray:  # such as that of a sum
-        grad = ndarray(shape, grad.dtype, grad, 0, (0,) * len(shape))  # faster than broadcast_to
+        grad = ndarray(shape, grad.dtype, grad, 0, (0,) * len(shape))  # faster than broadcast_to,
+        grad.flags.writeable = False  # and as safe: all of its elements are one
     elif grad.shape != shape:
         new = max(grad.ndim - len(shape), 0)
         if new and grad.shape[new:] == shape:  # broadcast along new axes alone, such as a bias

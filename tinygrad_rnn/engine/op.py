@@ -14,11 +14,9 @@ run on Tensors, is itself recorded) and traced.
 
 from __future__ import annotations
 
-import dis
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from types import CodeType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
 
 import numpy as np
@@ -27,6 +25,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from .guard import note_shared_inputs
 from .mode import callers_line, current_mode
 from .node import Node
+from .reads import values_read
 from .tensor import Tensor
 
 if TYPE_CHECKING:
@@ -159,7 +158,7 @@ class Op:
                 self.rules[self.input_names.index(name)] = its_rule
             else:
                 raise TypeError(f"op {self.name} has no input {name!r}; it has {', '.join(known)}")
-            self._reads[name] = frozenset(_values_read(its_rule, ["out", *known]))
+            self._reads[name] = frozenset(values_read(its_rule, ["out", *known]))
         return rule
 
     def lift(self, rule: F, /) -> F:
@@ -286,7 +285,10 @@ class Op:
                     f"it is called as {self!r}"
                 )
             inputs = arguments[: len(self.input_names)]
-            given = dict(zip(self.attribute_names, arguments[len(inputs) :])) | given
+            given = dict(zip(self.attribute_names, arguments[len(inputs) :]))
+            if twice := sorted(given.keys() & keywords.keys()):
+                raise TypeError(f"{self.name}(): {twice} given twice; it is called as {self!r}")
+            given |= keywords
         attributes = {**self._defaults, **given}
         if attributes.keys() != self._attributes:
             missing = [name for name in self.attribute_names if name not in attributes]
@@ -348,41 +350,6 @@ def _in_brief(value: Any) -> str:
         return f"{value.dtype}[{', '.join(map(str, value.shape))}]"
     text = repr(value)
     return text if len(text) <= 40 else f"{type(value).__name__}"
-
-
-def _values_read(rule: Callable[..., Any], names: list[str]) -> Iterator[str]:
-    """Which of `names` (the output, then the inputs) `rule` reads the value of.
-
-    `x.shape`, `x.ndim`, `x.size` and `x.dtype` read no value. A rule that is no plain function,
-    or that hands a parameter to an inner function, is taken to read it.
-    """
-    code: CodeType | None = getattr(rule, "__code__", None)
-    if code is None:
-        yield from names
-        return
-    starred = code.co_varnames[code.co_argcount + code.co_kwonlyargcount :][:1]
-    has_star = bool(code.co_flags & inspect.CO_VARARGS)
-    parameters = [*code.co_varnames[1 : code.co_argcount], *(starred if has_star else ())]
-    meaning = dict(zip(parameters, names, strict=False))
-    if has_star:  # `*xs` stands for every input from its place on
-        meaning.pop(starred[0], None)
-    read = {name for parameter, name in meaning.items() if parameter in code.co_cellvars}
-    instructions = list(dis.get_instructions(code))
-    for instruction, following in zip(instructions, [*instructions[1:], None], strict=True):
-        if not instruction.opname.startswith("LOAD_FAST"):
-            continue
-        loaded = (
-            instruction.argval if isinstance(instruction.argval, tuple) else (instruction.argval,)
-        )
-        only_form = following is not None and following.argval in ("shape", "ndim", "size", "dtype")
-        for parameter in loaded[: len(loaded) - only_form]:
-            if has_star and parameter == starred[0]:
-                read.update(names[len(parameters) - 1 :])
-            elif parameter in meaning:
-                read.add(meaning[parameter])
-    if has_star and starred[0] in code.co_cellvars:
-        read.update(names[len(parameters) - 1 :])
-    yield from read
 
 
 def _select(whole: Any, *, index: int) -> Any:

@@ -144,7 +144,8 @@ def _step(
         loss = nn.cross_entropy(scores, batch.labels)
         if math.isfinite(loss.item()):
             loss.backward()
-            norm = optim.clip_grad_norm_(optimizer.param_groups[0]["params"], clip_norm).item()
+            learned = [p for group in optimizer.param_groups for p in group["params"]]
+            norm = optim.clip_grad_norm_(learned, clip_norm).item()
             optimizer.step()
         else:
             norm = math.nan

@@ -14,7 +14,8 @@ import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 from tinygrad_rnn.graph import Graph
 from tinygrad_rnn.nn.recurrent.nest import leaves, map_leaves
-from tinygrad_rnn.nn.recurrent.scan import going
+from tinygrad_rnn.nn.recurrent.scan import executor, going
+from tinygrad_rnn.nn.recurrent.scan.scan import compiled_steps
 
 H = 3
 
@@ -125,6 +126,14 @@ def both_ways(
     return found
 
 
+def loops(cell: nn.Cell) -> list[bool]:
+    """Of each program of a cell, of which there is one at least, whether its loop is compiled."""
+    steps = compiled_steps(cell)
+    assert steps
+    programs = [program for step in steps for program in (step.forward, step.backward) if program]
+    return [hasattr(program, "loop_source") for program in programs]
+
+
 def some_state(cell: nn.Cell, batch: int = 2, layers: int = 1, seed: int = 3) -> Any:
     """An initial state with content: the leaves that are floating-point are random."""
     rng = np.random.default_rng(seed)
@@ -148,7 +157,20 @@ def scans() -> SimpleNamespace:
         assert_same=assert_same,
         both_ways=both_ways,
         some_state=some_state,
+        loops=loops,
     )
+
+
+@pytest.fixture
+def compiled(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Loops are compiled, and kept on disk for all tests of a run."""
+    monkeypatch.setenv("TINYGRAD_RNN_CACHE", str(tmp_path_factory.getbasetemp() / "loops"))
+    monkeypatch.setattr(executor, "_told", set())
+    tg.set_executor("numba")
+    yield
+    tg.set_executor("numpy")
 
 
 @pytest.fixture

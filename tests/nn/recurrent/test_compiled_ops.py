@@ -13,9 +13,9 @@ import pytest
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, ops
 from tinygrad_rnn.nn.recurrent.scan import executor
-from tinygrad_rnn.nn.recurrent.scan.scan import compiled_steps
 
 pytest.importorskip("llvmlite")
+pytestmark = pytest.mark.usefixtures("compiled")
 
 T, B, H = 4, 3, 4
 X = np.random.default_rng(0).standard_normal((T, B, H))
@@ -134,8 +134,6 @@ MAKE_TENSORS = {
     "arange", "eye", "full", "generator", "manual_seed", "ones", "rand", "randn", "zeros",
 }  # fmt: skip
 
-ON_NUMPY: set[str] = set()  # what has no compiled form
-
 
 def cell_of(name: str, kind: type) -> nn.Cell:
     def step(cell, x, h):
@@ -150,21 +148,6 @@ def cell_of(name: str, kind: type) -> nn.Cell:
     return Cell(step, hidden_size=H, u=(H, H)).astype("float64")
 
 
-def loops(cell) -> list[bool]:
-    """Of each program of a cell, whether its loop is compiled."""
-    programs = [p for c in compiled_steps(cell) for p in (c.forward, c.backward) if p is not None]
-    return [hasattr(program, "loop_source") for program in programs]
-
-
-@pytest.fixture(autouse=True)
-def compiled(tmp_path_factory, monkeypatch):
-    monkeypatch.setenv("TINYGRAD_RNN_CACHE", str(tmp_path_factory.getbasetemp() / "loops"))
-    monkeypatch.setattr(executor, "_told", set())
-    tg.set_executor("numba")
-    yield
-    tg.set_executor("numpy")
-
-
 def test_every_op_is_here() -> None:
     assert {n for n in ops.__all__ if n not in MAKE_TENSORS} <= {
         word for name in STEPS for word in name.replace(",", "").split()
@@ -174,12 +157,8 @@ def test_every_op_is_here() -> None:
 @pytest.mark.parametrize("name", STEPS)
 def test_an_op_in_a_step_is_compiled(scans, name) -> None:
     cell = cell_of(name, scans.StepCell)
-    if name in ON_NUMPY:
-        with pytest.warns(UserWarning, match="on NumPy, not compiled"):
-            scans.both_ways(cell, X)
-    else:
-        scans.both_ways(cell, X)
-        assert all(loops(cell))
+    scans.both_ways(cell, X)
+    assert all(scans.loops(cell))
 
 
 def main() -> None:
@@ -198,8 +177,8 @@ def main() -> None:
             except Exception as error:
                 print(f"{name:35} FAILED {type(error).__name__}: {str(error)[:300]}")
                 continue
-        if not all(loops(cell)) or not loops(cell):
-            print(f"{name:35} {loops(cell)}", *{str(w.message) for w in told}, sep="\n      ")
+        if not all(conftest.loops(cell)):
+            print(name, *{str(w.message) for w in told}, sep="\n      ")
 
 
 if __name__ == "__main__":

@@ -15,43 +15,29 @@ import tinygrad_rnn as tg
 from tests.nn.recurrent import test_scan_cells as step_by_step
 from tinygrad_rnn import nn
 from tinygrad_rnn.nn.recurrent.scan import executor
-from tinygrad_rnn.nn.recurrent.scan.scan import compiled_steps
 
 pytest.importorskip("llvmlite")
 
 from tinygrad_rnn.nn.recurrent.scan.jit import cache
 
+pytestmark = pytest.mark.usefixtures("compiled")
+
 T, B, I, H = 5, 3, 2, 3
 X = np.random.default_rng(0).standard_normal((T, B, I))
-
-
-@pytest.fixture(autouse=True)
-def compiled(tmp_path_factory, monkeypatch):
-    monkeypatch.setenv("TINYGRAD_RNN_CACHE", str(tmp_path_factory.getbasetemp() / "loops"))
-    monkeypatch.setattr(executor, "_told", set())
-    tg.set_executor("numba")
-    yield
-    tg.set_executor("numpy")
-
-
-def loops(cell) -> list[bool]:
-    """Of each program of a cell, whether its loop is compiled."""
-    programs = [p for c in compiled_steps(cell) for p in (c.forward, c.backward) if p is not None]
-    return [hasattr(program, "loop_source") for program in programs]
 
 
 @pytest.mark.parametrize("name", step_by_step.CELLS)
 def test_a_compiled_loop_is_the_unrolled_run(scans, name) -> None:
     cell = step_by_step.made(scans, name)
     scans.both_ways(cell, X, scans.some_state(cell, B))
-    assert all(loops(cell))
+    assert all(scans.loops(cell))
 
 
 @pytest.mark.parametrize("name", [n for n in step_by_step.CELLS if n != "row_by_row"])
 def test_a_batch_without_sequences(scans, name) -> None:
     cell = step_by_step.made(scans, name)
     scans.both_ways(cell, X[:, :0], scans.some_state(cell, 0))
-    assert all(loops(cell))
+    assert all(scans.loops(cell))
 
 
 @pytest.mark.parametrize("layer", [nn.RNN, nn.LSTM, nn.GRU])
@@ -70,7 +56,7 @@ def test_products_of_every_size(scans, rows, size) -> None:
 
     cell = scans.StepCell(step, hidden_size=size, w=(I, size), u=(size, size)).astype("float32")
     scans.both_ways(cell, np.tile(X[:, :1], (1, rows, 1)).astype("float32"))
-    assert all(loops(cell))
+    assert all(scans.loops(cell))
 
 
 @tg.op
@@ -90,7 +76,7 @@ def test_what_has_no_compiled_form_may_stay_beside_the_loop(scans) -> None:
     with tg.no_grad():
         cell = scans.StepCell(step, w=(I, H), u=(H, H)).astype("float64")
         scans.both_ways(cell, X)
-    assert all(loops(cell))
+    assert all(scans.loops(cell))
 
 
 def test_what_has_no_compiled_form_runs_on_numpy_and_says_so_once(scans) -> None:
@@ -132,7 +118,7 @@ def test_a_gradient_that_is_not_compiled_is_that_of_an_op_of_the_author(scans) -
         UserWarning, match=r"backward loop .* because of the gradient of doubled \(put_back\), at"
     ):
         nn.Recurrent(cell)(X)
-    assert loops(cell) == [True, False]
+    assert scans.loops(cell) == [True, False]
 
 
 def at_a_counted_place(scans, places):
@@ -159,7 +145,7 @@ def test_a_place_outside_of_an_axis_is_an_error(scans, places) -> None:
     cell = at_a_counted_place(scans, places)
     x = np.tile(X, (2, 1, 1))
     scans.both_ways(cell, x[: 2 * H], bidirectional=True)
-    assert all(loops(cell))
+    assert all(scans.loops(cell))
     layer = nn.Recurrent(cell)
     for _ in range(2):
         with pytest.raises(
@@ -237,7 +223,7 @@ def ulps(found, exact):
     return float(np.max(np.abs(found - exact) / np.spacing(np.abs(exact.astype(found.dtype)))))
 
 
-def in_loop(fn, x):
+def in_loop(scans, fn, x):
     """fn of the elements of x (1, N, 1), computed in a compiled loop."""
 
     class Apply(nn.Cell):
@@ -252,7 +238,7 @@ def in_loop(fn, x):
     cell = Apply()
     with tg.no_grad():
         found = nn.Recurrent(cell)(x)[0].data
-    assert loops(cell) == [True]
+    assert scans.loops(cell) == [True]
     return found
 
 
@@ -267,24 +253,24 @@ def numbers(dtype, most):
 @pytest.mark.parametrize(("fn", "exact", "most"), [(tg.tanh, np.tanh, 20), (tg.exp, np.exp, 80)])
 @pytest.mark.parametrize(("dtype", "bound"), [("float32", 3), ("float64", 2)])
 def test_functions_are_exact_to_a_few_units_in_the_last_place(
-    fn, exact, most, dtype, bound
+    scans, fn, exact, most, dtype, bound
 ) -> None:
     x = numbers(dtype, most)
-    assert ulps(in_loop(fn, x), exact(x.astype(np.longdouble))) <= bound
+    assert ulps(in_loop(scans, fn, x), exact(x.astype(np.longdouble))) <= bound
 
 
-def test_sigmoid_is_exact_to_a_few_units_of_one() -> None:
+def test_sigmoid_is_exact_to_a_few_units_of_one(scans) -> None:
     """The op is tanh(x / 2) / 2 + 1 / 2, on NumPy and here: what is near 0 is off by as much."""
     x = numbers("float32", 30)
-    error = np.abs(in_loop(tg.sigmoid, x) - 1 / (1 + np.exp(-x.astype(np.longdouble))))
+    error = np.abs(in_loop(scans, tg.sigmoid, x) - 1 / (1 + np.exp(-x.astype(np.longdouble))))
     assert error.max() <= 4 * np.finfo("float32").eps
 
 
-def test_functions_at_the_ends_of_the_numbers() -> None:
+def test_functions_at_the_ends_of_the_numbers(scans) -> None:
     x = np.array([np.inf, -np.inf, np.nan, 0.0, -0.0, 1e30, -1e30], "float32").reshape(1, -1, 1)
     with np.errstate(all="ignore"):
-        np.testing.assert_array_equal(in_loop(tg.exp, x), np.exp(x))
-        found = in_loop(tg.tanh, x)
+        np.testing.assert_array_equal(in_loop(scans, tg.exp, x), np.exp(x))
+        found = in_loop(scans, tg.tanh, x)
     np.testing.assert_array_equal(found, np.tanh(x))
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from ... import ops
 from ...engine.tensor import Tensor, get_default_dtype
-from ..module import Module, Parameter
+from ..module import Module
 from .nest import aligned, leaves, map_leaves, structure
 
 if TYPE_CHECKING:
@@ -75,8 +74,7 @@ class Cell(Module):
 
     def zeros(self, *shape: int) -> Tensor:
         """Zeros in the dtype of the cell's parameters, for `initial_state`."""
-        own = (held for held in vars(self).values() if isinstance(held, Parameter))  # found soonest
-        first = next(chain(own, self.parameters()), None)
+        first = next(self.parameters(), None)
         dtype = get_default_dtype() if first is None else first._data.dtype
         return Tensor.of(np.zeros(shape, dtype))
 

@@ -7,8 +7,6 @@ from typing import Any
 
 __all__ = ["aligned", "leaves", "like", "map_leaves", "structure"]
 
-_SEQUENCES = (tuple, list)
-
 
 def leaves(nest: Any) -> list[Any]:
     """The Tensors of a nest, from left to right; dicts in the order of their insertion.
@@ -18,7 +16,7 @@ def leaves(nest: Any) -> list[Any]:
     """
     if isinstance(nest, dict):
         nest = [*nest.values()]
-    elif not isinstance(nest, _SEQUENCES):
+    elif not isinstance(nest, tuple | list):
         return [nest]
     return [leaf for child in nest for leaf in leaves(child)]
 
@@ -31,7 +29,7 @@ def like(nest: Any, new_leaves: Iterator[Any]) -> Any:
     """
     if isinstance(nest, dict):
         return {key: like(value, new_leaves) for key, value in nest.items()}
-    if isinstance(nest, _SEQUENCES):
+    if isinstance(nest, tuple | list):
         return _made_like(nest, [like(value, new_leaves) for value in nest])
     return next(new_leaves)
 
@@ -73,7 +71,7 @@ def _aligned(nest: Any, pattern: Any) -> Any:
     if isinstance(pattern, dict):
         if isinstance(nest, dict) and nest.keys() == pattern.keys():
             return {key: _aligned(nest[key], part) for key, part in pattern.items()}
-    elif isinstance(pattern, _SEQUENCES):
+    elif isinstance(pattern, tuple | list):
         if type(nest) is type(pattern) and len(nest) == len(pattern):
             return _made_like(pattern, [_aligned(*pair) for pair in zip(nest, pattern)])
     elif not isinstance(nest, dict | tuple | list):

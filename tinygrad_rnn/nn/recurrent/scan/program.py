@@ -96,10 +96,10 @@ class Program:
         ]
         stages = {
             "once": [*once, *self._prepared.values()],
-            "before": before,
-            "loop": loop,
-            "after": after,
-            "total": [self._once(v) for v in plan.stages["total"]],
+            "before the loop, all steps at once": before,
+            "the loop": loop,
+            "after the loop, all steps at once": after,
+            "sums over time": [self._once(v) for v in plan.stages["total"]],
         }
         lines = [f"def {name}(steps, given, stored, rows):"]
         if self.given:
@@ -108,12 +108,9 @@ class Program:
         stored += [self._stored_name(v, what) for v, what in self._trial.besides]
         if stored:
             lines.append(f"    ({', '.join(stored)},) = stored")
-        for stage, written in stages.items():
-            written = [line for line in written if line]
-            if not written:
-                continue
-            lines.append(f"    # {_STAGE_TITLES[stage]}")
-            lines.extend(f"    {line}" for line in written)
+        for title, written in stages.items():
+            if written:
+                lines += [f"    # {title}", *(f"    {line}" for line in written)]
         results = "".join(f"{self._everywhere(r)}, " for r in plan.results)
         lines.append(f"    return ({results})")
         return "\n".join(lines) + "\n"
@@ -349,7 +346,7 @@ class Program:
     def _filled(self, x: Any, name: str, reader: Value) -> str:
         """The name of a ufunc's operand; one that is the same at each step gets the shape first.
 
-        A ufunc that has to broadcast takes twice as long to start.
+        A ufunc that has to broadcast takes longer to start.
         """
         shape = reader.shape
         if np.shape(x.example if isinstance(x, Value) else x) in ((), shape) or self.plan.timed(x):
@@ -391,12 +388,3 @@ class Program:
             for k, x in enumerate(value.inputs)
             if (value, f"part_{k}") in self._trial.besides
         ]
-
-
-_STAGE_TITLES = {
-    "once": "once",
-    "before": "before the loop, all steps at once",
-    "loop": "the loop",
-    "after": "after the loop, all steps at once",
-    "total": "sums over time",
-}

@@ -97,8 +97,6 @@ def _divided(
 
 def _mask(valid: Any, span: Span) -> Any:
     """Which steps of the span are real, on its rows; None for all."""
-    if valid is None:
-        return None
     mask = valid[span.first : span.last][:, span.rows]
     return None if mask.all() else mask
 
@@ -209,10 +207,7 @@ class CompiledStep:
             )
 
     def fits(self, recording: bool) -> bool:
-        """Whether the leaves are of the shapes and dtypes that the step was traced with.
-
-        And whether the constants are those.
-        """
+        """Whether leaves and constants are still such as the step was traced with."""
         for leaf, shape, dtype, learned in self._leaves:
             data = leaf._data
             if data.shape != shape or data.dtype != dtype:

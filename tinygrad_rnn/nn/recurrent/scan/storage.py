@@ -275,8 +275,8 @@ class Layout:
 def batch_last_helps(plan: Plan) -> bool:
     """Whether a loop is faster with the batch as the last axis in memory.
 
-    A ufunc takes three times as long to start on a slice of the features, such as a gate, that is
-    not contiguous. In return, what products outside the loop read has to be transposed.
+    A ufunc takes longer to start on a slice of the features that is not contiguous, such as a gate.
+    In return, what products outside the loop read has to be transposed.
     """
     loop = plan.stages["loop"]
     shapes = [value.shape for value in loop if len(value.shape) == 2]
