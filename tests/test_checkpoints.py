@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from safetensors.numpy import save_file
 
-from tinygrad_rnn import checkpoints
+import tinygrad_rnn as tg
+from tinygrad_rnn import checkpoints, nn, optim
 from tinygrad_rnn.checkpoints import CheckpointError
 
-DTYPES = st.sampled_from(["float32", "float64", "float16", "int64", "int8", "bool"])
+DTYPES = st.sampled_from(["float32", "float64", ">f4", ">i8", "float16", "int64", "int8", "bool"])
 ARRAYS = st.dictionaries(
     st.text(st.characters(codec="utf-8"), max_size=20).filter(lambda name: name != "__metadata__"),
     DTYPES.flatmap(lambda d: hnp.arrays(d, hnp.array_shapes(min_dims=0, min_side=0, max_side=4))),
@@ -41,7 +42,8 @@ def test_what_is_saved_is_loaded(
     assert said == description
     assert set(loaded) == set(arrays)
     for name, array in arrays.items():
-        assert loaded[name].dtype == array.dtype
+        assert loaded[name].dtype == array.dtype.newbyteorder("=")
+        assert loaded[name].shape == array.shape
         np.testing.assert_array_equal(loaded[name], array)
 
 
@@ -51,6 +53,34 @@ def test_strided_arrays(tmp_path: Path) -> None:
     loaded, _ = checkpoints.load(tmp_path / "m")
     np.testing.assert_array_equal(loaded["t"], matrix.T)
     np.testing.assert_array_equal(loaded["reversed"], matrix[:, ::-1])
+
+
+@pytest.mark.parametrize("make", [optim.Adam, optim.RMSprop, lambda p: optim.SGD(p, momentum=0.9)])
+def test_a_number_and_its_optimiser_go_on_from_a_file_as_if_never_saved(make, tmp_path):
+    def trained(model: nn.Module, optimiser: optim.Optimizer, steps: int) -> None:
+        for _ in range(steps):
+            optimiser.zero_grad()
+            tg.square(model.scale - 3.0).backward()
+            optimiser.step()
+
+    def fresh() -> tuple[nn.Module, optim.Optimizer]:
+        model = nn.Module()
+        model.scale = nn.Parameter(0.5)  # type: ignore[attr-defined]
+        return model, make(model.parameters())
+
+    whole, its_optimiser = fresh()
+    trained(whole, its_optimiser, 5)
+    first, optimiser = fresh()
+    trained(first, optimiser, 3)
+    state = optimiser.state_dict()["state"][0]
+    checkpoints.save(tmp_path / "m", {**first.state_dict(), **state})
+    arrays, _ = checkpoints.load(tmp_path / "m")
+    second, optimiser = fresh()
+    second.load_state_dict({"scale": arrays.pop("scale")})
+    optimiser.load_state_dict({**optimiser.state_dict(), "state": {0: arrays}})
+    trained(second, optimiser, 2)
+    assert second.scale.shape == ()  # type: ignore[attr-defined]
+    assert second.scale.item() == whole.scale.item()  # type: ignore[attr-defined]
 
 
 def test_equal_content_gives_equal_bytes(tmp_path: Path) -> None:

@@ -42,6 +42,8 @@ def save(
 ) -> None:
     """Write `arrays` (such as a module's `state_dict()`) and a JSON-able `description` to `path`.
 
+    Shapes and dtypes are kept; a number is an array of shape (). The byte order is not kept: an
+    array comes back in the machine's own.
     The file is renamed into its place when it is complete. Equal arrays and descriptions give
     equal bytes. OSError if the file cannot be written.
 
@@ -55,7 +57,7 @@ def save(
     from safetensors.numpy import save as to_bytes
 
     description = dict(description or {})
-    whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    whole = {name: _as_stored(array) for name, array in arrays.items()}
     ours = {"description": description, "sha256": _digest(whole, description)}
     # One key only: safetensors writes several in an order that changes from run to run.
     write_file(path, to_bytes(whole, {_KEY: json.dumps(ours, ensure_ascii=False)}))
@@ -86,6 +88,12 @@ def load(path: str | os.PathLike[str]) -> tuple[dict[str, npt.NDArray[Any]], dic
             f"{os.fspath(path)!r} is damaged: its content does not match its SHA-256"
         )
     return arrays, description
+
+
+def _as_stored(array: Any) -> npt.NDArray[Any]:
+    """The array in C order and native byte order; its shape as it is, () included."""
+    array = np.asarray(array)
+    return np.asarray(array, array.dtype.newbyteorder("="), order="C")
 
 
 def _read(path: str) -> tuple[dict[str, npt.NDArray[Any]], dict[str, str]]:
