@@ -11,7 +11,7 @@ from importlib import import_module as _import_module
 from types import ModuleType as _ModuleType
 from typing import TYPE_CHECKING
 
-from . import nn
+from . import nn, pytree
 from .engine.anomaly import detect_anomaly
 from .engine.mode import Scope, enable_grad, is_grad_enabled, no_grad, scope
 from .engine.op import Op, op
@@ -22,6 +22,7 @@ from .errors import AnomalyError, GraphFreedError, StaleValueError, TinygradRnnE
 from .nn.recurrent.scan.executor import get_executor, set_executor
 from .ops import *  # noqa: F403
 from .ops import __all__ as _ops
+from .pytree import detach
 
 if TYPE_CHECKING:
     from . import data, optim, testing, viz
@@ -46,6 +47,7 @@ __all__ = [
     "Tensor",
     "TinygradRnnError",
     "data",
+    "detach",
     "detect_anomaly",
     "enable_grad",
     "from_numpy",
@@ -59,6 +61,7 @@ __all__ = [
     "no_grad",
     "optim",
     "op",
+    "pytree",
     "scope",
     "set_default_dtype",
     "set_executor",

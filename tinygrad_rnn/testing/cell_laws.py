@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from .. import checkpoints
+from .. import checkpoints, pytree
 from ..engine.node import is_floating
 from ..engine.tensor import from_numpy
-from ..nn.recurrent.nest import leaves
 from ..nn.recurrent.scan.scan import TraceError, scan
 from .cell_runs import Batch, Results, Subject, first_difference, leaf_names, seeded, with_leaves
 from .gradcheck import gradient_report
@@ -88,7 +87,9 @@ def _state(subject: Subject, steps: int, rows: int) -> None:
         x = x.astype(dtype) if is_floating(x) else x
         with seeded(subject.seed):
             shown, new = network.run(from_numpy(x), state, unrolled=True)
-        for name, before, after in zip(leaf_names(state), leaves(state), leaves(new), strict=True):
+        for name, before, after in zip(
+            leaf_names(state), pytree.leaves(state), pytree.leaves(new), strict=True
+        ):
             if before.shape[:1] != (rows,):
                 raise Broken(f"initial {name} has shape {before.shape} for a batch of {rows}")
             if before.dtype != after.dtype:
@@ -121,7 +122,7 @@ def _step_by_step(
     def outputs(x: Tensor, *floating: Tensor) -> Any:
         with seeded(subject.seed):
             shown, last = network.run(x, with_leaves(state, floating), unrolled=True)
-        return shown, leaves(last)
+        return shown, pytree.leaves(last)
 
     return outputs, [x, *floating], parameters
 
@@ -174,7 +175,7 @@ for _name, _says, _kind in (
 def _own_start(subject: Subject, steps: int, rows: int) -> None:
     x, _, _ = subject.batch(steps, rows).leaves()
     network = subject.network
-    if not any(leaf.requires_grad for leaf in leaves(network.start(rows))):
+    if not any(leaf.requires_grad for leaf in pytree.leaves(network.start(rows))):
         raise DoesNotApply("it starts from constants")
 
     def outputs(x: Tensor) -> Any:
@@ -265,7 +266,8 @@ def _length(subject: Subject, steps: int, rows: int) -> None:
         if not finite:
             raise Broken("not all results are finite")
         if not steps and not all(
-            np.array_equal(a, b) for a, b in zip(found.state, leaves(batch.state), strict=True)
+            np.array_equal(a, b)
+            for a, b in zip(found.state, pytree.leaves(batch.state), strict=True)
         ):
             raise Broken("the final state after 0 steps is not the initial one")
 

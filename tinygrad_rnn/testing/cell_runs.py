@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import ops
+from .. import ops, pytree
 from ..engine.node import is_floating
 from ..engine.tensor import Tensor, from_numpy
 from ..engine.transforms import grad
 from ..nn import Module
-from ..nn.recurrent.nest import leaves, like, map_leaves
 from ..ops import creation
 from .network import Network, network_of
 
@@ -125,9 +124,9 @@ class Subject:
             shown, state = self.network.run(before, unrolled=True)
         return Batch(
             x=self.x(rng, steps, rows),
-            state=map_leaves(lambda leaf: np.array(leaf._data), state),
+            state=pytree.map(lambda leaf: np.array(leaf._data), state),
             output_weights=rng.uniform(0.5, 1.5, (steps, *shown.shape[1:])),
-            state_weights=[rng.uniform(0.5, 1.5, leaf.shape) for leaf in leaves(state)],
+            state_weights=[rng.uniform(0.5, 1.5, leaf.shape) for leaf in pytree.leaves(state)],
         )
 
 
@@ -170,7 +169,7 @@ class Batch:
         """Some of the sequences."""
         return Batch(
             self.x[:, chosen],
-            map_leaves(lambda leaf: leaf[chosen], self.state),
+            pytree.map(lambda leaf: leaf[chosen], self.state),
             self.output_weights[:, chosen],
             [w[chosen] for w in self.state_weights],
         )
@@ -200,10 +199,12 @@ class Batch:
         x = from_numpy(self.x.copy()).named("x")
         if is_floating(self.x):
             x.requires_grad_()
-        state = map_leaves(
+        state = pytree.map(
             lambda leaf: from_numpy(leaf.copy()).named(f"initial {next(names)}"), self.state
         )
-        floating = [leaf.requires_grad_() for leaf in leaves(state) if is_floating(leaf._data)]
+        floating = [
+            leaf.requires_grad_() for leaf in pytree.leaves(state) if is_floating(leaf._data)
+        ]
         return x, state, floating
 
     def results(
@@ -229,11 +230,13 @@ class Batch:
             ops.concatenate([shown[n] for n in range(len(parts))]) if len(parts) > 1 else shown[0]
         )
         parameters = dict(network.module.named_parameters())
-        gradients = self._gradients([output, *leaves(last)], [x, *floating, *parameters.values()])
+        gradients = self._gradients(
+            [output, *pytree.leaves(last)], [x, *floating, *parameters.values()]
+        )
         after = 1 + len(floating)
         return Results(
             output._data,
-            [leaf._data for leaf in leaves(last)],
+            [leaf._data for leaf in pytree.leaves(last)],
             gradients[0],
             gradients[1:after],
             dict(zip(parameters, gradients[after:], strict=True)),
@@ -339,6 +342,8 @@ def first_difference(found: Results, expected: Results, exact: bool = False) -> 
 
 def leaf_names(state: Any, name: str = "state") -> list[str]:
     """How a reader gets at each leaf: `state[0]`, `state.h`, `state['h']`."""
+    if state is None:
+        return []
     if isinstance(state, dict):
         parts = [(f"{name}[{key!r}]", value) for key, value in state.items()]
     elif hasattr(state, "_fields"):
@@ -353,4 +358,4 @@ def leaf_names(state: Any, name: str = "state") -> list[str]:
 def with_leaves(nest: Any, floating: Sequence[Tensor]) -> Any:
     """The nest with its floating leaves replaced."""
     rest = iter(floating)
-    return like(nest, iter([next(rest) if is_floating(x._data) else x for x in leaves(nest)]))
+    return pytree.map(lambda x: next(rest) if is_floating(x._data) else x, nest)

@@ -10,10 +10,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .. import ops
+from .. import ops, pytree
 from ..engine.mode import current_mode
 from ..nn import Cell, Recurrent
-from ..nn.recurrent.nest import map_leaves
 from ..nn.recurrent.run import run
 
 if TYPE_CHECKING:
@@ -119,12 +118,12 @@ class _Layer(Network):
         lengths: Any = None,
     ) -> tuple[Tensor, Any]:
         """As a cell's; `reverse`: the other way round than the layer's own."""
-        state = state if state is None else map_leaves(_rows_first, state)
+        state = state if state is None else pytree.map(_rows_first, state)
         x = _rows_first(x) if self.module.batch_first else x
         with _options(self.module, unroll=unrolled, reverse=self.module.reverse != reverse):
             outputs, last = self.module(x, state, lengths)
         outputs = _rows_first(outputs) if self.module.batch_first else outputs
-        return outputs, map_leaves(_rows_first, last)
+        return outputs, pytree.map(_rows_first, last)
 
     def order(self, parts: int) -> Iterable[int]:
         """As a cell's; from the last one on with `reverse`."""

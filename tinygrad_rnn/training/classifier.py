@@ -7,10 +7,9 @@ from typing import Any, cast
 
 import numpy.typing as npt
 
-from .. import nn, ops
+from .. import nn, ops, pytree
 from ..engine.mode import no_grad
 from ..engine.tensor import Tensor
-from ..nn.recurrent.nest import map_leaves
 from .settings import Settings
 
 __all__ = ["CellMaker", "Classifier"]
@@ -53,7 +52,7 @@ class Classifier(nn.Module):
         """
         _, final = self.recurrent(letters, lengths=lengths)
         *_, (_, top) = self.recurrent.named_children()
-        last = cast(nn.Cell, top).output(map_leaves(lambda leaf: leaf[-1], final))
+        last = cast(nn.Cell, top).output(pytree.map(lambda leaf: leaf[-1], final))
         scores: Tensor = self.readout(self.dropout(last))
         return scores
 

@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 
 import tinygrad_rnn as tg
-from tinygrad_rnn import nn
+from tinygrad_rnn import nn, pytree
 from tinygrad_rnn.graph import Graph
-from tinygrad_rnn.nn.recurrent.nest import leaves, map_leaves
 from tinygrad_rnn.nn.recurrent.scan import executor, going
 from tinygrad_rnn.nn.recurrent.scan.scan import compiled_steps
 
@@ -70,16 +69,16 @@ def results(
     tg.manual_seed(5)
     x = tg.tensor(np.array(x), requires_grad=np.asarray(x).dtype.kind == "f")
     if state is not None:
-        state = map_leaves(lambda s: tg.tensor(s, requires_grad=s.dtype.kind == "f"), state)
+        state = pytree.map(lambda s: tg.tensor(s, requires_grad=s.dtype.kind == "f"), state)
     outputs, final = layer(x, state, lengths=lengths)
-    found = [outputs, *leaves(final)]
+    found = [outputs, *pytree.leaves(final)]
     rng = np.random.default_rng(1)
     counted = [
         (r * rng.standard_normal(r.shape).astype(r.dtype)).sum()
         for k, r in enumerate(found)
         if weigh(k) and r.dtype.kind == "f"
     ]
-    inputs = [t for t in [x, *leaves(state if state is not None else ())] if t.requires_grad]
+    inputs = [t for t in [x, *pytree.leaves(state if state is not None else ())] if t.requires_grad]
     inputs += [p for p in layer.parameters() if p.requires_grad]
     grads = [None] * len(inputs)
     if any(t.requires_grad for t in counted):
@@ -144,7 +143,7 @@ def some_state(cell: nn.Cell, batch: int = 2, layers: int = 1, seed: int = 3) ->
             return rng.standard_normal(shape).astype(leaf.dtype)
         return rng.integers(0, 2, shape).astype(leaf.dtype)
 
-    return map_leaves(content, cell.initial_state(batch))
+    return pytree.map(content, cell.initial_state(batch))
 
 
 @pytest.fixture(scope="session")

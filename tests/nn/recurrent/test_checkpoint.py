@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinygrad_rnn as tg
-from tinygrad_rnn import nn
-from tinygrad_rnn.nn.recurrent.nest import leaves
+from tinygrad_rnn import nn, pytree
 from tinygrad_rnn.nn.recurrent.scan import pieces
 
 I, H = 3, 4
@@ -56,7 +55,7 @@ def results(layer, x, lengths=None):
     tg.manual_seed(7)
     x = tg.tensor(x, requires_grad=True)
     outputs, final = layer(x, lengths=lengths)
-    found = [outputs, *leaves(final)]
+    found = [outputs, *pytree.leaves(final)]
     sum((r * np.cos(np.arange(r.size)).reshape(r.shape)).sum() for r in found).backward()
     arrays = [r.detach().data for r in found] + [x.grad.data]
     return arrays + [p.grad.data for p in layer.parameters()] + [tg.rand(2).data]

@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinygrad_rnn as tg
-from tinygrad_rnn import nn
-from tinygrad_rnn.nn.recurrent.nest import leaves
+from tinygrad_rnn import nn, pytree
 from tinygrad_rnn.nn.recurrent.scan.linear import FEWEST_STEPS, MOST_ELEMENTS, solve
 
 I, H = 2, 3
@@ -88,10 +87,10 @@ def values(layer, x, lengths):
     x = tg.tensor(x, requires_grad=True)
     state = layer._cells["l0"].initial_state(x.shape[1])
     start = [tg.tensor(np.cos(np.arange(s.size)).reshape(1, *s.shape), requires_grad=True)
-             for s in leaves(state)]  # fmt: skip
+             for s in pytree.leaves(state)]  # fmt: skip
     state = dict(zip(state, start, strict=True)) if isinstance(state, dict) else start[0]
     outputs, final = layer(x, state, lengths=lengths)
-    results = [outputs, *leaves(final)]
+    results = [outputs, *pytree.leaves(final)]
     weights = [np.cos(np.arange(r.size) * 0.7).reshape(r.shape) for r in results]
     sum((r * w).sum() for r, w in zip(results, weights, strict=True)).backward()
     grads = [t.grad.data for t in [x, *start, *layer.parameters()] if t.grad is not None]

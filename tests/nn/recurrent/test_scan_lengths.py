@@ -93,7 +93,7 @@ def runs(draw):
     state = None
     if draw(st.booleans()):
         _, final = layer(x)
-        state = nn.recurrent.nest.map_leaves(lambda s: s.detach().numpy(), final)
+        state = tg.pytree.map(lambda s: s.detach().numpy(), final)
     return layer, x, state, lengths
 
 

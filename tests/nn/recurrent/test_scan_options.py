@@ -8,8 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import tinygrad_rnn as tg
-from tinygrad_rnn import nn
-from tinygrad_rnn.nn.recurrent.nest import leaves, map_leaves
+from tinygrad_rnn import nn, pytree
 
 KINDS = [nn.RNN, nn.LSTM, nn.GRU]
 
@@ -42,7 +41,7 @@ def runs(draw):
     if draw(st.booleans()):
         with tg.no_grad():
             _, final = layer(tg.zeros(*shape, dtype=dtype))
-        state = map_leaves(lambda s: rng.standard_normal(s.shape).astype(dtype), final)
+        state = pytree.map(lambda s: rng.standard_normal(s.shape).astype(dtype), final)
     for parameter in layer.parameters():
         parameter.requires_grad = draw(st.sampled_from([True, True, False]))
     return layer, x, state, lengths
@@ -71,10 +70,10 @@ def test_a_gradient_that_comes_from_few_places(kind) -> None:
         return outputs[2, 1].sum()
 
     def last_state(outputs, final):
-        return leaves(final)[-1][0, 1].sum()
+        return pytree.leaves(final)[-1][0, 1].sum()
 
     def both(outputs, final):
-        return (outputs[::2] * outputs[1::2]).sum() - leaves(final)[0].sum()
+        return (outputs[::2] * outputs[1::2]).sum() - pytree.leaves(final)[0].sum()
 
     for loss in (first_row, last_state, both):
         found = []

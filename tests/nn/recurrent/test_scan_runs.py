@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 import tinygrad_rnn as tg
-from tinygrad_rnn import nn
-from tinygrad_rnn.nn.recurrent.nest import leaves
+from tinygrad_rnn import nn, pytree
 
 T, B, I, H = 6, 3, 2, 4
 RNG = np.random.default_rng(0)
@@ -132,7 +131,7 @@ def test_gradients_of_gradients(kind) -> None:
     def penalty(layer):
         x = tg.tensor(X, requires_grad=True)
         outputs, final = layer(x, lengths=lengths)
-        loss = (outputs**2).sum() + (leaves(final)[-1] ** 2).sum()
+        loss = (outputs**2).sum() + (pytree.leaves(final)[-1] ** 2).sum()
         (slope,) = tg.grad(loss, [x], create_graph=True)
         (slope**2).sum().backward()
         found = [x.grad.data, *(p.grad.data for p in layer.parameters())]

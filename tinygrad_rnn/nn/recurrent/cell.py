@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from ... import ops
+from ... import ops, pytree
 from ...engine.tensor import Tensor, get_default_dtype
 from ..module import Module
-from .nest import aligned, leaves, map_leaves, structure
 
 if TYPE_CHECKING:
     from .scan.report import PlanReport
@@ -69,7 +67,7 @@ class Cell(Module):
 
     def output(self, state: Any) -> Tensor:
         """What a step shows to the outside: the first leaf of its state."""
-        first: Tensor = leaves(state)[0]
+        first: Tensor = pytree.leaves(state)[0]
         return first
 
     def zeros(self, *shape: int) -> Tensor:
@@ -128,8 +126,8 @@ class Cell(Module):
         structure or shapes are not those of `state`.
         """
         if np.ndim(x) == 1:
-            state = None if state is None else map_leaves(_with_batch_axis, state)
-            return map_leaves(lambda leaf: leaf[0], self(_with_batch_axis(x), state))
+            state = None if state is None else pytree.map(_with_batch_axis, state)
+            return pytree.map(lambda leaf: leaf[0], self(_with_batch_axis(x), state))
         if state is None:
             if not np.ndim(x):
                 raise ValueError("a cell takes x (B, input_size) or (input_size,), not a number")
@@ -144,8 +142,8 @@ class Cell(Module):
     def _checked(self, x: Any, old: Any, new: Any) -> Any:
         """The new state, its dicts in the order of the old one's."""
         try:
-            new = aligned(new, old)
-            fits = all(a.shape == b.shape for a, b in zip(leaves(old), leaves(new)))
+            new = pytree.aligned(new, old)
+            fits = all(a.shape == b.shape for a, b in zip(pytree.leaves(old), pytree.leaves(new)))
         except (ValueError, AttributeError):  # another structure, or a leaf that is no array
             fits = False
         if fits:
@@ -153,16 +151,16 @@ class Cell(Module):
         self._check_given(x, old)
         raise ValueError(
             f"{type(self).__name__}.forward must return a state like the one it got: "
-            f"{_shapes(old)}; it returned {_shapes(new)}"
+            f"{pytree.described(old)}; it returned {pytree.described(new)}"
         )
 
     def _check_given(self, x: Any, state: Any) -> None:
         """Called when a step has failed: was it the fault of the state that it was given?"""
-        expected = _shapes(self.initial_state(np.shape(x)[0]))
-        if _shapes(state) != expected:
+        expected = pytree.described(self.initial_state(np.shape(x)[0]))
+        if pytree.described(state) != expected:
             raise ValueError(
                 f"{type(self).__name__} on x of shape {np.shape(x)} takes a state like {expected}; "
-                f"it was given {_shapes(state)}"
+                f"it was given {pytree.described(state)}"
             )
 
     def extra_repr(self) -> str:
@@ -173,10 +171,3 @@ class Cell(Module):
 
 def _with_batch_axis(x: Any) -> Any:
     return ops.expand_dims(x, axis=0)
-
-
-def _shapes(state: Any) -> str:
-    def shapes() -> Iterator[Any]:
-        yield from (getattr(leaf, "shape", type(leaf).__name__) for leaf in leaves(state))
-
-    return str(structure(state)) + " of shapes " + ", ".join(map(str, shapes()))

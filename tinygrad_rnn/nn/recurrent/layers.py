@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ... import ops
+from ... import ops, pytree
 from ...engine.node import Node
 from ...engine.tensor import Tensor, from_numpy, tensor
 from ..functional import dropout as apply_dropout
@@ -15,7 +15,6 @@ from ..module import Module, Parameter
 from .cell import Cell
 from .gru import GRUCell
 from .lstm import LSTMCell
-from .nest import aligned, leaves, map_leaves
 from .rnn import RNNCell
 from .run import run
 from .scan.scan import compiled_steps
@@ -129,15 +128,15 @@ class Recurrent(Module):
         batched = x.ndim > 2
         if not batched:
             x = ops.expand_dims(x, axis=1)
-            state = None if state is None else map_leaves(_add_batch_axis, state)
+            state = None if state is None else pytree.map(_add_batch_axis, state)
         elif self.batch_first:
             x = ops.swapaxes(x, 0, 1)
         lengths = _checked_lengths(lengths, *x.shape[:2])
         states = self._initial_states(state, x.shape[1])
         outputs, finals = self._through_layers(x, states, lengths)
-        final = map_leaves(lambda *layers: ops.stack(layers), *finals)
+        final = pytree.map(lambda *layers: ops.stack(layers), *finals)
         if not batched:
-            return outputs[:, 0], map_leaves(lambda leaf: leaf[:, 0], final)
+            return outputs[:, 0], pytree.map(lambda leaf: leaf[:, 0], final)
         return ops.swapaxes(outputs, 0, 1) if self.batch_first else outputs, final
 
     def _through_layers(self, x: Tensor, states: list[Any], lengths: Any) -> tuple[Tensor, Any]:
@@ -169,14 +168,14 @@ class Recurrent(Module):
         own = [cell.initial_state(batch_size) for cell in self._cells.values()]
         if state is None:
             return own
-        state = map_leaves(_as_tensor, aligned(state, own[0]))
-        for given, default in zip(leaves(state), leaves(own[0]), strict=True):
+        state = pytree.map(_as_tensor, pytree.aligned(state, own[0]))
+        for given, default in zip(pytree.leaves(state), pytree.leaves(own[0]), strict=True):
             if given.shape != (len(own), *default.shape):
                 raise ValueError(
                     f"a state leaf has shape {given.shape}, expected {(len(own), *default.shape)}: "
                     "(num_layers * directions, B, ...)"
                 )
-        return [map_leaves(lambda leaf, k=k: leaf[k], state) for k in range(len(own))]
+        return [pytree.map(lambda leaf, k=k: leaf[k], state) for k in range(len(own))]
 
     def source(self, x: Any = None, state: Any = None, lengths: Any = None) -> str:
         """The Python that scans of this layer run, forward and backward, as it was generated.

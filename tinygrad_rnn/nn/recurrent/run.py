@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ... import ops
+from ... import ops, pytree
 from ...engine.mode import current_mode
 from ...engine.tensor import Tensor
 from .cell import Cell
-from .nest import leaves, map_leaves
 from .scan.scan import TraceError, scan
 from .unroll import beside, unroll
 
@@ -94,11 +93,11 @@ def _cut(state: Any, lengths: Any, at: int) -> Any:
         kept: Tensor = ops.where(beside(runs_on, leaf), leaf.detach(), leaf)
         return kept
 
-    return map_leaves(cut, state)
+    return pytree.map(cut, state)
 
 
 def _complex(x: Tensor, state: Any) -> bool:
-    return any(t.dtype.kind == "c" for t in [x, *leaves(state)])
+    return any(t.dtype.kind == "c" for t in [x, *pytree.leaves(state)])
 
 
 def _tell(cell: Cell, reason: TraceError) -> None:

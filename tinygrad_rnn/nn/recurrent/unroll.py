@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ... import ops
+from ... import ops, pytree
 from ...engine.mode import scope
 from ...engine.tensor import Tensor
 from .cell import Cell
-from .nest import map_leaves
 
 __all__ = ["beside", "masked_step", "unroll", "valid_steps"]
 
@@ -62,7 +61,7 @@ def masked_step(cell: Cell, x: Tensor, state: Any, mask: Any) -> tuple[Any, Tens
     output = cell.output(new)
     if mask is None:
         return new, output
-    kept = map_leaves(lambda n, old: ops.where(beside(mask, n), n, old), new, state)
+    kept = pytree.map(lambda n, old: ops.where(beside(mask, n), n, old), new, state)
     return kept, ops.where(beside(mask, output), output, 0)
 
 

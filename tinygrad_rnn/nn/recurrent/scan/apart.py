@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from .... import pytree
 from ....engine.tensor import Tensor
 from ..cell import Cell
-from ..nest import like
 from .trace import Step, trace
 from .value import Value, history
 
@@ -45,10 +45,11 @@ def apart(cell: Cell, state: Any, step: Step, rows: int) -> bool:
 
 def _traced_on(cell: Cell, state: Any, step: Step, rows: Array) -> Step:
     mask = None if step.mask is None else step.mask.example[None, rows]
-    states = iter([Tensor.of(value.example[rows]) for value in step.state])
+    states = [Tensor.of(value.example[rows]) for value in step.state]
     differentiate = any(d is not None for d in [step.d_x, *step.d_state, *step.d_leaves])
     x = step.x.example[None, rows]
-    return trace(cell, x, like(state, states), mask, step.d_x is not None, differentiate)
+    state = pytree.unflatten(state, states)
+    return trace(cell, x, state, mask, step.d_x is not None, differentiate)
 
 
 def _inputs(step: Step) -> list[Value]:

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .... import pytree
 from ....engine.autograd import propagate
 from ....engine.mode import enable_grad
 from ....engine.node import Node
 from ....ops import generator
 from ..cell import Cell
-from ..nest import leaves, like
 from ..unroll import unroll
 from .going import Span
 from .stretch import Stretch, drawing_again
@@ -52,17 +52,18 @@ class Run:
 
     def _by_unrolling(self, grad: Any, inputs: Sequence[Any]) -> list[Any]:
         """For gradients of gradients: the recorded gradient of the recorded steps."""
+        state = inputs[1 : 1 + len(pytree.leaves(self.state))]
         with enable_grad(), drawing_again(self._random):
             outputs, final = unroll(
                 self.cell,
                 inputs[0],
-                like(self.state, iter(inputs[1:])),
+                pytree.unflatten(self.state, state),
                 reverse=self.reverse,
                 lengths=self.lengths,
             )
         pairs = [
             (out, g)
-            for out, g in zip([outputs, *leaves(final)], grad, strict=True)
+            for out, g in zip([outputs, *pytree.leaves(final)], grad, strict=True)
             if out.requires_grad
         ]
         wanted = [x for x in inputs if isinstance(x, Node) and x.requires_grad]

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from .... import pytree
 from ....engine.guard import fingerprint
 from ....engine.mode import is_grad_enabled
 from ....engine.op import op
 from ....engine.tensor import Tensor
 from ..cell import Cell
-from ..nest import leaves, like, map_leaves
 from ..unroll import valid_steps
 from .absorb import absorb
 from .apart import apart
@@ -54,11 +54,11 @@ def scan(
     `checkpoint`: keep the state of every so many steps and compute the rest again (see `pieces`).
     """
     valid, x = valid_steps(x, lengths)
-    states = leaves(state)
+    states = pytree.leaves(state)
     compiled = compiled_step(cell, x, state, valid, reverse)
     if [leaf._data.dtype for leaf in states] != compiled.next_dtypes:  # start with the wider state
         wider = (leaf.astype(d) for leaf, d in zip(states, compiled.next_dtypes, strict=True))
-        state = like(state, wider)
+        state = pytree.unflatten(state, wider)
         return scan(cell, x, state, reverse=reverse, lengths=lengths, checkpoint=checkpoint)
     work: Stretch | Divided | None = None
     if valid is not None:
@@ -68,7 +68,7 @@ def scan(
     run = Run(work, cell, state, reverse, lengths)
     inputs = zip((x, *states, *work.leaves), work.wanted, strict=True)
     outputs, *final = _scan(run, *[t if wanted else t.detach() for t, wanted in inputs])
-    return outputs, like(state, iter(final))
+    return outputs, pytree.unflatten(state, final)
 
 
 def _divided(
@@ -113,7 +113,7 @@ def _compiled_for(
 
     rows = slice(span.size)
     part = cut(x, slice(span.first, span.last), rows)
-    return compiled_step(cell, part, map_leaves(lambda s: cut(s, rows), state), mask, reverse)
+    return compiled_step(cell, part, pytree.map(lambda s: cut(s, rows), state), mask, reverse)
 
 
 class CompiledStep:
@@ -329,7 +329,7 @@ def compiled_step(cell: Cell, x: Tensor, state: Any, valid: Any, reverse: bool) 
 
     `TraceError` if the cell cannot be traced, which is tried once.
     """
-    states = leaves(state)
+    states = pytree.leaves(state)
     recording = is_grad_enabled()
     settings = settings_of(cell)
     wants = recording and (

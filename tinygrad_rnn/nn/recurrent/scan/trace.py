@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from .... import pytree
 from ....engine.autograd import propagate
 from ....engine.guard import fingerprint, tick
 from ....engine.mode import PACKAGE_FOLDER, ModeChange, Scope, callers_line, current_mode
@@ -23,7 +24,6 @@ from ....engine.op import Op, op
 from ....engine.tensor import Tensor
 from ....ops import generator
 from ..cell import Cell
-from ..nest import leaves, like
 from ..unroll import masked_step
 from .lowering import Lowering, nodes_behind
 from .steady import Done, difference, from_outside, unchanged
@@ -158,7 +158,7 @@ def trace(
 
     `TraceError` if a step depends on data, if the next step is another, or of complex numbers.
     """
-    if any(array.dtype.kind == "c" for array in [x, *(leaf._data for leaf in leaves(state))]):
+    if any(array.dtype.kind == "c" for array in [x, *pytree.leaves(state)]):
         raise TraceError("its numbers are complex")
     random_state = generator().bit_generator.state
     try:
@@ -184,11 +184,11 @@ def _trace(
             x_in = _traced(x[0], x_requires_grad)
             state_in = [
                 _traced(leaf._data, differentiate and is_floating(leaf._data))
-                for leaf in leaves(state)
+                for leaf in pytree.leaves(state)
             ]
             mask_in = None if mask is None else _traced(mask[0], False)
-            new, output = masked_step(cell, x_in, like(state, iter(state_in)), mask_in)
-            news, output = [recorder.leaf(n) for n in leaves(new)], recorder.leaf(output)
+            new, output = masked_step(cell, x_in, pytree.unflatten(state, state_in), mask_in)
+            news, output = [recorder.leaf(n) for n in pytree.leaves(new)], recorder.leaf(output)
             first, done = [x_in, *state_in], recorder.done
             constants = _check_next_step(cell, x[-1], state, mask_in, first, news, done)
             grads_in = [_traced(np.zeros_like(leaf._data), False) for leaf in [*news, output]]
@@ -257,7 +257,7 @@ def _check_next_step(
         _traced(array, node.requires_grad) for array, node in zip(arrays, first, strict=True)
     ]
     with ModeChange(watch=recorder):
-        masked_step(cell, x_in, like(state, iter(state_in)), mask)
+        masked_step(cell, x_in, pytree.unflatten(state, state_in), mask)
     found = difference(done, recorder.done)
     if found is not None:
         raise TraceError(found)
