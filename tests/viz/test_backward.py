@@ -62,13 +62,13 @@ def test_every_level_is_drawn_and_the_same_on_every_run(name, level):
 @pytest.mark.parametrize("name", CELLS)
 def test_the_steps_between_the_ends_of_time_have_the_same_rows(name):
     picture = viz.bptt(CELLS[name], sequence(steps=6), squares, passes="backward")
-    rows = picture.drawing("ops").sheet.unrolled.rows.values()
+    rows = picture.drawing("ops").scene.sheet.unrolled.rows.values()
     inner = [columns for row in rows if (columns := set(row.members) & {2, 3, 4})]
     assert inner and all(columns == {2, 3, 4} for columns in inner)
 
 
 def test_bands_run_against_time_and_stand_under_those_of_the_forward_pass():
-    sheet = viz.bptt(nn.LSTM(2, 3), sequence(), passes="both").drawing("ops").sheet
+    sheet = viz.bptt(nn.LSTM(2, 3), sequence(), passes="both").drawing("ops").scene.sheet
     assert [(band.paths, band.backward) for band in sheet.bands] == [
         (["LSTM.l0"], False),
         (["∂ LSTM.l0"], True),

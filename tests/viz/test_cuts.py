@@ -59,7 +59,7 @@ def test_truncated_layers_have_a_cut_of_each_state_at_each_border(layer, level):
     layer.truncate = 2
     picture = viz.bptt(layer, sequence(steps=7), lambda r: (r[0] + 1.0).sum(), level=level)
     drawing = picture.drawing(level)
-    states = len(drawing.sheet.bands[0].states)
+    states = len(drawing.scene.sheet.bands[0].states)
     assert [cut.column for cut in drawing.cuts] == [
         column for column in (2, 4, 6) for _ in range(states)
     ]
@@ -104,8 +104,7 @@ def test_a_learned_initial_state_leaves_the_first_step_like_the_others(make):
         with tg.scope("rnn", step=t):
             h = tg.tanh(h @ u).named("h")
     drawing = viz.draw(h.sum()).drawing("ops")
-    members = [
-        sorted(row.members) for row in drawing.sheet.unrolled.rows.values() if row.kind == "op"
-    ]
+    rows = drawing.scene.sheet.unrolled.rows.values()
+    members = [sorted(row.members) for row in rows if row.kind == "op"]
     assert members.count([0, 1, 2]) == 2
     assert drawing.cuts == [] and ">h0<" in drawing.svg()

@@ -7,7 +7,7 @@ import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, viz
-from tinygrad_rnn.viz import folding
+from tinygrad_rnn.viz.model import folding
 
 from .test_layers import layers, sequence
 

@@ -8,8 +8,8 @@ import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import viz
-from tinygrad_rnn.viz.stats import summary
-from tinygrad_rnn.viz.text import text_width
+from tinygrad_rnn.viz.page.stats import summary
+from tinygrad_rnn.viz.style.text import text_width
 
 HOSTILE = '</script><script>alert("x")</script>'
 

@@ -8,7 +8,7 @@ import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, viz
-from tinygrad_rnn.viz.step import block_of
+from tinygrad_rnn.viz.layout.step import block_of
 
 
 class MultiplicativeCell(nn.Cell):
@@ -122,7 +122,7 @@ def extents(sheet):
 @pytest.mark.parametrize("level", ["modules", "gates", "ops"])
 @pytest.mark.parametrize("name", layers())
 def test_boxes_and_their_texts_do_not_overlap_and_stay_in_their_step(name, level, passes):
-    sheet = viz.bptt(layers()[name], sequence(), passes=passes).drawing(level).sheet
+    sheet = viz.bptt(layers()[name], sequence(), passes=passes).drawing(level).scene.sheet
     found = list(extents(sheet))
     for place, a in enumerate(found):
         assert a[0] >= 0 and a[2] <= sheet.width, a
@@ -134,7 +134,7 @@ def test_boxes_and_their_texts_do_not_overlap_and_stay_in_their_step(name, level
 @pytest.mark.parametrize("name", layers())
 def test_every_state_runs_straight_on_from_step_to_step(name, level):
     """Each has a lane: it leaves a step at the height at which it enters the next."""
-    sheet = viz.bptt(layers()[name], sequence()).drawing(level).sheet
+    sheet = viz.bptt(layers()[name], sequence()).drawing(level).scene.sheet
     states = [(band, state) for band in sheet.bands for state in band.states]
     assert states
     for band, (value, delta) in states:
@@ -145,7 +145,7 @@ def test_every_state_runs_straight_on_from_step_to_step(name, level):
 @pytest.mark.parametrize("name", layers())
 def test_all_steps_have_the_same_boxes(name):
     """Also the first one, whose state needs no gradient."""
-    rows = viz.bptt(layers()[name], sequence()).drawing("ops").sheet.unrolled.rows.values()
+    rows = viz.bptt(layers()[name], sequence()).drawing("ops").scene.sheet.unrolled.rows.values()
     for row in rows:
         if row.kind == "op" and min(row.members) >= 0:
             assert sorted(row.members) == [0, 1, 2, 3], row.key
@@ -155,7 +155,7 @@ def test_all_steps_have_the_same_boxes(name):
 def test_parameters_are_small_copies_in_each_step_and_no_hub(name):
     """No edge is longer than from one step to the next."""
     drawing = viz.bptt(layers()[name], sequence()).drawing("ops")
-    sheet = drawing.sheet
+    sheet = drawing.scene.sheet
     named = {tag.name for band in sheet.bands for tag in band.tags}
     parameters = {node.name for node in sheet.unrolled.graph if node.kind == "parameter"}
     assert parameters == named - {"x"}
@@ -165,7 +165,7 @@ def test_parameters_are_small_copies_in_each_step_and_no_hub(name):
 
 def test_a_bidirectional_layer_is_two_bands_one_of_which_runs_the_other_way():
     layer = nn.LSTM(2, 3, num_layers=2, bidirectional=True)
-    bands = viz.bptt(layer, sequence()).drawing("ops").sheet.bands
+    bands = viz.bptt(layer, sequence()).drawing("ops").scene.sheet.bands
     assert [(band.paths, band.backward) for band in bands if band.bar is None] == [
         (["LSTM.l1_reverse"], True),
         (["LSTM.l1"], False),
@@ -177,7 +177,7 @@ def test_a_bidirectional_layer_is_two_bands_one_of_which_runs_the_other_way():
 def test_the_loss_attaches_to_each_step_that_it_depends_on():
     def shown(loss):
         drawing = viz.bptt(nn.RNN(2, 3), sequence(), loss=loss).drawing("ops")
-        return drawing.svg(), drawing.sheet
+        return drawing.svg(), drawing.scene.sheet
 
     text, sheet = shown(lambda result: result[0].sum())
     assert len(sheet.collected) == 1 and text.count('class="state"') >= 1
@@ -246,5 +246,5 @@ def test_the_recorded_backward_pass_is_a_band_that_runs_against_time():
         with tg.scope("rnn", step=t):
             h = tg.tanh(h @ u).named("h")
     gradients = tg.grad(h.sum(), [u], create_graph=True)
-    bands = viz.draw(*gradients, gradient=False).drawing("ops").sheet.bands
+    bands = viz.draw(*gradients, gradient=False).drawing("ops").scene.sheet.bands
     assert [band.backward for band in bands if band.states] == [True, False]

@@ -11,7 +11,7 @@ import tinygrad_rnn as tg
 from tinygrad_rnn import viz
 from tinygrad_rnn.graph import Graph
 from tinygrad_rnn.viz.flow import Flow, norm, weights_of
-from tinygrad_rnn.viz.levels import LEVELS
+from tinygrad_rnn.viz.model.levels import LEVELS
 
 GOLDEN = Path(__file__).parent / "golden"
 HOSTILE = ["<script>alert(1)</script>", '"]; x [', "a&b</text>", "\x07bell", "한국어 게이트"]

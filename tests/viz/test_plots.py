@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, viz
-from tinygrad_rnn.viz.figure import svg
+from tinygrad_rnn.viz.plots.figure import svg
 
 HOSTILE = ["<script>alert(1)</script>", '"]; x [', "a&b</text>", "\x07", "$\\frac$", "_x", "", "$$"]
 NAMES = ["gradient_flow", "gates", "ledger", "connectivity"]

@@ -40,7 +40,7 @@ _NUMBERS = {  # option: (default, least, what it is)
 
 def register(commands: Commands) -> None:
     """Add the command to the parser."""
-    from ..viz.levels import LEVELS
+    from ..viz.model.levels import LEVELS
 
     parser = add_command(commands, "draw", "draw backpropagation through time", _DETAILS)
     parser.add_argument("cell", metavar="CELL", help="rnn, lstm, gru, or my_file.py:MyCell")

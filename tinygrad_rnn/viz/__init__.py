@@ -11,7 +11,7 @@ from .analysis import gates, gradient_flow, ledger
 from .compare import Comparison
 from .connectivity import Connectivity, connectivity
 from .picture import Picture, bptt, draw
-from .plots import plot_connectivity, plot_gates, plot_gradient_flow, plot_ledger
+from .plots.plots import plot_connectivity, plot_gates, plot_gradient_flow, plot_ledger
 from .report import report
 from .stages import PlanPicture, stages
 

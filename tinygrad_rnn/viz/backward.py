@@ -24,9 +24,9 @@ from ..engine.op import Op
 from ..engine.tensor import Tensor
 from ..graph import Graph, GraphNode
 from .flow import norm
-from .history import WholeHistory
-from .style import SYMBOLS
-from .unrolled import Unrolled
+from .model.history import WholeHistory
+from .model.unrolled import Unrolled
+from .style.palette import SYMBOLS
 
 __all__ = ["Carried", "backward_graph"]
 

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..files import write_file
-from .figure import POINT, svg
 from .picture import Picture
-from .style import Scale, palette, style_sheet
-from .svg import MARGIN, Drawing, arrow_heads
-from .text import number
+from .plots.figure import POINT, svg
+from .style.palette import Scale, palette, style_sheet
+from .style.text import number
+from .svg.canvas import arrow_heads
+from .svg.drawing import MARGIN, Drawing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,10 +55,10 @@ class Comparison:
         parts, defs, y, width = [], [], 0.0, 0.0
         for drawing in drawings:
             drawing.legend = drawing is drawings[-1]
-            content, (left, top, w, h) = drawing.content()
+            content, definitions, (left, top, w, h) = drawing.parts()
             move = f"translate({number(-left)} {number(y - top)})"
             parts.append(f'<g transform="{move}">{content}</g>')
-            defs.append(drawing.definitions())
+            defs.append(definitions)
             y, width = y + h - (0 if drawing.legend else 44), max(width, w)
         if self.chart is not None:
             scale = (width - 2 * MARGIN) / (self.chart.get_figwidth() * POINT)

@@ -12,18 +12,18 @@ from ..engine.node import is_floating
 from ..engine.tensor import Tensor
 from ..files import write_file
 from ..graph import Graph
-from ..nn.module import Module
 from .backward import backward_graph
 from .flow import Flow, Gradients, weights_of
-from .folding import folded_graph, no_collection
-from .history import WholeHistory
-from .html import page
-from .levels import LEVELS, at_level
-from .rolled import LOOP
-from .stamp import arrange
-from .strip import Strip
-from .svg import Drawing
-from .unrolled import Unrolled
+from .layout.sheet import arrange
+from .layout.strip import Strip
+from .model.folding import folded_graph, no_collection
+from .model.history import WholeHistory
+from .model.levels import LEVELS, at_level
+from .model.run import run_unrolled, scalar_of
+from .model.unrolled import Unrolled
+from .page.html import page
+from .svg.drawing import Drawing
+from .svg.rolled import LOOP
 
 __all__ = ["ENDINGS", "Picture", "bptt", "draw"]
 
@@ -204,35 +204,3 @@ def bptt(
     given = [x] if isinstance(x, Tensor) else []
     name = type(model).__name__ if title is None else title
     return _drawn([scalar], history.severed, given, level, fold, name, passes)
-
-
-def run_unrolled(model: Callable[..., Any], x: Any) -> Any:
-    """`model(x)`, every layer in it that could be run as one op run step by step."""
-    owner = getattr(model, "__self__", model)
-    modules = owner.modules() if isinstance(owner, Module) else ()
-    layers: list[Any] = [module for module in modules if hasattr(module, "unroll")]
-    before = [layer.unroll for layer in layers]
-    try:
-        for layer in layers:
-            layer.unroll = True
-        return model(x)
-    finally:
-        for layer, unroll in zip(layers, before):
-            layer.unroll = unroll
-
-
-def scalar_of(result: Any, loss: Callable[[Any], Tensor] | None) -> Tensor:
-    """The number that is differentiated: see `bptt`."""
-    scalar: Tensor = loss(result) if loss is not None else _last(result).sum()
-    return scalar
-
-
-def _last(result: Any) -> Tensor:
-    """The first tensor of the last thing in a nest of tuples, lists and dicts."""
-    if isinstance(result, Tensor):
-        return result
-    parts = list(result.values()) if isinstance(result, dict) else list(result)
-    inner = parts[-1]
-    while not isinstance(inner, Tensor):
-        inner = next(iter(inner.values() if isinstance(inner, dict) else inner))
-    return inner

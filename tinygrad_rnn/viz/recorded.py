@@ -9,8 +9,8 @@ from typing import Any
 from ..engine.tensor import Tensor
 from ..graph import Graph
 from .flow import Flow, weights_of
-from .picture import run_unrolled, scalar_of
-from .unrolled import Unrolled
+from .model.run import run_unrolled, scalar_of
+from .model.unrolled import Unrolled
 
 __all__ = ["Array", "Loss", "Model", "Recorded", "numbered"]
 

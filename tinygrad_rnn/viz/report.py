@@ -13,12 +13,12 @@ from ..files import write_file
 from .analysis import gates, gradient_flow, ledger
 from .compare import Comparison
 from .connectivity import connectivity
-from .figure import INK, LINE, SOFT, new_figure, svg
 from .picture import bptt
-from .plots import plot_connectivity, plot_gates, plot_gradient_flow, plot_ledger
-from .style import palette, style_sheet, variables
-from .svg import arrow_heads
-from .text import escaped
+from .plots.figure import INK, LINE, SOFT, new_figure, svg
+from .plots.plots import plot_connectivity, plot_gates, plot_gradient_flow, plot_ledger
+from .style.palette import palette, style_sheet, variables
+from .style.text import escaped
+from .svg.canvas import arrow_heads
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -98,11 +98,11 @@ def _maps(models: Models, x: Mapping[str, Tensor], loss: Any) -> Iterator[str]:
         for name, model in models.items()
     ]
     for drawing in Comparison(pictures).drawings():
-        content, (left, top, width, height) = drawing.content()
+        content, definitions, (left, top, width, height) = drawing.parts()
         yield _panel(
             "",
             f'<svg viewBox="{left} {top} {width} {height}" width="{width}" height="{height}">'
-            f"<defs>{drawing.definitions()}</defs>{content}</svg>",
+            f"<defs>{definitions}</defs>{content}</svg>",
             "map",
         )
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..files import write_file
-from .style import palette, style_sheet
-from .text import escaped, fitted, number
+from .style.palette import palette, style_sheet
+from .style.text import escaped, fitted, number
 
 if TYPE_CHECKING:
     from ..nn.recurrent.scan.report import PlanLine, PlanReport

@@ -7,44 +7,62 @@ collected by a line above all columns; what all steps take comes along a line be
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable
-from typing import TYPE_CHECKING
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from .columns import AFTER, BEFORE
-from .paths import Point, corners
-from .stamp import GUTTER, TRACK, lower
-from .step import RAIL, Band, Box
-from .text import escaped, fitted, number, text_width
-from .unrolled import Edge, Row, state_name
+from ..layout.sheet import GUTTER, TRACK, lower
+from ..layout.step import RAIL, Band, Box
+from ..model.columns import AFTER, BEFORE
+from ..model.unrolled import Edge, Row, state_name
+from ..style.paths import Point, corners
+from ..style.text import escaped, fitted, number, text_width
+from .canvas import Canvas
+from .scene import Scene
+from .stamps import stamp
 
-if TYPE_CHECKING:
-    from .svg import Drawing
-
-__all__ = ["draw_ends"]
+__all__ = ["Ends", "draw_ends"]
 
 NEAR = 9.0  # from the border of a step to the upright run of a line
 AWAY = 34.0  # from the last step to the head
 
 
-def draw_ends(drawing: Drawing) -> float:
-    """Draw all that belongs to no single step; returns how far to the right the picture goes."""
-    _draw_initial_states(drawing)
-    _draw_foot(drawing)
-    right = drawing.strip.width - drawing.sheet.gutter
-    head = drawing.sheet.head
-    if head is None:
-        return right + drawing.aside + 50
-    beyond = drawing.aside if drawing.sheet.gutter > GUTTER else 0.0
-    if any(band.backward for band in drawing.sheet.bands):
+@dataclass
+class Ends:
+    """What was drawn beside the steps.
+
+    `right`: how far the picture goes. `head_at`: the left border of what stands after the last
+    step. `starts`: the boxes of what the states start from.
+    """
+
+    right: float
+    head_at: float = 0.0
+    starts: list[Box] = field(default_factory=list)
+
+
+def draw_ends(scene: Scene, canvas: Canvas, collector: float) -> Ends:
+    """Draw all that belongs to no single step.
+
+    `collector`: the height of the line above all columns.
+    """
+    starts = list(_draw_initial_states(scene, canvas))
+    _draw_foot(scene, canvas)
+    sheet = scene.sheet
+    right = scene.strip.width - sheet.gutter
+    if sheet.head is None:
+        return Ends(right + scene.aside + 50, starts=starts)
+    beyond = scene.aside if sheet.gutter > GUTTER else 0.0
+    if any(band.backward for band in sheet.bands):
         beyond += 46
-    return _draw_head(drawing, head, right + AWAY + beyond + TRACK * max(len(head.entries) - 1, 0))
+    x = right + AWAY + beyond + TRACK * max(len(sheet.head.entries) - 1, 0)
+    _draw_head(scene, canvas, sheet.head, x, collector)
+    return Ends(x + sheet.head.width, x, starts)
 
 
-def _draw_initial_states(drawing: Drawing) -> None:
+def _draw_initial_states(scene: Scene, canvas: Canvas) -> Iterator[Box]:
     """Before the first step (or where a state starts anew): what the states start from."""
-    sheet, places = drawing.sheet, drawing.strip.places
+    sheet, places = scene.sheet, scene.strip.places
     for row in sheet.unrolled.rows.values():
         if row.kind != "initial":
             continue
@@ -54,11 +72,14 @@ def _draw_initial_states(drawing: Drawing) -> None:
             for column in row.members:
                 if state in band.states and column in places:
                     is_first = column == (len(sheet.unrolled.steps) - 1 if band.backward else 0)
-                    _draw_start(drawing, band, row, column, 14 + drawing.aside if is_first else 2)
+                    away = 14 + scene.aside if is_first else 2
+                    yield _draw_start(scene, canvas, band, row, column, away)
 
 
-def _draw_start(drawing: Drawing, band: Band, row: Row, column: int, away: float) -> None:
-    sheet = drawing.sheet
+def _draw_start(
+    scene: Scene, canvas: Canvas, band: Band, row: Row, column: int, away: float
+) -> Box:
+    sheet = scene.sheet
     assert isinstance(row.key, tuple)
     node = sheet.unrolled.graph[row.top(column)]
     name = sheet.unrolled.root_name(node.index)
@@ -66,24 +87,24 @@ def _draw_start(drawing: Drawing, band: Band, row: Row, column: int, away: float
         state = state_name(row.key[1])
         name = f"{state} = 0" if not np.any(node.value) else f"first {state}"
     side = 1 if band.backward else -1
-    border = drawing.strip.places[column] + (sheet.width if band.backward else 0)
+    border = scene.strip.places[column] + (sheet.width if band.backward else 0)
     y = band.states[row.key[1:]] + side * RAIL
     name = fitted(name, 9, 50)
     width = max(24.0, text_width(name, 9) + 12)
     middle = border + side * (away + width / 2)
-    drawing.add(
+    canvas.add(
         f'<path class="state" d="M{number(border + side * away)} {number(y)}H{number(border)}"/>'
         f'<rect class="input" x="{number(middle - width / 2)}" y="{number(y - 10)}" '
         f'width="{number(width)}" height="20" rx="10"/>'
         f'<text class="small" x="{number(middle)}" y="{number(y + 3)}">{escaped(name)}</text>'
     )
-    x = middle - drawing.strip.places[column]
-    drawing.starts.append(Box(row, name, x, y, width, 20.0, "input"))
+    x = middle - scene.strip.places[column]
+    return Box(row, name, x, y, width, 20.0, "input")
 
 
-def _edges_to_head(drawing: Drawing, value: Hashable) -> dict[int, list[Edge]]:
+def _edges_to_head(scene: Scene, value: Hashable) -> dict[int, list[Edge]]:
     """The edges that take `value` to the head, by the column that they come from."""
-    unrolled = drawing.sheet.unrolled
+    unrolled = scene.sheet.unrolled
     found: dict[int, list[Edge]] = defaultdict(list)
     for link in unrolled.links.values():
         if link.value == value:
@@ -92,26 +113,28 @@ def _edges_to_head(drawing: Drawing, value: Hashable) -> dict[int, list[Edge]]:
     return found
 
 
-def _draw_head(drawing: Drawing, head: Band, x: float) -> float:
+def _draw_head(scene: Scene, canvas: Canvas, head: Band, x: float, collector: float) -> None:
     """Draw what stands after the last step, from `x` on, and what leads there."""
-    sheet = drawing.sheet
+    sheet = scene.sheet
     makers = {value: band for band in sheet.bands for value in band.exits}
     bars = {band.bar: band for band in sheet.bands if band.bar is not None}
     direct = [v for v in head.entries if v in makers and v not in sheet.collected]
-    level = makers[direct[0]].exits[direct[0]] if direct else drawing.collector
+    level = makers[direct[0]].exits[direct[0]] if direct else collector
     anchor = head.entries[direct[0]] if direct else min(head.entries.values(), default=0.0)
     lower(head, head.top + level - anchor)
     for track, (value, y_in) in enumerate(head.entries.items()):
-        edges = _edges_to_head(drawing, value)
+        edges = _edges_to_head(scene, value)
         turn = x - NEAR - TRACK * track
         bar = bars.get(min(edges))
         if value in sheet.collected:
-            _collect(drawing, makers[value], value, edges, [(turn, y_in), (x, y_in)])
+            line = collector - TRACK * list(sheet.collected).index(value)
+            end = [(turn, y_in), (x, y_in)]
+            _collect(scene, canvas, makers[value], value, edges, line, end)
         elif value in makers or bar is not None:
-            start, y_out = drawing.strip.width - 6, 0.0
+            start, y_out = scene.strip.width - 6, 0.0
             if value in makers:
                 start, y_out = (
-                    drawing.strip.places[max(edges)] + sheet.width,
+                    scene.strip.places[max(edges)] + sheet.width,
                     makers[value].exits[value],
                 )
             elif bar is not None:
@@ -119,27 +142,26 @@ def _draw_head(drawing: Drawing, head: Band, x: float) -> float:
             is_state = value in makers and any(value == v for v, _ in makers[value].states)
             points = [(start, y_out), (turn, y_out), (turn, y_in), (x, y_in)]
             _add_line(
-                drawing, points, "state" if is_state else "wire", drawing.norm(edges[max(edges)])
+                canvas, points, "state" if is_state else "wire", scene.norm(edges[max(edges)])
             )
-    drawing.head_at = x
-    drawing.stamp(head.pieces, head.boxes, AFTER, x)
-    return x + head.width
+    stamp(scene, canvas, head.pieces, head.boxes, AFTER, x)
 
 
 def _collect(
-    drawing: Drawing,
+    scene: Scene,
+    canvas: Canvas,
     band: Band,
     value: Hashable,
     edges: dict[int, list[Edge]],
+    line: float,
     end: list[Point],
 ) -> None:
-    """Lead `value` out of each step of `edges` up to a line above all of them, and on to `end`."""
-    sheet, y_out = drawing.sheet, band.exits[value]
+    """Lead `value` out of each step of `edges` up to `line`, above all of them, and on to `end`."""
+    sheet, y_out = scene.sheet, band.exits[value]
     away = (-1 if band.backward else 1) * (NEAR + TRACK * sheet.collected[value])
-    line = drawing.collector - TRACK * list(sheet.collected).index(value)
     starts = {
         column: x + (0 if band.backward else sheet.width)
-        for column, x in drawing.strip.places.items()
+        for column, x in scene.strip.places.items()
         if column in edges
     }
     ways = {c: [(x, y_out), (x + away, y_out), (x + away, line)] for c, x in starts.items()}
@@ -149,19 +171,19 @@ def _collect(
         together = [*first[:-1], *together]
     else:
         for column, way in ways.items():
-            _add_line(drawing, way, "wire", drawing.norm(edges[column]))
-    everything = drawing.norm([edge for group in edges.values() for edge in group])
-    _add_line(drawing, together, "state", everything)
+            _add_line(canvas, way, "wire", scene.norm(edges[column]))
+    everything = scene.norm([edge for group in edges.values() for edge in group])
+    _add_line(canvas, together, "state", everything)
 
 
-def _add_line(drawing: Drawing, points: list[Point], kind: str, norm: float | None) -> None:
-    drawing.add_pair(corners(points, RAIL), corners(points, -RAIL, True), norm, kind)
+def _add_line(canvas: Canvas, points: list[Point], kind: str, norm: float | None) -> None:
+    canvas.add_pair(corners(points, RAIL), corners(points, -RAIL, True), norm, kind)
 
 
-def _draw_foot(drawing: Drawing) -> None:
-    sheet, places = drawing.sheet, drawing.strip.places
+def _draw_foot(scene: Scene, canvas: Canvas) -> None:
+    sheet, places = scene.sheet, scene.strip.places
     if sheet.foot is None:
         return
     x = min(places.values()) - 60 - sheet.foot.width
     lower(sheet.foot, sheet.bottom + 6)
-    drawing.stamp(sheet.foot.pieces, sheet.foot.boxes, BEFORE, x)
+    stamp(scene, canvas, sheet.foot.pieces, sheet.foot.boxes, BEFORE, x)

@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from .connectivity import Connectivity
+from ..connectivity import Connectivity
+from ..flow import norm
+from ..recorded import Array
+from ..style.text import fitted
 from .figure import (
     AMOUNT,
     COLOURS,
@@ -28,9 +31,6 @@ from .figure import (
     name_steps,
     new_figure,
 )
-from .flow import norm
-from .recorded import Array
-from .text import fitted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

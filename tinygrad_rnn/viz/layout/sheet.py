@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
-from .bands import bands_of
-from .columns import AFTER, BARS, BEFORE
+from ..model.bands import bands_of
+from ..model.columns import AFTER, BARS, BEFORE
+from ..model.unrolled import Edge, Link, Row, Unrolled
 from .step import Band, Point, draw_band
-from .unrolled import Edge, Link, Row, Unrolled
 
 __all__ = ["Sheet", "Way", "arrange", "lower"]
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import GraphNode
-from .flow import Gradients, norm
-from .step import Box
-from .unrolled import Row, Unrolled
+from ...graph import GraphNode
+from ..flow import Gradients, norm
+from ..layout.step import Box
+from ..model.unrolled import Row, Unrolled
 
 __all__ = ["box_facts", "summary"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..engine.mode import current_mode
-from ..engine.node import Node
-from ..engine.op import Op
-from ..engine.tensor import Tensor
+from ...engine.mode import current_mode
+from ...engine.node import Node
+from ...engine.op import Op
+from ...engine.tensor import Tensor
 
 __all__ = ["WholeHistory"]
 

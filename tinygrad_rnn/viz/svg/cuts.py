@@ -10,16 +10,15 @@ from a loss of its own step. So a cut with a share of 100 % is all that the stat
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from .flow import norm
-from .step import RAIL, Band
-from .text import number
-from .unrolled import Edge, state_name
-
-if TYPE_CHECKING:
-    from .svg import Drawing
+from ..flow import norm
+from ..layout.step import RAIL, Band
+from ..model.unrolled import Edge, state_name
+from ..style.text import number
+from .canvas import Canvas
+from .scene import Scene
 
 __all__ = ["Cut", "cut_labels", "cuts_of", "draw_cuts"]
 
@@ -42,20 +41,20 @@ class Cut:
             return None if self.lost is None else 0.0
         return self.lost / (self.lost + self.kept)
 
-    def x(self, drawing: Drawing) -> float:
+    def x(self, scene: Scene) -> float:
         """Where it is drawn: between two steps, or inside the fold."""
-        sheet = drawing.sheet
-        if self.column not in drawing.strip.places:
-            return drawing.strip.inside(self.column, sheet.gutter)
-        border = drawing.strip.places[self.column] + (sheet.width if self.band.backward else 0)
+        sheet = scene.sheet
+        if self.column not in scene.strip.places:
+            return scene.strip.inside(self.column, sheet.gutter)
+        border = scene.strip.places[self.column] + (sheet.width if self.band.backward else 0)
         return border + (1 if self.band.backward else -1) * sheet.gutter / 2
 
 
-def cuts_of(drawing: Drawing) -> list[Cut]:
+def cuts_of(scene: Scene) -> list[Cut]:
     """All cuts of states, by column and from the top."""
-    unrolled = drawing.sheet.unrolled
+    unrolled = scene.sheet.unrolled
     edges: dict[tuple[int, int, int], list[Edge]] = defaultdict(list)
-    places = [(band, state) for band in drawing.sheet.bands for state in band.states]
+    places = [(band, state) for band in scene.sheet.bands for state in band.states]
     for link in unrolled.links.values():
         for n, (_, state) in enumerate(places):
             if state == (link.value, link.delta):
@@ -64,33 +63,33 @@ def cuts_of(drawing: Drawing) -> list[Cut]:
     found = []
     for (column, n, delta), group in sorted(edges.items()):
         band, state = places[n]
-        lost, kept = drawing.norm(group), 0.0
+        lost, kept = scene.norm(group), 0.0
         origin = unrolled.made(state[0], column - delta)
-        if drawing.flow is not None and origin is not None:
-            gradient = drawing.flow.at(origin)
+        if scene.flow is not None and origin is not None:
+            gradient = scene.flow.at(origin)
             kept = norm(gradient) if gradient is not None else 0.0
         found.append(Cut(band, state_name(state[0]), column, band.states[state], lost, kept))
     return found
 
 
-def draw_cuts(drawing: Drawing) -> None:
+def draw_cuts(scene: Scene, canvas: Canvas, cuts: Sequence[Cut]) -> None:
     """Across each cut state's line a bar, at which the gradient ends."""
-    for cut in drawing.cuts:
-        x = cut.x(drawing)
-        if cut.column in drawing.strip.places and (shade := drawing.scale.shade(cut.lost)):
+    for cut in cuts:
+        x = cut.x(scene)
+        if cut.column in scene.strip.places and (shade := canvas.scale.shade(cut.lost)):
             side = 1 if cut.band.backward else -1
-            border, y = number(x - side * drawing.sheet.gutter / 2), number(cut.y - side * RAIL)
-            drawing.add(
+            border, y = number(x - side * scene.sheet.gutter / 2), number(cut.y - side * RAIL)
+            canvas.add(
                 f'<path class="{shade}" d="M{border} {y}H{number(x)}" style="marker-end:none"/>'
             )
-        drawing.add(f'<path class="cut" d="M{number(x)} {number(cut.y - 11)}v22"/>')
+        canvas.add(f'<path class="cut" d="M{number(x)} {number(cut.y - 11)}v22"/>')
 
 
-def cut_labels(drawing: Drawing) -> list[tuple[Cut, str]]:
+def cut_labels(scene: Scene, cuts: Sequence[Cut]) -> list[tuple[Cut, str]]:
     """What is written over the cuts between two steps, with the topmost of them."""
     groups: dict[tuple[int, int], list[Cut]] = defaultdict(list)
-    for cut in drawing.cuts:
-        if cut.column in drawing.strip.places:
+    for cut in cuts:
+        if cut.column in scene.strip.places:
             groups[id(cut.band), cut.column].append(cut)
     return [(group[0], "cut" + _shares(group)) for group in groups.values()]
 

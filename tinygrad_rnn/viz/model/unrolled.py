@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.node import Node
-from ..graph import Graph, GraphNode
+from ...engine.node import Node
+from ...graph import Graph, GraphNode
 from .columns import AFTER, BEFORE, assign_columns, columns_of_use, dependence
 
 __all__ = ["Edge", "Link", "Row", "Unrolled", "common_path", "state_name"]

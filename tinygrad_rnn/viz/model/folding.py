@@ -11,9 +11,9 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from ..engine.node import Node
-from ..engine.tensor import Tensor
-from ..graph import Graph
+from ...engine.node import Node
+from ...engine.tensor import Tensor
+from ...graph import Graph
 
 __all__ = ["LONG", "folded_graph", "kept_steps", "no_collection"]
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .layout import LAYER_GAP, Block, Placed, layered
-from .style import SYMBOLS
-from .text import fitted, number, text_width
-from .unrolled import Edge, Link, Row, Unrolled
+from ..model.unrolled import Edge, Link, Row, Unrolled
+from ..style.palette import SYMBOLS
+from ..style.text import fitted, number, text_width
+from .layered import LAYER_GAP, Block, Placed, layered
 
 __all__ = ["Band", "Box", "Course", "Tag", "draw_band"]
 

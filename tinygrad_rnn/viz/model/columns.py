@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Container, Sequence
 
-from ..graph import Graph, GraphNode
+from ...graph import Graph, GraphNode
 
 __all__ = ["AFTER", "BARS", "BEFORE", "assign_columns", "columns_of_use", "dependence"]
 

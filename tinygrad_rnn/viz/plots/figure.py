@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .style import FONT
-from .text import fitted, power, text_width
+from ..style.palette import FONT
+from ..style.text import fitted, power, text_width
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

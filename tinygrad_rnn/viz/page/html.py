@@ -6,11 +6,12 @@ import json
 from importlib.resources import files
 from typing import Any
 
-from .columns import AFTER
+from ..model.columns import AFTER
+from ..style.palette import palette, style_sheet, variables
+from ..style.text import escaped
+from ..svg.canvas import arrow_heads
+from ..svg.drawing import Drawing
 from .stats import BINS, box_facts
-from .style import palette, style_sheet, variables
-from .svg import Drawing, arrow_heads
-from .text import escaped
 
 __all__ = ["page"]
 
@@ -21,16 +22,16 @@ def page(drawings: dict[str, Drawing], level: str, title: str) -> str:
     """The document: `drawings` by level, `level` shown first."""
     svgs, levels = [], {}
     for name, drawing in drawings.items():
-        content, view = drawing.content()
+        content, definitions, view = drawing.parts()
         svgs.append(
             f'<svg id="svg-{name}" viewBox="{" ".join(map(str, view))}" hidden>'
-            f"<defs>{drawing.definitions()}</defs>{content}</svg>"
+            f"<defs>{definitions}</defs>{content}</svg>"
         )
         levels[name] = _facts(drawing, view)
     steps = {
-        column: drawing.sheet.unrolled.steps[column]
+        column: drawing.scene.sheet.unrolled.steps[column]
         for drawing in drawings.values()
-        for column in drawing.strip.places
+        for column in drawing.scene.strip.places
     }
     data = {"level": level, "levels": levels, "steps": steps}
     # `<` must not occur inside the script element, whatever the names are.
@@ -68,18 +69,17 @@ def page(drawings: dict[str, Drawing], level: str, title: str) -> str:
 
 
 def _facts(drawing: Drawing, view: tuple[float, float, float, float]) -> dict[str, Any]:
-    sheet, strip = drawing.sheet, drawing.strip
-    columns = list(strip.places)
+    scene, sheet = drawing.scene, drawing.scene.sheet
+    columns = list(scene.strip.places)
     bins = BINS if len(columns) <= MANY else 0
-    in_steps = [*(box for band in sheet.bands for box in band.boxes), *drawing.starts]
-    boxes = box_facts(sheet.unrolled, drawing.flow, in_steps, columns, bins)
+    boxes = box_facts(sheet.unrolled, scene.flow, drawing.boxes(), columns, bins)
     if sheet.head is not None:
-        boxes += box_facts(sheet.unrolled, drawing.flow, sheet.head.boxes, [AFTER], bins)
+        boxes += box_facts(sheet.unrolled, scene.flow, sheet.head.boxes, [AFTER], bins)
     return {
         "view": view,
         "columns": columns,
-        "places": strip.places,
-        "ends": {AFTER: drawing.head_at},
+        "places": scene.strip.places,
+        "ends": {AFTER: drawing.ends.head_at},
         "boxes": boxes,
     }
 

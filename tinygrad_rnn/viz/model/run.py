@@ -1,0 +1,43 @@
+"""A model run so that every step is recorded, and the one number that is differentiated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ...engine.tensor import Tensor
+from ...nn.module import Module
+
+__all__ = ["run_unrolled", "scalar_of"]
+
+
+def run_unrolled(model: Callable[..., Any], x: Any) -> Any:
+    """`model(x)`, every layer in it that could be run as one op run step by step."""
+    owner = getattr(model, "__self__", model)
+    modules = owner.modules() if isinstance(owner, Module) else ()
+    layers: list[Any] = [module for module in modules if hasattr(module, "unroll")]
+    before = [layer.unroll for layer in layers]
+    try:
+        for layer in layers:
+            layer.unroll = True
+        return model(x)
+    finally:
+        for layer, unroll in zip(layers, before):
+            layer.unroll = unroll
+
+
+def scalar_of(result: Any, loss: Callable[[Any], Tensor] | None) -> Tensor:
+    """The loss of what the model returned; without one, the sum of its final state (or output)."""
+    scalar: Tensor = loss(result) if loss is not None else _last(result).sum()
+    return scalar
+
+
+def _last(result: Any) -> Tensor:
+    """The first tensor of the last thing in a nest of tuples, lists and dicts."""
+    if isinstance(result, Tensor):
+        return result
+    parts = list(result.values()) if isinstance(result, dict) else list(result)
+    inner = parts[-1]
+    while not isinstance(inner, Tensor):
+        inner = next(iter(inner.values() if isinstance(inner, dict) else inner))
+    return inner

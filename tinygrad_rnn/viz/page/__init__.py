@@ -1,0 +1,1 @@
+"""The picture as one HTML page, to look into."""

@@ -1,0 +1,1 @@
+"""How pictures look: colours and style sheet, text and its width, the paths of lines."""

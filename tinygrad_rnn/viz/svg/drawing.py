@@ -1,0 +1,134 @@
+"""One picture: a sheet stamped along time, and all painters in their order."""
+
+from __future__ import annotations
+
+from ..flow import Gradients
+from ..layout.sheet import TRACK, Sheet
+from ..layout.step import Box
+from ..layout.strip import Strip
+from ..style.palette import Scale, palette, style_sheet
+from ..style.text import escaped, number
+from .canvas import Canvas, arrow_heads
+from .cuts import cuts_of, draw_cuts
+from .descents import descents
+from .ends import Ends, draw_ends
+from .flags import draw_flags, flags_of
+from .fold import draw_fold
+from .ground import draw_ground
+from .legend import draw_legend
+from .rolled import draw_loops, loops_width
+from .scene import Piece, Scene
+from .stamps import stamp
+
+__all__ = ["MARGIN", "Drawing"]
+
+MARGIN = 28.0
+START = 58.0  # room at the left for what the states start from
+HEADER = 74.0
+COLLECTOR = 24.0
+NARROWEST = 620.0  # so that the legend fits
+
+View = tuple[float, float, float, float]
+
+
+class Drawing:
+    """One sheet drawn along a strip, with the gradient's norms where a flow is given.
+
+    `scale` may be set before it is drawn, `legend` switched off. `prefix`: of identifiers, to tell
+    drawings in one document apart. `ends`: what `content` has drawn beside the steps.
+    """
+
+    def __init__(
+        self,
+        sheet: Sheet,
+        strip: Strip,
+        flow: Gradients | None,
+        title: str,
+        rolled: bool = False,
+        prefix: str = "",
+    ) -> None:
+        self.scene = Scene(sheet, strip, flow, rolled)
+        self.title = title
+        self.prefix = prefix
+        self.legend = True
+        self.descents = descents(self.scene)
+        self.cuts = cuts_of(self.scene)
+        self.flags = [] if rolled else flags_of(self.scene, self.descents, self.cuts)
+        self.scale = Scale.over(self.norms())
+        self.ends = Ends(0.0)
+
+    @property
+    def left(self) -> float:
+        """The left border of the picture."""
+        loops = loops_width(self.scene) if self.scene.rolled else 0.0
+        return -START - MARGIN - self.scene.aside - loops
+
+    @property
+    def top(self) -> float:
+        """The upper border of the picture, above the lines that collect what goes to the head."""
+        head = self.scene.sheet.head
+        lines = len(head.entries) if head is not None else 0
+        return self.collector - (HEADER - COLLECTOR) - TRACK * max(lines - 1, 0)
+
+    @property
+    def collector(self) -> float:
+        """The height of the line above all columns, and all flags, that leads to the head."""
+        flags = [flag.y - 25 for flag in self.flags]
+        return min([self.scene.sheet.top - COLLECTOR, *flags])
+
+    def norms(self) -> list[float]:
+        """The norms of all gradient edges, those in a fold included."""
+        inside = (norm for descent in self.descents for norm in descent.norms)
+        return [*self.scene.norms(), *(norm for norm in inside if norm is not None)]
+
+    def boxes(self) -> list[Box]:
+        """The boxes of a step, and what the states start from once it is drawn."""
+        return [*(box for band in self.scene.sheet.bands for box in band.boxes), *self.ends.starts]
+
+    def svg(self) -> str:
+        """The SVG document."""
+        content, definitions, view = self.parts()
+        size = [number(part) for part in view]
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{" ".join(size)}"'
+            f' width="{size[2]}" height="{size[3]}" role="img">'
+            f"<title>{escaped(self.title)}</title><style>{style_sheet(palette())}</style>"
+            f"<defs>{arrow_heads()}{definitions}</defs>"
+            f'<rect class="paper" x="{size[0]}" y="{size[1]}" width="100%" height="100%"/>'
+            f"{content}</svg>\n"
+        )
+
+    def parts(self) -> tuple[str, str, View]:
+        """All that is drawn, what it refers to, and its x, y, width and height."""
+        scene = self.scene
+        canvas = Canvas(self.scale, scene.runs_along, self.prefix)
+        canvas.add(
+            f'<text class="title" x="{self.left + 16}" y="{self.top + 28}">'
+            f"{escaped(self.title)}</text>"
+        )
+        draw_ground(scene, canvas)
+        boxes = [box for band in scene.sheet.bands for box in band.boxes]
+        for column, x in scene.strip.places.items():
+            stamp(scene, canvas, self._pieces(), boxes, column, x)
+        right = self._draw_beside(canvas)
+        if self.legend:
+            draw_legend(scene, canvas, self.left)
+        width, height = right + MARGIN - self.left, scene.sheet.bottom + 92 - self.top
+        view = (self.left, self.top, max(width, NARROWEST), height)
+        return canvas.content(), canvas.definitions(), view
+
+    def _pieces(self) -> list[Piece]:
+        ways = [way for way in self.scene.sheet.ways if not (self.scene.rolled and way.reach)]
+        return [*self.scene.pieces_in_steps(), *ways]
+
+    def _draw_beside(self, canvas: Canvas) -> float:
+        """What is not stamped; returns how far to the right it goes."""
+        scene = self.scene
+        if scene.rolled:
+            draw_loops(scene, canvas)
+            return scene.sheet.width + loops_width(scene) + scene.aside
+        draw_fold(scene, canvas, self.descents)
+        self.ends = draw_ends(scene, canvas, self.collector)
+        draw_cuts(scene, canvas, self.cuts)
+        draw_flags(canvas, self.flags)
+        return self.ends.right
