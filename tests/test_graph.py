@@ -104,39 +104,3 @@ def test_a_very_long_chain_is_walked_printed_and_freed():
     assert len(graph) == 200_001
     assert len(str(graph).splitlines()) < 50 and "more" in str(graph)
     del y, graph
-
-
-def test_dot_has_a_cluster_and_a_copy_of_the_parameter_for_each_step():
-    source = Graph.of(unrolled()[0]).to_dot().source
-    assert source.count("subgraph cluster_") == 3
-    assert source.count('label="W\\n1 × 1"') == 3
-
-
-def test_dot_is_the_same_on_every_run():
-    assert Graph.of(unrolled()[0]).to_dot().source == Graph.of(unrolled()[0]).to_dot().source
-
-
-@pytest.mark.parametrize(
-    ("hostile", "escaped"),
-    [
-        ('"]; x [', '\\"]; x ['),
-        ("<script>", "<script>"),
-        ("a\\Nb", "a\\\\Nb"),
-        ("한국어", "한국어"),
-    ],
-)
-def test_dot_escapes_labels(hostile, escaped):
-    x = tg.tensor([1.0], requires_grad=True)
-    source = Graph.of(tg.tanh(x).named(hostile)).to_dot().source
-    assert f'[label="tanh\\n{escaped}\\n1"' in source
-
-
-def test_a_label_is_never_read_as_markup():
-    x = tg.tensor(1.0, requires_grad=True).named("<b>x</b>")
-    assert 'label="<b>x</b>"' in Graph.of(-x).to_dot().source
-
-
-def test_without_the_program_dot_the_error_says_what_to_do(monkeypatch):
-    monkeypatch.setenv("PATH", "")
-    with pytest.raises(FileNotFoundError, match=r"'dot' of Graphviz.*\.svg"):
-        Graph.of(unrolled()[0]).to_dot().pipe(format="svg")

@@ -21,8 +21,6 @@ from .engine.tensor import Tensor
 from .errors import GraphFreedError
 
 if TYPE_CHECKING:
-    import graphviz
-
     from .engine.op import Op
 
 __all__ = ["Graph", "GraphNode"]
@@ -263,16 +261,6 @@ class Graph:
         """The nodes that are of this kind: "op", "parameter", "input", "constant" or, in a graph
         of a backward pass, "saved", which is a value of the forward pass."""
         return [node for node in self.nodes if node.kind == kind]
-
-    def to_dot(self) -> graphviz.Digraph:
-        """The graph for Graphviz: a cluster for each time step, a copy of a parameter in each.
-
-        The result's `source` is the DOT text. To render it, the program `dot` must be installed;
-        FileNotFoundError where it is not. (`viz.draw` writes SVG and HTML without a program.)
-        """
-        from .graph_dot import digraph
-
-        return digraph(self)
 
     def __repr__(self) -> str:
         kinds = [node.kind for node in self.nodes]

@@ -13,6 +13,7 @@ from ..engine.tensor import Tensor
 from ..files import write_file
 from ..graph import Graph
 from .backward import backward_graph
+from .dot import to_dot
 from .flow import Flow, Gradients, weights_of
 from .layout.sheet import arrange
 from .layout.strip import Strip
@@ -101,7 +102,7 @@ class Picture:
         forms: dict[str, Callable[[], str]] = {
             ".svg": self.svg,
             ".html": self.html,
-            ".dot": lambda: str(self.graph.to_dot().source),
+            ".dot": lambda: str(to_dot(self.graph).source),
         }
         write_file(target, forms[target.suffix]())
         return target

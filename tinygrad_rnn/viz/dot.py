@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import graphviz
+from ..graph import Graph, GraphNode
 
 if TYPE_CHECKING:
-    from .graph import Graph, GraphNode
+    import graphviz
 
-__all__ = ["digraph"]
+__all__ = ["to_dot"]
 
 _LOOKS = {
     "op": {"shape": "box", "style": "rounded,filled", "fillcolor": "#ffffff"},
@@ -20,20 +21,26 @@ _LOOKS = {
 }
 
 
-class _Digraph(graphviz.Digraph):  # type: ignore[misc]
-    """A Digraph whose error for the missing program says what else can be done."""
+@cache
+def _digraph_class() -> type[graphviz.Digraph]:
+    import graphviz  # takes a moment: not before it is asked for
 
-    def pipe(self, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return super().pipe(*args, **kwargs)
-        except graphviz.ExecutableNotFound as error:
-            raise _no_dot() from error
+    class Digraph(graphviz.Digraph):  # type: ignore[misc]
+        """A Digraph whose error for the missing program says what else can be done."""
 
-    def render(self, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return super().render(*args, **kwargs)
-        except graphviz.ExecutableNotFound as error:
-            raise _no_dot() from error
+        def pipe(self, *args: Any, **kwargs: Any) -> Any:
+            try:
+                return super().pipe(*args, **kwargs)
+            except graphviz.ExecutableNotFound as error:
+                raise _no_dot() from error
+
+        def render(self, *args: Any, **kwargs: Any) -> Any:
+            try:
+                return super().render(*args, **kwargs)
+            except graphviz.ExecutableNotFound as error:
+                raise _no_dot() from error
+
+    return Digraph
 
 
 def _no_dot() -> FileNotFoundError:
@@ -44,9 +51,17 @@ def _no_dot() -> FileNotFoundError:
     )
 
 
-def digraph(graph: Graph) -> graphviz.Digraph:
-    """See `Graph.to_dot`."""
-    picture = _Digraph(
+def to_dot(graph: Graph) -> graphviz.Digraph:
+    """The graph for Graphviz: a cluster for each time step, a copy of a parameter in each.
+
+    The result's `source` is the DOT text. To render it, the program `dot` must be installed;
+    FileNotFoundError where it is not. (`viz.draw` writes SVG and HTML without a program.)
+
+    >>> import tinygrad_rnn as tg
+    >>> to_dot(tg.viz.draw(tg.tanh(tg.ones(2).requires_grad_())).graph).source[:7]
+    'digraph'
+    """
+    picture = _digraph_class()(
         graph_attr={"rankdir": "LR", "fontname": "Helvetica"},
         node_attr={"fontname": "Helvetica", "fontsize": "11", "color": "#5b6270"},
         edge_attr={"color": "#8a91a0", "arrowsize": "0.6"},
@@ -82,6 +97,8 @@ def digraph(graph: Graph) -> graphviz.Digraph:
 
 
 def _draw_nodes(picture: graphviz.Digraph, nodes: list[tuple[str, GraphNode]]) -> None:
+    from graphviz import nohtml
+
     for name, node in nodes:
         lines = [node.label, *([node.name] if node.op is not None and node.name else [])]
         if node.constant is not None:
@@ -89,10 +106,12 @@ def _draw_nodes(picture: graphviz.Digraph, nodes: list[tuple[str, GraphNode]]) -
         elif node.shape:
             lines.append(" × ".join(map(str, node.shape)))
         # Escaped line by line; `nohtml` keeps Graphviz from reading `<...>` as markup.
-        label = graphviz.nohtml("\\n".join(_escaped(line) for line in lines))
+        label = nohtml("\\n".join(_escaped(line) for line in lines))
         picture.node(name, label, **_LOOKS[node.kind])
 
 
 def _escaped(text: str) -> str:
+    from graphviz import escape
+
     printable = "".join(c if c.isprintable() else " " for c in text)
-    return str(graphviz.escape(printable))
+    return str(escape(printable))
