@@ -17,7 +17,8 @@ import numpy as np
 from ..engine.autograd import _fitted
 from ..graph import GraphNode
 from .flow import norm
-from .recorded import Array, Model, Recorded, numbered
+from .recorded import Array, Model, numbered
+from .transitions import Transitions, find_transitions
 
 __all__ = ["Connectivity", "connectivity"]
 
@@ -31,7 +32,8 @@ class Connectivity:
     them, which t, s and T count; if it reads backward, the last first.
 
     `states` (T, T): the Frobenius norm of d state_t / d state_s, 0 above the diagonal, sqrt(n)
-    on it. `inputs` (T, T): that of d state_t / d x_s, NaN if the inputs record no gradient.
+    on it. `inputs` (T, T): that of d state_t / d x_s, x_s what the layer is given at step s; NaN
+    if that is no floating-point number, such as a code, or is made from earlier states.
     `state_norms`, `input_norms`: the same for each state by its name, such as
     `state_norms["h", "c"]`, d h_t / d c_s, and `input_norms["h"]`, d h_t / d x_s.
 
@@ -74,7 +76,8 @@ def connectivity(model: Model, x: Any, path: str | None = None) -> Connectivity:
     Found by n * T backward passes over one step each, n the size of the layer's states together,
     and T * T / 2 products of n by n matrices. `path`: the module path of the layer, which stands
     for all that is inside it; may be left out if there is but one layer. ValueError if there are
-    others, or no state that one step hands to another.
+    others, or no state that one step hands to another. What a cell hands on is its state, whatever
+    that is made of; of steps without a cell it is what one step takes from another.
 
     >>> import tinygrad_rnn as tg
     >>> def model(x):
@@ -87,7 +90,7 @@ def connectivity(model: Model, x: Any, path: str | None = None) -> Connectivity:
            [0.5 , 1.  , 0.  ],
            [0.25, 0.5 , 1.  ]])
     """
-    layer = _Layer(Recorded(model, x, None), path)
+    layer = _Layer(find_transitions(model, x, path))
     length, n = layer.length, layer.size
     steps = [layer.step(t) for t in range(length)]
     states = {(a, b): np.zeros((length, length)) for a in layer.slices for b in layer.slices}
@@ -102,7 +105,7 @@ def connectivity(model: Model, x: Any, path: str | None = None) -> Connectivity:
             for i, jacobian in to_inputs.items():
                 here = later, layer.inputs[i]
                 inputs[a][here] = np.hypot(inputs[a][here], norm(jacobian[rows]))
-    nothing = np.zeros((len(layer.paths), n, n))
+    nothing = np.zeros((len(layer.names), n, n))
     parts = np.reshape(
         [steps[t + 1].states.get(t, nothing) for t in range(length - 1)], (-1, *nothing.shape)
     )
@@ -140,86 +143,57 @@ class _Step:
 class _Layer:
     """The states of one recurrent layer in a recorded pass, and what leads from one to the next.
 
-    `slices`: where each state is in the vector of all of them, by name. `paths`: the keys of what
-    a path is named after, the states first. `ends`: of the nodes that are states, the step, the
-    number of the path along the state's own line, and the slice. `starts`: of the other nodes that
-    have a name, the number of the path that is named after it. `inputs`: of the nodes that the
-    cell is given, the step.
+    `names`: of the paths; the states come first, each for its own line, then the named
+    intermediates. `starts`: of the nodes that have a name, the number of the path named after it.
     """
 
-    def __init__(self, run: Recorded, path: str | None) -> None:
-        self.graph = run.graph
-        carried = run.states()
-        if not carried:
-            raise ValueError("connectivity needs steps that hand a state on; this model has none")
-        homes = {run.title(key)[0] for key in carried}
-        roots = sorted(p for p in homes if not any(p.startswith(f"{q}.") for q in homes))
-        if path is None and len(roots) == 1:
-            path = roots[0]
-        states = [key for key in carried if _is_inside(run.title(key)[0], path)]
-        if not states:
-            raise ValueError(f"connectivity needs one of the paths {roots}; got {path!r}")
-        self.length = run.steps
-        way = 1 if carried[states[0]] > 0 else -1
-        self.order = list(range(run.steps)[::way])
-        step_of = {column: t for t, column in enumerate(self.order)}
-        self.paths: list[Hashable] = list(states)
-        self.slices: dict[str, slice] = {}
-        self.ends: dict[int, tuple[int, int, slice]] = {}
-        self.size = 0
-        for number, key in enumerate(states):
-            places = run.places[key]
-            width = int(np.size(self.graph[min(places.values())].value))
-            where = slice(self.size, self.size + width)
-            self.slices[numbered(run.title(key)[1], self.slices)] = where
-            self.ends |= {i: (step_of[column], number, where) for column, i in places.items()}
-            self.size += width
-        self.inputs = {
-            members[-1]: step_of[column]
-            for row in run.unrolled.rows.values()
-            if row.kind == "input" and _is_inside(row.path, path)
-            for column, members in row.members.items()
-            if column >= 0 and self.graph[members[-1]].requires_grad
-        }
+    def __init__(self, found: Transitions) -> None:
+        self.graph, self.order, self.slices = found.graph, found.order, found.slices
+        self.length = len(self.order)
+        self.made, self.given, self.inputs = found.made, found.given, found.inputs
+        self.ranges = list(self.slices.values())
+        self.size = self.ranges[-1].stop
+        self.names = list(self.slices)
         self.leads: list[bool] = []  # of each node: whether a state or an input is behind it
         self.starts: dict[int, int] = {}
         numbers: dict[Hashable, int] = {}
+        ends = self.given.keys() | self.inputs.keys()
+        handed_on = ends | {i for step in self.made for i, _ in step}
         for i, node in enumerate(self.graph):
-            is_end = i in self.ends or i in self.inputs
-            self.leads.append(is_end or any(self.leads[j] for j in node.inputs))
-            if node.op is not None and node.name and self.leads[i] and not is_end:
-                key = run.key(i)
+            self.leads.append(i in ends or any(self.leads[j] for j in node.inputs))
+            key = found.path_of(i)
+            if key is not None and self.leads[i] and i not in handed_on:
                 if key not in numbers:
-                    numbers[key] = len(self.paths)
-                    self.paths.append(key)
+                    numbers[key] = len(self.names)
+                    self.names.append(node.name or node.label)
                 self.starts[i] = numbers[key]
         self.taken: set[int] = set()  # the paths that lead from a state to a state
-        self._title = run.title
 
     def step(self, t: int) -> _Step:
         """The Jacobians of the state of step `t`."""
         found = _Step({}, {})
-        for i, (step, _, rows) in self.ends.items():
-            if step != t:
+        for i, number in self.made[t]:
+            node, rows = self.graph[i], self.ranges[number]
+            if not self.leads[i]:
                 continue
-            node = self.graph[i]
             for row, weights in zip(range(rows.start, rows.stop), np.eye(rows.stop - rows.start)):
                 weights = weights.reshape(node.shape or ()).astype(node.dtype)
                 for end, parts in self._back(i, weights, t):
-                    self._put(found, row, end, parts)
+                    self._put(found, row, end, parts, t)
         return found
 
-    def _put(self, found: _Step, row: int, end: int, parts: dict[int, Array]) -> None:
+    def _put(self, found: _Step, row: int, end: int, parts: dict[int, Array], t: int) -> None:
         """Write the gradient that arrived at `end` into one row of its Jacobian."""
-        if end in self.inputs:
+        if not self._is_state_before(end, t):
             total = sum(parts.values())
             if end not in found.inputs:
                 found.inputs[end] = np.zeros((self.size, np.size(total)))
             found.inputs[end][row] += np.ravel(total)
             return
-        step, own_line, columns = self.ends[end]
+        step, own_line = self.given[end]
+        columns = self.ranges[own_line]
         if step not in found.states:
-            found.states[step] = np.zeros((len(self.paths), self.size, self.size))
+            found.states[step] = np.zeros((len(self.names), self.size, self.size))
         for path, part in parts.items():
             path = own_line if path < 0 else path
             self.taken.add(path)
@@ -237,7 +211,7 @@ class _Layer:
         while places:
             i = -heappop(places)
             node, parts = self.graph[i], waiting.pop(i)
-            if i in self.inputs or (i in self.ends and self.ends[i][0] != t):
+            if i in self.inputs or self._is_state_before(i, t):
                 yield i, parts
                 continue
             if i in self.starts:
@@ -252,12 +226,15 @@ class _Layer:
                 for path, part in parts.items():
                     there[path] = _led_back(node, position, part, self.graph[j], there.get(path))
 
+    def _is_state_before(self, i: int, t: int) -> bool:
+        """Whether node `i` is a state of another step than `t`, as a later step gets it."""
+        return i in self.given and self.given[i][0] != t
+
     def by_path(self, arrays: Array) -> dict[str, Array]:
         """Arrays (T - 1, paths, ...) by the paths' names, without paths that lead nowhere."""
         found: dict[str, Array] = {}
         for number in sorted(self.taken):
-            name = self._title(self.paths[number])[1]
-            found[numbered(name, found)] = arrays[:, number]
+            found[numbered(self.names[number], found)] = arrays[:, number]
         return found
 
 
@@ -275,10 +252,6 @@ def _led_back(node: GraphNode, position: int, part: Any, to: GraphNode, before: 
     back = node.op.rule(position)(given, node.value, *values, **node.attributes)
     back = _fitted(back, values[position])
     return back if before is None else before + back
-
-
-def _is_inside(path: str, layer: str | None) -> bool:
-    return layer is not None and (path == layer or path.startswith(f"{layer}."))
 
 
 def _products(
@@ -301,7 +274,11 @@ def _products(
 def _to_the_end(steps: list[_Step], to_states: dict[int, Array], t: int, nothing: Array) -> Array:
     """d state_T-1 / d state_t, in parts by the path that is taken first."""
     return sum(
-        (to_states[m] @ step.states[t] for m, step in enumerate(steps) if t in step.states),
+        (
+            to_states[m] @ step.states[t]
+            for m, step in enumerate(steps)
+            if t in step.states and m in to_states
+        ),
         start=nothing,
     )
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -132,6 +135,13 @@ class Cell(Module):
             if not np.ndim(x):
                 raise ValueError("a cell takes x (B, input_size) or (input_size,), not a number")
             state = self.initial_state(np.shape(x)[0])
+        observer = _observer.get()
+        if observer is None:
+            return self._step(x, state)
+        return observer(self, self._step, x, state)
+
+    def _step(self, x: Any, state: Any) -> Any:
+        """The next state, checked."""
         try:
             new = super().__call__(x, state)
         except ValueError:
@@ -167,6 +177,28 @@ class Cell(Module):
         """The arguments that the cell was made with."""
         arguments, keywords = self._made_with
         return ", ".join([*map(repr, arguments), *(f"{k}={v!r}" for k, v in keywords.items())])
+
+
+Observer = Callable[[Cell, Callable[[Any, Any], Any], Any, Any], Any]
+_observer: ContextVar[Observer | None] = ContextVar("tinygrad_rnn.observer", default=None)
+
+
+def is_observed() -> bool:
+    """Whether each step of a cell is observed here, so that a scan would hide them."""
+    return _observer.get() is not None
+
+
+@contextmanager
+def observed(observer: Observer) -> Iterator[None]:
+    """Let `observer(cell, step, x, state)` take every step that a cell takes, in this thread.
+
+    It returns the next state, which is `step(x, state)` of what it was given or puts in its place.
+    """
+    token = _observer.set(observer)
+    try:
+        yield
+    finally:
+        _observer.reset(token)
 
 
 def _with_batch_axis(x: Any) -> Any:

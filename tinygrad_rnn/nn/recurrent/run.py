@@ -10,7 +10,7 @@ import numpy as np
 from ... import ops, pytree
 from ...engine.mode import current_mode
 from ...engine.tensor import Tensor
-from .cell import Cell
+from .cell import Cell, is_observed
 from .scan.scan import TraceError, scan
 from .unroll import beside, unroll
 
@@ -40,7 +40,7 @@ def run(
     """
     if truncate is not None and len(x) > truncate:
         return _in_blocks(cell, x, state, reverse, lengths, truncate, unrolled, checkpoint)
-    if not unrolled and len(x) and current_mode().watch is None:
+    if not (unrolled or is_observed()) and len(x) and current_mode().watch is None:
         try:
             return scan(cell, x, state, reverse=reverse, lengths=lengths, checkpoint=checkpoint)
         except TraceError as reason:

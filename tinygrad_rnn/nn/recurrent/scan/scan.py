@@ -384,4 +384,4 @@ def _form(state: Any) -> Any:
         return type(state), *map(_form, state)
     if isinstance(state, dict):
         return tuple((name, _form(part)) for name, part in state.items())
-    return state.shape, state.dtype
+    return None if state is None else (state.shape, state.dtype)
