@@ -30,11 +30,15 @@ This page is made from the docstrings by `python docs/make_reference.py`.
 
 
 def modules(package: ModuleType = tg) -> Iterator[ModuleType]:
-    """Every module of the package."""
+    """Every module of the package, but for those of an extra that is not installed."""
     yield package
     for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
         if not found.name.endswith("__main__"):
-            yield importlib.import_module(found.name)
+            try:
+                yield importlib.import_module(found.name)
+            except ModuleNotFoundError as missing:
+                if (missing.name or package.__name__).startswith(package.__name__):
+                    raise
 
 
 def public_modules() -> list[ModuleType]:

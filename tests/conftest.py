@@ -1,17 +1,21 @@
-"""Settings of the whole test suite."""
+"""Settings of the whole test suite: one thread, both cores, reproducible, and what was skipped."""
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 
 # Before NumPy is imported: the tests' matrices are small, and threads that wait for each other
-# on a busy machine take many times as long as one.
+# on a busy machine take many times as long as one. Workers of pytest-xdist inherit this.
 for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 # JAX compiles each random program for one run: there is nothing to optimise for.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
+import pytest  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
+
+import tinygrad_rnn as tg  # noqa: E402
 
 # Reproducible by default; `--hypothesis-profile=thorough` looks further and elsewhere each time.
 # A test with an expensive example takes a share, `settings().max_examples * 40 // 100`, of either.
@@ -21,3 +25,32 @@ settings.register_profile(
     "thorough", max_examples=2000, deadline=None, suppress_health_check=slow, print_blob=True
 )
 settings.load_profile("ci")
+
+
+@pytest.fixture(autouse=True)
+def seed() -> None:
+    """Each test draws the same random numbers, whatever ran before it."""
+    tg.manual_seed(0)
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """A worker for each core where the whole suite runs; none where tests are picked by path."""
+    whole = config.args_source is not config.ArgsSource.ARGS
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    return cores if whole and cores > 1 else 0
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """List what was skipped by its reason, with the number of tests (or whole files)."""
+    reasons: Counter[str] = Counter()
+    for report in terminalreporter.stats.get("skipped", []):
+        why = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        unit = "file" if isinstance(report, pytest.CollectReport) else "test"
+        reasons[f"{unit}|{why.removeprefix('Skipped: ')}"] += 1
+    if not reasons:
+        return
+    terminalreporter.section("skipped, and why")
+    for key, count in sorted(reasons.items()):
+        unit, _, why = key.partition("|")
+        terminalreporter.line(f"{count:5} {unit}{'s' * (count > 1)}: {why}")

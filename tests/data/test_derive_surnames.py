@@ -69,7 +69,7 @@ def test_wrong_arguments_show_the_usage(
 def test_deriving_again_gives_the_packaged_bytes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pytest.importorskip("faker")
+    pytest.importorskip("faker", reason="needs faker")
     readme = (PACKAGED_SURNAMES / "README.md").read_text(encoding="utf-8")
     if f" {metadata.version('faker')} " not in readme:
         pytest.skip("the packaged surnames come from another version of faker")

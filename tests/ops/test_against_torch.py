@@ -9,7 +9,7 @@ from hypothesis import given, settings
 import tinygrad_rnn as tg
 from tinygrad_rnn.testing import strategies as s
 
-torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+torch = pytest.importorskip("torch", reason="needs PyTorch")
 
 rng = np.random.default_rng(0)
 

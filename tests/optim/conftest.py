@@ -31,4 +31,4 @@ def reference() -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def torch() -> Any:
     """PyTorch, or a skipped test."""
-    return pytest.importorskip("torch", reason="compares with PyTorch, which is not installed")
+    return pytest.importorskip("torch", reason="needs PyTorch")

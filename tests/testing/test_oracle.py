@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-mp = pytest.importorskip("mpmath", reason="the oracle computes with mpmath (pip install mpmath)")
+mp = pytest.importorskip("mpmath", reason="needs mpmath")
 oracle = runpy.run_path(str(Path(__file__).with_name("oracle.py")))
 
 

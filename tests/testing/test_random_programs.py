@@ -18,17 +18,17 @@ def mismatches(peer: str, count: int) -> list[str]:
 
 
 def test_500_programs_in_pytorch() -> None:
-    pytest.importorskip("torch", reason="compares with PyTorch (pip install torch)")
+    pytest.importorskip("torch", reason="needs PyTorch")
     assert mismatches("PyTorch", 500) == []
 
 
 def test_500_programs_in_jax() -> None:
-    pytest.importorskip("jax", reason="compares with JAX (pip install jax)")
+    pytest.importorskip("jax", reason="needs JAX")
     assert mismatches("JAX, compiled", 500) == []
 
 
 def test_a_few_programs_in_jax_op_by_op() -> None:
-    pytest.importorskip("jax", reason="compares with JAX (pip install jax)")
+    pytest.importorskip("jax", reason="needs JAX")
     assert mismatches("JAX", 5) == []
 
 

@@ -80,10 +80,10 @@ def test_what_the_states_start_from_is_told_too():
 
 @pytest.fixture
 def browser_page(tmp_path):
-    api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    api = pytest.importorskip("playwright.sync_api", reason="needs playwright and a browser")
     chromium = shutil.which("chromium")
     if chromium is None:
-        pytest.skip("needs the browser chromium")
+        pytest.skip("needs playwright and a browser")
     shown, _ = picture(steps=4)
     path = shown.save(tmp_path / "a.html")
     with api.sync_playwright() as started:

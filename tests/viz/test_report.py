@@ -91,10 +91,10 @@ def test_without_matplotlib_there_are_the_maps_and_a_line_that_names_the_extra(
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1080, 390])
 def test_in_a_browser_it_fits_the_screen_and_nothing_complains(tmp_path, width, theme):
-    api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    api = pytest.importorskip("playwright.sync_api", reason="needs playwright and a browser")
     chromium = shutil.which("chromium")
     if chromium is None:
-        pytest.skip("needs the browser chromium")
+        pytest.skip("needs playwright and a browser")
     written(tmp_path)
     with api.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])

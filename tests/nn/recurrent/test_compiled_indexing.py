@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-pytest.importorskip("llvmlite")
+pytest.importorskip("llvmlite", reason="needs llvmlite")
 
 from tinygrad_rnn.nn.recurrent.scan.jit.indexed import indexed
 

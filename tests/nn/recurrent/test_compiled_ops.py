@@ -14,7 +14,7 @@ import tinygrad_rnn as tg
 from tinygrad_rnn import nn, ops
 from tinygrad_rnn.nn.recurrent.scan import executor
 
-pytest.importorskip("llvmlite")
+pytest.importorskip("llvmlite", reason="needs llvmlite")
 pytestmark = pytest.mark.usefixtures("compiled")
 
 T, B, H = 4, 3, 4

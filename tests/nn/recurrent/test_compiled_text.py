@@ -8,7 +8,7 @@ import pytest
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 
-pytest.importorskip("llvmlite")
+pytest.importorskip("llvmlite", reason="needs llvmlite")
 
 from tinygrad_rnn.nn.recurrent.scan.jit import cache
 from tinygrad_rnn.nn.recurrent.scan.jit.mathematics import FUNCTIONS

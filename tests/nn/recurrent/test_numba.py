@@ -16,7 +16,7 @@ from tests.nn.recurrent import test_scan_cells as step_by_step
 from tinygrad_rnn import nn
 from tinygrad_rnn.nn.recurrent.scan import executor
 
-pytest.importorskip("llvmlite")
+pytest.importorskip("llvmlite", reason="needs llvmlite")
 
 from tinygrad_rnn.nn.recurrent.scan.jit import cache
 

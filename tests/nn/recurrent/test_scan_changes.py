@@ -77,7 +77,7 @@ def test_an_array_of_someone_elses_that_is_changed_in_place_is_seen(name, execut
             return tg.tanh(CONSTANTS[name](x, h, array, places))
 
     if executor == "numba":
-        pytest.importorskip("llvmlite")
+        pytest.importorskip("llvmlite", reason="needs llvmlite")
     tg.set_executor(executor)
     try:
         layer = nn.Recurrent(Cell())

@@ -74,7 +74,7 @@ def drawn_in_the_loop(cell) -> bool:
 @pytest.mark.filterwarnings("ignore:.*on NumPy, not compiled")
 def test_the_numbers_of_the_unrolled_run(scans, step, executor) -> None:
     if executor == "numba":
-        pytest.importorskip("llvmlite")
+        pytest.importorskip("llvmlite", reason="needs llvmlite")
     tg.set_executor(executor)
     try:
         cell = scans.StepCell(step, hidden_size=H, **ROOM).astype("float64")
