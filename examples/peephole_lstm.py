@@ -21,7 +21,7 @@ import tinygrad_rnn as tg
 from tinygrad_rnn import nn, viz
 from tinygrad_rnn.data import load_names
 from tinygrad_rnn.testing import check_cell
-from tinygrad_rnn.training import Corpus, Settings, build, fit
+from tinygrad_rnn.training.names import Corpus, Settings, build, train_names
 
 
 class PeepholeLSTMCell(nn.Cell):
@@ -61,9 +61,9 @@ def train() -> None:
     print(f" {len(corpus.held_out)} held out\n")
     print("  cell                epoch   loss   held-out accuracy   seconds")
     for cell in (nn.LSTMCell, PeepholeLSTMCell):
-        for epoch in fit(build(cell, corpus, settings), corpus, settings):
-            print(f"  {cell.__name__:18} {epoch.epoch:6} {epoch.train_loss:6.3f}", end="")
-            print(f" {epoch.val_accuracy:19.3f} {epoch.seconds:9.1f}")
+        for row in train_names(build(cell, corpus, settings), corpus, settings):
+            print(f"  {cell.__name__:18} {row['epoch']:6} {row['train_loss']:6.3f}", end="")
+            print(f" {row['val_accuracy']:19.3f} {row['seconds']:9.1f}")
 
 
 def draw() -> None:

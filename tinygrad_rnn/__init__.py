@@ -23,13 +23,14 @@ from .nn.recurrent.scan.executor import get_executor, set_executor
 from .ops import *  # noqa: F403
 from .ops import __all__ as _ops
 from .pytree import detach
+from .serialization import CheckpointError, load, save
 
 if TYPE_CHECKING:
-    from . import data, optim, testing, viz
+    from . import data, optim, testing, training, viz
 
 __version__ = "0.1.0"
 
-_WHEN_ASKED = ("data", "optim", "testing", "viz")  # imported at their first use
+_WHEN_ASKED = ("data", "optim", "testing", "training", "viz")  # imported at their first use
 
 
 def __getattr__(name: str) -> _ModuleType:
@@ -40,6 +41,7 @@ def __getattr__(name: str) -> _ModuleType:
 
 __all__ = [
     "AnomalyError",
+    "CheckpointError",
     "GraphFreedError",
     "Op",
     "Scope",
@@ -57,16 +59,19 @@ __all__ = [
     "implements",
     "is_grad_enabled",
     "jacobian",
+    "load",
     "nn",
     "no_grad",
     "optim",
     "op",
     "pytree",
+    "save",
     "scope",
     "set_default_dtype",
     "set_executor",
     "tensor",
     "testing",
+    "training",
     "value_and_grad",
     "viz",
     *_ops,

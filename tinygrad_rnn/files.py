@@ -6,14 +6,17 @@ import os
 import secrets
 from pathlib import Path
 
-__all__ = ["write_file"]
+__all__ = ["remove_leftovers", "write_file"]
+
+_LEFTOVERS = ".*.tmp"
 
 
 def write_file(path: str | os.PathLike[str], content: str | bytes) -> None:
     """Write `content` (text as UTF-8) under a temporary name beside `path`, then rename it.
 
-    Readers see the old file or the whole new one. OSError, naming `path`, if it cannot be written;
-    no temporary file stays behind then, nor after Ctrl-C.
+    Readers see the old file or the whole new one; when this returns, the new one is on the disk
+    under its name. OSError, naming `path`, if it cannot be written; no temporary file stays behind
+    then, nor after Ctrl-C.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -30,8 +33,36 @@ def write_file(path: str | os.PathLike[str], content: str | bytes) -> None:
             file.flush()
             os.fsync(file.fileno())  # the rename must not reach the disk before the content does
         os.replace(temporary, target)
+        _sync_folder(target.parent)
     except OSError as error:
         # Python picks the subclass of OSError by the number: FileNotFoundError and so on.
         raise OSError(error.errno, error.strerror, str(target)) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: str | os.PathLike[str]) -> None:
+    """Remove the temporary files in `folder` that a process left which was killed as it wrote.
+
+    Only for who knows that no other process writes there now.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     (Path(folder) / ".note.txt.0123abcd.tmp").touch()
+    ...     remove_leftovers(folder)
+    ...     os.listdir(folder)
+    []
+    """
+    for path in Path(folder).glob(_LEFTOVERS):
+        path.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring the folder's list of names to the disk: a rename is in it."""
+    if os.name == "nt":  # where a folder cannot be opened
+        return
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

@@ -22,9 +22,9 @@ from timing import clock, installed, number, options_parser, print_table, start
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.data import batches, load_names
-from tinygrad_rnn.training import Corpus, Part, Settings, build, fit
-from tinygrad_rnn.training.loop import steps_an_epoch
+from tinygrad_rnn.data import load_names
+from tinygrad_rnn.training import Training
+from tinygrad_rnn.training.names import Corpus, Part, Settings, batches_of, build, task
 
 Accuracies = Iterator[float]
 
@@ -34,10 +34,11 @@ def ours(executor: str) -> Callable[[str, Corpus, Settings], Accuracies]:
 
     def train(cell: str, corpus: Corpus, settings: Settings) -> Accuracies:
         model = build(getattr(nn, f"{cell}Cell"), corpus, settings)
-        epochs = fit(model, corpus, settings)
+        training = Training(model, **task(model, corpus, settings))
         for _ in range(settings.epochs):
             tg.set_executor(executor)
-            yield next(epochs).val_accuracy
+            training.train_epoch()
+            yield training.metrics["val_accuracy"]
 
     return train
 
@@ -66,8 +67,9 @@ def pytorch(cell: str, corpus: Corpus, settings: Settings) -> Accuracies:
     def measured(part: Part) -> float:
         model.eval()
         with torch.no_grad():
-            found = batches(part.codes, part.labels, 256, rng=None)
-            right = sum(_right(model(b.inputs, b.lengths).numpy(), b.labels) for b in found)
+            right = sum(
+                _right(model(b.inputs, b.lengths).numpy(), b.labels) for b in batches_of(part)
+            )
         model.train()
         return right / len(part)
 
@@ -75,18 +77,17 @@ def pytorch(cell: str, corpus: Corpus, settings: Settings) -> Accuracies:
     model = Classifier()
     start = build(getattr(nn, f"{cell}Cell"), corpus, settings).state_dict()
     model.load_state_dict({name: torch.from_numpy(np.array(a)) for name, a in start.items()})
-    rng = np.random.default_rng(settings.seed)
+    data = batches_of(corpus.train, settings.batch_size, settings.seed)
     optimizer = torch.optim.AdamW(
         model.parameters(),
         lr=settings.learning_rate,
         weight_decay=settings.weight_decay,
         fused=True,
     )
-    steps = settings.epochs * steps_an_epoch(corpus, settings)
+    steps = settings.epochs * len(data)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    part = corpus.train
     for _ in range(settings.epochs):
-        for batch in batches(part.codes, part.labels, settings.batch_size, rng):
+        for batch in data:
             optimizer.zero_grad()
             scores = model(batch.inputs, batch.lengths)
             loss = torch.nn.functional.cross_entropy(scores, torch.from_numpy(batch.labels))

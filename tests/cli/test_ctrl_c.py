@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tinygrad_rnn.cli.ctrl_c import between_steps
-from tinygrad_rnn.training import Trained
+from tinygrad_rnn.training.names import Trained
 
 from .conftest import SMALL
 

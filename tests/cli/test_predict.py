@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import save_file
 
+import tinygrad_rnn as tg
 from tinygrad_rnn.cli import main
 
 from .conftest import NAMES, Fails
@@ -108,17 +109,15 @@ def test_damaged_model(run_folder: Path, tmp_path: Path, fails: Fails) -> None:
 
 
 def test_model_of_something_else(run_folder: Path, tmp_path: Path, fails: Fails) -> None:
-    from tinygrad_rnn import checkpoints
-
-    arrays, description = checkpoints.load(run_folder / "model.safetensors")
+    saved = tg.load(run_folder / "model.safetensors")
     foreign = tmp_path / "foreign.safetensors"
-    save_file(arrays, foreign, {"format": "pt"})
+    save_file(saved["arrays"], foreign, {"format": "pt"})
     assert "not one that tinygrad_rnn wrote" in fails("predict", foreign, "Nowak")
     other = tmp_path / "other.safetensors"
-    checkpoints.save(other, arrays, {"what": "an image classifier"})
+    tg.save({**saved, "about": {"what": "an image classifier"}}, other)
     assert "does not hold the models of a training run" in fails("predict", other, "Nowak")
-    description["settings"]["hidden_size"] = 7
-    checkpoints.save(other, arrays, description)
+    saved["about"]["settings"]["hidden_size"] = 7
+    tg.save(saved, other)
     assert "weight_hh_l0 has shape" in fails("predict", other, "Nowak")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinygrad_rnn import checkpoints
+import tinygrad_rnn as tg
 from tinygrad_rnn.cli import main
 
 from .conftest import SMALL, Fails
@@ -84,7 +84,7 @@ def test_without_data_trains_on_the_packaged_surnames(
 
 def test_model_file_has_all_that_rebuilds_the_models(names_folder: Path, tmp_path: Path) -> None:
     assert train(names_folder, tmp_path, "--cell", "lstm", "gru") == 0
-    arrays, description = checkpoints.load(tmp_path / "names" / "model.safetensors")
+    arrays, description = tg.load(tmp_path / "names" / "model.safetensors").values()
     assert description["classes"] == ["Italian", "Japanese", "Polish"]
     assert description["settings"]["hidden_size"] == 8
     assert set(description["cells"]) == {"lstm", "gru"}
@@ -125,7 +125,7 @@ def test_what_a_cell_learns_depends_on_the_seed_and_not_on_other_cells(
     for name, cells in runs.items():
         assert train(names_folder, tmp_path, "--name", name, "--cell", *cells) == 0
     weights = {
-        name: checkpoints.load(tmp_path / name / "model.safetensors")[0]["gru/readout.weight"]
+        name: tg.load(tmp_path / name / "model.safetensors")["arrays"]["gru/readout.weight"]
         for name in runs
     }
     assert np.array_equal(weights["both"], weights["alone"])

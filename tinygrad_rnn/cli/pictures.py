@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..engine.tensor import Tensor
-    from ..training import Classifier, Recorder
+    from ..training.names import Classifier, Recorder
     from .user_code import NamedCell
 
 __all__ = ["PICTURE_FILE", "REPORT_FILE", "draw"]

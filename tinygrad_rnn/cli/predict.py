@@ -10,7 +10,7 @@ from ..errors import TinygradRnnError
 from .parser import CommandError, add_command
 
 if TYPE_CHECKING:
-    from ..training import Classifier, Trained
+    from ..training.names import Classifier, Trained
     from .parser import Commands
 
 __all__ = ["register"]
@@ -42,7 +42,7 @@ def register(commands: Commands) -> None:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    from ..training import Trained
+    from ..training.names import Trained
 
     if options.top < 1:
         raise CommandError(f"--top is {options.top}, but must be at least 1")

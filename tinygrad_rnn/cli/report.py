@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from tqdm import tqdm
 
+from ..training.callbacks import Callback
+
 if TYPE_CHECKING:
-    from ..training import Classifier, Corpus, Epoch, Recorder
+    from ..training import Training
+    from ..training.names import Classifier, Corpus, Recorder
     from .user_code import NamedCell
 
 __all__ = ["EpochTable", "beginning", "results", "stopped"]
@@ -27,20 +29,23 @@ def beginning(corpus: Corpus, folder: Path) -> None:
     print(f"Results go to {folder}/")
 
 
-class EpochTable:
+class EpochTable(Callback):
     """A line for each epoch of one cell, below them a progress bar (if it is a terminal)."""
 
-    def __init__(self, cell: str, model: Classifier, steps: int) -> None:
+    def __init__(
+        self, cell: str, model: Classifier, check: Callable[[], None], recorder: Recorder
+    ) -> None:
         self._heading = f"{cell}: {_weights(model):,} weights"
-        self._cell, self._steps = cell, steps
+        self._cell, self._check, self._recorder = cell, check, recorder
 
-    def __enter__(self) -> EpochTable:
+    def before_fit(self, training: Training) -> None:
+        """The heading, and an empty bar."""
         print(f"\n{self._heading}")
         print("  epoch   train loss   held-out loss   held-out accuracy   seconds", flush=True)
         # Python's idea of the terminal's size, which is 80 x 24 where the terminal says 0 x 0.
         size = shutil.get_terminal_size()
         self._bar = tqdm(
-            total=self._steps,
+            total=training.epochs * len(training.data),
             desc=self._cell,
             unit=" steps",
             disable=None,
@@ -48,25 +53,23 @@ class EpochTable:
             ncols=min(size.columns, _WIDTH) - 1,
             nrows=size.lines,
         )
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self, training: Training) -> None:
+        """No bar any more."""
         self._bar.close()
 
-    def step(self) -> None:
+    def after_step(self, training: Training) -> None:
         """One step of training is done."""
         self._bar.update()
+        self._check()
 
-    def row(self, epoch: Epoch) -> None:
+    def after_epoch(self, training: Training) -> None:
         """One epoch is done."""
+        self._recorder.record(self._cell, cast("Classifier", training.model), training.history)
+        row = training.metrics
         self._bar.write(
-            f"  {epoch.epoch:5}{epoch.train_loss:13.3f}{epoch.val_loss:16.3f}"
-            f"{epoch.val_accuracy:20.3f}{epoch.seconds:10.1f}",
+            f"  {row['epoch']:5}{row['train_loss']:13.3f}{row['val_loss']:16.3f}"
+            f"{row['val_accuracy']:20.3f}{row['seconds']:10.1f}",
             file=sys.stdout,
         )
         sys.stdout.flush()
@@ -78,10 +81,10 @@ def results(models: Mapping[NamedCell, Classifier], recorder: Recorder) -> None:
     print(f"\n{'cell':<{width}}   weights   held-out loss   held-out accuracy   seconds")
     for cell, model in models.items():
         epochs = recorder.epochs[cell.name]
-        last, seconds = epochs[-1], sum(epoch.seconds for epoch in epochs)
+        last, seconds = epochs[-1], sum(epochs["seconds"])
         print(
-            f"{cell.name:<{width}}{_weights(model):10,}{last.val_loss:16.3f}"
-            f"{last.val_accuracy:20.3f}{seconds:10.1f}"
+            f"{cell.name:<{width}}{_weights(model):10,}{last['val_loss']:16.3f}"
+            f"{last['val_accuracy']:20.3f}{seconds:10.1f}"
         )
     print(
         f"\nIn {recorder.folder}/: {', '.join(sorted(f.name for f in recorder.folder.iterdir()))}"

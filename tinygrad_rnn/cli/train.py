@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from .parser import CommandError, add_command
 
 if TYPE_CHECKING:
-    from ..training import Classifier, Corpus, Recorder, Settings
+    from ..training.names import Classifier, Corpus, Recorder, Settings
     from .parser import Commands, Parser
     from .user_code import NamedCell
 
@@ -68,7 +68,7 @@ def register(commands: Commands) -> None:
 
 def _add_settings(parser: Parser) -> None:
     """An option for each field of Settings."""
-    from ..training.settings import Settings
+    from ..training.names import Settings
 
     group = parser.add_argument_group("the network and its training")
     for setting in fields(Settings):
@@ -84,7 +84,7 @@ def _add_settings(parser: Parser) -> None:
 
 def _train(options: argparse.Namespace) -> int:
     from ..data import load_names
-    from ..training import Corpus, Recorder, Settings
+    from ..training.names import Corpus, Recorder, Settings
     from .user_code import find_cell
 
     settings = Settings(**{s.name: getattr(options, s.name) for s in fields(Settings)})
@@ -105,7 +105,7 @@ def _train(options: argparse.Namespace) -> int:
 def _built(cell: NamedCell, corpus: Corpus, settings: Settings) -> Classifier:
     """The model around `cell`, tried on a few names: mistakes in it show before anything runs."""
     from ..data import pad
-    from ..training import build
+    from ..training.names import build
     from .user_code import blame
 
     with blame(cell):
@@ -139,9 +139,9 @@ def _new_folder(out: Path, name: str | None, data: str | None) -> Path:
 
 
 def _run(models: dict[NamedCell, Classifier], recorder: Recorder) -> int:
+    from ..training.threads import one_blas_thread
     from . import report
     from .pictures import draw
-    from .threads import one_blas_thread
 
     report.beginning(recorder.corpus, recorder.folder)
     try:
@@ -157,21 +157,13 @@ def _run(models: dict[NamedCell, Classifier], recorder: Recorder) -> int:
 
 
 def _train_one(cell: NamedCell, model: Classifier, recorder: Recorder) -> None:
-    from ..training import fit
-    from ..training.loop import steps_an_epoch
+    from ..training.names import train_names
     from .ctrl_c import between_steps
     from .report import EpochTable
     from .user_code import blame
 
     settings, corpus = recorder.settings, recorder.corpus
-    steps = settings.epochs * steps_an_epoch(corpus, settings)
-    with EpochTable(cell.name, model, steps) as table, between_steps() as check, blame(cell):
-
-        def after_step() -> None:
-            table.step()
-            check()
-
-        for epoch in fit(model, corpus, settings, after_step):
-            recorder.record(cell.name, model, epoch)
-            table.row(epoch)
+    with between_steps() as check, blame(cell):
+        table = EpochTable(cell.name, model, check, recorder)
+        train_names(model, corpus, settings, callbacks=[table])
         check()

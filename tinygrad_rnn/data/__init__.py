@@ -1,14 +1,14 @@
-"""Data for training: names by class, and the adding problem.
+"""Data for training: batches, windows, vocabularies, splits; the packaged surnames.
 
-Nothing here knows of tensors or networks; it is NumPy and the standard library.
+Nothing here knows of tensors or networks; it is NumPy and the standard library. Every source of
+batches can be iterated again and again, an epoch each, and says where it is (`Batches`).
 
->>> import numpy as np
 >>> data = load_names()
 >>> train, held_out = stratified_split(data.labels, held_out=0.2, seed=0)
 >>> vocabulary = Vocabulary(data.alphabet)
 >>> sequences = [vocabulary.encode(data.items[index]) for index in train]
->>> rng = np.random.default_rng(0)
->>> batch = next(batches(sequences, data.labels[train], batch_size=32, rng=rng))
+>>> batches = PaddedBatches(sequences, data.labels[train], batch_size=32, generator=0)
+>>> batch = next(iter(batches))
 >>> batch.inputs.shape == (batch.lengths.max(), 32)
 True
 """
@@ -16,21 +16,39 @@ True
 from __future__ import annotations
 
 from tinygrad_rnn.data.adding import adding_problem
-from tinygrad_rnn.data.batches import Batch, batches, pad
+from tinygrad_rnn.data.batches import Batches
 from tinygrad_rnn.data.errors import DataError
 from tinygrad_rnn.data.names import NameData, load_names
-from tinygrad_rnn.data.split import stratified_split
+from tinygrad_rnn.data.padded import Batch, PaddedBatches, pad
+from tinygrad_rnn.data.split import (
+    group_split,
+    stratified_folds,
+    stratified_split,
+    time_split,
+    walk_forward,
+)
+from tinygrad_rnn.data.text import TextBatch, TextBatches
 from tinygrad_rnn.data.vocabulary import PADDING, Vocabulary
+from tinygrad_rnn.data.windows import WindowBatch, Windows
 
 __all__ = [
     "PADDING",
     "Batch",
+    "Batches",
     "DataError",
     "NameData",
+    "PaddedBatches",
+    "TextBatch",
+    "TextBatches",
     "Vocabulary",
+    "WindowBatch",
+    "Windows",
     "adding_problem",
-    "batches",
+    "group_split",
     "load_names",
     "pad",
+    "stratified_folds",
     "stratified_split",
+    "time_split",
+    "walk_forward",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 
 import numpy as np
@@ -10,14 +11,21 @@ from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_rnn.data.errors import DataError
 
+__all__ = ["PADDING", "Vocabulary"]
+
 PADDING = 0
-"""The code of no letter at all; it fills the shorter sequences of a batch."""
+"""The code of no token at all; it fills the shorter sequences of a batch."""
 
 
 class Vocabulary:
-    """The letters a model knows, each with a code from 1 on; 0 is :data:`PADDING`.
+    """The tokens a model knows, each with a code from 1 on; 0 is :data:`PADDING`.
 
+    Tokens are letters, or, with a ``separator`` such as ``" "``, the words between them.
     ``len(vocabulary)`` is the number of codes with the padding: the rows of an embedding.
+
+    ``unknown``: the token that stands for all that are not known. Without it they raise
+    :class:`DataError`: a code that stands for them would never be trained if no training text
+    has it, so its prediction would be a guess in disguise.
 
     >>> vocabulary = Vocabulary("banana")
     >>> vocabulary.letters, len(vocabulary)
@@ -26,45 +34,83 @@ class Vocabulary:
     array([3, 1, 2])
     >>> vocabulary.decode([3, 1, 2, 0, 0])
     'nab'
+    >>> words = Vocabulary(["the", "cat", "<end>"], separator=" ")
+    >>> words.decode(words.encode("the cat <end>"))
+    'the cat <end>'
     """
 
-    def __init__(self, alphabet: Iterable[str]) -> None:
-        """Take the letters in any order; doubled ones count once."""
-        letters = sorted(set(alphabet))
-        for letter in letters:
-            if len(letter) != 1:
+    def __init__(
+        self, tokens: Iterable[str], *, separator: str = "", unknown: str | None = None
+    ) -> None:
+        """Take the tokens in any order; doubled ones count once."""
+        found = sorted({*tokens, *([] if unknown is None else [unknown])})
+        for token in found:
+            if separator == "" and len(token) != 1 and token != unknown:
                 raise DataError(
-                    f"{letter!r} is no single letter (an alphabet is a text or single characters)"
+                    f"{token!r} is no single letter (an alphabet is a text or single characters; "
+                    'for words write separator=" ")'
                 )
-        if not letters:
+            if separator and (separator in token or not token):
+                raise DataError(f"{token!r} is no word: words are what {separator!r} parts")
+        if not found:
             raise DataError("a vocabulary needs at least one letter, but the alphabet is empty")
-        self.letters = "".join(letters)
-        self._code_of = {letter: code for code, letter in enumerate(letters, start=PADDING + 1)}
+        self.tokens, self.separator, self.unknown = tuple(found), separator, unknown
+        self._code_of = {token: code for code, token in enumerate(found, start=PADDING + 1)}
+
+    @classmethod
+    def of(
+        cls,
+        texts: Iterable[str],
+        *,
+        separator: str = "",
+        min_count: int = 1,
+        unknown: str | None = None,
+    ) -> Vocabulary:
+        """The vocabulary of ``texts``: the tokens that come at least ``min_count`` times.
+
+        Take it from the training texts alone: what is held out should not be known beforehand.
+
+        >>> Vocabulary.of(["a cat", "a dog"], separator=" ", min_count=2, unknown="<unk>").tokens
+        ('<unk>', 'a')
+        """
+        counts = Counter(token for text in texts for token in _tokens(text, separator))
+        kept = [token for token, count in counts.items() if count >= min_count]
+        return cls(kept, separator=separator, unknown=unknown)
+
+    @property
+    def letters(self) -> str:
+        """All tokens joined: the alphabet, if they are letters."""
+        return self.separator.join(self.tokens)
 
     def __len__(self) -> int:
         """Count the codes, padding included."""
-        return len(self.letters) + 1
+        return len(self.tokens) + 1
 
     def __repr__(self) -> str:
-        """Show the letters."""
-        return f"Vocabulary({self.letters!r})"
+        """Show the tokens."""
+        if not self.separator:
+            return f"Vocabulary({self.letters!r})"
+        shown = ", ".join(map(repr, self.tokens[:8])) + ", ..." * (len(self.tokens) > 8)
+        return f"<Vocabulary of {len(self.tokens):,} words: {shown}>"
 
     def encode(self, text: str) -> NDArray[np.int64]:
-        """Return the codes of the letters of ``text``, which is NFC normalised first.
+        """Return the codes of the tokens of ``text``, which is NFC normalised first.
 
-        A letter outside the vocabulary raises :class:`DataError`: a code that stands for any
-        unknown letter would never be trained, so its prediction would be a guess in disguise.
+        A token outside the vocabulary gets the code of ``unknown``, or raises
+        :class:`DataError` if there is none.
 
         >>> Vocabulary("abc").encode("cab")
         array([3, 1, 2])
         """
-        normalised = unicodedata.normalize("NFC", text)
-        if not normalised:
+        tokens = _tokens(text, self.separator)
+        if not tokens:
             raise DataError("nothing to encode: the text is empty")
-        for position, letter in enumerate(normalised, start=1):
-            if letter not in self._code_of:
-                raise DataError(self._unknown(letter, position, normalised))
-        return np.array([self._code_of[letter] for letter in normalised], dtype=np.int64)
+        other = None if self.unknown is None else self._code_of[self.unknown]
+        codes = [self._code_of.get(token, other) for token in tokens]
+        if None in codes:
+            position = codes.index(None)
+            raise DataError(self._unknown(tokens[position], position + 1, text))
+        return np.array(codes, dtype=np.int64)
 
     def decode(self, codes: ArrayLike) -> str:
         """Return the text of a 1-D sequence of codes, leaving out the padding.
@@ -84,14 +130,21 @@ class Vocabulary:
                     f"code {code} at position {position} stands for no letter "
                     f"(the codes are 0 to {len(self) - 1})"
                 )
-        return "".join(self.letters[code - 1] for code in values.tolist() if code != PADDING)
+        kept = [self.tokens[code - 1] for code in values.tolist() if code != PADDING]
+        return self.separator.join(kept)
 
-    def _unknown(self, letter: str, position: int, text: str) -> str:
-        known = self._known_relative(letter)
+    def _unknown(self, token: str, position: int, text: str) -> str:
+        if self.separator:
+            return (
+                f"word {token!r} at position {position} of {text!r} is not among the "
+                f"{len(self.tokens)} words of the vocabulary (unknown= stands for those)"
+            )
+        known = self._known_relative(token)
         advice = f"; {known!r} is known" if known else ""
+        normalised = unicodedata.normalize("NFC", text)
         return (
-            f"letter {letter!r} (U+{ord(letter):04X}) at position {position} of {text!r} "
-            f"is not among the {len(self.letters)} letters of the vocabulary{advice}"
+            f"letter {token!r} (U+{ord(token):04X}) at position {position} of {normalised!r} "
+            f"is not among the {len(self.tokens)} letters of the vocabulary{advice}"
         )
 
     def _known_relative(self, letter: str) -> str | None:
@@ -101,3 +154,10 @@ class Vocabulary:
             if relative in self._code_of:
                 return relative
         return None
+
+
+def _tokens(text: str, separator: str) -> list[str]:
+    normalised = unicodedata.normalize("NFC", text)
+    if not separator:
+        return list(normalised)
+    return [word for word in normalised.split(separator) if word]

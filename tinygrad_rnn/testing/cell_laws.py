@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from .. import checkpoints, pytree
+from .. import pytree
 from ..engine.node import is_floating
 from ..engine.tensor import from_numpy
 from ..nn.recurrent.scan.scan import TraceError, scan
+from ..serialization import load, save
 from .cell_runs import Batch, Results, Subject, first_difference, leaf_names, seeded, with_leaves
 from .gradcheck import gradient_report
 from .locate import first_wrong
@@ -380,8 +381,8 @@ def _saved(subject: Subject, steps: int, rows: int) -> None:
     loaded = subject.fresh(subject.seed + 1)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "cell.safetensors"
-        checkpoints.save(path, subject.network.module.state_dict())
-        loaded.module.load_state_dict(checkpoints.load(path)[0])
+        save(subject.network.module, path)
+        loaded.module.load_state_dict(load(path))
     batch = subject.batch(steps, rows)
     for unrolled in (True, False):
         once = partial(batch.results, seed=subject.seed, unrolled=unrolled)

@@ -1,34 +1,42 @@
-"""Training: a network that tells to which class a name belongs, and the folder of a run.
+"""Training of any model: `fit`, what is measured, runs that can be resumed.
 
-`settings` what a run is told, `corpus` what it learns from, `classifier` the network, `loop` the
-training itself, `run` what is kept of it.
+Read `loop.py` first: the training loop, on one page. `callbacks` are early stopping and the like;
+`run` is the folder that a training is committed to; `names` is the main job, one user of `fit`.
 
->>> from tinygrad_rnn.data import load_names
->>> from tinygrad_rnn.nn import RNNCell
->>> settings = Settings(hidden_size=4, epochs=1, batch_size=1000)
->>> corpus = Corpus.of(load_names(), settings.seed)
->>> model = build(RNNCell, corpus, settings)
->>> [measured.epoch for measured in fit(model, corpus, settings)]
-[1]
+>>> import tinygrad_rnn as tg
+>>> x = tg.nn.Parameter([4.0])
+>>> history = fit(
+...     tg.nn.Module(), lambda model, batch: (x * x).sum(), ["a batch"], epochs=2,
+...     optimizer=tg.optim.SGD([x], lr=0.25), progress=False,
+... )
+>>> history["train_loss"]
+[16.0, 4.0]
 """
 
-from .classifier import Classifier
-from .corpus import Corpus, Part
-from .loop import Epoch, TrainingError, build, evaluate, fit
-from .run import Recorder, Trained
-from .settings import Settings, SettingsError
+from . import names
+from .callbacks import Callback, EachEpoch, EarlyStopping, KeepBest
+from .history import History
+from .loop import Training, evaluate, fit
+from .progress import Progress
+from .run import ResumeWarning, Run, RunError
+from .spread import Spread, over_seeds
+from .watch import TrainingError
 
 __all__ = [
-    "Classifier",
-    "Corpus",
-    "Epoch",
-    "Part",
-    "Recorder",
-    "Settings",
-    "SettingsError",
-    "Trained",
+    "Callback",
+    "EachEpoch",
+    "EarlyStopping",
+    "History",
+    "KeepBest",
+    "Progress",
+    "ResumeWarning",
+    "Run",
+    "RunError",
+    "Spread",
+    "Training",
     "TrainingError",
-    "build",
     "evaluate",
     "fit",
+    "names",
+    "over_seeds",
 ]

@@ -1,177 +1,344 @@
-"""The training loop: epochs of steps, each epoch measured on held-out names."""
+"""The training loop: read `fit` first, then `Training.train_epoch` and `Training.train_step`."""
 
 from __future__ import annotations
 
 import math
+import os
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from .. import nn, ops, optim
-from ..data import Batch, batches
+from .. import nn, optim
 from ..engine.mode import no_grad
 from ..engine.tensor import Tensor
-from ..errors import TinygradRnnError
-from .classifier import CellMaker, Classifier
-from .corpus import Corpus, Part
-from .settings import Settings
+from ..ops import generator
+from .callbacks import Callback, as_callback
+from .history import History
+from .means import Means, measured
+from .progress import Progress
+from .random_state import random_state, set_random_state
+from .run import Run
+from .watch import TrainingError, first_nonfinite
 
-__all__ = ["Epoch", "TrainingError", "build", "evaluate", "fit"]
+__all__ = ["Loss", "Training", "evaluate", "fit"]
 
-_MEASURED_AT_ONCE = 256
+Loss: TypeAlias = Callable[[Any, Any], Tensor | tuple[Tensor, Mapping[str, Any]]]
+"""`loss(model, batch)`: what is minimised, a Tensor of one element; or that and metrics by name."""
 
-
-class TrainingError(TinygradRnnError):
-    """Training that cannot go on, because the loss is no number any more.
-
-    >>> issubclass(TrainingError, TinygradRnnError)
-    True
-    """
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What was measured in one epoch.
-
-    Losses are cross entropies in nats a name, accuracies shares of the names. `train_loss` and
-    `train_accuracy` are means over the epoch's steps, while the weights change and dropout acts.
-    `learning_rate` is that of the last step; `gradient_norm` the mean norm before clipping;
-    `seconds` the epoch's time, measuring included.
-
-    >>> Epoch(1, 0.7, 0.75, 0.6, 0.8, 0.001, 0.9, 2.5).val_accuracy
-    0.8
-    """
-
-    epoch: int
-    train_loss: float
-    train_accuracy: float
-    val_loss: float
-    val_accuracy: float
-    learning_rate: float
-    gradient_norm: float
-    seconds: float
-
-
-def build(make_cell: CellMaker, corpus: Corpus, settings: Settings) -> Classifier:
-    """A new model for `corpus`, its weights drawn from `settings.seed`.
-
-    >>> from tinygrad_rnn.data import load_names
-    >>> build(nn.RNNCell, Corpus.of(load_names()), Settings()).readout.out_features
-    21
-    """
-    ops.manual_seed(settings.seed)
-    return Classifier(make_cell, len(corpus.vocabulary), len(corpus.classes), settings)
+Clip: TypeAlias = float | Callable[[list[Tensor]], Tensor | None]
 
 
 def fit(
-    model: Classifier,
-    corpus: Corpus,
-    settings: Settings,
-    after_step: Callable[[], object] = lambda: None,
-) -> Iterator[Epoch]:
-    """Train `model` on `corpus.train`, yielding what was measured after each epoch.
+    model: nn.Module,
+    loss: Loss,
+    data: Iterable[Any],
+    *,
+    validation: Iterable[Any] | Callable[[nn.Module], Mapping[str, float]] | None = None,
+    epochs: int,
+    optimizer: optim.Optimizer,
+    schedule: optim.lr_scheduler.LRScheduler | None = None,
+    clip: Clip | None = None,
+    callbacks: Sequence[Callback | Callable[[Training], object]] = (),
+    run: Run | str | os.PathLike[str] | None = None,
+    progress: bool = True,
+) -> History:
+    """Train `model` for so many `epochs`, passes over `data`; returns what was measured in each.
 
-    AdamW with a learning rate that falls to 0 along a cosine, and gradients clipped by their
-    norm. `after_step()` is called after each step, for a progress bar. The order of the names and
-    the dropout follow from `settings.seed`, so a run can be had again bit for bit.
+    `loss(model, batch)` is a Tensor of one element, or that and a dict of metrics: numbers, or
+    pairs (number, how much it counts). The mean of each over an epoch is in the history, as
+    `train_loss` and `train_NAME`; a batch counts by its `weight`, if it has one, as those of
+    `tinygrad_rnn.data` do, and else 1. A metric named `loss` stands in the history instead of
+    what is minimised.
 
-    TrainingError if the loss becomes infinite or NaN; the weights are then those of the step
-    before.
+    `data`: batches, iterable again and again. `validation`: the same, measured after each epoch
+    with the same loss, without dropout and gradient, as `val_...`; or a function of the model that
+    returns a dict of numbers. `optimizer` holds the parameters; `schedule` is stepped after each
+    of its steps (`EachEpoch` is for one that counts epochs). `clip`: the largest norm of all
+    gradients together, or a function that is given the parameters. `callbacks`: see `Callback`; a
+    function is called with the `Training` after each epoch.
 
-    >>> from tinygrad_rnn.data import load_names
-    >>> settings = Settings(hidden_size=4, epochs=2, batch_size=2000)
-    >>> corpus = Corpus.of(load_names())
-    >>> model = build(nn.GRUCell, corpus, settings)
-    >>> first, second = fit(model, corpus, settings)
-    >>> second.train_loss < first.train_loss
-    True
+    `run`: a folder that must not hold a run yet, or a `Run`. After each epoch all that training
+    depends on is committed to it, so that it can be resumed; `data` then needs `state_dict` and
+    `load_state_dict`. `progress`: show a bar and a line for each epoch on stderr.
+
+    TrainingError if loss or gradient become infinite or NaN: it names the step and the layer where
+    that began, and the weights are those before the step. TypeError and ValueError for arguments
+    that do not fit, before anything is trained.
+
+    >>> import tinygrad_rnn as tg
+    >>> from tinygrad_rnn.data import PaddedBatches
+    >>> tg.manual_seed(0)
+    >>> words = [[1, 2], [2, 2, 1], [2, 1], [1, 1, 2]]  # does it begin with 1?
+    >>> data = PaddedBatches(words, [1, 0, 0, 1], batch_size=2, generator=0)
+    >>> class Net(tg.nn.Module):
+    ...     def __init__(self):
+    ...         self.embedding = tg.nn.Embedding(3, 4)
+    ...         self.lstm = tg.nn.LSTM(4, 8)
+    ...         self.readout = tg.nn.Linear(8, 2)
+    ...     def forward(self, batch):
+    ...         _, (h, _) = self.lstm(self.embedding(batch.inputs), lengths=batch.lengths)
+    ...         return self.readout(h[-1])
+    >>> def loss(model, batch):
+    ...     scores = model(batch)
+    ...     right = scores.data.argmax(-1) == batch.labels
+    ...     return tg.nn.cross_entropy(scores, batch.labels), {"accuracy": right.mean()}
+    >>> model = Net()
+    >>> optimizer = tg.optim.Adam(model.parameters(), lr=0.05)
+    >>> history = fit(model, loss, data, epochs=20, optimizer=optimizer, progress=False)
+    >>> history["train_accuracy"][-1]
+    1.0
     """
-    ops.manual_seed(settings.seed)
-    rng = np.random.default_rng(settings.seed)
-    optimizer = optim.AdamW(
-        model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
-    )
-    steps = settings.epochs * steps_an_epoch(corpus, settings)
-    schedule = optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
-    for epoch in range(1, settings.epochs + 1):
-        start = time.perf_counter()
-        names, loss_sum, right_sum, norm_sum = 0, 0.0, 0, 0.0
-        part = corpus.train
-        for count, batch in enumerate(
-            batches(part.codes, part.labels, settings.batch_size, rng), start=1
-        ):
-            learning_rate = schedule.get_last_lr()[0]
-            loss, right, norm = _step(model, batch, optimizer, settings.clip_norm)
-            if not math.isfinite(loss):
-                raise TrainingError(
-                    f"the loss is {loss} in epoch {epoch}, step {count} (learning rate "
-                    f"{learning_rate:.3g}, clip norm {settings.clip_norm:g}): lower one of them"
-                )
-            schedule.step()
-            names += len(batch.labels)
-            loss_sum += loss * len(batch.labels)
-            right_sum += right
-            norm_sum += norm
+    training = Training(model, loss, data, validation, epochs, optimizer, schedule, clip)
+    training.callbacks = [as_callback(callback) for callback in callbacks]
+    if progress:
+        training.callbacks.append(Progress())
+    with Run.of(run) as run:
+        run.begin(training)
+        try:
+            training.tell("before_fit")
+            while training.epoch < epochs and not training.stopped:
+                training.train_epoch(after_step=lambda: run.commit_between_epochs(training))
+                training.tell("after_epoch")
+                run.commit(training)
+            training.tell("after_fit")
+        finally:
+            training.tell("close")
+    return training.history
+
+
+class Training:
+    """A training that is under way: what callbacks are given, and what a checkpoint holds.
+
+    `epoch` and `step` count those that are complete, `metrics` is what the last complete epoch
+    measured. `stop(reason)` ends the training after the epoch that is going on. The other
+    attributes are the arguments of `fit`, and its `history`.
+
+    >>> import tinygrad_rnn as tg
+    >>> x = tg.nn.Parameter([4.0])
+    >>> training = Training(
+    ...     tg.nn.Module(), lambda model, batch: (x * x).sum(), [0, 1], optimizer=tg.optim.SGD([x])
+    ... )
+    >>> training.train_epoch()
+    >>> training.epoch, training.step, training.metrics["train_loss"] < 16
+    (1, 2, True)
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        loss: Loss,
+        data: Iterable[Any],
+        validation: Any = None,
+        epochs: int = 1,
+        optimizer: optim.Optimizer | None = None,
+        schedule: optim.lr_scheduler.LRScheduler | None = None,
+        clip: Clip | None = None,
+    ) -> None:
+        self.optimizer = _checked_optimizer(optimizer)
+        self.model, self.loss, self.validation = model, loss, validation
+        self.data: Any = data  # iterable; with state_dict and load_state_dict if there is a run
+        self.epochs, self.schedule = epochs, _checked_schedule(schedule, self.optimizer)
+        self.clip = math.inf if clip is None else clip  # which measures the norm alone
+        self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        self.callbacks: list[Callback] = []
+        self.history = History()
+        self.epoch, self.step, self.stopped = 0, 0, ""
+        self.means, self.learning_rate = Means(), math.nan  # of the epoch that is going on
+        _check_arguments(self)
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """What was measured in the last complete epoch, by name."""
+        return self.history[-1] if len(self.history) else {}
+
+    def stop(self, reason: str) -> None:
+        """End the training after this epoch; `reason` is one line that says why."""
+        self.stopped = reason
+
+    def tell(self, event: str) -> None:
+        """Call the method named `event` of every callback."""
+        for callback in self.callbacks:
+            getattr(callback, event)(self)
+
+    def train_epoch(self, after_step: Callable[[], object] = lambda: None) -> None:
+        """A step for each batch of `data`, then measure; or the rest of an epoch that was begun."""
+        self.model.train()
+        start, before = time.perf_counter(), self.means.seconds
+        for batch in self.data:
+            self.train_step(batch)
+            self.means.seconds = before + time.perf_counter() - start
+            self.tell("after_step")
             after_step()
-        val_loss, val_accuracy = evaluate(model, corpus.held_out)
-        yield Epoch(
-            epoch=epoch,
-            train_loss=loss_sum / names,
-            train_accuracy=right_sum / names,
-            val_loss=val_loss,
-            val_accuracy=val_accuracy,
-            learning_rate=learning_rate,
-            gradient_norm=norm_sum / count,
-            seconds=time.perf_counter() - start,
-        )
+        if not self.means.batches:
+            raise ValueError("data gave no batch: an empty list, or a generator that is used up?")
+        row = {"epoch": self.epoch + 1, **self.means.values()}
+        if self.validation is not None:
+            row |= _validated(self.model, self.loss, self.validation)
+        row["learning_rate"] = self.learning_rate
+        row["seconds"] = before + time.perf_counter() - start
+        self.history.append(row)
+        self.epoch, self.means = self.epoch + 1, Means()
+
+    def train_step(self, batch: Any) -> None:
+        """One step of the optimiser, down the gradient of the loss of `batch`."""
+        drawn = generator().bit_generator.state
+        # A diverging run overflows; the watch says so, NumPy need not warn as well.
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            self.optimizer.zero_grad()
+            value, metrics = measured(self.loss, self.model, batch)
+            if not math.isfinite(metrics["loss"][0]) or not math.isfinite(value.item()):
+                raise TrainingError(first_nonfinite(self, batch, "loss", value.item(), drawn))
+            value.backward()
+            norm = self._clip()
+            if not math.isfinite(norm):
+                raise TrainingError(first_nonfinite(self, batch, "gradient's norm", norm, drawn))
+            self.learning_rate = self.optimizer.param_groups[0]["lr"]
+            self.optimizer.step()
+        if self.schedule is not None:
+            self.schedule.step()
+        self.step += 1
+        shown = {f"train_{name}": metric for name, metric in metrics.items()}
+        self.means.add({**shown, "gradient_norm": (norm, 1.0)})
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the rest of the training depends on, as `tg.save` takes it."""
+        return {
+            "epoch": self.epoch,
+            "step": self.step,
+            "stopped": self.stopped,
+            "learning_rate": self.learning_rate,
+            "means": asdict(self.means),
+            "history": self.history.rows,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": None if self.schedule is None else self.schedule.state_dict(),
+            "data": self.data.state_dict(),
+            "random": random_state(),
+            "callbacks": [[name, callback.state_dict()] for name, callback in self._remembering()],
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` returned."""
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.schedule is not None:
+            self.schedule.load_state_dict(state["schedule"])
+        self.data.load_state_dict(state["data"])
+        for (_, callback), (_, saved) in zip(self._remembering(), state["callbacks"], strict=True):
+            callback.load_state_dict(saved)
+        self.epoch, self.step, self.stopped = state["epoch"], state["step"], state["stopped"]
+        self.means, self.learning_rate = Means(**state["means"]), state["learning_rate"]
+        self.history.rows[:] = state["history"]
+        set_random_state(state["random"])
+
+    def setup(self) -> dict[str, Any]:
+        """What must be the same when a run is resumed, taken before it begins."""
+        return {
+            "model": {name: list(a.shape) for name, a in self.model.state_dict().items()},
+            "optimizer": {
+                "class": type(self.optimizer).__name__,
+                "groups": self.optimizer.state_dict()["param_groups"],
+            },
+            "schedule": self.schedule
+            and {"class": type(self.schedule).__name__, **self.schedule.state_dict()},
+            "clip": getattr(self.clip, "__name__", "a function")
+            if callable(self.clip)
+            else self.clip,
+            "callbacks": [name for name, _ in self._remembering()],
+        }
+
+    def _remembering(self) -> list[tuple[str, Callback]]:
+        """The callbacks with a state of their own, and their classes' names."""
+        return [(type(c).__name__, c) for c in self.callbacks if c.state_dict()]
+
+    def _clip(self) -> float:
+        """Clip the gradients; the norm that they had before, together."""
+        limit = math.inf if callable(self.clip) else self.clip
+        norm: float = optim.clip_grad_norm_(self.parameters, limit).item()
+        if callable(self.clip):
+            self.clip(self.parameters)
+        return norm
 
 
-def steps_an_epoch(corpus: Corpus, settings: Settings) -> int:
-    """How many steps `fit` takes in an epoch: batches, the last of which may be smaller."""
-    return -(-len(corpus.train) // settings.batch_size)
+def evaluate(model: nn.Module, loss: Loss, data: Iterable[Any]) -> dict[str, float]:
+    """The means of the loss and the metrics over `data`, without dropout and gradient.
 
+    As `fit` measures `validation`; the model's mode is afterwards what it was.
 
-def _step(
-    model: Classifier, batch: Batch, optimizer: optim.Optimizer, clip_norm: float
-) -> tuple[float, int, float]:
-    """One step; the mean loss before it, how many names were right, the gradients' norm."""
-    # A diverging run overflows; the check of the loss says so, NumPy need not warn as well.
-    with np.errstate(over="ignore", invalid="ignore"):
-        optimizer.zero_grad()
-        scores = model(batch.inputs, batch.lengths)
-        loss = nn.cross_entropy(scores, batch.labels)
-        if math.isfinite(loss.item()):
-            loss.backward()
-            learned = [p for group in optimizer.param_groups for p in group["params"]]
-            norm = optim.clip_grad_norm_(learned, clip_norm).item()
-            optimizer.step()
-        else:
-            norm = math.nan
-    return loss.item(), _right(scores, batch), norm
-
-
-def _right(scores: Tensor, batch: Batch) -> int:
-    """How many names have the highest score at their own class."""
-    return int(np.sum(scores.detach().numpy().argmax(axis=-1) == batch.labels))
-
-
-def evaluate(model: Classifier, part: Part) -> tuple[float, float]:
-    """The mean loss (nats a name) and the accuracy on `part`, without dropout.
-
-    >>> from tinygrad_rnn.data import load_names
-    >>> corpus = Corpus.of(load_names())
-    >>> loss, accuracy = evaluate(build(nn.RNNCell, corpus, Settings()), corpus.held_out)
-    >>> accuracy < 0.5  # nothing has been learnt yet
-    True
+    >>> import tinygrad_rnn as tg
+    >>> model = tg.nn.Linear(2, 1)
+    >>> mse = lambda model, batch: tg.nn.mse_loss(model(batch[0]), batch[1])
+    >>> zeros = np.zeros((3, 2), "f4"), model.bias.data * np.ones((3, 1), "f4")
+    >>> evaluate(model, mse, [zeros])
+    {'loss': 0.0}
     """
-    loss, right = 0.0, 0
+    means, was_training = Means(), model.training
     model.eval()
-    with no_grad():
-        for batch in batches(part.codes, part.labels, _MEASURED_AT_ONCE, rng=None):
-            scores = model(batch.inputs, batch.lengths)
-            loss += nn.cross_entropy(scores, batch.labels, reduction="sum").item()
-            right += _right(scores, batch)
-    model.train()
-    return loss / len(part), right / len(part)
+    try:
+        with no_grad():
+            for batch in data:
+                means.add(measured(loss, model, batch)[1])
+    finally:
+        model.train(was_training)
+    if not means.batches:
+        raise ValueError("data gave no batch: an empty list, or a generator that is used up?")
+    return means.values()
+
+
+def _validated(model: nn.Module, loss: Loss, validation: Any) -> dict[str, float]:
+    if not callable(validation):
+        found: Mapping[str, float] = evaluate(model, loss, validation)
+    else:
+        model.eval()
+        with no_grad():
+            found = validation(model)
+        model.train()
+    return {f"val_{name}": float(value) for name, value in found.items()}
+
+
+# Arguments that do not fit are found before anything is trained.
+
+
+def _checked_optimizer(optimizer: Any) -> optim.Optimizer:
+    if not isinstance(optimizer, optim.Optimizer):
+        raise TypeError(
+            f"optimizer is {type(optimizer).__name__}, not an Optimizer: write "
+            "optimizer=tg.optim.Adam(model.parameters())"
+        )
+    return optimizer
+
+
+def _checked_schedule(schedule: Any, optimizer: optim.Optimizer) -> Any:
+    if schedule is None:
+        return None
+    if not isinstance(schedule, optim.lr_scheduler.LRScheduler):
+        raise TypeError(
+            f"schedule is {type(schedule).__name__}, but must be an LRScheduler, stepped after "
+            "each step; one that waits for a metric is a callback: "
+            "callbacks=[EachEpoch(schedule, 'val_loss')]"
+        )
+    if schedule.optimizer is not optimizer:
+        raise ValueError("schedule was made for another optimizer than the one that is given")
+    return schedule
+
+
+def _check_arguments(training: Training) -> None:
+    if not isinstance(training.model, nn.Module):
+        raise TypeError(f"model is {type(training.model).__name__}, but must be a tg.nn.Module")
+    if not callable(training.loss):
+        raise TypeError(f"loss is {type(training.loss).__name__}, not a function of model, batch")
+    for name in ("data", "validation"):
+        given = getattr(training, name)
+        if iter(given) is given if isinstance(given, Iterable) else name == "data":
+            raise TypeError(
+                f"{name} is {type(given).__name__}, but must be iterable again and again, such "
+                "as a list of batches or what tinygrad_rnn.data has"
+            )
+    if training.epochs < 1:
+        raise ValueError(f"epochs is {training.epochs}, but must be at least 1")
+    clip = training.clip
+    if not callable(clip) and not clip > 0:
+        raise ValueError(f"clip is {clip}, but must be a positive norm")

@@ -1,167 +1,229 @@
-"""A run's folder: the models of all its cells in one file, and what was measured."""
+"""The folder of a run: its checkpoint, and going on from it."""
 
 from __future__ import annotations
 
-import json
 import os
-from dataclasses import asdict, dataclass, field
+import sys
+import warnings
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
+from ..errors import TinygradRnnError
+from ..files import remove_leftovers, write_file
+from ..serialization import load, save
+from .environment import differences, environment
+from .history import History
 
-from .. import checkpoints
-from ..checkpoints import CheckpointError
-from ..data import Vocabulary, pad
-from ..files import write_file
-from .classifier import CellMaker, Classifier
-from .corpus import Corpus
-from .loop import Epoch
-from .settings import Settings
+if TYPE_CHECKING:
+    from .loop import Training
 
-__all__ = ["METRICS_FILE", "MODEL_FILE", "Recorder", "Trained"]
+__all__ = ["CHECKPOINT_FILE", "METRICS_FILE", "ResumeWarning", "Run", "RunError"]
 
-MODEL_FILE = "model.safetensors"
+CHECKPOINT_FILE = "checkpoint.safetensors"
 METRICS_FILE = "metrics.jsonl"
 
-Arrays = dict[str, npt.NDArray[Any]]
+
+class RunError(TinygradRnnError, ValueError):
+    """A run that cannot be begun or resumed as it was asked for; the message says why.
+
+    >>> issubclass(RunError, ValueError)
+    True
+    """
 
 
-@dataclass
-class Recorder:
-    """Writes the model file and the metrics of a run, whole files only, after each epoch.
+class ResumeWarning(UserWarning):
+    """A run goes on where the same bits are not promised: another machine, version, ...
 
-    `folder` must be there. `epochs`: what was recorded, by cell. OSError if it cannot write.
+    >>> issubclass(ResumeWarning, UserWarning)
+    True
+    """
 
-    >>> import tempfile
-    >>> from tinygrad_rnn.data import load_names
-    >>> from tinygrad_rnn.nn import RNNCell
-    >>> from tinygrad_rnn.training import build, fit
-    >>> settings = Settings(hidden_size=4, epochs=1, batch_size=2000)
-    >>> corpus = Corpus.of(load_names())
-    >>> model = build(RNNCell, corpus, settings)
+
+class Run:
+    """A folder that a training is committed to, after each epoch, so that it can be resumed.
+
+    `folder` is made if it is not there. With `resume`, `fit` goes on from the last commit if there
+    is one, and otherwise begins; without it, a folder that holds a run is an error. `about`: what
+    else is to be known of the run, a dict as `tg.save` takes it. `every`: commit after so many
+    steps, too, for long epochs.
+
+    The folder holds `checkpoint.safetensors`: all that the rest of the training depends on, the
+    model's weights under `"model"` (`tg.load(...)["model"]`), and the history. It is replaced in
+    one instant, which is the only commit point: a process that is killed at any time leaves the
+    last commit whole. `metrics.jsonl` is made from it, a line an epoch, and is never of another
+    epoch than the checkpoint; after a kill it may be missing until the run is resumed.
+
+    On the same machine, versions, executor and threads a run that was killed and resumed ends with
+    the same bits as one that was not; `ResumeWarning` says if one of these differs.
+
+    >>> import tempfile, tinygrad_rnn as tg
+    >>> from tinygrad_rnn.data import Windows
+    >>> def train(epochs, resume=False):
+    ...     tg.manual_seed(0)
+    ...     model = tg.nn.Linear(1, 1)
+    ...     data = Windows([1.0, 2.0, 3.0, 4.0], 1, batch_size=1, generator=0)
+    ...     return tg.training.fit(
+    ...         model, lambda model, batch: tg.nn.mse_loss(model(batch.inputs), batch.targets),
+    ...         data, epochs=epochs, optimizer=tg.optim.Adam(model.parameters()),
+    ...         run=Run(folder, resume=resume), progress=False,
+    ...     )
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     recorder = Recorder(Path(folder), corpus, settings)
-    ...     for epoch in fit(model, corpus, settings):
-    ...         recorder.record("rnn", model, epoch)
-    ...     trained = Trained.load(folder)
-    >>> trained.best, trained.settings.hidden_size
-    ('rnn', 4)
+    ...     first = train(epochs=2)
+    ...     whole = train(epochs=3, resume=True)
+    >>> len(whole), whole[1] == first[1]
+    (3, True)
     """
 
-    folder: Path
-    corpus: Corpus
-    settings: Settings
-    epochs: dict[str, list[Epoch]] = field(default_factory=dict)  # of each cell
-    _arrays: Arrays = field(default_factory=dict)
-
-    def record(self, cell: str, model: Classifier, epoch: Epoch) -> None:
-        """Keep the model of `cell` as it is after `epoch`, beside those of the other cells."""
-        self.epochs.setdefault(cell, []).append(epoch)
-        self._arrays |= {f"{cell}/{name}": a for name, a in model.state_dict().items()}
-        checkpoints.save(self.folder / MODEL_FILE, self._arrays, self._description())
-        write_file(self.folder / METRICS_FILE, self._metrics())
-
-    def _metrics(self) -> str:
-        lines = [{"cell": c, **asdict(e)} for c, epochs in self.epochs.items() for e in epochs]
-        return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-
-    def _description(self) -> dict[str, Any]:
-        # No times and no paths: the same seed gives the same file.
-        return {
-            "task": "classify sequences of letters",
-            "classes": list(self.corpus.classes),
-            "letters": self.corpus.vocabulary.letters,
-            "settings": asdict(self.settings),
-            "cells": {
-                cell: {"epochs": len(epochs), "val_accuracy": epochs[-1].val_accuracy}
-                for cell, epochs in self.epochs.items()
-            },
-        }
-
-
-@dataclass(frozen=True, eq=False)
-class Trained:
-    """The models of a run, read back.
-
-    `accuracies`: of each cell, on held-out names.
-
-    >>> Trained.load("no/such/run")
-    Traceback (most recent call last):
-        ...
-    tinygrad_rnn.checkpoints.CheckpointError: no run 'no/such/run': there is no such folder or file
-    """
-
-    path: Path
-    classes: tuple[str, ...]
-    vocabulary: Vocabulary
-    settings: Settings
-    accuracies: dict[str, float]
-    _arrays: Arrays
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        resume: bool = False,
+        about: Mapping[str, Any] | None = None,
+        every: int | None = None,
+    ) -> None:
+        if every is not None and every < 1:
+            raise ValueError(f"every is {every}, but must be at least 1 step")
+        self.folder, self.resume, self.every = Path(folder), resume, every
+        self.about = dict(about or {})
+        self._setup: dict[str, Any] = {}
+        self._lock: int | None = None
 
     @classmethod
-    def load(cls, run: str | os.PathLike[str]) -> Trained:
-        """Read a run's folder, or its model file. CheckpointError says what is wrong with it."""
-        path = Path(run)
-        if not path.exists():
-            raise CheckpointError(f"no run {str(path)!r}: there is no such folder or file")
-        path = path / MODEL_FILE if path.is_dir() else path
-        arrays, description = checkpoints.load(path)
-        try:
-            return cls(
-                path=path,
-                classes=tuple(map(str, description["classes"])),
-                vocabulary=Vocabulary(description["letters"]),
-                settings=Settings.of(description["settings"]),
-                accuracies={
-                    cell: float(at["val_accuracy"]) for cell, at in description["cells"].items()
-                },
-                _arrays=arrays,
-            )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise _not_a_run(path, error) from None
+    def of(cls, run: Run | str | os.PathLike[str] | None) -> Run:
+        """A Run as it is, a folder as one that is begun, None as one that keeps nothing."""
+        if run is None:
+            return _NoRun()
+        return run if isinstance(run, Run) else cls(run)
 
     @property
-    def best(self) -> str:
-        """The cell that was the most accurate on held-out names."""
-        return max(self.accuracies, key=self.accuracies.__getitem__)
+    def checkpoint(self) -> Path:
+        """The file that holds the last commit."""
+        return self.folder / CHECKPOINT_FILE
 
-    def model(self, cell: str, make_cell: CellMaker) -> Classifier:
-        """The network of `cell`, built anew around `make_cell` and given its weights.
+    def history(self) -> History:
+        """What was measured up to the last commit; CheckpointError if there is none."""
+        return History(load(self.checkpoint)["history"])
 
-        CheckpointError if the file holds no such cell, or its weights do not fit.
-        """
-        if cell not in self.accuracies:
-            held = ", ".join(self.accuracies)
-            raise CheckpointError(f"{str(self.path)!r} holds no cell {cell!r}; it holds: {held}")
-        prefix = f"{cell}/"
-        state = {
-            name.removeprefix(prefix): array
-            for name, array in self._arrays.items()
-            if name.startswith(prefix)
+    # What `fit` calls, in this order
+
+    def __enter__(self) -> Run:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = _locked(self.folder)
+        remove_leftovers(self.folder)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def begin(self, training: Training) -> None:
+        """Look at the folder; go on from its checkpoint if that is wanted."""
+        if not (hasattr(training.data, "state_dict") and hasattr(training.data, "load_state_dict")):
+            raise TypeError(
+                f"data is {type(training.data).__name__}, which has no state_dict and "
+                "load_state_dict: a run could not find its place in it again. Those of "
+                "tinygrad_rnn.data have them; or leave out run="
+            )
+        self._setup = training.setup()
+        if not self.checkpoint.exists():
+            return
+        if not self.resume:
+            raise RunError(
+                f"{str(self.folder)!r} holds a run already: choose another folder, or go on with "
+                f"run=Run({str(self.folder)!r}, resume=True)"
+            )
+        state = load(self.checkpoint)
+        changed = list(_changes(state.get("setup"), self._setup))
+        if changed:
+            raise RunError(
+                f"the run in {str(self.folder)!r} cannot be resumed, for it began otherwise: "
+                + "; ".join(changed)
+            )
+        moved = differences(state["environment"], environment())
+        if moved:
+            warnings.warn(
+                f"the run in {str(self.folder)!r} goes on under other conditions, so that its last "
+                "bits may not be those of a run that was never stopped: " + "; ".join(moved),
+                ResumeWarning,
+                stacklevel=3,
+            )
+        shared = {"model": state["model"], "history": state["history"]}
+        training.load_state_dict({**state["training"], **shared})
+        self._write_metrics(training.history)
+
+    def commit_between_epochs(self, training: Training) -> None:
+        """Commit within an epoch, if as many steps as `every` says were made."""
+        if self.every is not None and training.step % self.every == 0:
+            self.commit(training)
+
+    def commit(self, training: Training) -> None:
+        """Write the checkpoint: here, and nowhere else, the run moves on."""
+        # What is made from the old checkpoint goes first: it is never beside a newer one.
+        (self.folder / METRICS_FILE).unlink(missing_ok=True)
+        state = training.state_dict()
+        saved = {
+            "about": self.about,
+            "model": state.pop("model"),
+            "history": state.pop("history"),
+            "training": state,
+            "setup": self._setup,
+            "environment": environment(),
         }
-        try:
-            model = Classifier(make_cell, len(self.vocabulary), len(self.classes), self.settings)
-            model.load_state_dict(state)
-        except ValueError as error:
-            raise _not_a_run(self.path, error) from None
-        return model.eval()
+        save(saved, self.checkpoint)
+        self._write_metrics(training.history)
 
-    def encode(self, name: str) -> npt.NDArray[np.int64]:
-        """The codes of the letters of `name`; DataError for a letter that the model never saw."""
-        return self.vocabulary.encode(name)
-
-    def rank(self, model: Classifier, codes: npt.NDArray[np.int64]) -> list[tuple[str, float]]:
-        """All classes with their probabilities, the most probable first."""
-        probabilities = model.probabilities(*pad([codes]))[0]
-        order = np.argsort(-probabilities, kind="stable")
-        return [(self.classes[index], float(probabilities[index])) for index in order]
+    def _write_metrics(self, history: History) -> None:
+        write_file(self.folder / METRICS_FILE, history.json_lines())
 
 
-def _not_a_run(path: Path, error: Exception) -> CheckpointError:
-    reason = " ".join(f"{type(error).__name__}: {error}".split())
-    return CheckpointError(
-        f"{str(path)!r} does not hold the models of a training run, or not of this version "
-        f"({reason})"
-    )
+class _NoRun(Run):
+    """A run that keeps nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(os.devnull)
+
+    def __enter__(self) -> Run:
+        return self
+
+    def begin(self, training: Training) -> None:
+        """Nothing is looked at."""
+
+    def commit(self, training: Training) -> None:
+        """Nothing is written."""
+
+
+def _locked(folder: Path) -> int | None:
+    """A lock on the folder, which the system releases when the process ends, however it ends."""
+    if sys.platform == "win32":
+        return None
+    import fcntl
+
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(opened)
+        raise RunError(f"another process is training in {str(folder)!r} right now") from None
+    return opened
+
+
+def _changes(before: Any, now: Any, place: str = "") -> Iterator[str]:
+    """In words, where two nests of dicts and lists differ."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for name in dict.fromkeys([*before, *now]):
+            inner = f"{place} {name}".strip()
+            yield from _changes(before.get(name), now.get(name), inner)
+    elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
+        for pair in zip(before, now):
+            yield from _changes(*pair, place)
+    elif before != now:
+        yield f"{place} is {now}, was {before}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..data import NameData, Vocabulary, stratified_split
+from ...data import NameData, Vocabulary, stratified_split
 
 __all__ = ["HELD_OUT", "Corpus", "Part"]
 

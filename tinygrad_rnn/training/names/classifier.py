@@ -7,9 +7,9 @@ from typing import Any, cast
 
 import numpy.typing as npt
 
-from .. import nn, ops, pytree
-from ..engine.mode import no_grad
-from ..engine.tensor import Tensor
+from ... import nn, ops, pytree
+from ...engine.mode import no_grad
+from ...engine.tensor import Tensor
 from .settings import Settings
 
 __all__ = ["CellMaker", "Classifier"]

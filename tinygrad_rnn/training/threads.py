@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-__all__ = ["one_blas_thread"]
+__all__ = ["blas_threads", "one_blas_thread"]
 
 _CHOSEN_BY_USER = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
 
@@ -37,6 +37,17 @@ def one_blas_thread() -> Iterator[None]:
         yield
     finally:
         set_threads(before)
+
+
+def blas_threads() -> int | None:
+    """How many threads OpenBLAS works with; None if that cannot be found out.
+
+    >>> with one_blas_thread():
+    ...     blas_threads() in (1, None) or "chosen by the user"
+    True
+    """
+    get_threads = _openblas("get")
+    return None if get_threads is None else get_threads()
 
 
 def _openblas(verb: str) -> Callable[..., int] | None:

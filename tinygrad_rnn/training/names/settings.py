@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from ..errors import TinygradRnnError
+from ...errors import TinygradRnnError
 
 __all__ = ["Settings", "SettingsError"]
 
@@ -17,7 +17,7 @@ class SettingsError(TinygradRnnError, ValueError):
     >>> Settings(layers=0)
     Traceback (most recent call last):
         ...
-    tinygrad_rnn.training.settings.SettingsError: layers is 0, but must be at least 1
+    tinygrad_rnn.training.names.settings.SettingsError: layers is 0, but must be at least 1
     """
 
 
@@ -40,7 +40,8 @@ class Settings:
     >>> Settings(dropout=1.5)
     Traceback (most recent call last):
         ...
-    tinygrad_rnn.training.settings.SettingsError: dropout is 1.5, but must be at least 0, below 1
+    tinygrad_rnn.training.names.settings.SettingsError: dropout is 1.5, but must be at \
+least 0, below 1
     """
 
     hidden_size: int = _count(128, "units of the recurrent state")

@@ -7,22 +7,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinygrad_rnn import nn
-from tinygrad_rnn.checkpoints import CheckpointError
+from tinygrad_rnn import CheckpointError, nn
 from tinygrad_rnn.data import NameData, pad
-from tinygrad_rnn.training import (
+from tinygrad_rnn.training import Callback, TrainingError
+from tinygrad_rnn.training.names import (
     Classifier,
     Corpus,
     Recorder,
     Settings,
     SettingsError,
     Trained,
-    TrainingError,
     build,
-    evaluate,
-    fit,
+    measure,
+    train_names,
 )
-from tinygrad_rnn.training.loop import steps_an_epoch
 
 SMALL = Settings(
     hidden_size=12, embedding_size=4, batch_size=8, epochs=12, dropout=0.0, learning_rate=0.02
@@ -57,21 +55,30 @@ def test_other_seed_other_names_held_out() -> None:
 @pytest.mark.parametrize("cell", [nn.RNNCell, nn.LSTMCell, nn.GRUCell])
 def test_learns_what_takes_memory(cell: type[nn.Cell], corpus: Corpus) -> None:
     settings = Settings.of({**asdict(SMALL), "epochs": 25})
-    *_, last = fit(build(cell, corpus, settings), corpus, settings)
-    assert last.val_accuracy > 0.9
-    assert last.train_loss < 0.3
+    last = train_names(build(cell, corpus, settings), corpus, settings)[-1]
+    assert last["val_accuracy"] > 0.9
+    assert last["train_loss"] < 0.3
 
 
 def test_epochs_say_what_they_measured(corpus: Corpus) -> None:
-    model = build(nn.GRUCell, corpus, SMALL)
-    steps = []
-    epochs = []
-    for epoch in fit(model, corpus, SMALL, lambda: steps.append(1)):
-        assert (epoch.val_loss, epoch.val_accuracy) == evaluate(model, corpus.held_out)
-        epochs.append(epoch)
-    assert [epoch.epoch for epoch in epochs] == list(range(1, 13))
-    assert len(steps) == 12 * steps_an_epoch(corpus, SMALL)
-    rates = [epoch.learning_rate for epoch in epochs]
+    model, found = build(nn.GRUCell, corpus, SMALL), []
+
+    class Watch(Callback):
+        steps = 0
+
+        def after_step(self, training: object) -> None:
+            self.steps += 1
+
+        def after_epoch(self, training: object) -> None:
+            found.append(measure(model, corpus.held_out))
+
+    watch = Watch()
+    history = train_names(model, corpus, SMALL, callbacks=[watch])
+    assert history["val_loss"] == [measured["loss"] for measured in found]
+    assert history["val_accuracy"] == [measured["accuracy"] for measured in found]
+    assert history["epoch"] == list(range(1, 13))
+    assert watch.steps == 12 * -(-len(corpus.train) // SMALL.batch_size)
+    rates = history["learning_rate"]
     assert rates == sorted(rates, reverse=True)
     assert rates[-1] < 0.001 * SMALL.learning_rate
 
@@ -82,7 +89,7 @@ def test_evaluation_counts_each_name_once_however_it_is_padded(corpus: Corpus) -
         [model.probabilities(*pad([codes]))[0] for codes in corpus.held_out.codes]
     )
     of_label = one_by_one[np.arange(len(corpus.held_out)), corpus.held_out.labels]
-    loss, accuracy = evaluate(model, corpus.held_out)
+    loss, accuracy = measure(model, corpus.held_out).values()
     assert loss == pytest.approx(float(-np.log(of_label).mean()), rel=1e-5)
     assert accuracy == np.mean(one_by_one.argmax(axis=1) == corpus.held_out.labels)
 
@@ -92,7 +99,7 @@ def test_same_seed_same_bits(corpus: Corpus) -> None:
     states = []
     for _ in range(2):
         model = build(nn.LSTMCell, corpus, settings)
-        list(fit(model, corpus, settings))
+        train_names(model, corpus, settings)
         states.append(model.state_dict())
     for name, array in states[0].items():
         assert array.tobytes() == states[1][name].tobytes(), name
@@ -112,7 +119,7 @@ def test_diverging_training_stops_before_the_weights_are_lost(corpus: Corpus) ->
     model = build(nn.RNNCell, corpus, SMALL)
     settings = Settings.of({**asdict(SMALL), "learning_rate": 1e30, "weight_decay": 1e30})
     with pytest.raises(TrainingError, match=r"the loss is (nan|inf) in epoch 1, step \d+"):
-        list(fit(model, corpus, settings))
+        train_names(model, corpus, settings)
 
 
 class TwoStates(nn.Cell):
@@ -156,14 +163,13 @@ def test_run_is_read_back_as_it_was(corpus: Corpus, tmp_path: Path) -> None:
     models: dict[str, Classifier] = {}
     for name, cell in {"rnn": nn.RNNCell, "gru": nn.GRUCell}.items():
         models[name] = build(cell, corpus, SMALL)
-        for epoch in fit(models[name], corpus, SMALL):
-            recorder.record(name, models[name], epoch)
+        recorder.record(name, models[name], train_names(models[name], corpus, SMALL))
     trained = Trained.load(tmp_path)
     assert trained.settings == SMALL
     assert trained.classes == corpus.classes
-    assert trained.accuracies == {n: e[-1].val_accuracy for n, e in recorder.epochs.items()}
+    assert trained.accuracies == {n: e[-1]["val_accuracy"] for n, e in recorder.epochs.items()}
     again = trained.model("gru", nn.GRUCell)
-    assert evaluate(again, corpus.held_out) == evaluate(models["gru"], corpus.held_out)
+    assert measure(again, corpus.held_out) == measure(models["gru"], corpus.held_out)
     ranked = trained.rank(again.eval(), trained.encode("abba"))
     assert ranked[0][0] == "equal"
     assert math.isclose(sum(probability for _, probability in ranked), 1, rel_tol=1e-5)

@@ -1,0 +1,241 @@
+"""Callbacks: what else is to happen during a training, each a few lines."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+
+if TYPE_CHECKING:
+    from .loop import Training
+
+__all__ = ["Callback", "EachEpoch", "EarlyStopping", "KeepBest"]
+
+
+class Callback:
+    """Base of callbacks: methods that `fit` calls with its `Training`. Override what you need.
+
+    What a callback remembers from epoch to epoch it returns from `state_dict`, as numbers,
+    strings, arrays, lists and dicts, so that a run that is resumed goes on as if it had never
+    stopped. After `after_epoch` the checkpoint is written.
+
+    >>> import tinygrad_rnn as tg
+    >>> class Count(Callback):
+    ...     steps = 0
+    ...     def after_step(self, training):
+    ...         self.steps += 1
+    ...     def state_dict(self):
+    ...         return {"steps": self.steps}
+    ...     def load_state_dict(self, state):
+    ...         self.steps = state["steps"]
+    >>> count, x = Count(), tg.nn.Parameter([1.0])
+    >>> _ = tg.training.fit(
+    ...     tg.nn.Module(), lambda model, batch: (x * x).sum(), [0, 1, 2], epochs=2,
+    ...     optimizer=tg.optim.SGD([x]), callbacks=[count], progress=False,
+    ... )
+    >>> count.steps
+    6
+    """
+
+    def before_fit(self, training: Training) -> None:
+        """Training is about to begin, or to go on after it was resumed."""
+
+    def after_step(self, training: Training) -> None:
+        """The optimiser has made a step."""
+
+    def after_epoch(self, training: Training) -> None:
+        """An epoch is complete and measured: `training.metrics`."""
+
+    def after_fit(self, training: Training) -> None:
+        """All epochs are done, or a callback has stopped the training."""
+
+    def close(self, training: Training) -> None:
+        """The last call, after an error and Ctrl-C, too."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the callback remembers."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Remember what `state_dict` returned."""
+
+
+class _AfterEpoch(Callback):
+    """A function that is called after each epoch."""
+
+    def __init__(self, function: Callable[[Training], object]) -> None:
+        self._function = function
+
+    def after_epoch(self, training: Training) -> None:
+        self._function(training)
+
+
+def as_callback(callback: Callback | Callable[[Training], object]) -> Callback:
+    """A Callback as it is; a function as one that is called after each epoch."""
+    if isinstance(callback, Callback):
+        return callback
+    if isinstance(callback, type) or not callable(callback):
+        raise TypeError(f"{callback!r} is no callback: neither a Callback nor a function")
+    return _AfterEpoch(callback)
+
+
+class _Watched(Callback):
+    """What watches one metric and knows when it is better than ever before."""
+
+    def __init__(self, metric: str, mode: str, min_delta: float = 0.0) -> None:
+        if mode not in ("min", "max"):
+            raise ValueError(f"mode is {mode!r}, but must be 'min' or 'max'")
+        self.metric, self.mode, self.min_delta = metric, mode, min_delta
+        self.value = math.inf if mode == "min" else -math.inf
+        self.epoch = 0  # of the best value so far
+
+    def improved(self, training: Training) -> bool:
+        """Whether the metric is the best so far; if so, it is remembered."""
+        value = metric_of(training, self.metric)
+        gain = self.value - value if self.mode == "min" else value - self.value
+        if not gain > self.min_delta:  # NaN is no gain
+            return False
+        self.value, self.epoch = value, training.epoch
+        return True
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"value": self.value, "epoch": self.epoch}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.value, self.epoch = state["value"], state["epoch"]
+
+
+class EarlyStopping(_Watched):
+    """Stop when `metric` has not improved for `patience` epochs in a row.
+
+    `mode`: "min" if lower is better, "max" if higher is. An improvement is more than `min_delta`.
+    The weights stay those of the last epoch: put `KeepBest` beside it for those of the best.
+
+    Prechelt, "Early stopping - but when?" (Neural Networks: Tricks of the Trade, 1998).
+
+    >>> import tinygrad_rnn as tg
+    >>> x = tg.nn.Parameter([0.0])  # nothing to be learnt
+    >>> history = tg.training.fit(
+    ...     tg.nn.Module(), lambda model, batch: (x * x).sum(), [0], epochs=100,
+    ...     optimizer=tg.optim.SGD([x]), callbacks=[EarlyStopping("train_loss", patience=3)],
+    ...     progress=False,
+    ... )
+    >>> len(history)
+    4
+    """
+
+    def __init__(
+        self,
+        metric: str = "val_loss",
+        patience: int = 5,
+        *,
+        mode: str = "min",
+        min_delta: float = 0.0,
+    ) -> None:
+        super().__init__(metric, mode, min_delta)
+        if patience < 1:
+            raise ValueError(f"patience is {patience}, but must be at least 1")
+        self.patience = patience
+
+    def after_epoch(self, training: Training) -> None:
+        """See `Callback`."""
+        if not self.improved(training) and training.epoch - self.epoch >= self.patience:
+            training.stop(
+                f"{self.metric} has not improved since epoch {self.epoch}, {self.value:.4g}"
+            )
+
+
+class KeepBest(_Watched):
+    """Keep the weights of the epoch where `metric` was best; the model has them after `fit`.
+
+    `state` is the model's `state_dict()` of that epoch, `epoch` its number, `value` the metric.
+    They are part of the run's checkpoint. `restore=False` leaves the model as training left it.
+
+    >>> import tinygrad_rnn as tg
+    >>> model = tg.nn.Linear(1, 1)
+    >>> best = KeepBest("train_loss")
+    >>> _ = tg.training.fit(
+    ...     model, lambda model, batch: (model.weight ** 2).sum(), [0], epochs=3,
+    ...     optimizer=tg.optim.SGD(model.parameters(), lr=1.5), callbacks=[best], progress=False,
+    ... )
+    >>> best.epoch  # the step is too large
+    1
+    >>> bool((model.weight.data == best.state["weight"]).all())
+    True
+    """
+
+    def __init__(
+        self, metric: str = "val_loss", *, mode: str = "min", restore: bool = True
+    ) -> None:
+        super().__init__(metric, mode)
+        self.restore = restore
+        self.state: dict[str, Any] = {}
+
+    def after_epoch(self, training: Training) -> None:
+        """See `Callback`."""
+        if self.improved(training):
+            self.state = training.model.state_dict()
+
+    def after_fit(self, training: Training) -> None:
+        """See `Callback`."""
+        if self.restore and self.state:
+            training.model.load_state_dict(self.state)
+
+    def state_dict(self) -> dict[str, Any]:
+        """See `Callback`."""
+        return {**super().state_dict(), "state": self.state}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """See `Callback`."""
+        super().load_state_dict(state)
+        self.state = dict(state["state"])
+
+
+class EachEpoch(Callback):
+    """Step a learning-rate schedule after each epoch; one that waits for a metric is given it.
+
+    >>> import tinygrad_rnn as tg
+    >>> x = tg.nn.Parameter([0.0])
+    >>> optimizer = tg.optim.SGD([x], lr=1.0)
+    >>> plateau = tg.optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=0)
+    >>> history = tg.training.fit(
+    ...     tg.nn.Module(), lambda model, batch: (x * x).sum(), [0], epochs=3, optimizer=optimizer,
+    ...     callbacks=[EachEpoch(plateau, "train_loss")], progress=False,
+    ... )
+    >>> history["learning_rate"]
+    [1.0, 1.0, 0.1]
+    """
+
+    def __init__(self, schedule: LRScheduler | ReduceLROnPlateau, metric: str = "") -> None:
+        if isinstance(schedule, ReduceLROnPlateau) and not metric:
+            raise ValueError(
+                "ReduceLROnPlateau waits for a metric: EachEpoch(schedule, 'val_loss')"
+            )
+        self.schedule, self.metric = schedule, metric
+
+    def after_epoch(self, training: Training) -> None:
+        """See `Callback`."""
+        if isinstance(self.schedule, ReduceLROnPlateau):
+            self.schedule.step(metric_of(training, self.metric))
+        else:
+            self.schedule.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """See `Callback`."""
+        return self.schedule.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """See `Callback`."""
+        self.schedule.load_state_dict(state)
+
+
+def metric_of(training: Training, name: str) -> float:
+    """What the last epoch measured under `name`; ValueError if there is no such metric."""
+    if name not in training.metrics:
+        advice = " (fit has no validation=)" if name.startswith("val_") else ""
+        raise ValueError(
+            f"no metric {name!r} is measured{advice}; there are {', '.join(training.metrics)}"
+        )
+    return training.metrics[name]

@@ -1,0 +1,147 @@
+"""What was measured in each epoch, and how that looks."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, overload
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["History"]
+
+Row = dict[str, float]
+
+
+class History:
+    """A row of metrics for each epoch; `history["val_loss"]` is one of them over all epochs.
+
+    Rows hold `epoch`, `train_loss` and the other metrics of training, `val_...` those of the
+    validation, the `learning_rate` of the last step, the mean `gradient_norm` before clipping, and
+    the `seconds` it took, measuring included.
+
+    >>> history = History([{"epoch": 1, "val_loss": 0.7}, {"epoch": 2, "val_loss": 0.5}])
+    >>> history["val_loss"], history[-1]["epoch"], len(history), history.names
+    ([0.7, 0.5], 2, 2, ('epoch', 'val_loss'))
+    >>> history.best("val_loss")
+    {'epoch': 2, 'val_loss': 0.5}
+    >>> history
+    epoch  val_loss
+        1       0.7
+        2       0.5
+    """
+
+    def __init__(self, rows: Iterable[Mapping[str, float]] = ()) -> None:
+        self.rows: list[Row] = [dict(row) for row in rows]
+
+    def append(self, row: Mapping[str, float]) -> None:
+        """Add what was measured in one more epoch."""
+        self.rows.append(dict(row))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all metrics, in the order in which they first came."""
+        return tuple(dict.fromkeys(name for row in self.rows for name in row))
+
+    @overload
+    def __getitem__(self, which: str) -> list[float]: ...
+    @overload
+    def __getitem__(self, which: int) -> Row: ...
+    def __getitem__(self, which: str | int) -> list[float] | Row:
+        if isinstance(which, int):
+            return self.rows[which]
+        if which not in self.names:
+            raise KeyError(f"no metric {which!r} was measured; there are {', '.join(self.names)}")
+        return [row.get(which, math.nan) for row in self.rows]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, History) and self.rows == other.rows
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def best(self, metric: str, mode: str = "min") -> Row:
+        """The row of the epoch where `metric` was lowest (`mode="max"`: highest)."""
+        sign = {"min": 1.0, "max": -1.0}[mode]
+        values = [sign * value for value in self[metric]]
+        order = [math.inf if math.isnan(value) else value for value in values]
+        return self.rows[order.index(min(order))]
+
+    def json_lines(self) -> str:
+        """A line of JSON for each epoch. NaN and infinity, which JSON has not, become null.
+
+        >>> History([{"epoch": 1, "val_loss": math.nan}]).json_lines()
+        '{"epoch": 1, "val_loss": null}\\n'
+        """
+        return "".join(
+            json.dumps({n: v if math.isfinite(v) else None for n, v in row.items()}) + "\n"
+            for row in self.rows
+        )
+
+    def plot(self, *metrics: str) -> Figure:
+        """A Matplotlib figure: each metric over the epochs, training and validation in one panel.
+
+        `metrics`: their names without `train_` and `val_`; all if none is given. ImportError
+        without Matplotlib (`pip install 'tinygrad-rnn[plot]'`).
+
+        >>> figure = History([{"epoch": 1, "train_loss": 2.0, "val_loss": 3.0}]).plot("loss")
+        >>> [line.get_label() for line in figure.axes[0].lines]
+        ['train', 'val']
+        """
+        try:
+            from matplotlib.figure import Figure
+        except ImportError as error:
+            raise ImportError("plots need Matplotlib: the extra tinygrad-rnn[plot]") from error
+        panels = metrics or self._panels()
+        figure = Figure(figsize=(3.6 * len(panels), 2.8), layout="constrained")
+        for axes, name in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels):
+            found = [
+                p for p in ("train", "val", "") if (f"{p}_{name}" if p else name) in self.names
+            ]
+            if not found:
+                raise KeyError(f"no metric {name!r} was measured; there are {', '.join(panels)}")
+            for part in found:
+                values = self[f"{part}_{name}" if part else name]
+                axes.plot(self["epoch"], values, marker=".", label=part or name)
+            axes.set(title=name.replace("_", " "), xlabel="epoch")
+            if len(found) > 1:
+                axes.legend(frameon=False)
+            axes.spines[["top", "right"]].set_visible(False)
+        return figure
+
+    def _panels(self) -> tuple[str, ...]:
+        shown = (n.removeprefix("train_").removeprefix("val_") for n in self.names)
+        return tuple(n for n in dict.fromkeys(shown) if n not in ("epoch", "seconds"))
+
+    def __repr__(self) -> str:
+        if not self.rows:
+            return "<History of no epochs>"
+        table = [list(self.names), *([_shown(row.get(n)) for n in self.names] for row in self.rows)]
+        widths = [max(map(len, column)) for column in zip(*table)]
+        lines = ("  ".join(cell.rjust(w) for cell, w in zip(row, widths)) for row in table)
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{_escaped(name)}</th>" for name in self.names)
+        rows = "".join(
+            "<tr>" + "".join(f"<td>{_shown(row.get(n))}</td>" for n in self.names) + "</tr>"
+            for row in self.rows
+        )
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,35 @@
+"""The main job: networks that tell to which class a name belongs. One user of `training.fit`.
+
+`settings` what a run is told, `corpus` what it learns from, `classifier` the network, `task` its
+loss and its training, `run` what is kept of it.
+
+>>> from tinygrad_rnn.data import load_names
+>>> from tinygrad_rnn.nn import RNNCell
+>>> settings = Settings(hidden_size=4, epochs=1, batch_size=1000)
+>>> corpus = Corpus.of(load_names(), settings.seed)
+>>> history = train_names(build(RNNCell, corpus, settings), corpus, settings)
+>>> len(history)
+1
+"""
+
+from .classifier import Classifier
+from .corpus import Corpus, Part
+from .run import Recorder, Trained
+from .settings import Settings, SettingsError
+from .task import batches_of, build, measure, names_loss, task, train_names
+
+__all__ = [
+    "Classifier",
+    "Corpus",
+    "Part",
+    "Recorder",
+    "Settings",
+    "SettingsError",
+    "Trained",
+    "batches_of",
+    "build",
+    "measure",
+    "names_loss",
+    "task",
+    "train_names",
+]
