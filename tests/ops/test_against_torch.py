@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 
 import tinygrad_rnn as tg
 from tinygrad_rnn.testing import strategies as s
@@ -95,11 +95,42 @@ def test_einsum(form, shapes) -> None:
         (lambda x: tg.norm(x, axis=1), lambda x: torch.linalg.vector_norm(x, dim=1)),
         (lambda x: tg.remainder(x, 0.7), lambda x: torch.remainder(x, 0.7)),
         (tg.prod, torch.prod),
+        (lambda x: tg.cumprod(x, axis=1), lambda x: torch.cumprod(x, 1)),
+        (lambda x: tg.sort(x, axis=0), lambda x: torch.sort(x, 0).values),
+        (lambda x: tg.roll(x, (1, -2), axis=(0, 1)), lambda x: torch.roll(x, (1, -2), (0, 1))),
+        (lambda x: tg.diff(x, axis=1), lambda x: torch.diff(x, dim=1)),
+        (lambda x: tg.arctan2(x, x[0]), lambda x: torch.arctan2(x, x[0])),
+        (lambda x: tg.hypot(x, x[0]), lambda x: torch.hypot(x, x[0])),
+        (tg.log_sigmoid, torch.nn.functional.logsigmoid),
+        (lambda x: tg.trace(x[:, :3]), lambda x: torch.trace(x[:, :3])),
         (tg.max, torch.amax),
     ],
 )
 def test_functions(ours, theirs) -> None:
     assert_same(ours, theirs, (3, 4))
+
+
+@pytest.mark.parametrize("dims", [1, 2])
+@given(data=s.st.data())
+@settings(max_examples=settings().max_examples * 40 // 100, deadline=None)
+def test_convolution(dims, data) -> None:
+    draw = data.draw
+    few = s.st.integers(1, 3)
+    groups, batched = draw(s.st.integers(1, 2)), draw(s.st.booleans())
+    each = lambda low, high: draw(s.st.tuples(*[s.st.integers(low, high)] * dims))
+    kernel, stride, dilation = each(1, 3), each(1, 3), each(1, 2)
+    padding = "same" if set(stride) == {1} and draw(s.st.booleans()) else each(0, 2)
+    size = [(k - 1) * d + extra for k, d, extra in zip(kernel, dilation, each(1, 4))]
+    x = (*([draw(few)] if batched else []), groups * draw(few), *size)
+    weight = (groups * draw(few), x[-dims - 1] // groups, *kernel)
+    options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    if padding == "same" and any(k % 2 == 0 for k in kernel):
+        reject()  # PyTorch warns that it copies
+    ours, theirs = (tg.conv1d, torch.conv1d) if dims == 1 else (tg.conv2d, torch.conv2d)
+    bias = [weight[:1]] if draw(s.st.booleans()) else []
+    assert_same(
+        lambda *xs: ours(*xs, **options), lambda *xs: theirs(*xs, **options), x, weight, *bias
+    )
 
 
 @given(s.shapes(min_dims=1).flatmap(lambda sh: s.st.tuples(s.st.just(sh), s.indices(sh))))

@@ -169,6 +169,129 @@ def repeated(shape):
     return (axis(len(shape)) | st.none()).flatmap(build)
 
 
+def side_by_side(shape):
+    return st.lists(arrays(shape), min_size=1, max_size=3).map(lambda some: Call((some,), {}))
+
+
+def rolled(shape):
+    pairs = st.sampled_from([(1, -1), ((1, -2), (0, -1)), (2, (0, -1))])
+    one = st.tuples(ints(-4, 4), axis(len(shape)) | st.none()) if shape else st.just((1, None))
+    return (one | pairs if len(shape) > 1 else one).flatmap(
+        lambda pair: calls(arrays(shape), st.just(pair[0]), axis=st.just(pair[1]))
+    )
+
+
+def differences(shape):
+    def build(at):
+        slab = (*shape[:at], 2, *shape[at:][1:])
+        return calls(arrays(shape), n=ints(0, 2), axis=st.just(at)) | calls(
+            arrays(shape), st.just(1), st.just(at), arrays(slab), st.just(0.5)
+        )
+
+    return axis(len(shape)).flatmap(build)
+
+
+def averaged(shape):
+    whole = calls(arrays(shape), axes(len(shape)), st.none() | arrays(shape, positive))
+    one = axis(len(shape)).flatmap(
+        lambda at: calls(arrays(shape), st.just(at), arrays((shape[at],), positive))
+    )
+    return whole | one
+
+
+def ordered(**keywords):
+    """Along one axis, elements that all differ: where two are equal there is a kink."""
+    return along_one_axis(none=True, **keywords).filter(lambda call: _all_differ(call.args[0]))
+
+
+def _all_differ(x):
+    return np.unique(x).size == x.size
+
+
+DOTS = [
+    ((3,), (3,)),
+    ((2, 3), (3,)),
+    ((2, 3), (3, 2)),
+    ((), (2,)),
+    ((2, 3), ()),
+    ((2, 2), (3, 2, 1)),
+]
+INNERS = [
+    ((3,), (3,)),
+    ((2, 3), (3,)),
+    ((2, 3), (1, 3)),
+    ((), (2,)),
+    ((2, 3), (2, 2, 3)),
+    ((0,), (0,)),
+]
+TENSORDOTS = [
+    ((2, 3, 2), (2, 3, 1), ([1, 0], [1, 0])),
+    ((2, 3), (3, 2), 1),
+    ((2, 3), (2, 3), 2),
+    ((2,), (3,), 0),
+    ((2, 3), (2, 2), (0, -1)),
+    ((2, 0), (0, 3), 1),
+]  # fmt: skip
+
+
+def pairs(forms):
+    return st.sampled_from(forms).flatmap(
+        lambda form: calls(arrays(form[0]), arrays(form[1]), *map(st.just, form[2:]))
+    )
+
+
+CONVOLUTIONS = [  # x, weight, options
+    ((2, 2, 5), (3, 2, 3), {}),
+    ((2, 5), (3, 2, 2), {"stride": 2, "padding": 1}),
+    ((1, 2, 6), (2, 1, 2), {"groups": 2, "dilation": 2, "stride": 3}),
+    ((2, 1, 4), (2, 1, 3), {"padding": "same"}),
+]
+CONVOLUTIONS_2D = [
+    ((2, 1, 4, 3), (2, 1, 2, 3), {}),
+    ((1, 2, 5, 4), (2, 2, 3, 2), {"stride": (2, 1), "padding": (1, 0)}),
+    ((2, 4, 4), (2, 1, 2, 2), {"groups": 2, "dilation": (2, 1), "padding": "valid"}),
+    ((1, 1, 3, 4), (1, 1, 3, 2), {"padding": "same"}),
+]
+
+
+def convolved(forms):
+    return st.sampled_from(forms).flatmap(
+        lambda form: calls(
+            arrays(form[0]),
+            arrays(form[1]),
+            st.none() | arrays(form[1][:1]),
+            **{name: st.just(value) for name, value in form[2].items()},
+        )
+    )
+
+
+def convolution(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """By the definition: each output element a sum over the window that its kernel sees."""
+    dims = weight.ndim - 2
+    stride, dilation = (np.broadcast_to(v, dims) for v in (stride, dilation))
+    reach = [(k - 1) * d for k, d in zip(weight.shape[2:], dilation)]
+    if padding == "same":
+        widths = [(r // 2, r - r // 2) for r in reach]
+    else:
+        widths = [(p, p) for p in np.broadcast_to(0 if padding == "valid" else padding, dims)]
+    batched = x.ndim == dims + 2
+    x = np.pad(x if batched else x[None], [(0, 0), (0, 0), *widths])
+    sizes = [(n - r - 1) // s + 1 for n, r, s in zip(x.shape[2:], reach, stride)]
+    out = np.zeros((len(x), len(weight), *sizes), x.dtype)
+    each = weight.shape[1]
+    for o in range(len(weight)):
+        first = o // (len(weight) // groups) * each
+        for place in np.ndindex(*sizes):
+            window = tuple(
+                slice(p * s, p * s + r + 1, d) for p, s, r, d in zip(place, stride, reach, dilation)
+            )
+            seen = x[(slice(None), slice(first, first + each), *window)]
+            out[(slice(None), o, *place)] = (seen * weight[o]).reshape(len(x), -1).sum(axis=1)
+    if bias is not None:
+        out += bias.reshape(-1, *(1,) * dims)
+    return out if batched else out[0]
+
+
 EINSUMS = [
     ("i,i->", (3,), (3,)),
     ("i,j->ij", (2,), (3,)),
@@ -256,6 +379,61 @@ masked_log = shapes().flatmap(
 
 # op -> its calls, and what else check_op should know. `order`: how often it is differentiable.
 TABLE = {
+    "all": (over_axes(), {"order": 0}),
+    "any": (over_axes(), {"order": 0}),
+    "allclose": (two(), {"own_test": True}),
+    "append": (joined(new_axis=0).map(lambda c: Call((c.args[0][0], c.args[0][-1]), c.kwargs)), {}),
+    "arccos": (one(numbers(-0.875, 0.875)), {}),
+    "arcsin": (one(numbers(-0.875, 0.875)), {}),
+    "arctan": (one(), {}),
+    "arctan2": (two(away_from_zero), {}),
+    "argpartition": (one(), {"own_test": True}),
+    "argsort": (
+        along_one_axis(none=True),
+        {"order": 0, "reference": partial(np.argsort, kind="stable")},
+    ),
+    "array_equal": (two(), {"own_test": True}),
+    "average": (with_shape(averaged, min_dims=1, max_dims=2, min_side=1), {}),
+    "ceil": (one(), {"order": 0}),
+    "column_stack": (with_shape(side_by_side, min_dims=1), {}),
+    "conv1d": (convolved(CONVOLUTIONS), {"reference": convolution, "examples": 8}),
+    "conv2d": (convolved(CONVOLUTIONS_2D), {"reference": convolution, "examples": 6}),
+    "cosh": (one(), {}),
+    "count_nonzero": (over_axes(), {"order": 0}),
+    "cumprod": (along_one_axis(none=True), {}),
+    "diag": (with_shape(lambda s: calls(arrays(s), ints(-2, 2)), min_dims=1, max_dims=2), {}),
+    "diagonal": (
+        with_shape(lambda s: calls(arrays(s), ints(-2, 2), ints(0, 1), st.just(-1)), min_dims=3),
+        {},
+    ),
+    "diff": (with_shape(differences, min_dims=1, min_side=1), {}),
+    "dot": (pairs(DOTS), {}),
+    "exp2": (one(), {}),
+    "floor": (one(), {"order": 0}),
+    "full_like": (calls(arrays(), numbers()), {"order": 0}),
+    "hstack": (with_shape(side_by_side), {}),
+    "hypot": (two(away_from_zero), {}),
+    "inner": (pairs(INNERS), {}),
+    "isclose": (two(), {"order": 0}),
+    "log10": (one(positive), {}),
+    "log2": (one(positive), {}),
+    "log_sigmoid": (one(), {"reference": lambda x: -softplus(-x)}),
+    "partition": (one(), {"own_test": True}),
+    "ptp": (over_axes(min_side=1), {}),
+    "ravel": (one(), {}),
+    "reciprocal": (one(away_from_zero), {}),
+    "roll": (with_shape(rolled), {}),
+    "round": (one(), {"order": 0}),
+    "sinh": (one(), {}),
+    "sort": (ordered(), {}),
+    "tan": (one(numbers(-1.25, 1.25)), {}),
+    "tensordot": (pairs(TENSORDOTS), {}),
+    "trace": (with_shape(lambda s: calls(arrays(s), ints(-1, 1)), min_dims=2), {}),
+    "tril": (with_shape(lambda s: calls(arrays(s), ints(-2, 2)), min_dims=2), {}),
+    "triu": (with_shape(lambda s: calls(arrays(s), ints(-2, 2)), min_dims=2), {}),
+    "trunc": (one(), {"order": 0}),
+    "vdot": (pairs([((2, 3), (3, 2)), ((), ()), ((0,), (2, 0))]), {}),
+    "vstack": (with_shape(side_by_side), {}),
     "abs": (one(), {}),
     "add": (two(), {}),
     "argmax": (along_one_axis(min_side=1, none=True), {"order": 0}),
@@ -403,6 +581,7 @@ CREATION = {
     "rand",
     "rand_like",
     "randn",
+    "randn_like",
     "zeros",
 }
 
@@ -452,3 +631,26 @@ def test_one_hot() -> None:
         tg.one_hot(tg.tensor([-1, 2]), 3)
     with pytest.raises(TypeError, match="takes integers, not float32"):
         tg.one_hot(tg.tensor([1.0]))
+
+
+@pytest.mark.parametrize("kth", [0, 2, -1, (1, 3)])
+def test_partition_puts_the_kth_in_its_place_and_sends_the_gradient_back(kth) -> None:
+    rng = np.random.default_rng(0)
+    values = np.stack([rng.permutation(5).astype(float) for _ in range(3)])
+    x = tg.tensor(values, requires_grad=True)
+    y = np.partition(x, kth, axis=1)
+    np.testing.assert_array_equal(y.data[:, kth], np.sort(values)[:, kth])
+    np.testing.assert_array_equal(np.sort(y.data), np.sort(values))
+    places = tg.argpartition(x, kth, axis=1).data
+    np.testing.assert_array_equal(np.take_along_axis(values, places, 1), y.data)
+    (y * y).sum().backward()
+    np.testing.assert_array_equal(x.grad.data, 2 * values)
+
+
+def test_comparisons_of_whole_arrays_are_pythons_bools() -> None:
+    x, near = tg.tensor([1.0, np.inf, np.nan]), tg.tensor([1.0 + 1e-7, np.inf, np.nan])
+    assert tg.allclose(x, near) is False and np.allclose(x, near, equal_nan=True) is True
+    assert tg.array_equal(x[:2], x[:2]) is True and np.array_equal(x[:2], x) is False
+    assert tg.isclose(x, near).data.tolist() == [True, True, False]
+    learned = tg.ones(2, requires_grad=True)
+    assert not tg.isclose(learned, learned).requires_grad and not tg.any(learned).requires_grad

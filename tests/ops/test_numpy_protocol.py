@@ -51,6 +51,20 @@ CALLS = {
     "zeros_like": lambda t: np.zeros_like(t) + t,
     "copy": lambda t: np.copy(t),
     "positive": lambda t: +t,
+    "dot": lambda t: np.dot(t, t.T),
+    "dot with an array": lambda t: np.dot(X, t.T),
+    "hstack": lambda t: np.hstack([t, X]),
+    "sort": lambda t: np.sort(t, axis=0),
+    "arctan2": lambda t: np.arctan2(t, 1.0),
+    "ravel": lambda t: np.ravel(t),
+    "roll": lambda t: np.roll(t, 1, axis=1),
+    "average": lambda t: np.average(t, axis=1, weights=[1.0, 2.0, 3.0]),
+    "tensordot": lambda t: np.tensordot(t, X, 2),
+    "diff": lambda t: np.diff(t, axis=1),
+    "triu": lambda t: np.triu(t),
+    "trace": lambda t: np.trace(t),
+    "append": lambda t: np.append(t, X),
+    "full_like": lambda t: np.full_like(t, 2) * t,
     "where mask": lambda t: np.exp(t, where=X > 0),
 }
 
@@ -70,16 +84,11 @@ def test_numpys_function_records(name) -> None:
 @pytest.mark.parametrize(
     ("name", "call"),
     [
-        ("np.dot", lambda t: np.dot(t, t.T)),
-        ("np.floor", lambda t: np.floor(t)),
-        ("np.sort", lambda t: np.sort(t)),
         ("np.linalg.inv", lambda t: np.linalg.inv(t)),
         ("np.median", lambda t: np.median(t)),
         ("np.fft.fft", lambda t: np.fft.fft(t)),
-        ("np.arctan2", lambda t: np.arctan2(t, 1.0)),
-        ("np.ravel", lambda t: np.ravel(t)),
-        ("np.hstack", lambda t: np.hstack([t, t])),
-        ("np.allclose", lambda t: np.allclose(t, t)),
+        ("np.cbrt", lambda t: np.cbrt(t)),
+        ("np.unique", lambda t: np.unique(t)),
     ],
 )
 @pytest.mark.parametrize("requires_grad", [True, False])
@@ -90,10 +99,8 @@ def test_a_function_without_a_rule_is_refused_by_name(name, call, requires_grad)
 
 
 def test_a_suggestion_names_something_that_works() -> None:
-    with pytest.raises(TypeError, match="`a @ b`"):
-        np.dot(tg.tensor(X), X.T)
-    with pytest.raises(TypeError, match=r"t\.reshape\(-1\)"):
-        np.ravel(tg.tensor(X))
+    with pytest.raises(TypeError, match=r"`np\.sort` and the elements in its middle"):
+        np.median(tg.tensor(X))
 
 
 def test_out_is_refused() -> None:
@@ -124,15 +131,15 @@ def test_an_array_is_not_made_of_a_tensor_that_records() -> None:
 
 
 def test_implements_adds_to_the_table(monkeypatch) -> None:
-    monkeypatch.delitem(FUNCTIONS, np.arctan, raising=False)
+    monkeypatch.delitem(FUNCTIONS, np.cbrt, raising=False)
 
-    @tg.implements(np.arctan)
+    @tg.implements(np.cbrt)
     @tg.op
-    def arctan(x):
-        return np.arctan(x)
+    def cbrt(x):
+        return np.cbrt(x)
 
-    arctan.vjp(lambda grad, out, x: grad / (1 + x * x))
+    cbrt.vjp(lambda grad, out, x: grad / (3 * out * out))
     t = tg.tensor(X, requires_grad=True)
-    np.arctan(t).sum().backward()
-    np.testing.assert_allclose(t.grad.data, 1 / (1 + X * X))
-    monkeypatch.delitem(FUNCTIONS, np.arctan)
+    np.cbrt(t).sum().backward()
+    np.testing.assert_allclose(t.grad.data, 1 / (3 * np.cbrt(X) ** 2))
+    monkeypatch.delitem(FUNCTIONS, np.cbrt)

@@ -146,3 +146,13 @@ def softplus(x: Array) -> Array:
 
 
 softplus.vjp(lambda grad, out, x: grad * sigmoid(x))
+
+
+def log_sigmoid(x: Array) -> Array:
+    """log(sigmoid(x)) = -softplus(-x), accurate where the sigmoid is tiny.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.log_sigmoid(tg.tensor([-1000.0, 1000.0])) + 0.0
+    tensor([-1000.,     0.], dtype=float32)
+    """
+    return -softplus(-x)

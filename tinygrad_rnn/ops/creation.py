@@ -130,6 +130,19 @@ def rand_like(x: Array) -> Array:
     return _uniform(x.shape, x.dtype)
 
 
+@op(differentiable=False, pure=False)
+def randn_like(x: Array) -> Array:
+    """Random numbers from the standard normal distribution, of the shape and dtype of x.
+
+    They are new in each call.
+
+    >>> import tinygrad_rnn as tg
+    >>> randn_like(tg.zeros(4)).shape
+    (4,)
+    """
+    return np.asarray(generator().standard_normal(x.shape)).astype(x.dtype)
+
+
 def _uniform(shape: tuple[int, ...], dtype: Any) -> Array:
     if np.dtype(dtype) in (np.float32, np.float64):
         return np.asarray(generator().random(shape, dtype=np.dtype(dtype).type))
@@ -146,6 +159,18 @@ def zeros_like(x: Array, dtype: Any = None) -> Array:
     tensor([0., 0.], dtype=float32)
     """
     return np.zeros_like(x, dtype=dtype)
+
+
+@implements(np.full_like)
+def full_like(x: Array, fill_value: Array, dtype: Any = None) -> Array:
+    """`fill_value` at every place of the shape of x, in the dtype of x.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.full_like(tg.tensor([1.0, 2.0]), 7)
+    tensor([7., 7.], dtype=float32)
+    """
+    zeros = np.zeros_like(x, dtype=dtype)
+    return zeros + np.asarray(fill_value).astype(zeros.dtype)
 
 
 @implements(np.ones_like)

@@ -30,11 +30,12 @@ def largest(z):
 UNARY = """
 abs copy cos elu exp expm1 gelu isfinite isinf isnan leaky_relu logical_not logsumexp neg ones_like
 rand_like relu sigmoid sign silu sin softplus square tanh zeros_like sum mean max min prod var std
-norm
+norm all any arctan ceil cosh count_nonzero exp2 floor log_sigmoid ptp randn_like ravel round sinh
+tan trunc
 """
 BINARY = """
 add sub mul hadamard div maximum minimum logaddexp greater greater_equal less less_equal equal
-not_equal logical_and logical_or remainder floor_divide outer
+not_equal logical_and logical_or remainder floor_divide outer arctan2 hypot isclose
 """
 
 
@@ -60,6 +61,28 @@ STEPS = {
     **{name: getattr(tg, name) for name in UNARY.split()},
     **{name: partial(binary, getattr(tg, name)) for name in BINARY.split()},
     "log, log1p, sqrt": lambda z: tg.log(z * z + 0.5) + tg.log1p(z * z) + tg.sqrt(z * z + 0.5),
+    "log2, log10, reciprocal": lambda z: (
+        tg.log2(z * z + 0.5) + tg.log10(z * z + 0.5) + tg.reciprocal(z * z + 0.5)
+    ),
+    "arcsin, arccos": lambda z: tg.arcsin(0.9 * tg.tanh(z)) + tg.arccos(0.9 * tg.tanh(z)),
+    "round to places": lambda z: z * tg.round(z, decimals=1),
+    "cumprod": lambda z: tg.cumprod(z, axis=1) * tg.cumprod(z, axis=0),
+    "diff": lambda z: tg.diff(z, prepend=0.0) ** 2,
+    "roll": lambda z: tg.roll(z, (1, 2), axis=(0, 1)) ** 2,
+    "append": lambda z: tg.append(z, z[:, :1], axis=1) ** 2,
+    "full_like": lambda z: z * tg.full_like(z, 2.0),
+    "average": lambda z: tg.average(z, axis=1, weights=z * z + 0.1) ** 2,
+    "diag, diagonal, trace, tril, triu": lambda z: (
+        tg.diag(z[0]) + tg.diagonal(z) ** 2 @ tg.tril(z) @ z.T @ tg.triu(z) * tg.trace(z)
+    ),
+    "dot, vdot, inner, tensordot": lambda z: (
+        tg.dot(z, z[0]) * tg.vdot(z, z) + tg.inner(z, z[1]) * tg.tensordot(z, z, 2)
+    ),
+    "conv1d": lambda z: tg.conv1d(z[:, None], z[:2, None, :3], padding=1) ** 2,
+    "conv2d": lambda z: tg.conv2d(z[None, None], z[None, None, :2, :2], z[0, :1], stride=2) ** 2,
+    "hstack, vstack, column_stack": lambda z: (
+        tg.hstack([z, z**2]).sum() * tg.vstack([z, z[0]]) ** 2 + tg.column_stack([z[0], z.T]).sum()
+    ),
     "pow": lambda z: tg.pow(z * z + 0.5, 1.5),
     "pow of two": lambda z: (z * z + 0.5) ** (z * z),
     "clip": lambda z: tg.clip(z, -0.5, z[:, :1] + 0.3),
@@ -130,6 +153,12 @@ STEPS = {
     "noise": lambda z: z + tg.rand_like(z[:, :1]) * tg.rand_like(z),
     "shape, ndim and size": lambda z: z * (tg.ndim(z) + tg.size(z) + tg.shape(z)[0]),
 }
+ON_NUMPY = {  # which have no compiled form, and run in the loop all the same
+    "sort": lambda z: tg.sort(z) ** 2,
+    "argsort, argpartition": lambda z: z * tg.argsort(z) * tg.argpartition(z, 1),
+    "partition": lambda z: tg.partition(z, 1, axis=0) ** 2,
+}
+READS_VALUES = {"allclose", "array_equal"}  # Python's bools: such a step runs op by op
 MAKE_TENSORS = {
     "arange", "eye", "full", "generator", "manual_seed", "ones", "rand", "randn", "zeros",
 }  # fmt: skip
@@ -138,7 +167,7 @@ MAKE_TENSORS = {
 def cell_of(name: str, kind: type) -> nn.Cell:
     def step(cell, x, h):
         z = x + h @ cell.u
-        return tg.tanh(z + 0.1 * cell.weigh(STEPS[name](z)))
+        return tg.tanh(z + 0.1 * cell.weigh({**STEPS, **ON_NUMPY}[name](z)))
 
     class Cell(kind):
         def weigh(self, result):
@@ -149,9 +178,8 @@ def cell_of(name: str, kind: type) -> nn.Cell:
 
 
 def test_every_op_is_here() -> None:
-    assert {n for n in ops.__all__ if n not in MAKE_TENSORS} <= {
-        word for name in STEPS for word in name.replace(",", "").split()
-    }
+    names = {word for name in (*STEPS, *ON_NUMPY) for word in name.replace(",", "").split()}
+    assert set(ops.__all__) <= names | MAKE_TENSORS | READS_VALUES
 
 
 @pytest.mark.parametrize("name", STEPS)
@@ -159,6 +187,14 @@ def test_an_op_in_a_step_is_compiled(scans, name) -> None:
     cell = cell_of(name, scans.StepCell)
     scans.both_ways(cell, X)
     assert all(scans.loops(cell))
+
+
+@pytest.mark.parametrize("name", ON_NUMPY)
+def test_an_op_without_a_compiled_form_runs_on_numpy_and_says_so(scans, name) -> None:
+    executor._told.clear()
+    cell = cell_of(name, scans.StepCell)
+    with pytest.warns(UserWarning, match="loop on NumPy, not compiled, because of the op arg"):
+        scans.both_ways(cell, X)
 
 
 def main() -> None:

@@ -1,0 +1,90 @@
+"""Putting elements in order: sort, partition, and the places that they are taken from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..engine.op import op
+from ..engine.protocol import implements
+
+Array = Any
+
+
+@op(differentiable=False)
+def _argsort(x: Array, *, axis: int) -> Array:
+    return np.argsort(x, axis=axis, kind="stable")
+
+
+_argsort.name = "argsort"
+_argsort.lift(lambda steps, timed, x, axis: np.argsort(x, axis=axis, kind="stable"))
+
+
+@op(differentiable=False)
+def _argpartition(x: Array, *, kth: Any, axis: int) -> Array:
+    return np.argpartition(x, kth, axis=axis)
+
+
+_argpartition.name = "argpartition"
+_argpartition.lift(lambda steps, timed, x, kth, axis: np.argpartition(x, kth, axis=axis))
+
+
+def _in_one_axis(x: Array, axis: int | None) -> tuple[Array, int]:
+    """The array and the axis; None means the only axis of the flattened array."""
+    return (np.reshape(x, -1), -1) if axis is None else (x, axis)
+
+
+@implements(np.argsort)
+def argsort(x: Array, axis: int | None = -1) -> Array:
+    """The places of the elements of x in ascending order along `axis` (None: flattened).
+
+    Equal elements stay in their order.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.argsort(tg.tensor([3.0, 1.0, 2.0]))
+    tensor([1, 2, 0], dtype=int64)
+    """
+    x, axis = _in_one_axis(x, axis)
+    return _argsort(x, axis=axis)
+
+
+@implements(np.sort)
+def sort(x: Array, axis: int | None = -1) -> Array:
+    """The elements of x in ascending order along `axis` (None: flattened).
+
+    >>> import tinygrad_rnn as tg
+    >>> x = tg.tensor([3.0, 1.0, 2.0], requires_grad=True)
+    >>> y = tg.sort(x)
+    >>> (y * tg.tensor([1.0, 10.0, 100.0])).sum().backward()
+    >>> y.data, x.grad
+    (array([1., 2., 3.], dtype=float32), tensor([100.,   1.,  10.], dtype=float32))
+    """
+    x, axis = _in_one_axis(x, axis)
+    return np.take_along_axis(x, _argsort(x, axis=axis), axis=axis)
+
+
+@implements(np.argpartition)
+def argpartition(x: Array, kth: Any, axis: int | None = -1) -> Array:
+    """The places that `partition` takes the elements from.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.argpartition(tg.tensor([3.0, 1.0, 2.0]), 0)[0]
+    tensor(1, dtype=int64)
+    """
+    x, axis = _in_one_axis(x, axis)
+    return _argpartition(x, kth=kth, axis=axis)
+
+
+@implements(np.partition)
+def partition(x: Array, kth: Any, axis: int | None = -1) -> Array:
+    """x with the elements that belong at `kth` of the sorted axis there, smaller ones before.
+
+    Those before and those after are in no particular order: quicker than `sort`.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.partition(tg.tensor([3.0, 1.0, 2.0]), 1)
+    tensor([1., 2., 3.], dtype=float32)
+    """
+    x, axis = _in_one_axis(x, axis)
+    return np.take_along_axis(x, _argpartition(x, kth=kth, axis=axis), axis=axis)
