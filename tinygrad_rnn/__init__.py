@@ -12,6 +12,7 @@ from types import ModuleType as _ModuleType
 from typing import TYPE_CHECKING
 
 from . import nn, pytree
+from .compiler.backends.executor import get_executor, set_executor
 from .engine.anomaly import detect_anomaly
 from .engine.mode import Scope, enable_grad, is_grad_enabled, no_grad, scope
 from .engine.op import Op, op
@@ -19,7 +20,6 @@ from .engine.protocol import implements
 from .engine.tensor import Tensor, from_numpy, get_default_dtype, set_default_dtype, tensor
 from .engine.transforms import grad, jacobian, value_and_grad
 from .errors import AnomalyError, GraphFreedError, StaleValueError, TinygradRnnError
-from .nn.recurrent.scan.executor import get_executor, set_executor
 from .ops import *  # noqa: F403
 from .ops import __all__ as _ops
 from .pytree import detach

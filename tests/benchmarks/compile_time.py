@@ -22,8 +22,8 @@ from timing import installed, number, options_parser, print_table, start
 SIZES = (50, 16, 32, 64)
 COLUMNS = {
     "ours, NumPy": "ours, NumPy",
-    "ours, Numba": "ours, Numba",
-    "ours, Numba, second process": "ours, Numba",
+    "ours, LLVM": "ours, LLVM",
+    "ours, LLVM, second process": "ours, LLVM",
     "JAX jit scan": "JAX jit scan",
 }
 

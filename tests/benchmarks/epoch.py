@@ -106,7 +106,7 @@ def _right(scores: Any, labels: Any) -> int:
 
 CONTESTANTS: dict[str, tuple[str, Callable[[str, Corpus, Settings], Accuracies]]] = {
     "ours, NumPy": ("tinygrad_rnn", ours("numpy")),
-    "ours, Numba": ("llvmlite", ours("numba")),
+    "ours, LLVM": ("llvmlite", ours("llvm")),
     "PyTorch, packed": ("torch", pytorch),
 }
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from recurrent_peers import CONTESTANTS, Problem
 from timing import installed, interleaved, number, options_parser, print_table, start
 
-COLUMNS = ["ours, NumPy", "ours, Numba", "JAX jit scan", "PyTorch nn.*"]
+COLUMNS = ["ours, NumPy", "ours, LLVM", "JAX jit scan", "PyTorch nn.*"]
 LENGTHS = [100, 1_000, 10_000, 100_000, 1_000_000]
 
 

@@ -3,7 +3,7 @@
     python tests/benchmarks/lengths.py
 
 One training step of an LSTM. "Divided" changes the rows at every chance, "as chosen" is what the
-rule of `scan/going.py` makes of the lengths. Lengths are
+rule of `scan/ragged.py` makes of the lengths. Lengths are
 uniform from 1 to T, close (from T - 2 to T, as in batches sorted by length), or one of T and the
 others of T / 4.
 """
@@ -18,7 +18,7 @@ from timing import installed, interleaved, number, options_parser, print_table, 
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.nn.recurrent.scan import going
+from tinygrad_rnn.compiler.runtime import ragged
 
 ROWS = [(20, 128, 64, 128), (100, 32, 64, 128), (50, 16, 32, 64)]
 
@@ -31,10 +31,10 @@ def ours(sizes: tuple[int, ...], lengths: Any, executor: str, change: float) -> 
 
     def train() -> None:
         tg.set_executor(executor)
-        usual, going.CHANGE = going.CHANGE, change
+        usual, ragged.CHANGE = ragged.CHANGE, change
         layer(x, lengths=lengths)[0].sum().backward()
         layer.zero_grad()
-        going.CHANGE = usual
+        ragged.CHANGE = usual
 
     return train
 
@@ -68,7 +68,7 @@ def cases(steps: int, batch: int) -> dict[str, Any]:
 
 def main() -> None:
     parser = options_parser(__doc__, repeat=7)
-    parser.add_argument("--executor", choices=["numpy", "numba"], default="numpy")
+    parser.add_argument("--executor", choices=["numpy", "llvm"], default="numpy")
     options = start(parser, "numpy", "llvmlite", "torch")
     print(f"Milliseconds for one training step of an LSTM, executor {options.executor}.\n")
     rows = []
@@ -77,7 +77,7 @@ def main() -> None:
             contestants = {
                 "masked": ours(sizes, lengths, options.executor, float("inf")),
                 "divided": ours(sizes, lengths, options.executor, 0.0),
-                "as chosen": ours(sizes, lengths, options.executor, going.CHANGE),
+                "as chosen": ours(sizes, lengths, options.executor, ragged.CHANGE),
             }
             if installed("torch"):
                 contestants["PyTorch, packed"] = pytorch(sizes, lengths)

@@ -5,7 +5,7 @@
 
 One training step of a minGRU (Feng et al. 2024) whose state has that many elements (B = 1):
 forward, sum of the outputs, backward to the input and all parameters. float32. The rule that the
-planner chooses by, `MOST_ELEMENTS` and `FEWEST_STEPS` in `scan/linear.py`, is read off the last
+scheduler goes by (`MOST_ELEMENTS`, `FEWEST_STEPS` in `affine_recurrence.py`) is read off the last
 column.
 """
 
@@ -18,7 +18,7 @@ import numpy as np
 from timing import interleaved, number, options_parser, print_table, start
 
 import tinygrad_rnn as tg
-from tinygrad_rnn.nn.recurrent.scan import linear
+from tinygrad_rnn.compiler.passes import affine_recurrence
 
 
 class MinGRUCell(tg.nn.Cell):
@@ -43,12 +43,12 @@ def training_step(steps: int, elements: int, blocks: bool) -> Callable[[], Any]:
         layer.zero_grad()
         layer(x)[0].sum().backward()
 
-    rule = linear.MOST_ELEMENTS
-    linear.MOST_ELEMENTS = 1 << 60 if blocks else 0
+    rule = affine_recurrence.MOST_ELEMENTS
+    affine_recurrence.MOST_ELEMENTS = 1 << 60 if blocks else 0
     try:
         step()
     finally:
-        linear.MOST_ELEMENTS = rule
+        affine_recurrence.MOST_ELEMENTS = rule
     return step
 
 

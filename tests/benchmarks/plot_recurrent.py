@@ -12,7 +12,7 @@ import argparse
 import re
 from pathlib import Path
 
-COLUMNS = ["ours, Numba", "ours, NumPy", "NumPy by hand", "JAX jit scan", "PyTorch nn.*"]
+COLUMNS = ["ours, LLVM", "ours, NumPy", "NumPy by hand", "JAX jit scan", "PyTorch nn.*"]
 FLOOR = "GEMMs alone"
 
 Times = dict[str, dict[str, float]]  # by size and column

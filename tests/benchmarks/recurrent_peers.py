@@ -177,7 +177,7 @@ def ours_scan(problem: Problem) -> Contestant:
 
 
 def ours_compiled(problem: Problem) -> Contestant:
-    return _with_executor("numba", _ours(problem, nn.Recurrent))
+    return _with_executor("llvm", _ours(problem, nn.Recurrent))
 
 
 def _with_executor(name: str, contestant: Contestant) -> Contestant:
@@ -368,7 +368,7 @@ def gemms_alone(problem: Problem) -> Contestant:
 
 CONTESTANTS: dict[str, tuple[str, Callable[[Problem], Contestant | None]]] = {
     "ours, NumPy": ("tinygrad_rnn", ours_scan),
-    "ours, Numba": ("llvmlite", ours_compiled),
+    "ours, LLVM": ("llvmlite", ours_compiled),
     "ours, unrolled": ("tinygrad_rnn", ours_unrolled),
     "PyTorch nn.*": ("torch", torch_builtin),
     "PyTorch loop": ("torch", torch_loop),

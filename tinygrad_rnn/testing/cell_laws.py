@@ -17,7 +17,7 @@ import numpy as np
 from .. import pytree
 from ..engine.node import is_floating
 from ..engine.tensor import from_numpy
-from ..nn.recurrent.scan.scan import TraceError, scan
+from ..compiler.runtime.scan import TraceError, scan
 from ..serialization import load, save
 from .cell_runs import Batch, Results, Subject, first_difference, leaf_names, seeded, with_leaves
 from .gradcheck import gradient_report

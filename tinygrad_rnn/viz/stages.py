@@ -12,7 +12,7 @@ from .style.palette import palette, style_sheet
 from .style.text import escaped, fitted, number
 
 if TYPE_CHECKING:
-    from ..nn.recurrent.scan.report import PlanLine, PlanReport
+    from ..compiler.report import PlanLine, PlanReport
 
 __all__ = ["PlanPicture", "stages"]
 

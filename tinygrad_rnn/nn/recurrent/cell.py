@@ -15,7 +15,7 @@ from ...engine.tensor import Tensor, get_default_dtype
 from ..module import Module
 
 if TYPE_CHECKING:
-    from .scan.report import PlanReport
+    from ...compiler.report import PlanReport
 
 __all__ = ["Cell"]
 
@@ -118,7 +118,7 @@ class Cell(Module):
         >>> round(loop.flops / total.flops, 2)  # the rest is done for all steps at once
         0.69
         """
-        from .scan.report import report
+        from ...compiler.report import report
 
         return report(self, batch_size, steps, input_size, input_gradient, lengths)
 

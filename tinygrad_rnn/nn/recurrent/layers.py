@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ... import ops, pytree
+from ...compiler.runtime.scan import compiled_steps
 from ...engine.node import Node
 from ...engine.tensor import Tensor, from_numpy, tensor
 from ..functional import dropout as apply_dropout
@@ -17,7 +18,6 @@ from .gru import GRUCell
 from .lstm import LSTMCell
 from .rnn import RNNCell
 from .run import run
-from .scan.scan import compiled_steps
 
 __all__ = ["GRU", "LSTM", "RNN", "Recurrent"]
 

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 
 from ... import ops, pytree
+from ...compiler.runtime.scan import TraceError, scan
 from ...engine.mode import current_mode
 from ...engine.tensor import Tensor
 from .cell import Cell, is_observed
-from .scan.scan import TraceError, scan
 from .unroll import beside, unroll
 
 __all__ = ["run"]
 
-_told: set[str] = set()
+_notices: set[str] = set()
 
 
 def run(
@@ -45,7 +45,7 @@ def run(
             return scan(cell, x, state, reverse=reverse, lengths=lengths, checkpoint=checkpoint)
         except TraceError as reason:
             if not _complex(x, state):  # as gradient checkers use them, who need no advice
-                _tell(cell, reason)
+                _notify(cell, reason)
     return unroll(cell, x, state, reverse=reverse, lengths=lengths, first_step=first_step)
 
 
@@ -100,10 +100,10 @@ def _complex(x: Tensor, state: Any) -> bool:
     return any(t.dtype.kind == "c" for t in [x, *pytree.leaves(state)])
 
 
-def _tell(cell: Cell, reason: TraceError) -> None:
+def _notify(cell: Cell, reason: TraceError) -> None:
     kind = type(cell).__name__
-    if kind not in _told:
-        _told.add(kind)
+    if kind not in _notices:
+        _notices.add(kind)
         warnings.warn(
             f"{kind} runs step by step, unrolled, because {reason}. With ops instead "
             "(tg.where, tg.rand_like, ...) it would run as a scan; unroll=True says it is meant",

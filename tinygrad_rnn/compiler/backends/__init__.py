@@ -1,0 +1,1 @@
+"""What runs a scheduled program: NumPy, or machine code from LLVM."""

@@ -1,0 +1,96 @@
+"""Executor: who runs the loop of a scan, NumPy step by step or one compiled function."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from functools import cache
+from importlib.util import find_spec
+from typing import Any
+
+from ..ir.instruction import Instruction
+from .numpy.program import Program
+
+__all__ = ["get_executor", "program", "set_executor"]
+
+_NEEDS = {"numpy": "numpy", "llvm": "llvmlite"}
+_VARIABLE = "TINYGRAD_RNN_EXECUTOR"
+_chosen: str | None = None
+_notices: set[str] = set()
+
+
+def set_executor(name: str) -> None:
+    """Choose what runs the loops of recurrent layers from now on: "numpy" or "llvm".
+
+    With "llvm", `pip install 'tinygrad-rnn[llvm]'`, the loop over time of a cell is one compiled
+    function. (LLVM compiles it, as it compiles Numba's functions, but from instructions that are
+    written without Numba.) The first sequence of a new shape waits for the compiler; the code is
+    kept on disk, in `~/.cache/tinygrad_rnn` or the directory that the environment variable
+    TINYGRAD_RNN_CACHE names, and later processes find it there. A cell with an op that has no
+    compiled form runs on NumPy, which is said once, with the op and its line. Values agree to
+    rounding: in float32 a compiled `tanh` is within 3 units in the last place, `exp` within 1; in
+    float64 both are the C library's.
+
+    The environment variable TINYGRAD_RNN_EXECUTOR makes the choice for programs that make none.
+    ValueError for another name, ImportError if its package is missing.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.set_executor("numpy")
+    >>> tg.get_executor()
+    'numpy'
+    """
+    global _chosen
+    _chosen = _checked(name, "set_executor")
+
+
+def get_executor() -> str:
+    """What runs the loops of recurrent layers: "numpy" or "llvm"; see `set_executor`.
+
+    ValueError or ImportError if TINYGRAD_RNN_EXECUTOR names something that is not there.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.get_executor()
+    'numpy'
+    """
+    global _chosen
+    if _chosen is None:
+        _chosen = _checked(os.environ.get(_VARIABLE) or "numpy", _VARIABLE)
+    return _chosen
+
+
+@cache
+def _checked(name: str, asked_by: str) -> str:
+    if name not in _NEEDS:
+        raise ValueError(f"{asked_by}: there is no executor {name!r}; choose from {[*_NEEDS]}")
+    if find_spec(_NEEDS[name]) is None:
+        raise ImportError(
+            f"{asked_by}: the executor {name!r} needs {_NEEDS[name]}: "
+            "pip install 'tinygrad-rnn[llvm]'"
+        )
+    return name
+
+
+def program(cell: str, direction: str, *arguments: Any, **keywords: Any) -> Program:
+    """A `Program` for the executor that is chosen; for NumPy if its loop cannot be compiled."""
+    if get_executor() == "llvm":
+        from .llvm.program import CannotCompile, CompiledProgram
+
+        try:
+            return CompiledProgram(direction, *arguments, **keywords)
+        except CannotCompile as reason:
+            _notify(cell, direction, str(reason), reason.value)
+    return Program(direction, *arguments, **keywords)
+
+
+def _notify(cell: str, direction: str, reason: str, value: Instruction | None) -> None:
+    """Say what is not compiled, once: `value` is the instruction that is not, if it is one."""
+    scope = None if value is None else value.scope
+    op = getattr(scope, "op", None)
+    found = reason.removeprefix("the op ")
+    if op and (direction == "backward" or op != found):
+        reason = f"the {'gradient of' if direction == 'backward' else 'op'} {op} ({found})"
+    line = f", at {scope.line}" if scope is not None and scope.line else ""
+    text = f"{cell} runs its {direction} loop on NumPy, not compiled, because of {reason}{line}"
+    if text not in _notices:
+        _notices.add(text)
+        warnings.warn(f"{text}; the results are the same", stacklevel=2)

@@ -1,0 +1,307 @@
+"""Ops on whole arrays inside a compiled loop: their NumPy expressions, run on arrays of the loop.
+
+An op that is not elementwise is asked what it computes, as everywhere: its value runs on
+`LoopArray`s, which answer NumPy's protocols with the text of loops over their elements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NoReturn
+
+import numpy as np
+
+from ....ops.lifting import _parts_of_concatenated, _parts_of_stacked
+from ...passes.builder import is_pure
+from ...trace.recording import Instruction
+from .elementwise import ElementwiseLoop, nest
+from .expressions import CannotCompile
+from .indexing import Indexed, indexed
+from .pointers import Memory, Place, op_name
+from .reductions import REDUCTIONS
+
+__all__ = ["array_lines"]
+
+Array = Any
+
+
+def array_lines(value: Instruction, memory: Memory, new_name: Callable[[Any], str]) -> list[str]:
+    """The text of one instruction. `CannotCompile` if it does what loops have no words for."""
+    if not is_pure(value):
+        raise CannotCompile(f"the op {op_name(value)}")
+    writer = Writer(memory, new_name, value)
+    operands = [
+        LoopArray(writer, *memory[x], known=not isinstance(x, Instruction))
+        if isinstance(x, Instruction) or np.ndim(x)
+        else x
+        for x in value.inputs
+    ]
+    try:
+        result = value.compute(*operands)
+    except Exception as reason:  # whatever an op of a user's does with what is no NumPy array
+        raise CannotCompile(f"the op {op_name(value)}") from reason
+    if not isinstance(result, LoopArray) or result.shape != value.shape:
+        raise CannotCompile(f"the op {op_name(value)}")
+    writer.copy(result, LoopArray(writer, *memory[value]))
+    return writer.lines
+
+
+class Writer:
+    """The lines so far, and room for what comes between."""
+
+    def __init__(self, memory: Memory, new_name: Callable[[Any], str], value: Instruction) -> None:
+        self.lines: list[str] = []
+        self._memory, self._new_name, self._value = memory, new_name, value
+
+    def room(self, shape: Sequence[int], dtype: Any) -> LoopArray:
+        """An array for what comes between."""
+        return LoopArray(self, *self._memory.room(op_name(self._value), np.zeros(shape, dtype)))
+
+    def known(self, content: Array) -> LoopArray:
+        """An array of known content."""
+        return LoopArray(self, *self._memory.room(op_name(self._value), content), known=True)
+
+    def filled(self, shape: Sequence[int], dtype: Any, number: Any) -> LoopArray:
+        """An array of one number."""
+        out = self.room(shape, dtype)
+        self.copy(number, out)
+        return out
+
+    def each(self, out: LoopArray, text: str, *others: LoopArray) -> LoopArray:
+        """A line for each element, <0> of `out` and <1>, ... of the others, in memory's order."""
+        used = [(f"<{k}>", x.place, x.array) for k, x in enumerate((out, *others))]
+        shape = np.broadcast_shapes(*(array.shape for _, _, array in used))
+        seen = [(mark, place, np.broadcast_to(array, shape)) for mark, place, array in used]
+        self.lines += nest(shape, text.split("\n"), seen)
+        return out
+
+    def elementwise(self, fn: Callable[..., Any], operands: Any) -> LoopArray:
+        """`fn` of each element of the operands, in a room of its own."""
+        operands = [self.known(x) if isinstance(x, np.ndarray) and x.ndim else x for x in operands]
+        shape = np.broadcast_shapes(*(getattr(x, "shape", ()) for x in operands))
+        elements = self._pass(shape)
+        loaded = [
+            elements.load(x.place, x.array) if isinstance(x, LoopArray) else x for x in operands
+        ]
+        result = fn(*loaded)
+        if result is NotImplemented:
+            raise NotImplementedError
+        out = self.room(shape, result.dtype)
+        elements.store(out.place, out.array, result)
+        self.lines += elements.lines()
+        return out
+
+    def copy(self, source: Any, target: LoopArray) -> None:
+        """Write a number, or the elements of an array, to those of another one."""
+        self.put(source, target, Indexed(target.array, []))
+
+    def pick(self, source: LoopArray, where: Indexed) -> LoopArray:
+        """ElementwiseLoop at computed places, in a room of their own."""
+        elements = self._pass(where.base.shape)
+        out = self.room(where.base.shape, source.dtype)
+        found = elements.load(source.place, where.base, self._moved(elements, where))
+        elements.store(out.place, out.array, found)
+        self.lines += elements.lines()
+        return out
+
+    def put(self, source: Any, target: LoopArray, where: Indexed, add: bool = False) -> None:
+        """Write to elements at computed places, or add to them, one after the other."""
+        if isinstance(source, LoopArray) and np.may_share_memory(source.array, target.array):
+            source = source.copy()  # which all is read before any is written
+        elements = self._pass(where.base.shape)
+        if isinstance(source, LoopArray):
+            source = elements.load(source.place, source.array)
+        moved = self._moved(elements, where)
+        if add:
+            source = elements.load(target.place, where.base, moved) + source
+        elements.store(target.place, where.base, source, moved)
+        self.lines += elements.lines()
+
+    def _pass(self, shape: Sequence[int]) -> ElementwiseLoop:
+        elements = ElementwiseLoop(tuple(shape), self._new_name)
+        elements.about = self._value
+        return elements
+
+    def _moved(self, elements: ElementwiseLoop, where: Indexed) -> list[str]:
+        """How far from the base an element is, read from the places that were computed."""
+        moved = []
+        for pick in where.picks:
+            place: Any = elements.load(pick.places.place, pick.array).astype(np.int64)
+            if not pick.places.known:
+                text = self._memory.check(place.text, pick.number, pick.size)
+                place = elements.writer.add(text, np.int64)
+            elif np.any(pick.array < 0):
+                place = np.where(place < 0, place + pick.size, place)
+            moved.append(f"{place.text} * {pick.stride}")
+        return moved
+
+
+class LoopArray(np.lib.mixins.NDArrayOperatorsMixin):
+    """An array of the loop, at one step: `array` shows where its elements are in `place`.
+
+    `known`: they are there already when the loop is written, and stay the same.
+    """
+
+    def __init__(self, writer: Writer, place: Place, array: Array, known: bool = False) -> None:
+        self.writer, self.place, self.array, self.known = writer, place, array, known
+        self.shape, self.dtype, self.ndim, self.size = (
+            array.shape, array.dtype, array.ndim, array.size,
+        )  # fmt: skip
+
+    def seen(self, array: Array) -> LoopArray:
+        """Other elements of the same place. NotImplementedError if they are none."""
+        if array.size and not np.may_share_memory(array, self.array):
+            raise NotImplementedError("elements in an order that memory does not have")
+        return LoopArray(self.writer, self.place, array, self.known)
+
+    def _indexed(self, key: Any) -> Indexed:
+        parts = key if isinstance(key, tuple) else (key,)
+        return indexed(self.array, tuple(x for part in parts for x in self._places(part)))
+
+    def _places(self, part: Any) -> list[Any]:
+        """A part of a key; in place of known flags, where they are set."""
+        if isinstance(part, np.ndarray | list):
+            part = self.writer.known(np.asarray(part))
+        if not isinstance(part, LoopArray) or part.dtype.kind in "iu":
+            return [part]
+        if part.dtype.kind != "b" or not part.known:
+            raise NotImplementedError("as many elements as there are flags")
+        return [self.writer.known(places) for places in np.nonzero(part.array)]
+
+    def __getitem__(self, key: Any) -> LoopArray:
+        found = self._indexed(key)
+        return self.writer.pick(self, found) if found.picks else self.seen(found.base)
+
+    def __setitem__(self, key: Any, x: Any) -> None:
+        self.writer.put(x, self, self._indexed(key))
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise NotImplementedError("an array without content")
+
+    __array__ = __bool__ = __len__ = __iter__ = _refuse
+
+    def transpose(self, axes: Any) -> LoopArray:
+        """The axes in another order."""
+        return self.seen(self.array.transpose(axes))
+
+    def reshape(self, *shape: Any) -> LoopArray:
+        """Another shape; of a copy, where elements have to move."""
+        array = self.array.reshape(*shape)
+        if not array.size or np.may_share_memory(array, self.array):
+            return self.seen(array)
+        copied = self.copy()
+        return copied.seen(copied.array.reshape(*shape))
+
+    def copy(self) -> LoopArray:
+        """The same elements in a room of their own, one after the other."""
+        return self.writer.elementwise(lambda x: x, [self])
+
+    def __getattr__(self, name: str) -> Any:
+        """What NumPy has as a function and as a method."""
+        function: Any = getattr(np, name, None)
+        if function not in _FUNCTIONS and function not in _VIEWS:
+            raise AttributeError(name)
+        return partial(function, self)
+
+    def astype(self, dtype: Any) -> LoopArray:
+        """The same numbers in another dtype."""
+        return self.writer.elementwise(lambda x: x.astype(dtype), [self])
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
+        if ufunc is np.add and method == "at":
+            target, key, source = inputs
+            target.writer.put(source, target, target._indexed(key), add=True)
+            return None
+        if method != "__call__" or keywords or ufunc.nout != 1 or ufunc.signature is not None:
+            return NotImplemented
+        return self.writer.elementwise(ufunc, inputs)
+
+    def __array_function__(self, function: Any, types: Any, inputs: Any, keywords: Any) -> Any:
+        if function in _VIEWS and inputs[0] is self:
+            return self.seen(function(self.array, *inputs[1:], **keywords))
+        if function in _FORMS and inputs[0] is self:
+            return function(self.array, *inputs[1:], **keywords)
+        if function in _FUNCTIONS:
+            return _FUNCTIONS[function](self.writer, *inputs, **keywords)
+        return NotImplemented
+
+
+def _like(number: Any) -> Callable[..., LoopArray]:
+    """An array of one number, in the form of another one."""
+
+    def make(writer: Writer, x: LoopArray, **keywords: Any) -> LoopArray:
+        form = np.zeros_like(x.array, **keywords)
+        return writer.filled(form.shape, form.dtype, number)
+
+    return make
+
+
+def _pad(writer: Writer, x: LoopArray, widths: Any, constant_values: Any = 0) -> LoopArray:
+    whole = np.pad(x.array, widths, constant_values=constant_values).shape
+    out = writer.filled(whole, x.dtype, constant_values)
+    inside = (slice(before, before + n) for (before, _), n in zip(widths, x.shape, strict=True))
+    writer.copy(x, out.seen(out.array[tuple(inside)]))
+    return out
+
+
+def _take(writer: Writer, x: LoopArray, places: Any, axis: int | None = None) -> LoopArray:
+    if axis is None:
+        return x.reshape(-1)[places]
+    return x[(*(slice(None),) * (axis % x.ndim), places)]
+
+
+def _along(x: LoopArray, places: LoopArray, axis: int) -> tuple[Any, ...]:
+    """The key for one place of an axis at each place of the others."""
+    key: list[Any] = [*np.ix_(*map(np.arange, x.shape))]
+    key[axis] = places
+    return tuple(key)
+
+
+def _put_along(writer: Writer, x: LoopArray, places: LoopArray, values: Any, axis: int) -> None:
+    x[_along(x, places, axis)] = values
+
+
+def _rolled(writer: Writer, x: LoopArray, shift: int, axis: int) -> LoopArray:
+    n = x.shape[axis]
+    return _take(writer, x, (np.arange(n) - shift) % n, axis)
+
+
+def _side_by_side(function: Any, parts: Any) -> Callable[..., LoopArray]:
+    def join(writer: Writer, arrays: Sequence[LoopArray], axis: int = 0) -> LoopArray:
+        form = function([np.zeros(x.shape, x.dtype) for x in arrays], axis=axis)
+        out = writer.room(form.shape, form.dtype)
+        for x, part in zip(arrays, parts(out.array, *arrays, axis=axis), strict=True):
+            writer.copy(x, out.seen(part))
+        return out
+
+    return join
+
+
+_VIEWS = {
+    np.squeeze,
+    np.expand_dims,
+    np.transpose,
+    np.swapaxes,
+    np.moveaxis,
+    np.broadcast_to,
+    np.flip,
+}
+_FORMS = {np.ndim, np.shape, np.size}
+_FUNCTIONS: dict[Any, Callable[..., Any]] = {
+    **REDUCTIONS,
+    np.reshape: lambda writer, x, *shape, **keywords: x.reshape(
+        np.reshape(x.array, *shape, **keywords).shape
+    ),
+    np.where: lambda writer, *inputs: writer.elementwise(np.where, inputs),
+    np.copy: lambda writer, x: x.copy(),
+    np.zeros_like: _like(0),
+    np.ones_like: _like(1),
+    np.pad: _pad,
+    np.take: _take,
+    np.take_along_axis: lambda writer, x, places, axis: x[_along(x, places, axis)],
+    np.put_along_axis: _put_along,
+    np.roll: _rolled,
+    np.concatenate: _side_by_side(np.concatenate, _parts_of_concatenated),
+    np.stack: _side_by_side(np.stack, _parts_of_stacked),
+}

@@ -1,0 +1,79 @@
+"""Machine: the code of a loop's text for this machine, and a place in this process to run it."""
+
+from __future__ import annotations
+
+from functools import cache, partial
+from typing import Any
+
+import llvmlite
+import numpy as np
+from llvmlite import binding
+
+from .builder import Number, Pointer, Writer
+from .mathematics import FUNCTIONS, within
+from .matmul import pack, product
+
+__all__ = ["link", "machine_code", "this_machine"]
+
+_DTYPES = [f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)]
+_DTYPES += ["float32", "float64"]
+
+
+def machine_code(text: str) -> bytes:
+    """The object code of the function `loop(steps, table)` that a text defines."""
+    module = binding.parse_assembly(str(_written(text).module))
+    module.verify()
+    pipeline = binding.create_pass_builder(_target(), _options())
+    pipeline.getModulePassManager().run(module, pipeline)
+    return bytes(_target().emit_object(module))
+
+
+def link(code: bytes, name: str) -> tuple[Any, int]:
+    """What keeps object code in memory, and the address of its function `loop`."""
+    library = binding.JITLibraryBuilder().add_object_img(code).add_current_process()
+    held = library.export_symbol("loop").link(_linker(), name)
+    return held, held["loop"]
+
+
+@cache
+def this_machine() -> tuple[str, ...]:
+    """What machine code depends on besides its text: the processor and the compiler."""
+    features = binding.get_host_cpu_features().flatten()
+    return llvmlite.__version__, binding.get_process_triple(), binding.get_host_cpu_name(), features
+
+
+def _written(text: str) -> Writer:
+    """The LLVM instructions of a text."""
+    writer = Writer()
+    words: dict[str, Any] = {
+        **{name: partial(writer.number, dtype=name) for name in _DTYPES},
+        "flag": partial(writer.number, dtype=bool),
+        **{f.__name__: f for f in (writer.address, writer.range, writer.where, writer.add_up)},
+        **{f.__name__: f for f in (writer.function, pack, product, within)},
+        **FUNCTIONS,
+        "np": np,  # np.inf, np.nan
+    }
+    exec(compile(text, "<loop>", "exec"), words)
+    writer.write(words["loop"], [(Number, np.dtype("int64")), (Pointer, np.dtype("uint64"))], True)
+    return writer
+
+
+@cache
+def _target() -> Any:
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    _, _, cpu, features = this_machine()
+    target = binding.Target.from_default_triple()
+    return target.create_target_machine(cpu, features, opt=2, jit=True)
+
+
+@cache
+def _linker() -> Any:
+    return binding.create_lljit_compiler(_target(), suppress_errors=True)
+
+
+def _options() -> Any:
+    """What LLVM is to do. Unrolling makes no loop faster, and takes time."""
+    options = binding.create_pipeline_tuning_options(speed_level=2)
+    options.loop_vectorization, options.loop_unrolling = True, False
+    return options

@@ -1,0 +1,123 @@
+"""Matrix products inside compiled loops.
+
+A product at each step has the same right factor in all of them: it is laid out once, in panels of
+as many columns as the registers hold, and each step's product reads it from front to back. That is
+what BLAS does inside each call; here it is done once a sequence, and there is no call.
+"""
+
+from __future__ import annotations
+
+from llvmlite import binding
+
+from .builder import Number, Pointer
+
+__all__ = ["PANEL", "pack", "product"]
+
+
+def _vector_bytes() -> tuple[int, int]:
+    """The bytes of a vector register of this processor, and how many sums to keep in registers."""
+    features = binding.get_host_cpu_features()
+    if features.get("avx512f"):
+        return 64, 24
+    return (32, 12) if features.get("avx2") else (16, 12)
+
+
+_BYTES, _SUMS = _vector_bytes()
+PANEL = 2 * _BYTES  # bytes of a panel's row: two vectors
+Index = int | Number
+_IN_FLIGHT = 8  # multiply-adds that a processor has begun but not ended: four cycles, two a cycle
+
+
+def pack(y: Pointer, panels: Pointer, k: int, n: int, row: int, column: int, width: int) -> None:
+    """Lay out y (k, n), its rows and columns so far apart, in panels (k, width) one by one."""
+    times = y.writer.range
+    whole, rest = divmod(n, width)
+
+    def panel(p: Index, columns: int) -> None:
+        for i in times(k):
+            for j in times(columns):
+                there = y[i * row + (p * width + j) * column]
+                panels[p * (k * width) + (i * width + j)] = there
+
+    for p in times(whole):
+        panel(p, width)
+    if rest:
+        panel(whole, rest)
+
+
+def product(
+    x: Pointer, y: Pointer, out: Pointer, m: int, k: int, n: int, steps: tuple[int, ...]
+) -> None:
+    """out (m, n) = x (m, k) @ y (k, n).
+
+    `steps`: elements from one row of x to the next, from one column of x to the next, from row to
+    row of y and of out, and from one panel of y to the next.
+    """
+    _Product(x, y, out, m, k, n, *steps).write()
+
+
+class _Product:
+    """The instructions of a product: tiles of the result that stay in registers over all of k."""
+
+    def __init__(
+        self, x: Pointer, y: Pointer, out: Pointer, m: int, k: int, n: int,
+        row_x: int, column_x: int, row_y: int, row_out: int, panel: int,
+    ) -> None:  # fmt: skip
+        self.x, self.y, self.out, self.m, self.k, self.n = x, y, out, m, k, n
+        self.row_x, self.column_x = row_x, column_x
+        self.row_y, self.row_out, self.panel = row_y, row_out, panel
+        self.times = x.writer.range
+        self.lanes = _BYTES // x.dtype.itemsize
+
+    def write(self) -> None:
+        width = PANEL // self.x.dtype.itemsize
+        panels, rest = divmod(self.n, width)
+        for p in self.times(panels):
+            self._columns(p * self.panel, p * width, width)
+        done = panels * width
+        while rest:  # columns beyond the last whole panel: the largest power of two at a time
+            part = min(1 << (rest.bit_length() - 1), width)
+            self._columns(panels * self.panel + done % width, done, part)
+            done, rest = done + part, rest - part
+
+    def _columns(self, start: Index, column: Index, width: int) -> None:
+        """The columns of the result from one on. In y, they start at `start`."""
+        vectors = -(-width // self.lanes)
+        rows = min(self.m, _SUMS // vectors)
+        blocks = -(-self.m // rows)
+        rows = -(-self.m // blocks)  # blocks of nearly equal height
+        whole, rest = divmod(self.m, rows)
+        y = self.y + start
+        for block in self.times(whole):
+            self._tile(block * rows, rows, y, column, width)
+        if rest:
+            self._tile(whole * rows, rest, y, column, width)
+
+    def _tile(self, row: Index, rows: int, y: Pointer, column: Index, width: int) -> None:
+        """rows x width elements of the result, from a row and a column on."""
+        lanes = min(width, self.lanes)
+        vectors = width // lanes
+        chains = max(1, min(_IN_FLIGHT // (rows * vectors), self.k))
+        zero = self.x.writer.number(0.0, self.x.dtype).everywhere(lanes)
+        sums = [zero] * (chains * rows * vectors)
+        x = self.x + row * self.row_x
+
+        def step(i: Index, chain: int) -> None:
+            columns = [y.vector(i * self.row_y + v * lanes, lanes) for v in range(vectors)]
+            for r in range(rows):
+                factor = x[i * self.column_x + r * self.row_x].everywhere(lanes)
+                for v in range(vectors):
+                    place = (chain * rows + r) * vectors + v
+                    sums[place] = sums[place] + factor * columns[v]
+
+        whole, rest = divmod(self.k, chains)
+        for i in self.times(whole, sums):
+            for chain in range(chains):
+                step(i * chains + chain, chain)
+        for i in range(rest):
+            step(whole * chains + i, i)
+        for r in range(rows):
+            out = self.out + ((row + r) * self.row_out + column)
+            for v in range(vectors):
+                parts = sums[r * vectors + v :: rows * vectors]
+                out.write_vector(v * lanes, sum(parts[1:], parts[0]))

@@ -1,0 +1,168 @@
+"""Memory: the places that a compiled step reads and writes, each known by one name.
+
+A compiled loop is told that its places share no memory, so that LLVM need not fear that writing
+one changes another. Arrays whose elements overlap are therefore one place, whatever they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import byte_bounds
+
+from ...memory.allocation import Arrays
+from ...passes.builder import Schedule
+from ...trace.recording import Instruction, structural_key
+from .expressions import CannotCompile, type_name
+
+__all__ = ["Memory", "Place", "address_of", "op_name", "strides_of"]
+
+Array = Any
+
+
+class Place:
+    """Memory that a step reads or writes: of one dtype, moving on by `stride` bytes a step.
+
+    In a run it starts `offset` bytes before the array of `source`: a value, or an array itself.
+    """
+
+    def __init__(self, source: Any, step: Array, stride: int) -> None:
+        self.source, self.dtype, self.stride = source, step.dtype, stride
+        self.low, self.high = byte_bounds(step)
+        self.offset = address_of(step) - self.low
+        self.name = ""
+
+    def address(self, array: Array, backwards: bool) -> int:
+        """Where it is at the first step to run, if its source has that array."""
+        first = array[-1 if backwards else 0, ...] if self.stride else array
+        return address_of(first) - self.offset
+
+    def element(self, array: Array) -> int:
+        """Where the first element of an array in it stands, counted in elements."""
+        low, high = byte_bounds(array)
+        if low < self.low or high > self.high:
+            raise CannotCompile("elements that are not where they should be")
+        return (address_of(array) - self.low) // int(array.itemsize)
+
+
+class Memory:
+    """The places of a loop's values and constants, and which of them an operand is in."""
+
+    def __init__(self, plan: Schedule, trial: Arrays, new_name: Callable[[Any, str], str]) -> None:
+        self.places: list[Place] = []
+        self.prepared: list[str] = []  # lines before the first step
+        self._new_name = new_name
+        self._arrays: dict[
+            Any, tuple[Place, Array]
+        ] = {}  # by value or structural_key of a constant
+        self._packed: dict[Place, Place] = {}
+        self.checks: list[tuple[int, int]] = []  # the number and the size of axes picked from
+        self.wrong: Place | None = None  # says which check failed first, and for what place
+        found: dict[Any, tuple[Any, Array, int]] = {}
+        for value in plan.stages["loop"]:
+            for x in [*value.inputs, value]:
+                if isinstance(x, Instruction):
+                    array = trial[x]
+                    if array is None:
+                        raise CannotCompile(f"{op_name(x)} without an array")
+                    time_varying = x in trial.time_varying
+                    step = (
+                        array[0, ...] if time_varying else np.asarray(array)
+                    )  # a view, of a number too
+                    found[x] = x, step, array.strides[0] if time_varying else 0
+                elif isinstance(x, np.ndarray) and x.ndim:
+                    constant = np.array(x, order="C")  # its own: never part of another's place
+                    found[structural_key(x)] = constant, constant, 0
+        self._join(found)
+
+    def _join(self, found: dict[Any, tuple[Any, Array, int]]) -> None:
+        """Make the places: from low to high, what overlaps with what is before it joins that.
+
+        They are named and listed as the program mentions them: addresses differ between runs.
+        """
+        for _, step, _ in found.values():
+            type_name(step.dtype)
+        place: Place | None = None
+        for key, (source, step, stride) in sorted(
+            found.items(), key=lambda entry: byte_bounds(entry[1][1])[0]
+        ):
+            low, high = byte_bounds(step)
+            if not step.size:  # nowhere, so in no one's way
+                self._arrays[key] = Place(source, step, stride), step
+                continue
+            if place is not None and low < place.high:
+                if (place.stride, place.dtype) != (stride, step.dtype):
+                    raise CannotCompile("memory that is seen in two ways")
+                place.high = max(high, place.high)
+            else:
+                place = Place(source, step, stride)
+            self._arrays[key] = place, step
+        for key in found:
+            place = self._arrays[key][0]
+            if not place.name:
+                place.name = self._new_name(place.source, "_at")
+                self.places.append(place)
+
+    def __getitem__(self, x: Any) -> tuple[Place, Array]:
+        """The place of an operand, and the operand at the first step."""
+        return self._arrays[x if isinstance(x, Instruction) else structural_key(x)]
+
+    def check(self, place: str, axis: int, size: int) -> str:
+        """The text for a place along an axis, made sure of: 0 if it is none, which is noted."""
+        if self.wrong is None:
+            self.wrong, _ = self.room("wrong", np.zeros(2, np.int64))
+        self.checks.append((axis, size))
+        return f"within({place}, {size}, {self.wrong.name}, {len(self.checks)})"
+
+    def room(self, name: str, content: Array) -> tuple[Place, Array]:
+        """A place of no value's: of known content, or for what is computed in between."""
+        array = np.ascontiguousarray(content).reshape(np.shape(content))
+        place = Place(array, array, 0)
+        place.name = self._new_name(name, "_at")
+        self.places.append(place)
+        return place, array
+
+    def packed(self, y: Any, width: int) -> Place:
+        """The place of a matrix (k, n) in panels of `width` columns, laid out before the loop."""
+        place, array = self[y]
+        if place not in self._packed:
+            k, n = array.shape
+            panels, _ = self.room(place.name, np.zeros(-(-n // width) * width * k, array.dtype))
+            sizes = k, n, *strides_of(array), width
+            self.prepared.append(
+                f"pack({self.start(y)}, {panels.name}, {', '.join(map(str, sizes))})"
+            )
+            self._packed[place] = panels
+        return self._packed[place]
+
+    def start(self, x: Any) -> str:
+        """The address of an operand's first element, as text."""
+        place, array = self[x]
+        elements = place.element(array)
+        return f"{place.name} + {elements}" if elements else place.name
+
+    def keep(self, words: Iterable[str]) -> None:
+        """Forget the places that no text mentions."""
+        mentioned = set(words)
+        self.places = [place for place in self.places if place.name in mentioned]
+
+
+def strides_of(array: Array) -> list[int]:
+    """In elements; 0 along an axis of size 1."""
+    return [
+        s // array.itemsize if n > 1 else 0 for s, n in zip(array.strides, array.shape, strict=True)
+    ]
+
+
+def address_of(array: Array) -> int:
+    """The address of its first element."""
+    return int(array.__array_interface__["data"][0])
+
+
+def op_name(value: Any) -> str:
+    """What a value's op or ufunc is called."""
+    return str(
+        getattr(value.primitive, "name", None) or getattr(value.primitive, "__name__", "input")
+    )

@@ -1,0 +1,102 @@
+"""A program whose loop is one compiled function."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...memory.allocation import Arrays
+from ...passes.builder import Schedule
+from ...passes.sinking import is_light, is_simple, sink_into_loop
+from ...trace.recording import Instruction
+from ..numpy.program import Program
+from .code_cache import compiled
+from .expressions import CannotCompile
+from .loop import LoopText
+from .pointers import Place
+
+__all__ = ["CannotCompile", "CompiledProgram"]
+
+
+class CompiledProgram(Program):
+    """One direction of a planned scan, whose loop is compiled.
+
+    `CannotCompile` if the loop has an instruction that no compiled form is known for.
+    """
+
+    mask = 0.03
+
+    def __init__(self, name: str, plan: Schedule, *arguments: Any, **keywords: Any) -> None:
+        try:
+            super().__init__(name, sink_into_loop(plan, is_light), *arguments, **keywords)
+        except CannotCompile:  # perhaps for what need not be in the loop
+            super().__init__(name, sink_into_loop(plan, is_simple), *arguments, **keywords)
+
+    def _fixed(self) -> list[Instruction]:
+        loop = self.plan.stages["loop"]
+        read = dict.fromkeys(x for v in loop for x in v.inputs if isinstance(x, Instruction))
+        return [x for x in read if not self.plan.time_varying(x)]
+
+    def _batch_last(self, ahead: Program | None) -> bool:
+        return False  # a pass over elements takes slices as they come
+
+    def _loop(self) -> list[str]:
+        if not self.plan.stages["loop"]:
+            self._places: list[Place] = []
+            self._checks: Checks | None = None
+            return []
+        text = LoopText(self.plan, self._trial, self.layout.reverse)
+        self._places = text.places
+        self._checks = Checks(text.wrong, text.checks) if text.wrong is not None else None
+        self.loop_source = text.text
+        try:
+            self._namespace["loop"] = compiled(text.text)
+        except (TypeError, RuntimeError) as reason:  # LLVM's errors are RuntimeErrors
+            raise CannotCompile(f"something in the loop ({reason})") from reason
+        return ["loop(steps, rows.address)", *(["rows.check()"] if self._checks else [])]
+
+    def _rows(self, arrays: Arrays, steps: int) -> Any:
+        return _Table(self._places, arrays, self.layout.reverse, self._checks)
+
+
+class Checks(NamedTuple):
+    """What a loop makes sure of: that places are inside of axes, given by number and size.
+
+    `wrong` is where it notes which one of them is not.
+    """
+
+    wrong: Place
+    axes: list[tuple[int, int]]
+
+
+class _Table:
+    """The addresses that a loop works on, and where they stand."""
+
+    def __init__(
+        self, places: Sequence[Place], arrays: Arrays, backwards: bool, checks: Checks | None
+    ) -> None:
+        self._arrays = [_array(place, arrays) for place in places]
+        self._addresses = np.array(
+            [p.address(array, backwards) for p, array in zip(places, self._arrays, strict=True)],
+            np.uint64,
+        )
+        self.address = self._addresses.ctypes.data
+        self._checks = checks
+        self._wrong: Any = None if checks is None else self._arrays[places.index(checks.wrong)]
+
+    def check(self) -> None:
+        """IndexError if the loop was asked for a place outside of an axis."""
+        assert self._checks is not None and self._wrong is not None
+        number, place = (int(x) for x in self._wrong)
+        if number:
+            self._wrong[:] = 0
+            axis, size = self._checks.axes[number - 1]
+            raise IndexError(
+                f"index {place} is out of bounds for axis {axis} with size {size}, in a step"
+            )
+
+
+def _array(place: Place, arrays: Arrays) -> Any:
+    return arrays[place.source] if isinstance(place.source, Instruction) else np.array(place.source)

@@ -1,0 +1,103 @@
+"""Passes: which elementwise instructions of a step are one loop over elements.
+
+Instructions on arrays of one shape are fused into one pass; what only that pass reads is never
+written to memory.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+
+import numpy as np
+
+from ...passes.builder import Schedule, instructions_in
+from ...passes.sinking import is_elementwise
+from ...trace.recording import Instruction
+from .pointers import Memory
+
+__all__ = ["FusedLoop", "fused_loops", "read_from_memory"]
+
+
+class FusedLoop:
+    """Instructions carried out together: elementwise ones of one shape, or one other."""
+
+    def __init__(self, shape: tuple[int, ...] | None) -> None:
+        self.shape = shape  # None: not elementwise
+        self.instructions: list[Instruction] = []
+
+
+# The number of the pass that a value is computed in. Half of one more: seen in that pass's
+# results in another way, which takes no pass.
+Numbers = dict[Instruction, float]
+
+
+def fused_loops(plan: Schedule, memory: Memory) -> list[FusedLoop]:
+    """The instructions of the loop, each in the first pass that it can be part of."""
+    found: list[FusedLoop] = []
+    number: Numbers = {}
+    views = {value for value in plan.stages["loop"] if _is_view_of_input(value, memory)}
+    for value in plan.stages["loop"]:
+        inputs = [x for x in instructions_in(value.inputs) if x in number]
+        if value in views:
+            number[value] = max((number[x] for x in inputs), default=-1) + 0.5
+            continue
+        shape = value.shape if is_elementwise(value) else None
+        first = 0
+        for x in inputs:
+            beside = shape is not None and x.shape == shape and is_elementwise(x)
+            first = max(first, math.ceil(number[x]) if beside else math.floor(number[x]) + 1)
+        for k in range(first, len(found)):
+            if shape is not None and found[k].shape == shape:
+                break
+        else:
+            k = len(found)
+            found.append(FusedLoop(shape))
+        found[k].instructions.append(value)
+        number[value] = k
+    _delay(found, number, views)
+    return [one for one in found if one.instructions]
+
+
+def _delay(found: list[FusedLoop], number: Numbers, views: set[Instruction]) -> None:
+    """Move instructions to the pass where they are first read, if it is of their shape."""
+    readers: dict[Instruction, list[float]] = defaultdict(list)
+    for k in reversed(range(len(found))):
+        kept: list[Instruction] = []
+        for value in reversed(found[k].instructions):
+            target = min(readers[value], default=k)
+            movable = found[k].shape is not None and k < target == int(target)
+            if movable and found[int(target)].shape == found[k].shape:
+                found[int(target)].instructions.insert(0, value)
+                number[value] = target
+            else:
+                kept.insert(0, value)
+            for x in instructions_in(value.inputs):
+                readers[x].append(number[value])
+                while x in views:
+                    x = x.inputs[0]
+                    readers[x].append(number[value] - 0.5)  # before, but not with it
+        found[k].instructions = kept
+
+
+def _is_view_of_input(value: Instruction, memory: Memory) -> bool:
+    """Whether the value is its only input, seen in another way."""
+    if isinstance(value.primitive, np.ufunc) or len(value.inputs) != 1:
+        return False
+    x = value.inputs[0]
+    return isinstance(x, Instruction) and np.may_share_memory(memory[value][1], memory[x][1])
+
+
+def read_from_memory(plan: Schedule, found: list[FusedLoop]) -> set[Instruction]:
+    """The values that must be written because something else than their pass reads them."""
+    read = set(instructions_in([*plan.results, *plan.kept, *plan.carry_out]))
+    for stage in ("after", "total"):
+        for value in plan.stages[stage]:
+            read.update(instructions_in(value.inputs))
+    pass_of = {value: one for one in found if one.shape is not None for value in one.instructions}
+    for value in plan.stages["loop"]:
+        mine = pass_of.get(value)
+        read.update(
+            x for x in instructions_in(value.inputs) if mine is None or pass_of.get(x) is not mine
+        )
+    return read

@@ -1,0 +1,1 @@
+"""The NumPy backend: a program as straight-line Python."""

@@ -1,0 +1,1 @@
+"""The intermediate representation: instructions, a traced step, its schedule, and what it costs."""

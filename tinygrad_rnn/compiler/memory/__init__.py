@@ -1,0 +1,1 @@
+"""Memory: aliasing, allocation of buffers, and workspaces that runs use again."""

@@ -1,0 +1,57 @@
+"""Workspace: the arrays of a program's runs of one length, and their views step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ..trace.recording import Instruction
+from .allocation import Arrays
+
+__all__ = ["Workspace", "owner", "rows"]
+
+Array = Any
+
+
+class Workspace:
+    """Arrays for runs of one length, one at a time."""
+
+    def __init__(self, arrays: Arrays, stored: Sequence[Array], rows: Any) -> None:
+        self.arrays = arrays
+        self.stored = stored  # those that the program mentions, in its order
+        self.rows = rows
+        held = [*arrays.time_varying.values(), *arrays.scratch.values(), *arrays.carries]
+        held += arrays.besides.values()
+        self.owners = {id(array): array.nbytes for array in map(owner, held)}  # their bytes
+
+
+def owner(array: Any) -> Any:
+    """The array whose memory this one views at."""
+    while (below := getattr(array, "base", None)) is not None:
+        array = below
+    return array
+
+
+def rows(
+    arrays: Arrays, columns: Sequence[tuple[Instruction, str]], steps: int, reverse: bool
+) -> Any:
+    """What a loop goes over: for each step, in running order, views of what it reads and writes.
+
+    A column is a value and what of it is meant: "" itself, "T" its transpose, or the name of
+    something that it has besides.
+    """
+    order = slice(None, None, -1 if reverse else 1)
+    found = [_steps_of(_column(arrays, *column)[order]) for column in columns]
+    # Row by row, so that the views of a step lie side by side in memory.
+    return list(zip(*found, strict=True)) if found else [()] * steps
+
+
+def _column(arrays: Arrays, value: Instruction, what: str) -> Array:
+    if what == "T":
+        return arrays.time_varying[value].swapaxes(-1, -2)
+    return arrays.besides[value, what] if what else arrays.time_varying[value]
+
+
+def _steps_of(array: Array) -> Iterable[Array]:
+    """Views of the array at each step."""
+    return array if array.ndim > 1 else (array[t, ...] for t in range(len(array)))

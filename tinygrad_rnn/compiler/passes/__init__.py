@@ -1,0 +1,1 @@
+"""The passes: each rewrites a step or places its instructions."""

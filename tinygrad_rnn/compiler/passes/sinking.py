@@ -1,0 +1,81 @@
+"""Arrange: what a compiled loop does at each step that NumPy does better for all steps at once.
+
+NumPy pays for each call, so it computes outside the loop whatever can be; a compiled loop pays for
+each array that is written to memory and read again. What computes little beside the loop, such as
+elementwise instructions, therefore moves into it, and most results never leave the registers.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+
+import numpy as np
+
+from ..ir.cost import cost, is_view
+from ..trace.recording import Instruction
+from .affine_recurrence import recurrence
+from .builder import Schedule, instructions_in, is_pure
+
+__all__ = ["is_elementwise", "is_light", "is_simple", "sink_into_loop"]
+
+
+def sink_into_loop(plan: Schedule, moves: Callable[[Instruction], bool]) -> Schedule:
+    """The same plan with instructions beside the loop moved into it, of those that may."""
+    stages = {stage: list(values) for stage, values in plan.stages.items()}
+    stage_of = dict(plan.stage_of)
+    inside = set(stages["loop"])
+    readers = _readers(plan)
+    if inside:
+        first: list[Instruction] = []
+        needed: set[Instruction] = set()  # by instructions that stay before the loop
+        for value in reversed(stages["before"]):
+            if value not in needed and moves(value) and not inside.isdisjoint(readers[value]):
+                inside.add(value)
+                first.append(value)
+            else:
+                needed.update(instructions_in(value.inputs))
+        last: list[Instruction] = []
+        for value in stages["after"]:
+            if moves(value) and all(
+                x in inside or stage_of[x] not in ("after", "total")
+                for x in instructions_in(value.inputs)
+            ):
+                inside.add(value)
+                last.append(value)
+        stages["loop"] = [*reversed(first), *stages["loop"], *last]
+        for stage in ("before", "after"):
+            stages[stage] = [value for value in stages[stage] if value not in inside]
+        stage_of.update(dict.fromkeys(stages["loop"], "loop"))
+    return Schedule(plan.carry_in, plan.carry_out, plan.results, plan.kept, stages, stage_of)
+
+
+def is_elementwise(value: Instruction) -> bool:
+    """Whether each element of the result comes from the elements at its place alone."""
+    if isinstance(value.primitive, np.ufunc) or value.primitive is recurrence:
+        return True
+    return bool(getattr(value.primitive, "elementwise", False)) and is_pure(value)
+
+
+def is_light(value: Instruction) -> bool:
+    """Whether the instruction takes a few operations for each element: no product of matrices."""
+    arrays = [x.example for x in instructions_in(value.inputs)] + [value.example]
+    flops = cost(value, 1, lambda _: False, in_loop=True).flops
+    return is_pure(value) and flops <= _FEW * max(array.size for array in arrays)
+
+
+def is_simple(value: Instruction) -> bool:
+    """Whether the instruction is elementwise, or only views at its one input."""
+    return is_elementwise(value) or is_view(value)
+
+
+_FEW = 4
+
+
+def _readers(plan: Schedule) -> dict[Instruction, list[Instruction]]:
+    readers: dict[Instruction, list[Instruction]] = defaultdict(list)
+    for values in plan.stages.values():
+        for value in values:
+            for x in instructions_in(value.inputs):
+                readers[x].append(value)
+    return readers

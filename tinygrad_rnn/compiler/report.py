@@ -1,0 +1,295 @@
+"""Report: a plan in words. What runs when, what it is called, which line asked for it, its cost."""
+
+from __future__ import annotations
+
+import linecache
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .. import ops
+from ..engine.mode import enable_grad
+from ..nn.recurrent.cell import Cell
+from .ir.cost import Cost, cost
+from .passes.builder import Schedule
+from .runtime.scan import CompiledStep, compiled_step
+from .trace.recording import Instruction, TraceError
+
+__all__ = ["STAGES", "PlanLine", "PlanReport", "report"]
+
+STAGES = {
+    "once": "once",
+    "before": "before the loop, all steps at once",
+    "loop": "in the loop, step by step",
+    "after": "after the loop, all steps at once",
+    "total": "sums over time",
+}
+
+
+@dataclass(frozen=True)
+class PlanLine:
+    """One instruction of a plan.
+
+    `direction`: "forward" or "backward". `stage`: "once", "before", "loop", "after" or "total".
+    `name`: what the author called the value, else its op with a number. `call`: the op and its
+    inputs. `shape`: of one step's value. `cost`: of all steps together. `sources`: the lines
+    `file.py:12` that asked for it; several where they are computed in one go.
+    """
+
+    direction: str
+    stage: str
+    name: str
+    call: str
+    shape: tuple[int, ...]
+    cost: Cost
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PlanReport:
+    """What a scan of a cell computes, when, and at what cost; made by `Cell.plan`.
+
+    `str` of it is a table by stage and one by source line. FLOPs and bytes are of a whole run of
+    `steps` steps on a batch, counted from shapes: a ufunc is one operation an element, a matrix
+    product two for each pair of factors; bytes are those each instruction reads and writes.
+
+    >>> import tinygrad_rnn as tg
+    >>> plan = tg.nn.RNNCell(3, 4).plan(batch_size=2, steps=10)
+    >>> [line.call for line in plan.lines if (line.direction, line.stage) == ("forward", "loop")]
+    ['matmul(h before, transpose 2)', 'add(matmul 2, add 2)', 'tanh(add 3)']
+    >>> plan.total("forward", "loop").flops  # 10 x 2 x 4 elements: products of 4, add, tanh
+    800
+    """
+
+    cell: str
+    batch_size: int
+    steps: int
+    lines: tuple[PlanLine, ...]
+
+    def total(self, direction: str | None = None, stage: str | None = None) -> Cost:
+        """The cost of one direction or stage, or of both and all."""
+        return _sum(
+            line.cost
+            for line in self.lines
+            if direction in (None, line.direction) and stage in (None, line.stage)
+        )
+
+    def by_source(self) -> dict[str, dict[str, Cost]]:
+        """For each source line `file.py:12`, the cost of each direction, and of the "loop".
+
+        An instruction that several lines share is divided between them. What no line asked for,
+        such as sums of gradients, is under "".
+        """
+        found: dict[str, dict[str, Cost]] = {}
+        for line in self.lines:
+            sources = line.sources or ("",)
+            share = Cost(line.cost.flops // len(sources), line.cost.bytes // len(sources))
+            for source in sources:
+                costs = found.setdefault(source, {})
+                for key in (line.direction, *(["loop"] if line.stage == "loop" else [])):
+                    costs[key] = costs.get(key, Cost(0, 0)) + share
+        return dict(sorted(found.items(), key=lambda item: _place(item[0])))
+
+    def __str__(self) -> str:
+        title = f"{self.cell}, {self.steps} steps, batch of {self.batch_size}"
+        return "\n".join([title, "", *self._by_stage(), "", *self._by_line()])
+
+    def _by_stage(self) -> Iterator[str]:
+        rows: list[Sequence[str]] = [("", "shape", "FLOPs", "bytes", "written at")]
+        for direction in dict.fromkeys(line.direction for line in self.lines):
+            for stage, title in STAGES.items():
+                lines = [x for x in self.lines if (x.direction, x.stage) == (direction, stage)]
+                if not lines:
+                    continue
+                rows.append((f"{direction.upper()}: {title}", "", *self._cost(direction, stage)))
+                for line in lines:
+                    written = f"{line.name} = {line.call}"
+                    shape = "x".join(map(str, line.shape)) or "number"
+                    costs = _counted(line.cost) if line.cost.bytes else ("-", "-")
+                    rows.append((f"  {_short(written, 58)}", shape, *costs, _briefly(line.sources)))
+            rows.append((f"{direction.upper()}: all", "", *self._cost(direction)))
+        rows.append(("ALL", "", *self._cost()))
+        return _table(rows, right=(2, 3))
+
+    def _by_line(self) -> Iterator[str]:
+        rows: list[Sequence[str]] = [
+            ("line of the cell", "", "forward", "backward", "in loops", "bytes", "share")
+        ]
+        everything = self.total().flops or 1
+        for source, costs in self.by_source().items():
+            zero = Cost(0, 0)
+            ahead, back = costs.get("forward", zero), costs.get("backward", zero)
+            both = ahead + back
+            rows.append(
+                (
+                    _base(source) if source else "-",
+                    _short(_text(source), 50) if source else "(gradients added up, and the like)",
+                    _count(ahead.flops),
+                    _count(back.flops),
+                    _count(costs.get("loop", zero).flops),
+                    _count(both.bytes),
+                    f"{both.flops / everything:.0%}",
+                )
+            )
+        return _table(rows, right=(2, 3, 4, 5, 6))
+
+    def _cost(self, direction: str | None = None, stage: str | None = None) -> tuple[str, str]:
+        return _counted(self.total(direction, stage))
+
+
+def report(
+    cell: Cell,
+    batch_size: int,
+    steps: int,
+    input_size: int | None,
+    input_gradient: bool,
+    lengths: bool,
+) -> PlanReport:
+    """See `Cell.plan`."""
+    kind = type(cell).__name__
+    size = getattr(cell, "input_size", None) if input_size is None else input_size
+    if size is None:
+        raise ValueError(f"{kind} has no attribute input_size: call plan(input_size=...)")
+    if steps < 1 or batch_size < 1:
+        raise ValueError(f"a plan is for 1 step and 1 sequence at least: {steps}, {batch_size}")
+    x = ops.zeros(1, batch_size, size, dtype=cell.zeros().dtype)
+    x.requires_grad = input_gradient
+    mask = np.ones((1, batch_size), bool) if lengths else None
+    try:
+        with enable_grad():
+            compiled = compiled_step(cell, x, cell.initial_state(batch_size), mask, False)
+    except TraceError as reason:
+        raise ValueError(f"{kind} has no plan: it runs step by step, because {reason}") from reason
+    names = {id(parameter): name for name, parameter in cell.named_parameters()}
+    writer = _Writer(compiled, names, steps)
+    lines = writer.lines("forward", compiled.forward.plan)
+    if compiled.backward is not None:
+        lines += writer.lines("backward", compiled.backward.plan)
+    return PlanReport(kind, batch_size, steps, tuple(lines))
+
+
+@dataclass
+class _Writer:
+    """Names the values of both directions, and writes their instructions down."""
+
+    compiled: CompiledStep
+    parameter_names: dict[int, str]
+    steps: int
+    _names: dict[Instruction, str] = field(default_factory=dict)
+    _count: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        step = self.compiled.step
+        names = self._names
+        names[step.x] = "x"
+        if step.mask is not None:
+            names[step.mask] = "mask"
+        for k, (old, new) in enumerate(zip(step.state, step.new_state, strict=True)):
+            name = getattr(new, "name", None) or f"state {k}"
+            names[old] = f"{name} before"
+            if step.grad_state:
+                names[step.grad_state[k]] = f"grad of {name}"
+        if step.grad_output is not None:
+            names[step.grad_output] = "grad of output"
+        for leaf, value in zip(step.leaves, step.leaf_values, strict=True):
+            names[value] = self.parameter_names.get(id(leaf)) or value.name or "constant"
+
+    def lines(self, direction: str, plan: Schedule) -> list[PlanLine]:
+        return [
+            PlanLine(
+                direction,
+                stage,
+                self._name(value),
+                f"{_fn_name(value)}({', '.join(map(self._name, value.inputs))})",
+                value.shape,
+                cost(value, self.steps, plan.time_varying, stage == "loop"),
+                _sources(value),
+            )
+            for stage in STAGES
+            for value in plan.stages.get(stage, [])
+        ]
+
+    def _name(self, x: Any) -> str:
+        if not isinstance(x, Instruction):
+            return f"{x:.6g}" if np.ndim(x) == 0 else f"constants {np.shape(x)}"
+        if x not in self._names:
+            name = x.name or _fn_name(x)
+            self._count[name] = number = self._count.get(name, 0) + 1
+            self._names[x] = name if x.name and number == 1 else f"{name} {number}"
+        return self._names[x]
+
+
+def _fn_name(value: Instruction) -> str:
+    return str(
+        getattr(value.primitive, "name", None) or getattr(value.primitive, "__name__", "input")
+    )
+
+
+def _sources(value: Instruction) -> tuple[str, ...]:
+    """The lines that asked for the value: `cell.py:12,14` is two."""
+    if value.scope is None or not value.scope.line:
+        return ()
+    file, _, numbers = value.scope.line.rpartition(":")
+    return tuple(f"{file}:{number}" for number in numbers.split(","))
+
+
+def _place(source: str) -> tuple[str, int]:
+    file, _, number = source.rpartition(":")
+    return file, int(number or 0)
+
+
+def _text(source: str) -> str:
+    """What stands in that line."""
+    return linecache.getline(*_place(source)).strip()
+
+
+def _base(source: str) -> str:
+    file, number = _place(source)
+    return f"{os.path.basename(file)}:{number}"
+
+
+def _briefly(sources: Sequence[str]) -> str:
+    if not sources:
+        return ""
+    numbers = ",".join(str(_place(source)[1]) for source in sources)
+    more = f"  {_short(_text(sources[0]), 44)}" if len(sources) == 1 else ""
+    return f"{os.path.basename(_place(sources[0])[0])}:{numbers}{more}"
+
+
+def _sum(costs: Iterable[Cost]) -> Cost:
+    return sum(costs, Cost(0, 0))
+
+
+def _counted(of: Cost) -> tuple[str, str]:
+    return _count(of.flops), _count(of.bytes)
+
+
+def _count(number: int) -> str:
+    """Three significant digits with k, M, G or T."""
+    value = float(number)
+    for unit in ("", "k", "M", "G"):
+        if value < 999.5:
+            return f"{value:.3g}{unit}"
+        value /= 1000
+    return f"{value:.3g}T"
+
+
+def _short(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 3] + "..."
+
+
+def _table(rows: Sequence[Sequence[str]], right: Sequence[int]) -> Iterator[str]:
+    columns = max(map(len, rows))
+    cells = [[*row, *[""] * (columns - len(row))] for row in rows]
+    widths = [max(len(row[i]) for row in cells) for i in range(columns)]
+    for number, row in enumerate(cells):
+        padded = (
+            cell.rjust(width) if i in right else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        yield "  ".join(padded).rstrip()
+        if number == 0:
+            yield "-" * (sum(widths) + 2 * (columns - 1))

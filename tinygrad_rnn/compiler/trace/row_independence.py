@@ -1,0 +1,163 @@
+"""Apart: whether the rows of a batch go their own ways, so that a step on some of them is enough.
+
+A mean over the batch inside a step, a constant for each row, a division by the batch size: with
+these a row's next state depends on which others run beside it. So the step is tried. Each
+instruction is carried out again with other content in some rows, and the rest must keep its bits;
+and the cell is traced on a few rows alone, which must give what they have in the whole batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ... import pytree
+from ...engine.tensor import Tensor
+from ...nn.recurrent.cell import Cell
+from ..ir.instruction import Instruction, ancestors
+from .recording import Step, trace
+
+__all__ = ["rows_independent"]
+
+Array = Any
+
+
+def rows_independent(cell: Cell, state: Any, step: Step, rows: int) -> bool:
+    """Whether the traced step, on that many of its rows, gives these what they have in it.
+
+    Values and gradients. `state`: a nest of the structure of the cell's.
+    """
+    if step.drawn:  # which numbers a row gets depends on the rows before it
+        return False
+    some = np.arange(len(step.x.example))[::-1][:rows]
+    try:
+        with np.errstate(all="ignore"):
+            part = _traced_on(cell, state, step, some)
+            return all(
+                _each_instruction(step, given, rows) and _as_in_the_whole(step, part, given, some)
+                for given in _contents(step)
+            )
+    except Exception:  # the cell, or an op of it, refuses fewer rows or such content
+        return False
+
+
+def _traced_on(cell: Cell, state: Any, step: Step, rows: Array) -> Step:
+    mask = None if step.mask is None else step.mask.example[None, rows]
+    states = [Tensor.of(value.example[rows]) for value in step.state]
+    differentiate = any(d is not None for d in [step.d_x, *step.d_state, *step.d_leaves])
+    x = step.x.example[None, rows]
+    state = pytree.unflatten(state, states)
+    return trace(cell, x, state, mask, step.d_x is not None, differentiate)
+
+
+def _inputs(step: Step) -> list[Instruction]:
+    """The inputs that have a row for each of the batch."""
+    found = [step.x, step.mask, *step.state, *step.grad_state, step.grad_output]
+    return [value for value in found if value is not None]
+
+
+def _row_results(step: Step) -> list[Any]:
+    return [*step.new_state, step.output, step.d_x, *step.d_state]
+
+
+def _contents(step: Step) -> list[dict[Instruction, Array]]:
+    """Two contents for the inputs: near the example, where the cell can surely go, and anything."""
+    rng = np.random.default_rng(0)
+
+    def near(a: Array) -> Array:
+        return a * rng.uniform(0.9, 1.1, a.shape) if a.dtype.kind == "f" else a
+
+    def anything(a: Array) -> Array:
+        return rng.standard_normal(a.shape) if a.dtype.kind == "f" else rng.permutation(a)
+
+    return [
+        {value: change(value.example).astype(value.dtype) for value in _inputs(step)}
+        for change in (near, anything)
+    ]
+
+
+def _each_instruction(step: Step, given: dict[Instruction, Array], rows: int) -> bool:
+    """Whether no instruction brings rows together, but for the gradients of the leaves."""
+    batch = len(step.x.example)
+    found, moving = _evaluated(step, given), set(given)
+    for value in ancestors(_row_results(step)):
+        moves = [x in moving if isinstance(x, Instruction) else False for x in value.inputs]
+        if not any(moves):
+            continue
+        moving.add(value)
+        if found[value].shape[:1] != (batch,):
+            return False
+        inputs = [found[x] if isinstance(x, Instruction) else x for x in value.inputs]
+        for kept in (slice(rows), slice(rows, None)):
+            changed = [_changed(a, kept) if m else a for a, m in zip(inputs, moves, strict=True)]
+            if not _same_bits(value.compute(*changed)[kept], found[value][kept]):
+                return False
+    return True
+
+
+def _changed(array: Array, kept: slice) -> Array:
+    """Other content in the rows that are not kept."""
+    changed = np.flip(array).copy()
+    changed[kept] = array[kept]
+    return changed
+
+
+def _same_bits(a: Array, b: Array) -> bool:
+    return np.array_equal(a, b, equal_nan=a.dtype.kind in "fc")
+
+
+def _as_in_the_whole(step: Step, part: Step, given: dict[Instruction, Array], rows: Array) -> bool:
+    """Whether the step on some rows has the results of these rows.
+
+    The gradients of the leaves are those of the whole where only these rows have any.
+    """
+    if [*map(id, step.leaves)] != [*map(id, part.leaves)]:
+        return False
+    given = dict(given)
+    for grad in (*step.grad_state, step.grad_output):
+        if grad is not None:
+            elsewhere = np.ones(len(given[grad]), bool)
+            elsewhere[rows] = False
+            given[grad][elsewhere] = 0
+    of_part = zip(_inputs(part), _inputs(step), strict=True)
+    whole, some = (
+        _evaluated(step, given),
+        _evaluated(part, {mine: given[its][rows] for mine, its in of_part}),
+    )
+    return all(
+        _close(_result(some, a), _result(whole, b)[rows])
+        for a, b in _both(_row_results(part), _row_results(step))
+    ) and all(
+        _close(_result(some, a), _result(whole, b)) for a, b in _both(part.d_leaves, step.d_leaves)
+    )
+
+
+def _both(part: Sequence[Any], whole: Sequence[Any]) -> list[tuple[Any, Any]]:
+    pairs = list(zip(part, whole, strict=True))
+    if any((a is None) != (b is None) for a, b in pairs):
+        raise ValueError("the step on some rows has other gradients")
+    return [pair for pair in pairs if pair[0] is not None]
+
+
+def _close(a: Array, b: Array) -> bool:
+    if b.dtype.kind not in "fc":
+        return np.array_equal(a, b)
+    tolerance = 1e3 * np.finfo(b.dtype).eps * max(np.abs(b).max(initial=0.0, where=b == b), 1e-30)
+    return a.shape == b.shape and np.allclose(a, b, rtol=0, atol=tolerance, equal_nan=True)
+
+
+def _evaluated(step: Step, given: dict[Instruction, Array]) -> dict[Instruction, Array]:
+    """Every value of the step for those contents of its inputs."""
+    found = dict(given)
+    for value, leaf in zip(step.leaf_values, step.leaves, strict=True):
+        found[value] = leaf._data
+    for value in ancestors([*_row_results(step), *step.d_leaves]):
+        arrays = [found[x] if isinstance(x, Instruction) else x for x in value.inputs]
+        found[value] = np.asarray(value.compute(*arrays))
+    return found
+
+
+def _result(found: dict[Instruction, Array], result: Any) -> Array:
+    return found[result] if isinstance(result, Instruction) else np.asarray(result)
