@@ -137,10 +137,10 @@ class Cell(Module):
             state = self.initial_state(np.shape(x)[0])
         observer = _observer.get()
         if observer is None:
-            return self._step(x, state)
-        return observer(self, self._step, x, state)
+            return self.__step(x, state)
+        return observer(self, self.__step, x, state)
 
-    def _step(self, x: Any, state: Any) -> Any:
+    def __step(self, x: Any, state: Any) -> Any:
         """The next state, checked."""
         try:
             new = super().__call__(x, state)
