@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from .. import pytree
+from ..compiler.runtime.scan import TraceError, scan
 from ..engine.node import is_floating
 from ..engine.tensor import from_numpy
-from ..compiler.runtime.scan import TraceError, scan
 from ..serialization import load, save
 from .cell_runs import Batch, Results, Subject, first_difference, leaf_names, seeded, with_leaves
 from .gradcheck import gradient_report
