@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..nn.recurrent.scan.executor import get_executor
+from ..compiler.backends.executor import get_executor
 from .threads import blas_threads
 
 __all__ = ["differences", "environment"]
