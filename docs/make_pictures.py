@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from matplotlib import rc_context
-from matplotlib.figure import Figure
-
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, viz
 
@@ -57,9 +54,7 @@ def hundred_steps() -> None:
     models = {"RNN": Last(nn.RNNCell(8, 32)), "LSTM": Last(open_lstm(8, 32, 3.0))}
     maps = [viz.bptt(model, x, level="gates", fold=2, title=name) for name, model in models.items()]
     flows = {name: viz.gradient_flow(model, x) for name, model in models.items()}
-    chart = Figure((10, 3.2), layout="constrained")
-    viz.plot_gradient_flow(flows, ax=chart.add_subplot())
-    both = viz.Comparison(maps, chart)
+    both = viz.Comparison(maps, viz.plot_gradient_flow(flows))
     print(both.save(IMAGES / "hundred_steps.svg"))
 
 
@@ -69,14 +64,12 @@ def plots() -> None:
     word = "Kowalski"
     letters = tg.randn(len(word), 1, 8, requires_grad=True).named("letter")
     lstm = nn.Recurrent(open_lstm(8, 32, 3.0))
-    figures = {
+    charts = {
         "gates": viz.plot_gates(viz.gates(lstm, letters), word),
         "connectivity": viz.plot_connectivity(viz.connectivity(lstm, letters), word),
     }
-    for name, figure in figures.items():
-        with rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
-            figure.savefig(IMAGES / f"{name}.svg", metadata={"Date": None, "Creator": None})
-        print(IMAGES / f"{name}.svg")
+    for name, chart in charts.items():
+        print(chart.save(IMAGES / f"{name}.svg"))
 
 
 if __name__ == "__main__":

@@ -71,7 +71,7 @@ def test_options_reach_the_picture(tmp_path: Path) -> None:
     [
         (["transformer"], "no cell 'transformer'"),
         (["lstm", "--steps", "0"], "--steps is 0, but must be at least 1"),
-        (["lstm", "--out", "a.png"], "'a.png' should end in .svg or .html or .dot"),
+        (["lstm", "--out", "a.gif"], "'a.gif' should end in .svg or .png"),
         (["lstm", "--level", "atoms"], "--level"),
         (["lstm", "--out", "no/such/folder/a.svg"], "no/such/folder/a.svg"),
     ],

@@ -63,16 +63,6 @@ def test_the_report_shows_both_cells_reading_a_name(names_folder: Path, tmp_path
         assert f">{text}<" in page
 
 
-def test_without_matplotlib_it_trains_and_says_in_the_report_what_is_missing(
-    names_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for module in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
-        monkeypatch.setitem(sys.modules, module, None)
-    assert train(names_folder, tmp_path, "--cell", "gru") == 0
-    page = (tmp_path / "names" / "report.html").read_text(encoding="utf-8")
-    assert "tinygrad-rnn[plot]" in page and "<svg" in page
-
-
 def test_without_data_trains_on_the_packaged_surnames(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -136,7 +136,7 @@ def test_save_goes_by_the_ending_and_leaves_nothing_else(tmp_path):
     assert picture.save(tmp_path / "a.svg").read_text().startswith("<svg")
     assert picture.save(tmp_path / "a.dot").read_text().startswith("digraph")
     with pytest.raises(ValueError, match=r"\.svg"):
-        picture.save(tmp_path / "a.png")
+        picture.save(tmp_path / "a.gif")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.dot", "a.svg"]
 
 

@@ -35,8 +35,8 @@ def test_names_are_escaped() -> None:
     assert '<b>"&' in texts(viz.stages(Named().plan()))
 
 
-def test_only_svg_is_saved(tmp_path) -> None:
+def test_it_is_saved_by_its_ending(tmp_path) -> None:
     picture = viz.stages(nn.RNNCell(3, 4).plan())
     assert picture.save(tmp_path / "plan.svg").read_text(encoding="utf-8") == picture.svg()
     with pytest.raises(ValueError, match=r"should end in \.svg"):
-        picture.save(tmp_path / "plan.png")
+        picture.save(tmp_path / "plan.gif")

@@ -27,7 +27,7 @@ Each run has a folder of its own, runs/NAME, with
   metrics.jsonl       what was measured, one line a cell and epoch
   bptt.svg            the unrolled backpropagation through time for one name
   report.html         the same for all its cells, and what their gradients and
-                      gates do (that needs pip install 'tinygrad-rnn[plot]')
+                      gates do
 OPTIONS
 examples:
   tinygrad-rnn train

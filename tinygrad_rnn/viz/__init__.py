@@ -8,15 +8,17 @@ program is needed, and nothing here knows any cell or op: what is drawn follows 
 """
 
 from .analysis import gates, gradient_flow, ledger
+from .charts.chart import Chart
+from .charts.plots import plot_connectivity, plot_gates, plot_gradient_flow, plot_ledger
 from .compare import Comparison
 from .connectivity import Connectivity, connectivity
 from .dot import to_dot
 from .picture import Picture, bptt, draw
-from .plots.plots import plot_connectivity, plot_gates, plot_gradient_flow, plot_ledger
 from .report import report
 from .stages import PlanPicture, stages
 
 __all__ = [
+    "Chart",
     "Comparison",
     "Connectivity",
     "Picture",

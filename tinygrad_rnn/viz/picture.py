@@ -10,7 +10,6 @@ from typing import Any
 from ..engine.mode import ModeChange
 from ..engine.node import is_floating
 from ..engine.tensor import Tensor
-from ..files import write_file
 from ..graph import Graph
 from .backward import backward_graph
 from .dot import to_dot
@@ -23,17 +22,18 @@ from .model.levels import LEVELS, at_level
 from .model.run import run_unrolled, scalar_of
 from .model.unrolled import Unrolled
 from .page.html import page
+from .saving import FORMS, Saved
 from .svg.drawing import Drawing
 from .svg.rolled import LOOP
 
 __all__ = ["ENDINGS", "Picture", "bptt", "draw"]
 
-ENDINGS = (".svg", ".html", ".dot")
+ENDINGS = (*FORMS, ".html", ".dot")
 PASSES = ("forward", "backward", "both")
 MANY = 24  # steps at the level `modules` from which only the lines are drawn
 
 
-class Picture:
+class Picture(Saved):
     """A graph, and the gradient that flows back through it, as a drawing.
 
     `level`: "ops", "gates", "modules" or "rolled". `fold`: how many steps are drawn in full at
@@ -82,9 +82,9 @@ class Picture:
         strip = Strip.of(columns, sheet.pitch, self.fold, sheet.gutter)
         return Drawing(sheet, strip, self.flow, self.title, prefix=prefix)
 
-    def svg(self) -> str:
-        """The picture as an SVG document."""
-        return self.drawing(self.level).svg()
+    def svg(self, still: bool = False) -> str:
+        """The picture as an SVG document; in a browser it follows the theme, light or dark."""
+        return self.drawing(self.level).svg(still)
 
     def html(self) -> str:
         """A page with every level of the picture, to look into; it needs no network."""
@@ -92,30 +92,17 @@ class Picture:
         return page(drawings, self.level, self.title or "graph")
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the picture, in the form that the ending says: `.svg`, `.html` or `.dot`.
+        """Write it in the form that the ending says: `.html`, `.svg`, `.png`, `.pdf` or `.dot`.
 
-        ValueError for another ending. The file is complete or is not there.
+        ValueError for another ending; ImportError that names the extra where PNG or PDF needs it.
+        The file is complete or is not there.
         """
-        target = Path(path)
-        if target.suffix not in ENDINGS:
-            raise ValueError(f"{target.name!r} should end in {' or '.join(ENDINGS)}")
-        forms: dict[str, Callable[[], str]] = {
-            ".svg": self.svg,
-            ".html": self.html,
-            ".dot": lambda: str(to_dot(self.graph).source),
-        }
-        write_file(target, forms[target.suffix]())
-        return target
+        return self._save(
+            path, {".html": self.html, ".dot": lambda: str(to_dot(self.graph).source)}
+        )
 
     def __repr__(self) -> str:
         return f"<picture of a {self.graph!r}>"
-
-    def _repr_svg_(self) -> str:
-        return self.svg()
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        """What a notebook asks for: the SVG and, where it cannot be shown, one line of text."""
-        return {"image/svg+xml": self.svg(), "text/plain": repr(self)}
 
 
 def draw(

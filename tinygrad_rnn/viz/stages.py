@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..files import write_file
-from .style.palette import palette, style_sheet
+from .saving import Saved
+from .style.palette import palette, style_sheet, themed
 from .style.text import escaped, fitted, number
 
 if TYPE_CHECKING:
@@ -26,7 +24,7 @@ COLUMNS = {
 }
 
 
-class PlanPicture:
+class PlanPicture(Saved):
     """A plan drawn; made by `stages`. A notebook shows it as SVG.
 
     >>> import tinygrad_rnn as tg
@@ -37,9 +35,8 @@ class PlanPicture:
     def __init__(self, plan: PlanReport) -> None:
         self.plan = plan
 
-    def svg(self) -> str:
-        """The picture as an SVG document."""
-        ink = palette()
+    def svg(self, still: bool = False) -> str:
+        """The picture as an SVG document; in a browser it follows the theme, light or dark."""
         body: list[str] = []
         top = TITLE
         for direction in dict.fromkeys(line.direction for line in self.plan.lines):
@@ -48,32 +45,17 @@ class PlanPicture:
         width = 2 * MARGIN + 4 * WIDTH + 3 * GAP
         plan = self.plan
         title = f"{plan.cell}: {plan.steps} steps, batch of {plan.batch_size}"
-        rules = (
-            f".bar{{fill:{ink['g4']};fill-opacity:.45}}.left{{text-anchor:start}}"
-            f".right{{text-anchor:end}}.loop{{fill:{ink['named']};stroke:{ink['state']};"
-            "stroke-width:1.6}.turn{fill:none;stroke-width:2}"
-            f".turn{{stroke:{ink['state']}}}"
-        )
+        rules = style_sheet(palette(), halo=False) if still else themed()
         note = "bars: share of all floating-point operations, counted from shapes"
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {number(width)} {number(top)}"'
             f' width="{number(width)}" height="{number(top)}" role="img">'
-            f"<title>{escaped(title)}</title><style>{style_sheet(ink)}{rules}</style>"
+            f"<title>{escaped(title)}</title><style>{rules}</style>"
             f'<rect class="paper" width="100%" height="100%"/>'
             f'<text class="title" x="{number(MARGIN)}" y="30">{escaped(title)}</text>'
             f'<text class="note" x="{number(MARGIN)}" y="48">{note}</text>'
             f"{''.join(body)}</svg>\n"
         )
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the picture; `path` ends in `.svg` (ValueError for another ending)."""
-        if Path(path).suffix != ".svg":
-            raise ValueError(f"{Path(path).name!r} should end in .svg")
-        write_file(path, self.svg())
-        return Path(path)
-
-    def _repr_svg_(self) -> str:
-        return self.svg()
 
     def _draw_direction(self, direction: str, top: float, body: list[str]) -> int:
         """One row of four columns; returns how many instructions the longest has."""
@@ -104,7 +86,7 @@ class PlanPicture:
         self, column: str, lines: Sequence[PlanLine], x: float, top: float, rows: int
     ) -> Iterator[str]:
         height = HEAD + rows * ROW + 4
-        look = "loop" if column == "loop" else "cell"
+        look = "named" if column == "loop" else "cell"
         whole = self.plan.total().flops or 1
         share = sum(line.cost.flops for line in lines) / whole
         yield (
@@ -118,7 +100,7 @@ class PlanPicture:
         if column == "loop" and lines:
             end, bottom = x + WIDTH, top + height
             yield (
-                f'<path class="turn" d="M{number(end - 30)} {number(bottom)}v9a7 7 0 0 1 -7 7'
+                f'<path class="state" d="M{number(end - 30)} {number(bottom)}v9a7 7 0 0 1 -7 7'
                 f'H{number(x + 37)}a7 7 0 0 1 -7 -7v-5"/>'
                 f'<path class="shead" d="M{number(x + 30)} {number(bottom)}l-4 8h8z"/>'
             )
@@ -136,7 +118,7 @@ class PlanPicture:
         if share:
             wide = max(1.5, share * (WIDTH - 16))
             yield (
-                f'<rect class="bar" x="{number(x + 8)}" y="{number(y)}" rx="3" '
+                f'<rect class="a6" fill-opacity=".45" x="{number(x + 8)}" y="{number(y)}" rx="3" '
                 f'width="{number(wide)}" height="{number(ROW - 3)}"/>'
             )
         yield (

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..model.unrolled import Edge, Link, Row, Unrolled
-from ..style.palette import SYMBOLS
+from ..style.palette import SMALL, SYMBOLS
 from ..style.text import fitted, number, text_width
 from .layered import LAYER_GAP, Block, Placed, layered
 
@@ -17,9 +17,9 @@ __all__ = ["Band", "Box", "Course", "Tag", "draw_band"]
 
 BOX_HEIGHT = 26.0
 COMPACT_GAP = 4.0  # between the layers of a step of which only the lines are drawn
-LINE = 12.0  # the height of a line of small text under a box
+LINE = 13.0  # the height of a line of small text under a box
 MOST_TAGS = 4  # under one box
-TAG_WIDTH = 78.0  # the widest that a small label is drawn
+TAG_WIDTH = 86.0  # the widest that a small label is drawn
 RAIL = 4.0  # forward edges run this much above the middle of a box, gradient edges below
 
 Point = tuple[float, float]
@@ -67,7 +67,7 @@ class Tag:
 
     def path(self) -> str:
         """The SVG path of the mark at its left, in the shade of the gradient."""
-        width = text_width(self.box.tags[self.name], 9) + 8
+        width = text_width(self.box.tags[self.name], SMALL) + 8
         return f"M{number(self.box.x - width / 2)} {number(self.y)}v{number(LINE - 1)}"
 
 
@@ -165,11 +165,11 @@ def make_box(unrolled: Unrolled, row: Row) -> Box:
     names = list(row.parameters)
     left_out = len(names) - MOST_TAGS + 1 if len(names) > MOST_TAGS else 0
     tags = {
-        name: fitted(name.rsplit(".", 1)[-1], 9, TAG_WIDTH)
+        name: fitted(name.rsplit(".", 1)[-1], SMALL, TAG_WIDTH)
         for name in names[: len(names) - left_out]
     }
     more = f"+ {left_out} more" if left_out else ""
-    caption = fitted(name, 9, 96) if name and not is_group else ""
+    caption = fitted(name, SMALL, 104) if name and not is_group else ""
     return Box(row, shown, 0, 0, width, BOX_HEIGHT, look, tags, more, caption)
 
 
@@ -182,7 +182,7 @@ def _group_name(row: Row) -> str:
 def block_of(box: Box) -> Block:
     """What the layout has to keep free for a box."""
     below = [line for line in (*box.tags.values(), box.more, box.caption) if line]
-    text = max((text_width(line, 9) + 8 for line in below), default=0.0)
+    text = max((text_width(line, SMALL) + 8 for line in below), default=0.0)
     down = box.height / 2 + len(below) * LINE + (4 if below else 0)
     return Block(
         box.row.key,

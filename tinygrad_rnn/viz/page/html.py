@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from importlib.resources import files
 from typing import Any
 
 from ..model.columns import AFTER
-from ..style.palette import palette, style_sheet, variables
 from ..style.text import escaped
-from ..svg.canvas import arrow_heads
 from ..svg.drawing import Drawing
+from .document import document, resource
 from .stats import BINS, box_facts
 
 __all__ = ["page"]
@@ -39,14 +37,7 @@ def page(drawings: dict[str, Drawing], level: str, title: str) -> str:
     buttons = "".join(
         f'<button id="level-{name}" aria-pressed="false">{name}</button>' for name in drawings
     )
-    # Rules with colours by variable: what `<use>` stamps is reached by them, and by no selector
-    # that starts at the root.
-    sheet = style_sheet({name: f"var(--v-{name})" for name in palette()})
-    return (
-        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{escaped(title)}</title>"
-        f"<style>{_variables()}{_file('page.css')}{sheet}</style></head><body>"
+    body = (
         f"<header><h1>{escaped(title)}</h1>"
         f'<div class="group" role="group" aria-label="level of detail">{buttons}</div>'
         f'<div class="group"><button id="play" aria-label="play">▶</button>'
@@ -56,16 +47,15 @@ def page(drawings: dict[str, Drawing], level: str, title: str) -> str:
         f'aria-label="search"><output id="found"></output></div>'
         f'<div class="group"><button id="fit">fit</button><button id="actual">100 %</button>'
         f'<button id="theme">light / dark</button></div></header>'
-        f'<main id="stage" tabindex="0" aria-label="the picture">'
-        f'<svg width="0" height="0" aria-hidden="true"><defs>{arrow_heads()}</defs></svg>'
-        f'{"".join(svgs)}</main><aside id="info" hidden aria-live="polite"></aside>'
+        f'<main id="stage" tabindex="0" aria-label="the picture">{"".join(svgs)}</main>'
+        f'<aside id="info" hidden aria-live="polite"></aside>'
         f'<div id="help">drag or arrows: move · wheel or <kbd>+</kbd> <kbd>−</kbd>: zoom · '
         f"<kbd>f</kbd> fit · <kbd>0</kbd> 100 % · <kbd>1</kbd>…<kbd>4</kbd> level · "
         f"<kbd>space</kbd> play · <kbd>,</kbd> <kbd>.</kbd> step · <kbd>n</kbd> <kbd>p</kbd> "
         f"next, previous box · <kbd>/</kbd> search · <kbd>d</kbd> dark</div>"
         f'<script type="application/json" id="data">{encoded}</script>'
-        f"<script>{_file('page.js')}</script></body></html>\n"
     )
+    return document(title, body, [resource("page.css")], [resource("page.js")])
 
 
 def _facts(drawing: Drawing, view: tuple[float, float, float, float]) -> dict[str, Any]:
@@ -82,13 +72,3 @@ def _facts(drawing: Drawing, view: tuple[float, float, float, float]) -> dict[st
         "ends": {AFTER: drawing.ends.head_at},
         "boxes": boxes,
     }
-
-
-def _variables() -> str:
-    """The colours of both themes, as CSS variables."""
-    themes = ((":root", False), (":root[data-theme=dark]", True))
-    return "".join(f"{selector}{{{variables(dark)}}}" for selector, dark in themes)
-
-
-def _file(name: str) -> str:
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")

@@ -6,9 +6,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["FONT", "SYMBOLS", "Scale", "palette", "style_sheet", "variables"]
+__all__ = ["FONT", "SERIES", "SHADES", "SMALL", "SYMBOLS", "TONES", "Scale"]
+__all__ += ["gradient_width", "palette", "style_sheet", "themed", "variables"]
 
 FONT = "'Inter','Helvetica Neue',Helvetica,Arial,'Noto Sans','Noto Sans CJK KR',sans-serif"
+
+SMALL = 10.0  # px: no label is smaller
 
 SYMBOLS = {  # how textbooks write an op; one that is not here is written by its name
     "add": "+",
@@ -21,11 +24,27 @@ SYMBOLS = {  # how textbooks write an op; one that is not here is written by its
     "sum": "Σ",
 }
 
+# What a colour means, everywhere: the ramp from grey through red is the gradient's; `a0` ... are
+# amounts from 0 to 1, such as gates; `d0` ... are signed, negative orange, positive blue; `m0` ...
+# tell things apart, such as models.
 SHADES = 10  # gradient classes, from the weakest to the strongest
+TONES = 11  # of an amount and of a signed value
 _LIGHT = ["#c9d3e0", "#b7c3d8", "#bdb3cf", "#cda6bd", "#dd98a0", "#e5847c", "#e56a58"]
 _LIGHT += ["#d94c3d", "#bd2d33", "#8f1230"]
 _DARK = ["#3b4658", "#4b5570", "#655a7c", "#84607f", "#a4687c", "#c3736f", "#df8360"]
 _DARK += ["#f29a55", "#fbb95c", "#ffe08a"]
+
+_AMOUNT = (("#eef4f4", "#0a615c"), ("#1d2a2e", "#86ead9"))
+_SIGNED = (("#b85c12", "#f3f4f6", "#2456c5"), ("#ffae5e", "#242b35", "#86aeff"))
+_SERIES = (
+    ("#8447c2", "#b98cf0"),
+    ("#2f8a3c", "#79cf7f"),
+    ("#5a6b84", "#a3b3cb"),
+    ("#9a7b14", "#dcbf5c"),
+    ("#b8468a", "#ee8fc6"),
+    ("#2787ad", "#74c4e6"),
+)
+SERIES = len(_SERIES)
 
 _INK = {
     "paper": ("#ffffff", "#14181f"),
@@ -40,6 +59,7 @@ _INK = {
     "input": ("#e5f3ec", "#1d3d31"),
     "cell": ("#f6f8fb", "#191f29"),
     "frame": ("#e1e6ee", "#2b3443"),
+    "accent": ("#2f5bd0", "#8fb0ff"),
     "alarm": ("#8f1230", "#ffb86b"),
 }
 
@@ -82,18 +102,46 @@ def gradient_width(shade: int) -> float:
 
 
 def palette(dark: bool = False) -> dict[str, str]:
-    """The colours by name; `g0` to `g9` are those of the gradient, weakest first."""
-    ramp = {f"g{shade}": colour for shade, colour in enumerate(_DARK if dark else _LIGHT)}
-    return {**{name: pair[dark] for name, pair in _INK.items()}, **ramp}
+    """The colours by name, for paper that is light or dark.
+
+    `g0` to `g9` are those of the gradient, weakest first; `a0` to `a10` of an amount, `d0` to
+    `d10` of a signed value, `m0` to `m5` of things to tell apart.
+    """
+    colours = {name: pair[dark] for name, pair in _INK.items()}
+    colours |= {f"g{shade}": colour for shade, colour in enumerate(_DARK if dark else _LIGHT)}
+    low, high = _AMOUNT[dark]
+    negative, none, positive = _SIGNED[dark]
+    for tone in range(TONES):
+        place = tone / (TONES - 1)
+        colours[f"a{tone}"] = _mixed(low, high, place)
+        end = positive if place >= 0.5 else negative
+        colours[f"d{tone}"] = _mixed(none, end, abs(2 * place - 1))
+    colours |= {f"m{n}": pair[dark] for n, pair in enumerate(_SERIES)}
+    return colours
+
+
+def _mixed(a: str, b: str, share: float) -> str:
+    """The colour between two, `share` of the way from `a` to `b`."""
+    parts = ((int(a[n : n + 2], 16), int(b[n : n + 2], 16)) for n in (1, 3, 5))
+    return "#" + "".join(f"{round(x + (y - x) * share):02x}" for x, y in parts)
+
+
+def themed() -> str:
+    """The style sheet of a file of its own: light, and dark where the viewer asks for dark."""
+    dark = style_sheet(palette(dark=True))
+    return f"{style_sheet(palette())}@media(prefers-color-scheme:dark){{{dark}}}"
 
 
 def _halo(colour: str) -> str:
-    """A border about letters, so that a line behind them does not cross them out."""
     return f"paint-order:stroke;stroke:{colour};stroke-width:3px;stroke-linejoin:round"
 
 
-def style_sheet(ink: Mapping[str, str]) -> str:
-    """The CSS rules of a picture in the colours `ink`, named as those of `palette`."""
+def style_sheet(ink: Mapping[str, str], halo: bool = True) -> str:
+    """The CSS rules of a picture in the colours `ink`, named as those of `palette`.
+
+    `halo`: whether small text has a border, so that a line behind it does not cross it out.
+    """
+    border = _halo(ink["cell"]) if halo else ""
     rules = {
         "text": f"font-family:{FONT};font-size:11px;fill:{ink['ink']};text-anchor:middle",
         ".paper": f"fill:{ink['paper']}",
@@ -107,8 +155,8 @@ def style_sheet(ink: Mapping[str, str]) -> str:
         ".wire": f"fill:none;stroke:{ink['wire']};stroke-width:1.2",
         ".state": f"fill:none;stroke:{ink['state']};stroke-width:2",
         ".dot": f"fill:{ink['state']};stroke:none",
-        ".small": "font-size:9px",
-        ".caption": f"font-size:9px;fill:{ink['soft']};{_halo(ink['cell'])}",
+        ".small": f"font-size:{SMALL:g}px",
+        ".caption": f"font-size:{SMALL:g}px;fill:{ink['soft']};{border}",
         ".time": f"font-size:11px;fill:{ink['soft']}",
         ".title": "font-size:15px;font-weight:600;text-anchor:start",
         ".note": f"font-size:11px;fill:{ink['soft']};text-anchor:start",
@@ -122,6 +170,14 @@ def style_sheet(ink: Mapping[str, str]) -> str:
         ".axis": f"fill:none;stroke:{ink['frame']};stroke-width:1",
         ".plot": f"fill:none;stroke:{ink['state']};stroke-width:1.3",
         ".flag": f"stroke:{ink['alarm']};stroke-width:1.2;fill:none;stroke-dasharray:3 3",
+        ".grid": f"fill:none;stroke:{ink['frame']};stroke-width:1",
+        ".soft": f"font-size:{SMALL:g}px;fill:{ink['soft']}",
+        ".heading": "font-size:13px;font-weight:600",
+        ".left": "text-anchor:start",
+        ".right": "text-anchor:end",
+        ".strong": "font-weight:600",
+        ".missing": f"fill:{ink['soft']};fill-opacity:.22",
+        ".hover": "fill:transparent;stroke:none",
         ".head": f"fill:{ink['wire']};stroke:none",
         ".shead": f"fill:{ink['state']};stroke:none",
         ".gz": f"fill:none;stroke:{ink['g0']};stroke-width:.8;stroke-dasharray:1.5 3",
@@ -134,4 +190,11 @@ def style_sheet(ink: Mapping[str, str]) -> str:
             f"marker-end:url(#a{shade})"
         )
         rules[f".h{shade}"] = f"fill:{colour};stroke:none"
+    for tone in range(TONES):
+        rules[f".a{tone}"] = f"fill:{ink[f'a{tone}']}"
+        rules[f".d{tone}"] = f"fill:{ink[f'd{tone}']}"
+    for series in range(SERIES):
+        colour = ink[f"m{series}"]
+        rules[f".m{series}"] = f"fill:none;stroke:{colour};stroke-linejoin:round"
+        rules[f".n{series}"] = f"fill:{colour};stroke:none"
     return "".join(f"{name}{{{rule}}}" for name, rule in rules.items())

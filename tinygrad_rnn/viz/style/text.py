@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from html import escape
 
-__all__ = ["escaped", "fitted", "number", "power", "subscript", "text_width"]
+__all__ = ["escaped", "fitted", "number", "power", "printable", "subscript", "text_width"]
 
 _NARROW, _WIDE = frozenset("iljtfrI.,:;'|!()[]{}/ -`\""), frozenset("mwMW@%—→∂")
 
@@ -55,6 +55,15 @@ def escaped(text: str) -> str:
     '&lt;script&gt;&quot;'
     """
     return escape("".join(c for c in text if c.isprintable()), quote=True)
+
+
+def printable(text: str) -> str:
+    """`text` without control characters and spaces of no width.
+
+    >>> printable("a\\x07b")
+    'ab'
+    """
+    return "".join(c for c in text if c.isprintable()).replace("\u200b", "")
 
 
 def number(value: float) -> str:

@@ -6,7 +6,7 @@ from ..flow import Gradients
 from ..layout.sheet import TRACK, Sheet
 from ..layout.step import Box
 from ..layout.strip import Strip
-from ..style.palette import Scale, palette, style_sheet
+from ..style.palette import Scale, palette, style_sheet, themed
 from ..style.text import escaped, number
 from .canvas import Canvas, arrow_heads
 from .cuts import cuts_of, draw_cuts
@@ -85,14 +85,15 @@ class Drawing:
         """The boxes of a step, and what the states start from once it is drawn."""
         return [*(box for band in self.scene.sheet.bands for box in band.boxes), *self.ends.starts]
 
-    def svg(self) -> str:
-        """The SVG document."""
+    def svg(self, still: bool = False) -> str:
+        """The SVG document. `still`: for a program that knows no themes, light and plain."""
         content, definitions, view = self.parts()
         size = [number(part) for part in view]
+        rules = style_sheet(palette(), halo=False) if still else themed()
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{" ".join(size)}"'
             f' width="{size[2]}" height="{size[3]}" role="img">'
-            f"<title>{escaped(self.title)}</title><style>{style_sheet(palette())}</style>"
+            f"<title>{escaped(self.title)}</title><style>{rules}</style>"
             f"<defs>{arrow_heads()}{definitions}</defs>"
             f'<rect class="paper" x="{size[0]}" y="{size[1]}" width="100%" height="100%"/>'
             f"{content}</svg>\n"

@@ -16,6 +16,7 @@ from ..layout.sheet import GUTTER, TRACK, lower
 from ..layout.step import RAIL, Band, Box
 from ..model.columns import AFTER, BEFORE
 from ..model.unrolled import Edge, Row, state_name
+from ..style.palette import SMALL
 from ..style.paths import Point, corners
 from ..style.text import escaped, fitted, number, text_width
 from .canvas import Canvas
@@ -89,8 +90,8 @@ def _draw_start(
     side = 1 if band.backward else -1
     border = scene.strip.places[column] + (sheet.width if band.backward else 0)
     y = band.states[row.key[1:]] + side * RAIL
-    name = fitted(name, 9, 50)
-    width = max(24.0, text_width(name, 9) + 12)
+    name = fitted(name, SMALL, 54)
+    width = max(24.0, text_width(name, SMALL) + 12)
     middle = border + side * (away + width / 2)
     canvas.add(
         f'<path class="state" d="M{number(border + side * away)} {number(y)}H{number(border)}"/>'

@@ -9,6 +9,7 @@ from functools import partial
 
 from ..layout.sheet import Way
 from ..layout.step import LINE, RAIL, Box, Course, Tag
+from ..style.palette import SMALL
 from ..style.paths import Point, corners, curve
 from ..style.text import escaped, number, text_width
 from .canvas import Canvas
@@ -127,7 +128,7 @@ def _box(box: Box) -> str:
         )
     y = box.y + box.height / 2 + 2
     for tag in box.tags.values():
-        width = text_width(tag, 9) + 8
+        width = text_width(tag, SMALL) + 8
         parts.append(
             f'<rect class="tag" x="{number(box.x - width / 2)}" y="{number(y)}" '
             f'width="{number(width)}" height="{number(LINE - 1)}" rx="2"/>'

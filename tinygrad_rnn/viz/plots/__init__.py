@@ -1,1 +1,0 @@
-"""Charts of what was found in the gradient, with Matplotlib."""

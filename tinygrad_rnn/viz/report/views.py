@@ -1,0 +1,112 @@
+"""What can be seen of any model while it reads a sequence: gradient, map, gates, parts, paths."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ...engine.tensor import Tensor
+from ..analysis import gates, gradient_flow, ledger
+from ..charts.plots import plot_connectivity, plot_gates, plot_gradient_flow, plot_ledger
+from ..compare import Comparison
+from ..connectivity import connectivity
+from ..page.document import drawing_svg
+from ..picture import bptt
+from .section import Section, chart_figure, figure, write_report
+
+__all__ = ["Models", "report", "views"]
+
+Models = Mapping[str, Callable[..., Any]]
+
+_FLOW = (
+    "The norm of the gradient of the loss with respect to each state, at each step. It enters at "
+    "the right. Where a line falls to the left, earlier steps have less to learn from."
+)
+_MAP = (
+    "The ops of each step and, from grey to red, the gradient that flows back along every line: "
+    "the larger, the wider, on one scale for all. Read it from the right to the left. The steps in "
+    "the middle are folded; inside is the course of the gradient along each state. “stack” "
+    "collects the outputs of all steps, “split” cuts one product into the gates, “getitem” picks "
+    "one step out of many."
+)
+_GATES = (
+    "What has a name in the cell, unit by unit, over the steps. A gate lies between 0 (pale: it "
+    "lets nothing through) and 1 (dark: it lets everything through). A state or a candidate is "
+    "orange where it is negative, blue where it is positive. Of many units, those that change most."
+)
+_LEDGER = (
+    "A recurrent weight is used at every step, and its gradient is the sum of what each step adds. "
+    "Here are the parts: how much each step has to say about how each weight should change."
+)
+_PATHS = (
+    "How strongly the state after one step depends on the state after an earlier one, and on an "
+    "earlier input: the norms of the Jacobians. Then the singular values of the Jacobian from each "
+    "step to the last: where all of them are small, nothing comes back. And the share of it that "
+    "travels by each path: along a state's own line, or through a gate."
+)
+
+
+def report(
+    path: str | os.PathLike[str],
+    models: Models,
+    x: Tensor | Mapping[str, Tensor],
+    labels: Sequence[str],
+    loss: Callable[[Any], Tensor] | None = None,
+    title: str = "Report",
+) -> Path:
+    """Write an HTML page about `models` (by name), all given the same x (T, B, ...).
+
+    `x` may also be a mapping with what each model is given, by its name. `labels`: a word for each
+    of the T steps, such as the character that was read. The page holds the map of each model,
+    their gradient flow on one scale, their gates, the parts of their weights' gradients and the
+    connectivity of each recurrent layer. It needs no network. OSError if it cannot be written.
+
+    >>> import tempfile
+    >>> import tinygrad_rnn as tg
+    >>> tg.manual_seed(0)
+    >>> models = {"RNN": tg.nn.RNN(2, 3), "LSTM": tg.nn.LSTM(2, 3)}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     report(Path(folder) / "report.html", models, tg.randn(4, 1, 2), "abcd").name
+    'report.html'
+    """
+    return write_report(path, title, views(models, x, labels, loss))
+
+
+def views(
+    models: Models,
+    x: Tensor | Mapping[str, Tensor],
+    labels: Sequence[str],
+    loss: Callable[[Any], Tensor] | None = None,
+) -> list[Section]:
+    """The sections of `report`."""
+    given = dict(x) if isinstance(x, Mapping) else dict.fromkeys(models, x)
+    runs = {name: (model, given[name]) for name, model in models.items()}
+    flows = {name: gradient_flow(*run, loss) for name, run in runs.items()}
+    flow = chart_figure(plot_gradient_flow(flows, labels))
+    seen = [chart_figure(plot_gates(gates(*run, loss), labels), name) for name, run in runs.items()]
+    parts = [
+        chart_figure(plot_ledger(ledger(*run, loss), labels), name) for name, run in runs.items()
+    ]
+    paths = [
+        chart_figure(
+            plot_connectivity(connectivity(*runs[name], layer), labels),
+            name if len(flow) == 1 else f"{name}, {layer}",
+        )
+        for name, flow in flows.items()
+        for layer in flow
+    ]
+    return [
+        Section("Gradient flow", _FLOW, [flow]),
+        Section("Gates", _GATES, seen),
+        Section("Backpropagation through time", _MAP, list(_maps(runs, loss))),
+        Section("The parts of the gradient", _LEDGER, parts),
+        Section("Connectivity", _PATHS, paths),
+    ]
+
+
+def _maps(runs: Mapping[str, tuple[Any, Tensor]], loss: Any) -> Iterator[str]:
+    pictures = [bptt(*run, loss, level="gates", fold=2, title=name) for name, run in runs.items()]
+    for drawing in Comparison(pictures).drawings():
+        yield figure(drawing_svg(drawing), kind="map")

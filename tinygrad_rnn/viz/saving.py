@@ -1,0 +1,70 @@
+"""Writing a picture into a file: SVG as it is; PNG and PDF through CairoSVG."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from ..files import write_file
+
+__all__ = ["FORMS", "Saved", "ending"]
+
+FORMS = (".svg", ".png", ".pdf")
+SCALE = 2.0  # pixels of a PNG to the px of the SVG, so that it is sharp on a slide
+
+
+class Saved:
+    """What draws itself as SVG: it can be saved, and a notebook shows it."""
+
+    def svg(self, still: bool = False) -> str:
+        """The SVG document. `still`: for a program that knows no themes, light and plain."""
+        raise NotImplementedError
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write it in the form that the ending says: `.svg`, `.png` or `.pdf`.
+
+        ValueError for another ending; ImportError that names the extra where PNG or PDF needs it.
+        The file is complete or is not there.
+        """
+        return self._save(path, {})
+
+    def _save(self, path: str | os.PathLike[str], others: Mapping[str, Callable[[], str]]) -> Path:
+        target, form = Path(path), ending(path, (*FORMS, *others))
+        if form in others:
+            write_file(target, others[form]())
+        elif form == ".svg":
+            write_file(target, self.svg())
+        else:
+            write_file(target, _converted(self.svg(still=True), form))
+        return target
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """What a notebook asks for: the SVG and, where it cannot be shown, one line of text."""
+        return {"image/svg+xml": self.svg(), "text/plain": repr(self)}
+
+
+def ending(path: str | os.PathLike[str], known: tuple[str, ...]) -> str:
+    """The ending of a file's name. ValueError if it is not one of those known.
+
+    >>> ending("a.PNG", (".svg", ".png"))
+    '.png'
+    """
+    form = Path(path).suffix.lower()
+    if form not in known:
+        raise ValueError(f"{Path(path).name!r} should end in {' or '.join(known)}")
+    return form
+
+
+def _converted(svg: str, form: str) -> bytes:
+    try:
+        import cairosvg
+    except (ImportError, OSError) as error:  # OSError: the library Cairo itself is missing
+        raise ImportError(
+            f"{form} files need CairoSVG: pip install 'tinygrad-rnn[pictures]' ({error}). "
+            "A file that ends in .svg needs nothing."
+        ) from error
+    write = cairosvg.svg2png if form == ".png" else cairosvg.svg2pdf
+    scale = SCALE if form == ".png" else 1.0
+    written: bytes = write(bytestring=svg.encode(), scale=scale)
+    return written
