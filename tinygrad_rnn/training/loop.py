@@ -222,11 +222,11 @@ class Training:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` returned."""
+        self.data.load_state_dict(state["data"])  # which says if the data are others
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         if self.schedule is not None:
             self.schedule.load_state_dict(state["schedule"])
-        self.data.load_state_dict(state["data"])
         for (_, callback), (_, saved) in zip(self._remembering(), state["callbacks"], strict=True):
             callback.load_state_dict(saved)
         self.epoch, self.step, self.stopped = state["epoch"], state["step"], state["stopped"]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import TinygradRnnError
 from ..files import remove_leftovers, write_file
-from ..serialization import load, save
+from ..serialization import CheckpointError, load, save
 from .environment import differences, environment
 from .history import History
 
@@ -23,6 +23,7 @@ __all__ = ["CHECKPOINT_FILE", "METRICS_FILE", "ResumeWarning", "Run", "RunError"
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
 METRICS_FILE = "metrics.jsonl"
+_ENTRIES = {"about", "model", "history", "training", "setup", "environment"}
 
 
 class RunError(TinygradRnnError, ValueError):
@@ -142,7 +143,12 @@ class Run:
                 f"run=Run({str(self.folder)!r}, resume=True)"
             )
         state = load(self.checkpoint)
-        changed = list(_changes(state.get("setup"), self._setup))
+        if set(state) != _ENTRIES:
+            raise CheckpointError(
+                f"{str(self.checkpoint)!r} is no checkpoint of a run, or one of another version: "
+                f"it holds {', '.join(map(str, state)) or 'nothing'}"
+            )
+        changed = list(_changes(state["setup"], self._setup))
         if changed:
             raise RunError(
                 f"the run in {str(self.folder)!r} cannot be resumed, for it began otherwise: "
@@ -163,12 +169,17 @@ class Run:
     def commit_between_epochs(self, training: Training) -> None:
         """Commit within an epoch, if as many steps as `every` says were made."""
         if self.every is not None and training.step % self.every == 0:
-            self.commit(training)
+            self._save(training)
 
     def commit(self, training: Training) -> None:
-        """Write the checkpoint: here, and nowhere else, the run moves on."""
+        """Commit an epoch that is complete, and write down what it measured."""
         # What is made from the old checkpoint goes first: it is never beside a newer one.
         (self.folder / METRICS_FILE).unlink(missing_ok=True)
+        self._save(training)
+        self._write_metrics(training.history)
+
+    def _save(self, training: Training) -> None:
+        """Write the checkpoint: here, and nowhere else, the run moves on."""
         state = training.state_dict()
         saved = {
             "about": self.about,
@@ -179,7 +190,6 @@ class Run:
             "environment": environment(),
         }
         save(saved, self.checkpoint)
-        self._write_metrics(training.history)
 
     def _write_metrics(self, history: History) -> None:
         write_file(self.folder / METRICS_FILE, history.json_lines())
@@ -195,10 +205,10 @@ class _NoRun(Run):
         return self
 
     def begin(self, training: Training) -> None:
-        """Nothing is looked at."""
+        """Nothing is there."""
 
     def commit(self, training: Training) -> None:
-        """Nothing is written."""
+        """Nothing is kept."""
 
 
 def _locked(folder: Path) -> int | None:
