@@ -57,7 +57,7 @@ def ours(steps: int, fold: int | None, level: str = "ops", ending: str = ".svg")
     """The steps marked, as `nn.Recurrent` does; gradient and all."""
     import tinygrad_rnn as tg
     from tinygrad_rnn import viz
-    from tinygrad_rnn.viz.flow import Flow
+    from tinygrad_rnn.viz.gradient.flow import Flow
 
     x, weights, zeros = arrays(steps)
     w = {k: tg.tensor(v, requires_grad=True).named(k) for k, v in weights.items()}

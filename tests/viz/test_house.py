@@ -9,6 +9,8 @@ from pathlib import Path
 import tinygrad_rnn.viz
 
 VIZ = Path(tinygrad_rnn.viz.__file__).parent
+FLOORS = ("style", "model", "gradient", "layout", "svg", "charts", "page")
+FLOORS += ("pictures", "report", "show")
 
 
 def imported(path: Path) -> set[Path]:
@@ -28,3 +30,17 @@ def test_no_circle_of_imports_type_only_ones_included() -> None:
     graph = {path: imported(path) - {VIZ / "__init__.py"} for path in files}
     assert sum(map(len, graph.values())) > 60
     list(TopologicalSorter(graph).static_order())  # CycleError names the circle
+
+
+def test_a_folder_leans_on_those_below_it_alone() -> None:
+    def floor(path: Path) -> int:
+        folder = path.relative_to(VIZ).parts[0]
+        return FLOORS.index(folder) if folder in FLOORS else len(FLOORS)
+
+    upward = [
+        f"{path.relative_to(VIZ)} imports {other.relative_to(VIZ)}"
+        for path in VIZ.rglob("*.py")
+        for other in imported(path)
+        if floor(other) > floor(path)
+    ]
+    assert not upward

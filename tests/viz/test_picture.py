@@ -10,7 +10,7 @@ import pytest
 import tinygrad_rnn as tg
 from tinygrad_rnn import viz
 from tinygrad_rnn.graph import Graph
-from tinygrad_rnn.viz.flow import Flow, norm, weights_of
+from tinygrad_rnn.viz.gradient.flow import Flow, norm, weights_of
 from tinygrad_rnn.viz.model.levels import LEVELS
 
 GOLDEN = Path(__file__).parent / "golden"

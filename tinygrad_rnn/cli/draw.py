@@ -62,7 +62,7 @@ def register(commands: Commands) -> None:
 
 
 def _draw(options: argparse.Namespace) -> int:
-    from ..viz.picture import ENDINGS
+    from ..viz.pictures.picture import ENDINGS
     from .user_code import blame, find_cell
 
     for name, (_, least, _) in _NUMBERS.items():

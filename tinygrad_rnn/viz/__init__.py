@@ -7,15 +7,15 @@ A picture is a recorded `Graph` laid out: one step is laid out once and stamped 
 program is needed, and nothing here knows any cell or op: what is drawn follows from the graph.
 """
 
-from .analysis import gates, gradient_flow, ledger
 from .charts.chart import Chart
 from .charts.plots import plot_connectivity, plot_gates, plot_gradient_flow, plot_ledger
-from .compare import Comparison
-from .connectivity import Connectivity, connectivity
-from .dot import to_dot
-from .picture import Picture, bptt, draw
+from .gradient.analysis import gates, gradient_flow, ledger
+from .gradient.connectivity import Connectivity, connectivity
+from .pictures.comparison import Comparison
+from .pictures.dot import to_dot
+from .pictures.picture import Picture, bptt, draw
+from .pictures.plan import PlanPicture, stages
 from .report import report
-from .stages import PlanPicture, stages
 
 __all__ = [
     "Chart",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..saving import Saved
 from ..style.palette import palette, style_sheet, themed
 from ..style.text import escaped, number
+from ..svg.saving import Saved
 from .panel import Panel
 
 __all__ = ["Chart"]

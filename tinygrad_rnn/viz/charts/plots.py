@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..connectivity import Connectivity
-from ..flow import norm
+from ..gradient.connectivity import Connectivity
+from ..gradient.flow import norm
 from ..style.palette import SMALL, Scale
 from ..style.text import escaped, fitted, power, printable, text_width
 from .chart import Chart

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...graph import GraphNode
-from ..flow import Gradients, norm
+from ..gradient.flow import Gradients, norm
 from ..layout.step import Box
 from ..model.unrolled import Row, Unrolled
 

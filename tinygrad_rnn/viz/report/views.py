@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from ...engine.tensor import Tensor
-from ..analysis import gates, gradient_flow, ledger
 from ..charts.plots import plot_connectivity, plot_gates, plot_gradient_flow, plot_ledger
-from ..compare import Comparison
-from ..connectivity import connectivity
+from ..gradient.analysis import gates, gradient_flow, ledger
+from ..gradient.connectivity import connectivity
 from ..page.document import drawing_svg
-from ..picture import bptt
+from ..pictures.comparison import Comparison
+from ..pictures.picture import bptt
 from .section import Section, chart_figure, figure, write_report
 
 __all__ = ["Models", "report", "views"]

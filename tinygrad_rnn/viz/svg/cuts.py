@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..flow import norm
+from ..gradient.flow import norm
 from ..layout.step import RAIL, Band
 from ..model.unrolled import Edge, state_name
 from ..style.text import number

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..flow import Gradients
+from ..gradient.flow import Gradients
 from ..layout.sheet import TRACK, Sheet
 from ..layout.step import Box
 from ..layout.strip import Strip

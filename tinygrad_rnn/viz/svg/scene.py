@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..flow import Gradients
+from ..gradient.flow import Gradients
 from ..layout.sheet import Sheet, Way
 from ..layout.step import Course, Tag
 from ..layout.strip import Strip

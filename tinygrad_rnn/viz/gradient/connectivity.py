@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import _fitted
-from ..graph import GraphNode
+from ...engine.autograd import _fitted
+from ...graph import GraphNode
 from .flow import norm
 from .recorded import Array, Model, numbered
 from .transitions import Transitions, find_transitions

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from ..graph import Graph, GraphNode
+from ...graph import Graph, GraphNode
 
 if TYPE_CHECKING:
     import graphviz

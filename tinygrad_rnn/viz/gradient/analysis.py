@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import propagate
+from ...engine.autograd import propagate
 from .flow import norm
 from .recorded import Array, Loss, Model, Recorded, numbered
 

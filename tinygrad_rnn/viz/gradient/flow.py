@@ -12,11 +12,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..engine.autograd import propagate
-from ..engine.mode import ModeChange
-from ..engine.node import Node
-from ..engine.tensor import Tensor
-from ..graph import Graph
+from ...engine.autograd import propagate
+from ...engine.mode import ModeChange
+from ...engine.node import Node
+from ...engine.tensor import Tensor
+from ...graph import Graph
 
 __all__ = ["Flow", "Gradients", "norm"]
 

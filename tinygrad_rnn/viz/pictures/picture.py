@@ -7,24 +7,24 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..engine.mode import ModeChange
-from ..engine.node import is_floating
-from ..engine.tensor import Tensor
-from ..graph import Graph
-from .backward import backward_graph
+from ...engine.mode import ModeChange
+from ...engine.node import is_floating
+from ...engine.tensor import Tensor
+from ...graph import Graph
+from ..gradient.backward import backward_graph
+from ..gradient.flow import Flow, Gradients, weights_of
+from ..layout.sheet import arrange
+from ..layout.strip import Strip
+from ..model.folding import folded_graph, no_collection
+from ..model.history import WholeHistory
+from ..model.levels import LEVELS, at_level
+from ..model.run import run_unrolled, scalar_of
+from ..model.unrolled import Unrolled
+from ..page.html import page
+from ..svg.drawing import Drawing
+from ..svg.rolled import LOOP
+from ..svg.saving import FORMS, Saved
 from .dot import to_dot
-from .flow import Flow, Gradients, weights_of
-from .layout.sheet import arrange
-from .layout.strip import Strip
-from .model.folding import folded_graph, no_collection
-from .model.history import WholeHistory
-from .model.levels import LEVELS, at_level
-from .model.run import run_unrolled, scalar_of
-from .model.unrolled import Unrolled
-from .page.html import page
-from .saving import FORMS, Saved
-from .svg.drawing import Drawing
-from .svg.rolled import LOOP
 
 __all__ = ["ENDINGS", "Picture", "bptt", "draw"]
 

@@ -18,13 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from .. import ops, pytree
-from ..engine.mode import current_mode, enable_grad
-from ..engine.node import is_floating
-from ..engine.tensor import Tensor, from_numpy
-from ..graph import Graph
-from ..nn.recurrent.cell import Cell, observed
-from .model.run import run_unrolled
+from ... import ops, pytree
+from ...engine.mode import current_mode, enable_grad
+from ...engine.node import is_floating
+from ...engine.tensor import Tensor, from_numpy
+from ...graph import Graph
+from ...nn.recurrent.cell import Cell, observed
+from ..model.run import run_unrolled
 from .recorded import Model, Recorded, numbered
 
 __all__ = ["Transitions", "find_transitions"]

@@ -6,11 +6,11 @@ from collections import defaultdict
 from collections.abc import Callable, Container, Hashable
 from typing import Any
 
-from ..engine.tensor import Tensor
-from ..graph import Graph
+from ...engine.tensor import Tensor
+from ...graph import Graph
+from ..model.run import run_unrolled, scalar_of
+from ..model.unrolled import Unrolled
 from .flow import Flow, weights_of
-from .model.run import run_unrolled, scalar_of
-from .model.unrolled import Unrolled
 
 __all__ = ["Array", "Loss", "Model", "Recorded", "numbered"]
 

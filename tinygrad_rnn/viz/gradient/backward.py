@@ -17,16 +17,16 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.autograd import propagate
-from ..engine.mode import ModeChange, Scope
-from ..engine.node import Node
-from ..engine.op import Op
-from ..engine.tensor import Tensor
-from ..graph import Graph, GraphNode
+from ...engine.autograd import propagate
+from ...engine.mode import ModeChange, Scope
+from ...engine.node import Node
+from ...engine.op import Op
+from ...engine.tensor import Tensor
+from ...graph import Graph, GraphNode
+from ..model.history import WholeHistory
+from ..model.unrolled import Unrolled
+from ..style.palette import SYMBOLS
 from .flow import norm
-from .model.history import WholeHistory
-from .model.unrolled import Unrolled
-from .style.palette import SYMBOLS
 
 __all__ = ["Carried", "backward_graph"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from .saving import Saved
-from .style.palette import palette, style_sheet, themed
-from .style.text import escaped, fitted, number
+from ..style.palette import palette, style_sheet, themed
+from ..style.text import escaped, fitted, number
+from ..svg.saving import Saved
 
 if TYPE_CHECKING:
-    from ..compiler.report import PlanLine, PlanReport
+    from ...compiler.report import PlanLine, PlanReport
 
 __all__ = ["PlanPicture", "stages"]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .charts.chart import Chart
+from ..charts.chart import Chart
+from ..style.palette import Scale, palette, style_sheet, themed
+from ..style.text import number
+from ..svg.canvas import arrow_heads
+from ..svg.drawing import MARGIN, Drawing
+from ..svg.saving import Saved
 from .picture import Picture
-from .saving import Saved
-from .style.palette import Scale, palette, style_sheet, themed
-from .style.text import number
-from .svg.canvas import arrow_heads
-from .svg.drawing import MARGIN, Drawing
 
 __all__ = ["Comparison"]
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from ..files import write_file
+from ...files import write_file
 
 __all__ = ["FORMS", "Saved", "ending"]
 

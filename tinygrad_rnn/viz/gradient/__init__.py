@@ -1,0 +1,1 @@
+"""What flows back through a recorded graph, in numbers."""

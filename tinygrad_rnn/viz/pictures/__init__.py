@@ -1,0 +1,1 @@
+"""What a user gets: the map of a network, several of them, the plan of a scan, DOT."""
