@@ -111,10 +111,7 @@ def _chosen(scheduler: Scheduler, value: Instruction, operands: list[Any]) -> Af
         return None
 
     def choose(parts: Iterator[Any]) -> Instruction:
-        inputs = [
-            mask,
-            *(p if isinstance(p, Instruction) else np.asarray(p, base.dtype) for p in parts),
-        ]
+        inputs = [mask, *(np.asarray(p, base.dtype) if type(p) is float else p for p in parts)]
         with np.errstate(all="ignore"):
             example = where.value(*(x.example if isinstance(x, Instruction) else x for x in inputs))
         stages = {scheduler.plan.stage_of[x] for x in instructions_in(inputs)}
@@ -128,7 +125,7 @@ def _chosen(scheduler: Scheduler, value: Instruction, operands: list[Any]) -> Af
 
     def offset(side: Any) -> Any:
         if not isinstance(side, Affine):
-            return side
+            return scheduler.in_dtype(side, base.dtype)
         return 0.0 if side.offset is None else side.offset
 
     return Affine(choose(map(scale, sides)), base, choose(map(offset, sides)))

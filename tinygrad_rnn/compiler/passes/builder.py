@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...engine.mode import Scope
-from ..trace.recording import Instruction, structural_key
+from ...ops import astype
+from ..ir.instruction import Instruction, structural_key
 
 __all__ = ["Affine", "Builder", "Schedule", "Stage", "instructions_in", "is_pure"]
 
@@ -104,12 +105,33 @@ class Builder:
         self.used_once.add(made)
         return made
 
+    def in_dtype(self, x: Any, dtype: np.dtype[Any]) -> Any:
+        """x, from outside the loop, in the dtype that its reader computes in.
+
+        NumPy casts an operand before it computes with it. So what is moved out of the loop is cast
+        first, and rounds and overflows as it would have done inside. Python numbers take the dtype
+        of what they meet in any case.
+        """
+        if type(x) in (bool, int, float):
+            return float(x)
+        if not isinstance(x, Instruction):
+            return np.asarray(x, dtype)
+        if x.dtype == dtype:
+            return x
+        example = x.example.astype(dtype)
+        cast = Instruction(astype, (x,), {"dtype": dtype}, example, scope=x.scope)
+        return self.emit(cast, (x,), "once" if self._known_once(x) else "before")
+
     def sum(self, x: Any, y: Any) -> Any:
-        """x + y, both from outside the loop; (x + b) + c is x + (b + c) for b, c known once."""
+        """x + y of one dtype, both from outside the loop.
+
+        (x + b) + c is x + (b + c) for b and c known once.
+        """
         for a, c in ((x, y), (y, x)):
             if isinstance(a, Instruction) and a.primitive is np.add and self._known_once(c):
                 for b, rest in (a.inputs, a.inputs[::-1]):
                     if self._known_once(b) and not self._known_once(rest):
+                        b = self.in_dtype(b, a.dtype)
                         if a in self.used_once and np.broadcast_shapes(_shape(b), _shape(c)) in (
                             _shape(b),
                             _shape(c),

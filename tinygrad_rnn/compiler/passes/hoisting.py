@@ -191,7 +191,7 @@ class Scheduler(Builder):
         affine = [f for f in forms if isinstance(f, Affine)]
         if (
             not affine
-            or value.dtype.kind != "f"
+            or not may_reassociate(value.dtype)
             or any(f.base.shape != value.shape or f.base.dtype != value.dtype for f in affine)
         ):
             return None
@@ -205,20 +205,21 @@ class Scheduler(Builder):
         if len(forms) != 2:
             return None
         left, right = forms
+        on_left = left is affine[0]
+        form, other = affine[0], self.in_dtype(right if on_left else left, value.dtype)
         if fn is np.multiply:
-            return self._scaled(affine[0], right if left is affine[0] else left)
-        if fn is np.divide and left is affine[0] and _has_inverse(right, value.dtype):
-            return self._scaled(left, self.outside(np.divide, 1.0, right))
+            return self._scaled(form, other)
+        if fn is np.divide and on_left and _has_inverse(other, value.dtype):
+            return self._scaled(form, self.outside(np.divide, 1.0, other))
         if fn is np.add:
-            other = right if left is affine[0] else left
-            return affine[0]._replace(offset=self._shifted(affine[0].offset, other))
+            return form._replace(offset=self._shifted(form.offset, other))
+        if fn is np.subtract and on_left:
+            return form._replace(
+                offset=self._shifted(form.offset, self.outside(np.negative, other))
+            )
         if fn is np.subtract:
-            if left is affine[0]:
-                return left._replace(
-                    offset=self._shifted(left.offset, self.outside(np.negative, right))
-                )
-            negated = self._scaled(right, -1.0)
-            return negated._replace(offset=self._shifted(negated.offset, left))
+            negated = self._scaled(form, -1.0)
+            return negated._replace(offset=self._shifted(negated.offset, other))
         return None
 
     def _scaled(self, form: Affine, factor: Any) -> Affine:
@@ -285,6 +286,8 @@ class Scheduler(Builder):
         whole = self.final(x, "after") if x in self.form else None
         if isinstance(fn, np.ufunc) and whole in self.plan.stages["loop"]:  # it is there already
             return self._untimed(over_time, [whole], x)
+        if not self._sums_apart(x, time_varying):
+            return self._untimed(over_time, [self.final(x, "after")], x)
         if getattr(fn, "linear", False) and time_varying == [True]:
             return self._untimed(fn, [self._total(inputs[0])], x, x.attributes)
         if fn is matmul and all(time_varying):
@@ -298,6 +301,11 @@ class Scheduler(Builder):
                 parts = [self._total(i) if t else self.final(i, "after") for i, t in pairs]
                 return self._untimed(fn, parts, x)
         return self._untimed(over_time, [self.final(x, "after")], x)
+
+    def _sums_apart(self, x: Instruction, time_varying: Sequence[bool]) -> bool:
+        """Whether the sum of x may be made of sums of its inputs: in x's dtype, and reordered."""
+        summed = (i for i, has_time in zip(x.inputs, time_varying) if has_time)
+        return may_reassociate(x.dtype) and all(i.dtype == x.dtype for i in summed)
 
     def _untimed(
         self, fn: Any, inputs: Any, of: Instruction, attributes: Any = None
@@ -333,10 +341,18 @@ def writes_anywhere(value: Instruction) -> bool:
     return isinstance(value.primitive, np.ufunc) or value.primitive is matmul
 
 
+def may_reassociate(dtype: np.dtype[Any]) -> bool:
+    """Whether sums and products of that dtype may be taken in another order.
+
+    That changes rounding alone, except in half precision, which two ordinary factors overflow.
+    """
+    return dtype.kind == "f" and dtype.itemsize > 2
+
+
 def _has_inverse(x: Any, dtype: Any) -> bool:
-    """Whether a factor 1 / x can take the place of a division by x."""
+    """Whether a factor 1 / x can take the place of a division by x: of a known x it can be said."""
     if isinstance(x, Instruction):
-        return True
+        return False
     with np.errstate(all="ignore"):
         return bool(np.isfinite(np.divide(1.0, x, dtype=dtype)).all())
 

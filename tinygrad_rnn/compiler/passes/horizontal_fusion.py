@@ -124,7 +124,7 @@ class _Fuser:
         if len(value.inputs) == 1:
             return None
         other = value.inputs[1 - side]
-        if isinstance(other, int | float) and group.whole.dtype.kind == "f":
+        if type(other) in (int, float) and group.whole.dtype.kind == "f":
             return "number"
         if isinstance(other, Instruction) and other in part_of and side == 0:
             its, its_k = part_of[other]

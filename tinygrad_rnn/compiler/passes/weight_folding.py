@@ -17,6 +17,7 @@ from ...ops import matmul
 from ...ops.shape import _split
 from ..ir.instruction import ancestors
 from ..trace.recording import Instruction, Step
+from .hoisting import may_reassociate
 
 __all__ = ["fold_into_weights"]
 
@@ -58,6 +59,8 @@ class _WeightFolder:
         self._scope = value.scope
         for x, factor in (value.inputs, value.inputs[::-1]):
             if isinstance(x, Instruction) and not isinstance(factor, Instruction):
+                if type(factor) not in (int, float):
+                    factor = np.asarray(factor, value.dtype)  # as the multiplication casts it
                 rewritten: dict[Instruction, Instruction] = {}
                 scaled = self._scaled(x, factor, rewritten)
                 if scaled is not None:
@@ -85,6 +88,8 @@ class _WeightFolder:
         inputs = list(x.inputs)
         if not _fits(factor, x):
             return None
+        if any(getattr(part, "dtype", x.dtype) != x.dtype for part in inputs):
+            return None  # the factor would be rounded to the dtype of what it goes into
         if x.primitive in (np.add, np.subtract):
             inputs = [self._scaled(part, factor, rewritten) for part in inputs]
             return None if any(part is None for part in inputs) else _made(x, factor, inputs)
@@ -156,7 +161,7 @@ def _fits(factor: Any, x: Instruction) -> bool:
 
 def _keeps_dtype(x: Any, factor: Any) -> bool:
     dtype = getattr(_example(x), "dtype", None)
-    return dtype is None or bool(dtype.kind == "f" and np.result_type(dtype, factor) == dtype)
+    return dtype is None or bool(may_reassociate(dtype) and np.result_type(dtype, factor) == dtype)
 
 
 def _example(x: Any) -> Any:
