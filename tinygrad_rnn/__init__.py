@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 from . import nn, pytree
 from .compiler.backends.executor import get_executor, set_executor
 from .engine.anomaly import detect_anomaly
-from .engine.mode import Scope, enable_grad, is_grad_enabled, no_grad, scope
+from .engine.dtypes import get_default_dtype, set_default_dtype
+from .engine.mode import enable_grad, is_grad_enabled, no_grad, scope
 from .engine.op import Op, op
 from .engine.protocol import implements
-from .engine.tensor import Tensor, from_numpy, get_default_dtype, set_default_dtype, tensor
+from .engine.scope import Scope
+from .engine.tensor import Tensor, from_numpy, tensor
 from .engine.transforms import grad, jacobian, value_and_grad
 from .errors import AnomalyError, GraphFreedError, StaleValueError, TinygradRnnError
 from .ops import *  # noqa: F403

@@ -21,7 +21,7 @@ from .engine.tensor import Tensor
 from .errors import GraphFreedError
 
 if TYPE_CHECKING:
-    from .engine.op import Op
+    from .engine.primitive import Primitive
 
 __all__ = ["Graph", "GraphNode"]
 
@@ -62,7 +62,7 @@ class GraphNode:
         self.origin: tuple[Any, ...] | None = None
 
     @property
-    def op(self) -> Op | None:
+    def op(self) -> Primitive | None:
         """The op that made this value; None for a leaf."""
         return self.source.op if self.source is not None else None
 
@@ -98,8 +98,7 @@ class GraphNode:
     @property
     def selects(self) -> int | None:
         """Which output of the op in `inputs[0]` this is, if it is one of several."""
-        op = self.op
-        return self.attributes["index"] if op is not None and op.selects else None
+        return self.source.output_index if self.source is not None else None
 
     @property
     def shape(self) -> tuple[int, ...] | None:
@@ -214,7 +213,9 @@ class Graph:
                 nodes.append(GraphNode(place, kind, source))
                 continue
             if number in folded:
-                whole_of = (places[source.inputs[0].number],) if source.op.selects else ()  # type: ignore[index]
+                whole_of = (
+                    () if source.output_index is None else (places[source.inputs[0].number],)  # type: ignore[index]
+                )
                 nodes.append(GraphNode(place, "op", source, whole_of))
                 continue
             found = []

@@ -8,9 +8,10 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ..errors import AnomalyError
-from .mode import ModeChange, Scope, callers_line, current_mode
+from .mode import ModeChange, current_mode
 from .node import Node
-from .op import Op
+from .primitive import Primitive
+from .scope import Scope, callers_line
 
 __all__ = ["detect_anomaly"]
 
@@ -38,7 +39,7 @@ class detect_anomaly(ModeChange):
 
 class _Watch:
     def forward(
-        self, op: Op, node: Node, inputs: Sequence[Any], attributes: dict[str, Any]
+        self, op: Primitive, node: Node, inputs: Sequence[Any], attributes: dict[str, Any]
     ) -> None:
         """Check what an op has just made from `inputs`."""
         outer = current_mode().scope  # also known where nothing is recorded

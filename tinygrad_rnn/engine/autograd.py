@@ -9,17 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..errors import GraphFreedError, StaleValueError
+from .explain import explained
 from .guard import check_unchanged, clock
 from .mode import ModeChange, current_mode
 from .node import Hooks, Node
-
-if TYPE_CHECKING:
-    from .op import Op
+from .primitive import Primitive
 
 __all__ = ["propagate"]
 
@@ -85,14 +84,15 @@ def propagate(
         inputs, values, attributes = node.inputs, node.values, node.attributes
         if inputs is None or values is None or attributes is None:
             raise GraphFreedError(_freed(node, op))
-        if op.selects:
+        index = op.traits.selects
+        if index is not None:
             whole = inputs[0]
             if whole.number not in sums:
                 add(whole, [None] * len(whole._data))
-            sums[whole.number][attributes["index"]] = grad
+            sums[whole.number][index] = grad
         else:
             if number < clock.latest_change or node.guard is not None:
-                _check_values(node, op, relevant)
+                check_unchanged(node, relevant)
             rules = op.rules
             for position, x in enumerate(inputs):
                 if not (isinstance(x, Node) and x.requires_grad):
@@ -109,7 +109,9 @@ def propagate(
                         else:
                             part = rule(grad, node._data, *values)
                     except Exception as error:
-                        raise op.explained(error, values, node, "gradient of ") from error
+                        raise explained(
+                            error, f"gradient of {op.name}", values, node.scope
+                        ) from error
                 like = x._data
                 if (
                     part.__class__ is not ndarray
@@ -119,7 +121,9 @@ def propagate(
                     try:
                         part = _fitted(part, like)
                     except Exception as error:
-                        raise op.explained(error, values, node, "gradient of ") from error
+                        raise explained(
+                            error, f"gradient of {op.name}", values, node.scope
+                        ) from error
                 if watch is not None:
                     watch.backward(node, position, part)
                 if x.number in sums:
@@ -176,7 +180,7 @@ def _run_hooks(hooks: Hooks, grad: Any) -> Any:
     return grad
 
 
-def _recorded_vjp(node: Node, op: Op, position: int, grad: Any) -> Any:
+def _recorded_vjp(node: Node, op: Primitive, position: int, grad: Any) -> Any:
     """The gradient rule run on Tensors, so that it is recorded like any other computation."""
     assert node.inputs is not None and node.values is not None
     for x, value in zip(node.inputs, node.values, strict=True):
@@ -188,7 +192,7 @@ def _recorded_vjp(node: Node, op: Op, position: int, grad: Any) -> Any:
     out: Any = node
     if isinstance(grad, list):
         kind = next(type(part) for part in grad if part is not None)
-        out = op.outputs(node)
+        out = node.outputs(kind)
         grad = tuple(
             kind.of(np.zeros_like(data)) if part is None else part
             for data, part in zip(node._data, grad, strict=True)
@@ -197,7 +201,7 @@ def _recorded_vjp(node: Node, op: Op, position: int, grad: Any) -> Any:
         try:
             return op.rule(position)(grad, out, *node.inputs, **(node.attributes or {}))
         except Exception as error:
-            raise op.explained(error, node.values, node, "gradient of ") from error
+            raise _explained(error, node) from error
 
 
 def _fitted(grad: Any, like: Any) -> Any:
@@ -228,13 +232,12 @@ def _fitted(grad: Any, like: Any) -> Any:
     return grad if grad.dtype == like.dtype else grad.astype(like.dtype)
 
 
-def _check_values(node: Node, op: Op, relevant: dict[int, bool] | None) -> None:
-    """Raise if a value that the gradients of this node read was changed since the forward pass."""
-    for position in op.positions_read(node, relevant):
-        check_unchanged(node, position)
+def _explained(error: Exception, node: Node) -> Exception:
+    assert node.op is not None
+    return explained(error, f"gradient of {node.op.name}", node.values or (), node.scope)
 
 
-def _freed(node: Node, op: Op) -> str:
+def _freed(node: Node, op: Primitive) -> str:
     return (
         f"backward() a second time through {op.name}{node.place()}: the first backward pass freed "
         "this part of the graph. Pass retain_graph=True to the first one, or run forward again."

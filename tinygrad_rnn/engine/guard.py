@@ -16,25 +16,23 @@ NumPy itself, and a write that is undone before the backward pass (which then is
 
 from __future__ import annotations
 
-import itertools
 import weakref
 import zlib
+from collections.abc import Container
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import StaleValueError
+from .clock import tick
+from .node import Node
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from .node import Node
-
     Array = npt.NDArray[Any]
 
-tick = itertools.count(1).__next__
-"""The next moment. Nodes are numbered by it, so that a node's inputs have smaller numbers than
-the node: sorting by number is a topological order."""
+__all__ = ["check_unchanged", "clock", "note_change", "note_hand_out", "note_shared_inputs"]
 
 
 class _Ledger:
@@ -101,37 +99,55 @@ def note_shared_inputs(node: Node) -> None:
         return
     node.guard = {
         position: fingerprint(node.values[position])
-        for position in node.op.positions_read(node)
+        for position in _positions_read(node, None)
         if position is not None
         and isinstance(node.values[position], np.ndarray)
         and getattr(node.inputs[position], "shared", True)
     }
 
 
-def check_unchanged(node: Node, position: int | None) -> None:
-    """Raise if the value at `position` (None: the output) changed since `node` was recorded.
+def check_unchanged(node: Node, relevant: Container[int] | None) -> None:
+    """Raise if a value that the gradients of `node` read changed since it was recorded.
 
-    Called by the backward pass for the values that the op's gradient reads, and only for nodes
-    that are older than the latest change or that carry fingerprints.
+    The gradients are those of the inputs that require one and, where given, whose number is
+    `relevant`. Called by the backward pass only for nodes that are older than the latest change
+    or that carry fingerprints.
     """
-    assert node.op is not None and node.inputs is not None and node.values is not None
-    source = node if position is None else node.inputs[position]
-    value = node._data if position is None else node.values[position]
-    if not isinstance(value, np.ndarray):
-        return
-    cause = changes.since(node.number, value)
+    assert node.values is not None
+    for position in _positions_read(node, relevant):
+        value = node._data if position is None else node.values[position]
+        for array in value if isinstance(value, tuple) else (value,):
+            if isinstance(array, np.ndarray):
+                _check(node, position, array)
+
+
+def _positions_read(node: Node, relevant: Container[int] | None) -> list[int | None]:
+    """The positions (None: the output) whose values the gradients of `node` read."""
+    assert node.op is not None and node.inputs is not None
+    wanted = [
+        position
+        for position, x in enumerate(node.inputs)
+        if isinstance(x, Node) and x.requires_grad and (relevant is None or x.number in relevant)
+    ]
+    return node.op.positions_read(wanted, len(node.inputs))
+
+
+def _check(node: Node, position: int | None, array: Array) -> None:
+    assert node.op is not None and node.inputs is not None
+    cause = changes.since(node.number, array)
     if cause is None:
         if node.guard is not None and position in node.guard:
-            unchanged = fingerprint(value) == node.guard[position]
+            unchanged = fingerprint(array) == node.guard[position]
         else:
-            before = handed_out.since(node.number, value)
-            unchanged = before is None or fingerprint(_owner(value)) == before
+            before = handed_out.since(node.number, array)
+            unchanged = before is None or fingerprint(_owner(array)) == before
         if unchanged:
             return
         cause = "a write from outside into its array (through `.data`, `.numpy()` or an ndarray)"
+    source = node if position is None else node.inputs[position]
     role = "output" if position is None else f"input {node.op.input_name(position)!r}"
     raise StaleValueError(
-        f"{node.op.name}: its {role} ({_describe(source, value)}) is needed for the gradient, but "
+        f"{node.op.name}: its {role} ({_describe(source, array)}) is needed for the gradient, but "
         f"after the forward pass it was changed by {cause}{node.place()}. Run backward() before "
         f"the change, or change a copy (`t = t + u` instead of `t += u`)."
     )

@@ -6,49 +6,23 @@ thread can switch recording off under another.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from contextlib import ContextDecorator
 from contextvars import ContextVar, Token
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from .node import Node
-    from .op import Op
+from .node import Node
+from .primitive import Primitive
+from .scope import Scope
 
-__all__ = ["Mode", "ModeChange", "Scope", "enable_grad", "is_grad_enabled", "no_grad", "scope"]
-
-PACKAGE_FOLDER = str(Path(__file__).parent.parent)
-
-
-class Scope:
-    """A place in the model and in time: the module path, the time step and, if known, a line.
-
-    >>> str(Scope("CharRNN.lstm.layer0", step=3))
-    'CharRNN.lstm.layer0, step 3'
-    """
-
-    __slots__ = ("line", "path", "step")
-
-    def __init__(self, path: str = "", step: int | None = None, line: str | None = None) -> None:
-        self.path = path
-        self.step = step
-        self.line = line
-
-    def __str__(self) -> str:
-        step = None if self.step is None else f"step {self.step}"
-        return ", ".join(part for part in (self.path, step, self.line) if part)
-
-    def __repr__(self) -> str:
-        return f"Scope({str(self)!r})"
+__all__ = ["Mode", "ModeChange", "enable_grad", "is_grad_enabled", "no_grad", "scope"]
 
 
 class Watch(Protocol):
     """Someone who looks at every value and every gradient as it is made."""
 
     def forward(
-        self, op: Op, node: Node, inputs: Sequence[Any], attributes: dict[str, Any]
+        self, op: Primitive, node: Node, inputs: Sequence[Any], attributes: dict[str, Any]
     ) -> None:
         """Called with what `op` has just made from `inputs`, before anyone else sees it."""
 
@@ -159,11 +133,3 @@ class scope(ModeChange):
             step = outer.step if step is None else step
         self._tokens.append(MODE.set(Mode(now.grad, Scope(path, step), now.watch)))
         return self
-
-
-def callers_line() -> str | None:
-    """`file.py:12` of the innermost frame that is not this package's: the user's own line."""
-    frame = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE_FOLDER):
-        frame = frame.f_back  # type: ignore[assignment]
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame is not None else None

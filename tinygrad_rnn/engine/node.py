@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-import numpy as np
+from .clock import tick
+from .primitive import Primitive, selection
+from .scope import Scope
 
-from .guard import tick
-from .mode import Scope
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
-
-    from .op import Op
-
-    Array = npt.NDArray[Any]
-
-__all__ = ["Node"]
+__all__ = ["Hooks", "Node"]
 
 Self = TypeVar("Self", bound="Node")
+Kind = TypeVar("Kind", bound="Node")
 
 
 class Hooks(dict[int, Callable[..., Any]]):
@@ -60,7 +53,7 @@ class Node:
     inputs: tuple[Any, ...] | None
     name: str | None
     number: int
-    op: Op | None
+    op: Primitive | None
     requires_grad: bool
     scope: Scope | None
     shared: bool
@@ -70,7 +63,7 @@ class Node:
     def of(
         cls: type[Self],
         data: Any,
-        op: Op | None = None,
+        op: Primitive | None = None,
         inputs: tuple[Any, ...] | None = None,
         values: list[Any] | None = None,
         attributes: dict[str, Any] | None = None,
@@ -95,6 +88,29 @@ class Node:
         """Whether this node is the start of a graph: made by a user, not by a recorded op."""
         return self.op is None
 
+    @property
+    def output_index(self) -> int | None:
+        """Which output of the op of several behind `inputs[0]` this is; None for any other node.
+
+        >>> import tinygrad_rnn as tg
+        >>> first, second = tg.split(tg.zeros(4, requires_grad=True), 2)
+        >>> second.output_index
+        1
+        """
+        return None if self.op is None else self.op.traits.selects
+
+    def outputs(self, kind: type[Kind]) -> tuple[Kind, ...]:
+        """Each output of this application of an op of several, as a node of that kind."""
+        outputs = []
+        for index, data in enumerate(self._data):
+            if self.requires_grad and data.dtype.kind in "fc":
+                output = kind.of(data, selection(index), (self,), [None], {}, self.scope)
+            else:
+                output = kind.of(data)
+            output.shared = self.shared
+            outputs.append(output)
+        return tuple(outputs)
+
     def named(self: Self, name: str) -> Self:
         """Give this intermediate a name for pictures, plans and errors; returns the same object.
 
@@ -113,8 +129,3 @@ class Node:
 
 
 _new = object.__new__
-
-
-def is_floating(data: Any) -> bool:
-    """Whether gradients are defined for the dtype of `data`: real floating point."""
-    return isinstance(data, np.ndarray) and data.dtype.kind == "f"

@@ -9,37 +9,32 @@
         return grad * 3 * x**2
 
 From these two an op is executed on arrays, recorded on Tensors, differentiated again (the VJP,
-run on Tensors, is itself recorded) and traced.
+run on Tensors, is itself recorded) and traced. `Primitive` holds them; here is their application.
 """
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
+from collections.abc import Callable, Iterable
+from typing import Any, overload
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from .explain import explained
 from .guard import note_shared_inputs
-from .mode import callers_line, current_mode
+from .mode import current_mode
 from .node import Node
-from .reads import values_read
+from .primitive import Primitive, Rule, selection
 from .tensor import Tensor
-
-if TYPE_CHECKING:
-    Rule = Callable[..., Any]
 
 __all__ = ["Op", "op"]
 
 ndarray = np.ndarray
-F = TypeVar("F", bound=Callable[..., Any])
 
 _NO_ATTRIBUTES: dict[str, Any] = {}  # shared, so that a node is one object less to collect
 
 
-class Op:
+class Op(Primitive):
     """A differentiable function of arrays; made by the decorator `op`.
 
     Parameters of the function without a default are its **inputs**: Tensors, arrays or numbers.
@@ -58,177 +53,10 @@ class Op:
     tensor([0.5], dtype=float32)
     """
 
-    selects = False  # whether this is the op that picks one of several outputs
-
-    def __init__(
-        self,
-        value: Callable[..., Any],
-        *,
-        elementwise: bool = False,
-        differentiable: bool = True,
-        inserts_axes: bool = False,
-        pure: bool = True,
-        linear: bool = False,
-    ) -> None:
-        self.value = value
-        self.name = self.__name__ = value.__name__
-        self.__doc__ = value.__doc__
-        self.__module__ = value.__module__
-        self.__wrapped__ = value
-        self.elementwise = elementwise
-        self.differentiable = differentiable
-        self.pure = pure  # whether the same inputs always give the same value
-        self.linear = linear  # whether a sum over a leading axis may be taken before the op
-        self.lifted: Callable[..., Any] | None = None  # the value with a leading axis, see `lift`
-        self.places: Callable[..., Any] | None = None  # for an op that only puts its inputs side by
-        # side: the parts of the result (result, *inputs, **attributes) where they go
-        self._inserts_axes = inserts_axes  # whether `axis` counts the axes of the result
-        self.input_names: list[str] = []
-        self.variadic: str | None = None  # the name of the `*inputs`, if there are any
-        self.attribute_names: list[str] = []
-        self._defaults: dict[str, Any] = {}
-        self._read_signature()
-        self._attributes = frozenset(self.attribute_names)
-        self.rules: list[Rule] = [partial(self._no_rule, name) for name in self.input_names]
-        self._variadic_rule: Rule = partial(self._no_rule, self.variadic or "")
-        self._variadic_rules: dict[int, Rule] = {}  # that rule for each position, once asked for
-        self._reads: dict[str, frozenset[str]] = {}  # by each rule: whose values
-
-    def _read_signature(self) -> None:
-        for parameter in inspect.signature(self.value).parameters.values():
-            has_default = parameter.default is not parameter.empty
-            if parameter.kind is parameter.VAR_POSITIONAL:
-                self.variadic = parameter.name
-            elif has_default or parameter.kind is parameter.KEYWORD_ONLY:
-                self.attribute_names.append(parameter.name)
-            else:
-                self.input_names.append(parameter.name)
-            if has_default:
-                self._defaults[parameter.name] = parameter.default
-
-    def __repr__(self) -> str:
-        star = [f"*{self.variadic}"] if self.variadic else []
-        attributes = [f"{name}=..." for name in self.attribute_names]
-        return f"<op {self.name}({', '.join([*self.input_names, *star, *attributes])})>"
-
-    # Declaring the gradient
-
-    @overload
-    def vjp(self, rule: F, /) -> F: ...
-    @overload
-    def vjp(self, rule: None = None, /, **rules: Rule) -> None: ...
-
-    def vjp(self, rule: Any = None, /, **rules: Rule) -> Any:
-        """Declare the gradient: a decorator for an op of one input, else one rule for each.
-
-        A rule takes `(grad, out, *inputs, **attributes)`: the gradient of the loss with respect
-        to the output, the output, and what the op was called with. It returns the gradient with
-        respect to its input in the same vocabulary: `np.*` functions, operators, ops. It does not
-        branch on data and does not write into its arguments. It may ignore broadcasting: the
-        engine sums (or broadcasts) the result to the input's shape and casts it to its dtype.
-
-        The rule of a `*inputs` parameter takes one more keyword, `position`: which of them.
-        TypeError if the op has no input of that name.
-
-        >>> import tinygrad_rnn as tg
-        >>> @tg.op
-        ... def scaled_product(x, y, *, scale=1.0):
-        ...     return scale * x * y
-        >>> scaled_product.vjp(
-        ...     x=lambda grad, out, x, y, scale: grad * scale * y,
-        ...     y=lambda grad, out, x, y, scale: grad * scale * x,
-        ... )
-        >>> x = tg.tensor(3.0, requires_grad=True)
-        >>> scaled_product(x, 5.0, scale=2.0).backward()
-        >>> x.grad
-        tensor(10., dtype=float32)
-        """
-        known = [*self.input_names, *([self.variadic] if self.variadic else [])]
-        if rule is not None:
-            if len(known) != 1:
-                raise TypeError(
-                    f"op {self.name} has the inputs {', '.join(known)}: declare a rule for each, "
-                    f"{self.name}.vjp({', '.join(f'{name}=...' for name in known)})"
-                )
-            rules = {known[0]: rule}
-        for name, its_rule in rules.items():
-            if name == self.variadic:
-                self._variadic_rule, self._variadic_rules = its_rule, {}
-            elif name in self.input_names:
-                self.rules[self.input_names.index(name)] = its_rule
-            else:
-                raise TypeError(f"op {self.name} has no input {name!r}; it has {', '.join(known)}")
-            self._reads[name] = frozenset(values_read(its_rule, ["out", *known]))
-        return rule
-
-    def lift(self, rule: F, /) -> F:
-        """Decorator: declare how the op acts on inputs with a leading time axis.
-
-        A compiled scan uses it to compute all time steps at once. The rule takes `(steps, timed,
-        *inputs, **attributes)`: the size of the leading axis, for each input whether it has one,
-        and what the op was called with. Elementwise ops need no rule; an op without one is run
-        step by step.
-
-        >>> import numpy as np, tinygrad_rnn as tg
-        >>> @tg.op
-        ... def total(x):
-        ...     return np.sum(x)
-        >>> @total.lift
-        ... def _(steps, timed, x):
-        ...     return np.sum(x.reshape(steps, -1), axis=1)
-        >>> total.lifted(2, (True,), np.ones((2, 3)))
-        array([3., 3.])
-        """
-        self.lifted = rule
-        return rule
-
-    def input_name(self, position: int) -> str:
-        """The name of the parameter that the input at `position` belongs to."""
-        if position < len(self.input_names):
-            return self.input_names[position]
-        return self.variadic or str(position)
-
-    def rule(self, position: int) -> Rule:
-        """The gradient rule for the input at `position`."""
-        fixed = len(self.rules)
-        if position < fixed:
-            return self.rules[position]
-        found = self._variadic_rules.get(position)
-        if found is None:
-            found = partial(self._variadic_rule, position=position - fixed)
-            self._variadic_rules[position] = found
-        return found
-
-    def _no_rule(self, input_name: str, *_: Any, **__: Any) -> NoReturn:
-        raise TypeError(
-            f"op {self.name} declares no gradient for its input {input_name!r}. Declare it with "
-            f"{self.name}.vjp({input_name}=lambda grad, out, ...: ...), or detach() the input."
-        )
-
-    def positions_read(
-        self, node: Node, relevant: dict[int, bool] | None = None
-    ) -> Iterator[int | None]:
-        """The positions (None: the output) whose values the gradients of `node` read.
-
-        Only the rules that will run count: those of inputs that require a gradient and, where
-        given, are `relevant`. To read a shape or a dtype is not to read a value.
-        """
-        names: set[str] = set()
-        inputs = node.inputs or ()
-        for position, x in enumerate(inputs):
-            if isinstance(x, Node) and x.requires_grad:
-                if relevant is None or x.number in relevant:
-                    names |= self._reads.get(self.input_name(position), frozenset())
-        if "out" in names:
-            yield None
-        yield from (i for i in range(len(inputs)) if self.input_name(i) in names)
-
-    # Applying
-
     def __call__(self, *inputs: Any, **attributes: Any) -> Any:
         """The value for these inputs: recorded if one of them is a Tensor, see the class."""
         if attributes or self.attribute_names:
-            if self.elementwise and "where" in attributes:
+            if "where" in attributes and self.traits.elementwise:
                 return self._masked(inputs, **attributes)
             inputs, attributes = self._bound(inputs, attributes)
         values = []
@@ -248,7 +76,7 @@ class Op:
         try:
             data = self.value(*values, **attributes) if attributes else self.value(*values)
         except Exception as error:
-            raise self.explained(error, values) from error
+            raise explained(error, self.name, values, current_mode().scope) from error
         if not any_node:
             return data
         mode = current_mode()
@@ -258,7 +86,7 @@ class Op:
                 kind = Node
             else:
                 data = np.asarray(data)
-        if recorded and mode.grad and self.differentiable:
+        if recorded and mode.grad and self.traits.differentiable:
             node = kind.of(data, self, inputs, values, attributes or _NO_ATTRIBUTES, mode.scope)
         else:
             node = kind.of(data)
@@ -266,11 +94,13 @@ class Op:
             note_shared_inputs(node)
         if mode.watch is not None:
             mode.watch.forward(self, node, inputs, attributes)
-        return node if data.__class__ is not tuple else _outputs(node)
-
-    def outputs(self, whole: Node) -> tuple[Tensor, ...]:
-        """Each output of an application of an op of several, as a Tensor."""
-        return _outputs(whole)
+        if data.__class__ is not tuple:
+            return node
+        outputs = node.outputs(Tensor)
+        if mode.watch is not None:
+            for index, output in enumerate(outputs):
+                mode.watch.forward(selection(index), output, (node,), {})
+        return outputs
 
     def _bound(
         self, arguments: tuple[Any, ...], keywords: dict[str, Any]
@@ -289,7 +119,7 @@ class Op:
             if twice := sorted(given.keys() & keywords.keys()):
                 raise TypeError(f"{self.name}(): {twice} given twice; it is called as {self!r}")
             given |= keywords
-        attributes = {**self._defaults, **given}
+        attributes = {**self.defaults, **given}
         if attributes.keys() != self._attributes:
             missing = [name for name in self.attribute_names if name not in attributes]
             unexpected = sorted(attributes.keys() - self._attributes)
@@ -302,7 +132,7 @@ class Op:
     def _axis_from_end(self, axis: Any, ndim: int) -> Any:
         if axis is None:
             return tuple(range(-ndim, 0))
-        if self._inserts_axes:
+        if self.traits.inserts_axes:
             ndim += len(axis) if isinstance(axis, tuple) else 1
         if axis.__class__ is int and -ndim <= axis < ndim:  # nearly always; the rest takes longer
             return axis if axis < 0 else axis - ndim
@@ -323,62 +153,10 @@ class Op:
         safe = [np.where(where, x, 1) for x in inputs]
         return np.where(where, self(*safe, **attributes), 0)
 
-    def explained(
-        self, error: Exception, values: Sequence[Any], node: Node | None = None, what: str = ""
-    ) -> Exception:
-        """`error` with what was asked for, and where, in its message."""
-        mode_scope = current_mode().scope if node is None else node.scope
-        place = f" in {mode_scope}" if mode_scope is not None and str(mode_scope) else ""
-        line = callers_line()
-        message = f"{what}{self.name}({', '.join(map(_in_brief, values))}){place}: {error}" + (
-            f" [called at {line}]" if line else ""
-        )
-        for kind in (np.exceptions.AxisError, TypeError, IndexError, ValueError, ZeroDivisionError):
-            if isinstance(error, kind):
-                return kind(message)
-        error.add_note(message)
-        return error
-
 
 def _axes(x: Any) -> int:
     """The number of axes, asked of x itself: faster than through NumPy's protocol."""
     return int(x.ndim) if hasattr(x, "ndim") else np.ndim(x)
-
-
-def _in_brief(value: Any) -> str:
-    if isinstance(value, ndarray | np.generic):
-        return f"{value.dtype}[{', '.join(map(str, value.shape))}]"
-    text = repr(value)
-    return text if len(text) <= 40 else f"{type(value).__name__}"
-
-
-def _select(whole: Any, *, index: int) -> Any:
-    return whole[index]
-
-
-class _Select(Op):
-    """One output of an op that has several. The backward pass puts gradients into its place."""
-
-    selects = True
-
-
-select = _Select(_select)
-select.name = "output"
-
-
-def _outputs(whole: Node) -> tuple[Tensor, ...]:
-    outputs = []
-    for index, data in enumerate(whole._data):
-        if whole.requires_grad and data.dtype.kind in "fc":
-            output = Tensor.of(data, select, (whole,), [None], {"index": index}, whole.scope)
-        else:
-            output = Tensor.of(data)
-        output.shared = whole.shared
-        watch = current_mode().watch
-        if watch is not None:
-            watch.forward(select, output, (whole,), {"index": index})
-        outputs.append(output)
-    return tuple(outputs)
 
 
 @overload
@@ -388,21 +166,36 @@ def op(
     *,
     elementwise: bool = ...,
     differentiable: bool = ...,
-    inserts_axes: bool = ...,
     pure: bool = ...,
-    linear: bool = ...,
+    linear: bool | str | Iterable[str] = ...,
+    multilinear: bool | str | Iterable[str] = ...,
+    commutative: bool = ...,
+    associative: bool = ...,
+    identity: float | None = ...,
+    view: bool = ...,
+    leading_axes: bool = ...,
+    inserts_axes: bool = ...,
+    places: Rule | None = ...,
+    section: Rule | None = ...,
+    permutation: Rule | None = ...,
+    contraction: Rule | None = ...,
 ) -> Callable[[Callable[..., Any]], Op]: ...
 
 
-def op(value: Callable[..., Any] | None = None, /, **settings: bool) -> Any:
+def op(value: Callable[..., Any] | None = None, /, **traits: Any) -> Any:
     """Declare an op by its value, a function of arrays. Its gradient follows with `Op.vjp`.
+
+    The keywords declare what else is true of it, for the engine and the compiler; left out, they
+    claim nothing, and all of them are explained at `Traits`. The ones that an op of your own is
+    likely to need:
 
     `elementwise=True`: each element of the result depends on the elements at the same place (after
     broadcasting) alone; such an op also takes NumPy's `where=` mask. `differentiable=False`: the
     result is a constant, whatever the inputs. `inserts_axes=True`: the attribute `axis` counts the
     axes of the result rather than those of the first input. `pure=False`: the value is new in each
-    call, as random numbers are. `linear=True`: linear in its only array, so that a compiled scan
-    may sum over time before it rather than after.
+    call, as random numbers are. `linear="x y"`: linear in these inputs jointly (True: in all), so
+    that a compiled scan may sum over time before it rather than after. `leading_axes=True`: an
+    array with further axes in front is a batch, so that the op needs no batching rule.
 
     >>> import numpy as np, tinygrad_rnn as tg
     >>> @tg.op
@@ -417,5 +210,5 @@ def op(value: Callable[..., Any] | None = None, /, **settings: bool) -> Any:
     tensor([ 3., 12.], dtype=float32)
     """
     if value is None:
-        return lambda function: Op(function, **settings)
-    return Op(value, **settings)
+        return lambda function: Op(function, **traits)
+    return Op(value, **traits)

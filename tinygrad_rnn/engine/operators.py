@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
-from . import protocol
+from .protocol import FUNCTIONS
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from .tensor import Tensor
-
 __all__ = ["Operators"]
 
-FUNCTIONS: dict[Any, Callable[..., Tensor]] = protocol.FUNCTIONS
+Tensor = TypeVar("Tensor")  # what all of these return: the class that inherits them
 
 
-class Operators:
+class Operators(Generic[Tensor]):
     """Arithmetic, comparison, indexing and methods, for `Tensor` to inherit.
 
     `axis` and `keepdims` mean what they mean in NumPy.
@@ -27,56 +25,58 @@ class Operators:
 
     __slots__ = ()
 
+    _answers: Mapping[Any, Callable[..., Tensor]] = FUNCTIONS
+
     def _update(self, ufunc: Any, other: Any) -> Tensor:
         raise NotImplementedError
 
     def __add__(self, other: Any) -> Tensor:
-        return FUNCTIONS[np.add](self, other)
+        return self._answers[np.add](self, other)
 
     def __radd__(self, other: Any) -> Tensor:
-        return FUNCTIONS[np.add](other, self)
+        return self._answers[np.add](other, self)
 
     def __sub__(self, other: Any) -> Tensor:
-        return FUNCTIONS[np.subtract](self, other)
+        return self._answers[np.subtract](self, other)
 
     def __rsub__(self, other: Any) -> Tensor:
-        return FUNCTIONS[np.subtract](other, self)
+        return self._answers[np.subtract](other, self)
 
     def __mul__(self, other: Any) -> Tensor:
-        return FUNCTIONS[np.multiply](self, other)
+        return self._answers[np.multiply](self, other)
 
     def __rmul__(self, other: Any) -> Tensor:
-        return FUNCTIONS[np.multiply](other, self)
+        return self._answers[np.multiply](other, self)
 
     def __truediv__(self, other: Any) -> Tensor:
-        return FUNCTIONS[np.divide](self, other)
+        return self._answers[np.divide](self, other)
 
     def __rtruediv__(self, other: Any) -> Tensor:
-        return FUNCTIONS[np.divide](other, self)
+        return self._answers[np.divide](other, self)
 
     def __floordiv__(self, other: Any) -> Tensor:
-        return FUNCTIONS[np.floor_divide](self, other)
+        return self._answers[np.floor_divide](self, other)
 
     def __rfloordiv__(self, other: Any) -> Tensor:
-        return FUNCTIONS[np.floor_divide](other, self)
+        return self._answers[np.floor_divide](other, self)
 
     def __mod__(self, other: Any) -> Tensor:
-        return FUNCTIONS[np.remainder](self, other)
+        return self._answers[np.remainder](self, other)
 
     def __rmod__(self, other: Any) -> Tensor:
-        return FUNCTIONS[np.remainder](other, self)
+        return self._answers[np.remainder](other, self)
 
     def __pow__(self, other: Any) -> Tensor:
-        return FUNCTIONS[np.power](self, other)
+        return self._answers[np.power](self, other)
 
     def __rpow__(self, other: Any) -> Tensor:
-        return FUNCTIONS[np.power](other, self)
+        return self._answers[np.power](other, self)
 
     def __matmul__(self, other: Any) -> Tensor:
-        return FUNCTIONS[np.matmul](self, other)
+        return self._answers[np.matmul](self, other)
 
     def __rmatmul__(self, other: Any) -> Tensor:
-        return FUNCTIONS[np.matmul](other, self)
+        return self._answers[np.matmul](other, self)
 
     def __iadd__(self, other: Any) -> Tensor:
         return self._update(np.add, other)
@@ -100,154 +100,154 @@ class Operators:
         return self._update(np.power, other)
 
     def __neg__(self) -> Tensor:
-        return FUNCTIONS[np.negative](self)
+        return self._answers[np.negative](self)
 
     def __pos__(self) -> Tensor:
-        return FUNCTIONS[np.positive](self)
+        return self._answers[np.positive](self)
 
     def __abs__(self) -> Tensor:
-        return FUNCTIONS[np.abs](self)
+        return self._answers[np.abs](self)
 
     def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
-        return FUNCTIONS[np.equal](self, other)
+        return self._answers[np.equal](self, other)
 
     def __ne__(self, other: object) -> Tensor:  # type: ignore[override]
-        return FUNCTIONS[np.not_equal](self, other)
+        return self._answers[np.not_equal](self, other)
 
     def __lt__(self, other: Any) -> Tensor:
-        return FUNCTIONS[np.less](self, other)
+        return self._answers[np.less](self, other)
 
     def __le__(self, other: Any) -> Tensor:
-        return FUNCTIONS[np.less_equal](self, other)
+        return self._answers[np.less_equal](self, other)
 
     def __gt__(self, other: Any) -> Tensor:
-        return FUNCTIONS[np.greater](self, other)
+        return self._answers[np.greater](self, other)
 
     def __ge__(self, other: Any) -> Tensor:
-        return FUNCTIONS[np.greater_equal](self, other)
+        return self._answers[np.greater_equal](self, other)
 
     def __and__(self, other: Any) -> Tensor:
-        return FUNCTIONS[np.logical_and](self, other)
+        return self._answers[np.logical_and](self, other)
 
     def __or__(self, other: Any) -> Tensor:
-        return FUNCTIONS[np.logical_or](self, other)
+        return self._answers[np.logical_or](self, other)
 
     def __invert__(self) -> Tensor:
-        return FUNCTIONS[np.logical_not](self)
+        return self._answers[np.logical_not](self)
 
     def __getitem__(self, index: Any) -> Tensor:
-        return FUNCTIONS["getitem"](self, index)
+        return self._answers["getitem"](self, index)
 
     @property
     def T(self) -> Tensor:
         """The tensor with its axes reversed."""
-        return FUNCTIONS[np.transpose](self)
+        return self._answers[np.transpose](self)
 
     def sum(self, axis: Any = None, keepdims: bool = False) -> Tensor:
         """Sum over `axis` (None: over all)."""
-        return FUNCTIONS[np.sum](self, axis=axis, keepdims=keepdims)
+        return self._answers[np.sum](self, axis=axis, keepdims=keepdims)
 
     def mean(self, axis: Any = None, keepdims: bool = False) -> Tensor:
         """Mean over `axis`."""
-        return FUNCTIONS[np.mean](self, axis=axis, keepdims=keepdims)
+        return self._answers[np.mean](self, axis=axis, keepdims=keepdims)
 
     def prod(self, axis: Any = None, keepdims: bool = False) -> Tensor:
         """Product over `axis`."""
-        return FUNCTIONS[np.prod](self, axis=axis, keepdims=keepdims)
+        return self._answers[np.prod](self, axis=axis, keepdims=keepdims)
 
     def max(self, axis: Any = None, keepdims: bool = False) -> Tensor:
         """Largest element over `axis`."""
-        return FUNCTIONS[np.max](self, axis=axis, keepdims=keepdims)
+        return self._answers[np.max](self, axis=axis, keepdims=keepdims)
 
     def min(self, axis: Any = None, keepdims: bool = False) -> Tensor:
         """Smallest element over `axis`."""
-        return FUNCTIONS[np.min](self, axis=axis, keepdims=keepdims)
+        return self._answers[np.min](self, axis=axis, keepdims=keepdims)
 
     def var(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
         """Variance over `axis`, divided by n - `ddof`."""
-        return FUNCTIONS[np.var](self, axis=axis, ddof=ddof, keepdims=keepdims)
+        return self._answers[np.var](self, axis=axis, ddof=ddof, keepdims=keepdims)
 
     def std(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
         """Standard deviation over `axis`, see `var`."""
-        return FUNCTIONS[np.std](self, axis=axis, ddof=ddof, keepdims=keepdims)
+        return self._answers[np.std](self, axis=axis, ddof=ddof, keepdims=keepdims)
 
     def argmax(self, axis: Any = None) -> Tensor:
         """Position of the largest element along `axis`; not differentiable."""
-        return FUNCTIONS[np.argmax](self, axis=axis)
+        return self._answers[np.argmax](self, axis=axis)
 
     def argmin(self, axis: Any = None) -> Tensor:
         """Position of the smallest element along `axis`; not differentiable."""
-        return FUNCTIONS[np.argmin](self, axis=axis)
+        return self._answers[np.argmin](self, axis=axis)
 
     def cumsum(self, axis: Any = None) -> Tensor:
         """Running sum along `axis` (None: of the flattened tensor)."""
-        return FUNCTIONS[np.cumsum](self, axis=axis)
+        return self._answers[np.cumsum](self, axis=axis)
 
     def reshape(self, *shape: Any) -> Tensor:
         """The same elements in another shape; one size may be -1."""
-        return FUNCTIONS[np.reshape](self, shape[0] if len(shape) == 1 else shape)
+        return self._answers[np.reshape](self, shape[0] if len(shape) == 1 else shape)
 
     def transpose(self, *axes: Any) -> Tensor:
         """The axes in the order `axes` (none given: reversed)."""
         order = axes[0] if len(axes) == 1 else axes or None
-        return FUNCTIONS[np.transpose](self, order)
+        return self._answers[np.transpose](self, order)
 
     def swapaxes(self, axis1: int, axis2: int) -> Tensor:
         """The tensor with two axes exchanged."""
-        return FUNCTIONS[np.swapaxes](self, axis1, axis2)
+        return self._answers[np.swapaxes](self, axis1, axis2)
 
     def squeeze(self, axis: Any = None) -> Tensor:
         """Without the axes of size 1 (those in `axis`, or all)."""
-        return FUNCTIONS[np.squeeze](self, axis=axis)
+        return self._answers[np.squeeze](self, axis=axis)
 
     def flatten(self) -> Tensor:
         """The elements in one axis."""
-        return FUNCTIONS[np.reshape](self, (-1,))
+        return self._answers[np.reshape](self, (-1,))
 
     def astype(self, dtype: npt.DTypeLike) -> Tensor:
         """The tensor in another dtype; gradients are cast back."""
-        return FUNCTIONS["astype"](self, dtype=np.dtype(dtype))
+        return self._answers["astype"](self, dtype=np.dtype(dtype))
 
     def copy(self) -> Tensor:
         """A copy that gradients flow through."""
-        return FUNCTIONS[np.copy](self)
+        return self._answers[np.copy](self)
 
     def clip(self, min: Any = None, max: Any = None) -> Tensor:
         """The elements, limited to [`min`, `max`]."""
-        return FUNCTIONS[np.clip](self, min, max)
+        return self._answers[np.clip](self, min, max)
 
     def exp(self) -> Tensor:
         """e to the power of each element."""
-        return FUNCTIONS[np.exp](self)
+        return self._answers[np.exp](self)
 
     def log(self) -> Tensor:
         """Natural logarithm."""
-        return FUNCTIONS[np.log](self)
+        return self._answers[np.log](self)
 
     def sqrt(self) -> Tensor:
         """Square root."""
-        return FUNCTIONS[np.sqrt](self)
+        return self._answers[np.sqrt](self)
 
     def tanh(self) -> Tensor:
         """Hyperbolic tangent."""
-        return FUNCTIONS[np.tanh](self)
+        return self._answers[np.tanh](self)
 
     def abs(self) -> Tensor:
         """Absolute value."""
-        return FUNCTIONS[np.abs](self)
+        return self._answers[np.abs](self)
 
     def sigmoid(self) -> Tensor:
         """1 / (1 + exp(-x))."""
-        return FUNCTIONS["sigmoid"](self)
+        return self._answers["sigmoid"](self)
 
     def relu(self) -> Tensor:
         """max(x, 0)."""
-        return FUNCTIONS["relu"](self)
+        return self._answers["relu"](self)
 
     def softmax(self, axis: int = -1) -> Tensor:
         """exp(x), normalised to sum 1 along `axis`."""
-        return FUNCTIONS["softmax"](self, axis=axis)
+        return self._answers["softmax"](self, axis=axis)
 
     def log_softmax(self, axis: int = -1) -> Tensor:
         """Logarithm of `softmax`, without overflow."""
-        return FUNCTIONS["log_softmax"](self, axis=axis)
+        return self._answers["log_softmax"](self, axis=axis)

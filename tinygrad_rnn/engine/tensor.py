@@ -8,49 +8,23 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 import numpy as np
 
 from .autograd import propagate
+from .dtypes import as_array, is_floating
 from .guard import note_change, note_hand_out
 from .mode import current_mode
-from .node import Hooks, Node, is_floating
+from .node import Hooks, Node
 from .operators import Operators
 from .protocol import implementation
+from .seed import seed
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     Array = npt.NDArray[Any]
 
-__all__ = ["Tensor", "from_numpy", "get_default_dtype", "set_default_dtype", "tensor"]
+__all__ = ["Tensor", "from_numpy", "tensor"]
 
 
-class _Defaults:
-    dtype: np.dtype[Any] = np.dtype(np.float32)
-
-
-def set_default_dtype(dtype: npt.DTypeLike) -> None:
-    """Set the dtype that Python floats become in `tensor` and the factories (float32 at first).
-
-    TypeError if it is not a floating dtype.
-
-    >>> set_default_dtype("float64")
-    >>> tensor([1.0]).dtype
-    dtype('float64')
-    >>> set_default_dtype("float32")
-    """
-    if np.dtype(dtype).kind != "f":
-        raise TypeError(f"the default dtype must be floating, such as float32; got {dtype!r}")
-    _Defaults.dtype = np.dtype(dtype)
-
-
-def get_default_dtype() -> np.dtype[Any]:
-    """The dtype that Python floats become.
-
-    >>> get_default_dtype()
-    dtype('float32')
-    """
-    return _Defaults.dtype
-
-
-class Tensor(Operators, Node):
+class Tensor(Operators["Tensor"], Node):
     """An n-dimensional array with automatic differentiation, over a NumPy ndarray.
 
     Made with `tensor` (copies) or `from_numpy` (shares memory). Operators, methods and NumPy's
@@ -75,7 +49,7 @@ class Tensor(Operators, Node):
         cls, data: Any = (), dtype: npt.DTypeLike | None = None, requires_grad: bool = False
     ) -> Tensor:
         """See `tensor`."""
-        made = cls.of(_as_array(data, dtype, copy=True))
+        made = cls.of(as_array(data, dtype, copy=True))
         if requires_grad:
             made.requires_grad_()
         return made
@@ -95,7 +69,7 @@ class Tensor(Operators, Node):
 
     @data.setter
     def data(self, value: Any) -> None:
-        array = _as_array(value, self._data.dtype, copy=False)
+        array = as_array(value, self._data.dtype, copy=False)
         if array.shape != self._data.shape:
             raise ValueError(
                 f"data of shape {array.shape} for a tensor of shape {self._data.shape}; "
@@ -204,7 +178,7 @@ class Tensor(Operators, Node):
         """
         found = propagate(
             [self],
-            [seed(self, gradient, create_graph)],
+            [seed(Tensor, self, gradient, create_graph)],
             create_graph=create_graph,
             retain_graph=retain_graph or create_graph,
         )
@@ -239,7 +213,7 @@ class Tensor(Operators, Node):
                 raise ValueError(f"a hook returned shape {np.shape(new)} for a gradient of {shape}")
             if recorded:
                 return new
-            return _as_array(new, dtype, copy=False)
+            return as_array(new, dtype, copy=False)
 
         hooks = self._hooks = Hooks() if self._hooks is None else self._hooks
         key = max(hooks, default=0) + 1
@@ -400,51 +374,6 @@ def from_numpy(array: Array) -> Tensor:
     """
     if not isinstance(array, np.ndarray):
         raise TypeError(f"from_numpy takes an ndarray, not {type(array).__name__}; use tg.tensor")
-    made = Tensor.of(_as_array(array, None, copy=False))
+    made = Tensor.of(as_array(array, None, copy=False))
     made.shared = True
     return made
-
-
-def seed(output: Tensor, gradient: Any, create_graph: bool) -> Any:
-    """The gradient that a backward pass from `output` starts with, checked."""
-    if not output.requires_grad:
-        raise RuntimeError(
-            "backward from a tensor that requires no gradient: nothing was recorded. Were the "
-            "inputs made with requires_grad=True, and outside no_grad()?"
-        )
-    if gradient is None:
-        if output.size != 1:
-            raise ValueError(
-                f"the gradient of a tensor of shape {output.shape} needs a weight for each "
-                "element: reduce it to one number, e.g. t.sum(), or pass gradient=..."
-            )
-        gradient = np.ones(output.shape, output.dtype)
-        return Tensor.of(gradient) if create_graph else gradient
-    if np.shape(gradient) != output.shape:
-        raise ValueError(
-            f"gradient has shape {np.shape(gradient)}, the tensor has shape {output.shape}"
-        )
-    if create_graph and isinstance(gradient, Tensor):
-        return gradient
-    array = _as_array(gradient, output.dtype, copy=False)
-    return Tensor.of(array) if create_graph else array
-
-
-def _as_array(data: Any, dtype: npt.DTypeLike | None, copy: bool) -> Array:
-    if isinstance(data, Node):
-        data = data._data
-    array = np.array(data, dtype=dtype, copy=copy or None)
-    if array.dtype.kind not in "fiubc":
-        raise TypeError(
-            f"a tensor holds numbers; this {type(data).__name__} became dtype {array.dtype}"
-        )
-    if dtype is None and array.dtype == np.float64 and not _has_dtype(data):
-        array = array.astype(_Defaults.dtype)
-    return array
-
-
-def _has_dtype(data: Any) -> bool:
-    """Whether NumPy data, which keeps its dtype, is at the bottom of nested sequences."""
-    while isinstance(data, list | tuple) and data:
-        data = data[0]
-    return hasattr(data, "dtype")

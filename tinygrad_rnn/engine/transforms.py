@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from .autograd import propagate
+from .dtypes import is_floating
 from .mode import enable_grad
-from .node import is_floating
-from .tensor import Tensor, from_numpy, seed, tensor
+from .seed import seed
+from .tensor import Tensor, from_numpy, tensor
 
 __all__ = ["grad", "jacobian", "value_and_grad"]
 
@@ -47,7 +48,10 @@ def grad(
             raise ValueError(f"input {position} of grad() does not require a gradient")
     found = propagate(
         outs,
-        [seed(out, weight, create_graph) for out, weight in zip(outs, weights, strict=True)],
+        [
+            seed(Tensor, out, weight, create_graph)
+            for out, weight in zip(outs, weights, strict=True)
+        ],
         wanted=wanted,
         create_graph=create_graph,
         retain_graph=create_graph if retain_graph is None else retain_graph,

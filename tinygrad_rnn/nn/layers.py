@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.tensor import Tensor, get_default_dtype
+from ..engine.dtypes import get_default_dtype
+from ..engine.tensor import Tensor
 from . import functional, init
 from .module import Module, Parameter
 

@@ -1,6 +1,5 @@
 """The vocabulary: ops and the functions composed of them, one file a family."""
 
-from . import lifting as _lifting  # noqa: F401  (declares how the ops act on all steps at once)
 from .activations import elu, gelu, leaky_relu, log_sigmoid, relu, sigmoid, silu, softplus, tanh
 from .arithmetic import (
     abs,
@@ -72,6 +71,7 @@ from .elementary import (
     tan,
 )
 from .indexing import getitem, index_add, index_update, one_hot, take, take_along_axis
+from .joining import concatenate, pad, repeat, split, stack, tile, unstack
 from .linalg import einsum, matmul, outer
 from .order import argpartition, argsort, partition, sort
 from .products import dot, inner, tensordot, vdot
@@ -97,23 +97,16 @@ from .sequences import append, column_stack, cumprod, diff, hstack, ravel, roll,
 from .shape import (
     astype,
     broadcast_to,
-    concatenate,
     expand_dims,
     flip,
     moveaxis,
     ndim,
-    pad,
-    repeat,
     reshape,
     shape,
     size,
-    split,
     squeeze,
-    stack,
     swapaxes,
-    tile,
     transpose,
-    unstack,
 )
 from .statistics import all, allclose, any, array_equal, average, count_nonzero, isclose, ptp
 

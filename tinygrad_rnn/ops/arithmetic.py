@@ -18,7 +18,7 @@ elementwise = op(elementwise=True)
 
 
 @implements(np.add)
-@elementwise
+@op(elementwise=True, linear="x y", commutative=True, associative=True, identity=0)
 def add(x: Array, y: Array) -> Array:
     """x + y.
 
@@ -36,7 +36,7 @@ add.vjp(
 
 
 @implements(np.subtract)
-@elementwise
+@op(elementwise=True, linear="x y", identity=0)
 def sub(x: Array, y: Array) -> Array:
     """x - y.
 
@@ -54,7 +54,7 @@ sub.vjp(
 
 
 @implements(np.multiply)
-@elementwise
+@op(elementwise=True, multilinear="x y", commutative=True, associative=True, identity=1)
 def mul(x: Array, y: Array) -> Array:
     """x * y, element by element; `hadamard` is the same op by its name in the literature.
 
@@ -73,7 +73,7 @@ hadamard = mul
 
 
 @implements(np.divide)
-@elementwise
+@op(elementwise=True, multilinear="x", identity=1)
 def div(x: Array, y: Array) -> Array:
     """x / y.
 
@@ -109,7 +109,7 @@ remainder.vjp(
 
 
 @implements(np.power)
-@elementwise
+@op(elementwise=True, identity=1)
 def pow(x: Array, y: Array) -> Array:
     """x to the power y.
 
@@ -130,7 +130,7 @@ pow.vjp(
 
 
 @implements(np.negative)
-@elementwise
+@op(elementwise=True, linear=True)
 def neg(x: Array) -> Array:
     """The negative, -x.
 
@@ -145,7 +145,7 @@ neg.vjp(lambda grad, out, x: -grad)
 
 
 @implements(np.positive, np.copy)
-@elementwise
+@op(elementwise=True, linear=True)
 def copy(x: Array) -> Array:
     """A copy of x.
 
@@ -322,7 +322,7 @@ cos.vjp(lambda grad, out, x: -grad * np.sin(x))
 
 
 @implements(np.logaddexp)
-@elementwise
+@op(elementwise=True, commutative=True)
 def logaddexp(x: Array, y: Array) -> Array:
     """log(exp(x) + exp(y)), without overflow.
 

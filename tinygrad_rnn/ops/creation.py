@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..engine.dtypes import get_default_dtype
 from ..engine.op import op
 from ..engine.protocol import implements
-from ..engine.tensor import Tensor, get_default_dtype, tensor
+from ..engine.tensor import Tensor, tensor
 
 if TYPE_CHECKING:
     import numpy.typing as npt

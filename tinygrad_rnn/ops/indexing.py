@@ -9,6 +9,7 @@ import numpy as np
 from ..engine.node import Node
 from ..engine.op import op
 from ..engine.protocol import implements
+from ..engine.traits import Section
 
 Array = Any
 
@@ -34,7 +35,25 @@ def _template(index: Any) -> tuple[tuple[Any, ...], list[Any]]:
     return tuple(template), arrays
 
 
-@op
+def _section_of_slice(
+    shape: tuple[int, ...], output: None, template: tuple[Any, ...]
+) -> Section | None:
+    """The part that a basic index takes, if it cuts one axis alone."""
+    if any(part is None or not isinstance(part, slice | type(...)) for part in template):
+        return None
+    after = template[template.index(...) + 1 :] if ... in template else ()
+    before = template[: template.index(...)] if ... in template else template
+    cuts = [*before, *[slice(None)] * (len(shape) - len(before) - len(after)), *after]
+    bounds = [(cut.indices(size), size) for cut, size in zip(cuts, shape, strict=True)]
+    parts = [
+        Section(axis - len(shape), start, max(start, stop))
+        for axis, ((start, stop, step), size) in enumerate(bounds)
+        if (start, stop, step) != (0, size, 1)
+    ]
+    return parts[0] if len(parts) == 1 and all(step == 1 for (_, _, step), _ in bounds) else None
+
+
+@op(linear="x", view=True, section=_section_of_slice)
 def _getitem(x: Array, *arrays: Array, template: tuple[Any, ...]) -> Array:
     return x[_key(template, arrays)]
 
@@ -42,7 +61,7 @@ def _getitem(x: Array, *arrays: Array, template: tuple[Any, ...]) -> Array:
 _getitem.name = "getitem"
 
 
-@op
+@op(linear="values")
 def _put(values: Array, *arrays: Array, template: tuple[Any, ...], shape: Any) -> Array:
     whole = np.zeros_like(values, shape=shape, order="C")
     key = _key(template, arrays)
@@ -77,6 +96,24 @@ _put.vjp(
 )
 
 
+@_getitem.lift
+def _(steps: int, timed: tuple[bool, ...], x: Array, *arrays: Array, template: Any) -> Array:
+    if not arrays:
+        return x[(slice(None), *template)]
+    if timed[0]:
+        raise NotImplementedError("indices into an array that changes with time")
+    return _getitem.value(x, *arrays, template=template)  # rows of a table, at all times
+
+
+@_put.lift
+def _(
+    steps: int, timed: tuple[bool, ...], values: Array, *arrays: Array, template: Any, shape: Any
+) -> Array:
+    if arrays:
+        raise NotImplementedError("adding into places that change with time")
+    return _put.value(values, template=(slice(None), *template), shape=(steps, *shape))
+
+
 @implements("getitem")
 def getitem(x: Array, index: Any) -> Array:
     """x[index], basic or advanced: ints, slices, None, ..., lists, int or bool arrays, Tensors.
@@ -93,7 +130,7 @@ def getitem(x: Array, index: Any) -> Array:
     return _getitem(x, *arrays, template=template)
 
 
-@op
+@op(linear="x values")
 def _index_update(x: Array, values: Array, *arrays: Array, template: Any, add: bool) -> Array:
     result = np.copy(x)
     key = _key(template, arrays)

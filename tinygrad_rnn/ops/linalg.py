@@ -9,12 +9,21 @@ import numpy as np
 
 from ..engine.op import op
 from ..engine.protocol import implements
+from .lifting import aligned
 
 Array = Any
 
 
+def _subscripts(x: int, y: int) -> str:
+    """What matmul computes for inputs of so many axes: a vector has no axis of rows or columns."""
+    rows, columns = "m" * (x > 1), "n" * (y > 1)
+    batch = "..." * (x > 2 or y > 2)
+    left, right = "..." * (x > 2), "..." * (y > 2)
+    return f"{left}{rows}k,{right}k{columns}->{batch}{rows}{columns}"
+
+
 @implements(np.matmul)
-@op
+@op(multilinear="x y", contraction=_subscripts)
 def matmul(x: Array, y: Array) -> Array:
     """The matrix product x @ y, in every form NumPy has: vectors, matrices, and batches of them.
 
@@ -53,6 +62,26 @@ def _as_matrix(x: Array) -> Array:
 matmul.vjp(x=_gradient_of_left, y=_gradient_of_right)
 
 
+@matmul.lift
+def _(steps: int, timed: tuple[bool, bool], x: Array, y: Array) -> Array:
+    x_axes, y_axes = x.ndim - timed[0], y.ndim - timed[1]
+    if x_axes >= 2 and y_axes == 2 and not timed[1]:  # one product of a long matrix
+        long = np.matmul(_as_matrix(x), y)
+        return long.reshape(*x.shape[:-1], y.shape[-1])
+    if x_axes == 1:
+        x = x[..., None, :]
+    if y_axes == 1:
+        y = y[..., None]
+    ndim = max(x_axes, y_axes, 2)
+    out = np.matmul(
+        aligned(x, ndim) if timed[0] else x,
+        aligned(y, ndim) if timed[1] else y,
+    )
+    if x_axes == 1:
+        out = out[..., 0, :]
+    return out[..., 0] if y_axes == 1 else out
+
+
 @implements(np.outer)
 def outer(x: Array, y: Array) -> Array:
     """The matrix of all products of an element of x with one of y, both flattened.
@@ -65,7 +94,7 @@ def outer(x: Array, y: Array) -> Array:
     return np.reshape(x, (-1, 1)) * np.reshape(y, (1, -1))
 
 
-@op
+@op(multilinear="operands", contraction=lambda *ndims, subscripts: subscripts)
 def _einsum(*operands: Array, subscripts: str) -> Array:
     return np.einsum(subscripts, *operands, optimize=len(operands) > 1)
 
@@ -133,3 +162,11 @@ def _(grad: Array, out: Array, *operands: Array, subscripts: str, position: int)
         if letter not in known:
             part = np.expand_dims(part, axis)
     return part
+
+
+@_einsum.lift
+def _(steps: int, timed: tuple[bool, ...], *operands: Array, subscripts: str) -> Array:
+    time = next(letter for letter in _LETTERS if letter not in subscripts)
+    inputs, _, output = subscripts.partition("->")
+    terms = [time * t + term for t, term in zip(timed, inputs.split(","), strict=True)]
+    return np.einsum(f"{','.join(terms)}->{time}{output}", *operands, optimize=len(operands) > 1)

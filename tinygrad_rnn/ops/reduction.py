@@ -28,7 +28,7 @@ def _count(x: Array, axis: Any) -> int:
 
 
 @implements(np.sum)
-@op
+@op(linear=True, leading_axes=True)
 def sum(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
     """Sum over `axis`: None (all), an int or a tuple.
 
@@ -43,7 +43,7 @@ sum.vjp(lambda grad, out, x, axis, keepdims: _restored(grad, axis, keepdims))
 
 
 @implements(np.mean)
-@op
+@op(linear=True, leading_axes=True)
 def mean(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
     """Mean over `axis`: the sum divided by the number of elements.
 
@@ -61,7 +61,7 @@ mean.vjp(
 
 
 @implements(np.max, np.amax)
-@op
+@op(leading_axes=True)
 def max(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
     """Largest element over `axis`; equal largest elements share the gradient evenly.
 
@@ -73,7 +73,7 @@ def max(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
 
 
 @implements(np.min, np.amin)
-@op
+@op(leading_axes=True)
 def min(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
     """Smallest element over `axis`; equal smallest elements share the gradient evenly.
 
@@ -155,7 +155,7 @@ def std(x: Array, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Ar
 
 
 @implements("logsumexp")
-@op
+@op(leading_axes=True)
 def logsumexp(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
     """log(sum(exp(x))) over `axis`, without overflow.
 
@@ -178,7 +178,7 @@ logsumexp.vjp(
 
 
 @implements("softmax")
-@op
+@op(leading_axes=True)
 def softmax(x: Array, axis: Any = -1) -> Array:
     """exp(x) / sum(exp(x)) along `axis`, which sums to 1; never overflows.
 
@@ -194,7 +194,7 @@ softmax.vjp(lambda grad, out, x, axis: out * (grad - np.sum(grad * out, axis=axi
 
 
 @implements("log_softmax")
-@op
+@op(leading_axes=True)
 def log_softmax(x: Array, axis: Any = -1) -> Array:
     """log(softmax(x)) along `axis`, accurate where softmax is tiny.
 
@@ -213,7 +213,7 @@ log_softmax.vjp(
 
 
 @implements(np.linalg.norm)
-@op
+@op(leading_axes=True)
 def norm(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
     """Euclidean norm: the root of the sum of squares over `axis`; the gradient at 0 is 0.
 
@@ -233,7 +233,7 @@ def _(grad: Array, out: Array, x: Array, axis: Any, keepdims: bool) -> Array:
     return _restored(grad, axis, keepdims) * x / (length + np.equal(length, 0))
 
 
-@op
+@op(linear=True, leading_axes=True)
 def _cumsum(x: Array, *, axis: int) -> Array:
     return np.cumsum(x, axis=axis)
 

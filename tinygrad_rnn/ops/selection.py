@@ -15,7 +15,7 @@ elementwise = op(elementwise=True)
 
 
 @implements(np.maximum)
-@elementwise
+@op(elementwise=True, commutative=True, associative=True)
 def maximum(x: Array, y: Array) -> Array:
     """The larger of x and y; where they are equal each gets half of the gradient.
 
@@ -33,7 +33,7 @@ maximum.vjp(
 
 
 @implements(np.minimum)
-@elementwise
+@op(elementwise=True, commutative=True, associative=True)
 def minimum(x: Array, y: Array) -> Array:
     """The smaller of x and y; where they are equal each gets half of the gradient.
 
@@ -85,7 +85,7 @@ _clip.vjp(
 
 
 @implements(np.where)
-@elementwise
+@op(elementwise=True, linear="x y")
 def where(condition: Array, x: Array, y: Array) -> Array:
     """x where the condition holds, y elsewhere.
 

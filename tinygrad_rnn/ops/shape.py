@@ -1,10 +1,9 @@
-"""Ops that rearrange elements: reshape, transpose, broadcast, concatenate, split, pad, ..."""
+"""The shape of an array: reshape, transpose, new and removed axes, broadcast, flip, dtype."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..engine.op import op
 from ..engine.protocol import implements
+from .lifting import aligned
 
 Array = Any
 
@@ -22,7 +22,7 @@ def _axes(x: Array) -> int:
 
 
 @implements(np.reshape)
-@op
+@op(linear=True, view=True)
 def reshape(x: Array, *, shape: Any) -> Array:
     """The same elements in another shape; one size may be -1.
 
@@ -37,13 +37,23 @@ def reshape(x: Array, *, shape: Any) -> Array:
 reshape.vjp(lambda grad, out, x, shape: np.reshape(grad, x.shape))
 
 
-@op
+@reshape.lift
+def _(steps: int, timed: Any, x: Array, shape: Any) -> Array:
+    return np.reshape(x, (steps, *((shape,) if isinstance(shape, int) else shape)))
+
+
+@op(linear=True, view=True, permutation=lambda axes: axes)
 def _permute(x: Array, *, axes: tuple[int, ...]) -> Array:
     return x.transpose(axes)
 
 
 _permute.name = "transpose"
 _permute.vjp(lambda grad, out, x, axes: _permute(grad, axes=_inverse(axes)))
+
+
+@_permute.lift
+def _(steps: int, timed: Any, x: Array, axes: tuple[int, ...]) -> Array:
+    return np.transpose(x, (0, *axes))
 
 
 def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
@@ -110,7 +120,7 @@ def moveaxis(x: Array, source: Any, destination: Any) -> Array:
 
 
 @implements(np.expand_dims)
-@op(inserts_axes=True)
+@op(linear=True, view=True, leading_axes=True, inserts_axes=True)
 def expand_dims(x: Array, *, axis: Any) -> Array:
     """x with new axes of size 1; `axis` says where they are in the result.
 
@@ -124,7 +134,7 @@ def expand_dims(x: Array, *, axis: Any) -> Array:
 expand_dims.vjp(lambda grad, out, x, axis: np.reshape(grad, x.shape))
 
 
-@op
+@op(linear=True, view=True, leading_axes=True)
 def _squeeze(x: Array, *, axis: Any) -> Array:
     return np.squeeze(x, axis)
 
@@ -147,7 +157,7 @@ def squeeze(x: Array, axis: Any = None) -> Array:
 
 
 @implements(np.broadcast_to)
-@op
+@op(linear=True, view=True)
 def broadcast_to(x: Array, *, shape: Any) -> Array:
     """x repeated, without copying, to fill `shape`.
 
@@ -162,116 +172,14 @@ def broadcast_to(x: Array, *, shape: Any) -> Array:
 broadcast_to.vjp(lambda grad, out, x, shape: grad)  # the engine sums it back to the shape of x
 
 
-@op
-def _concatenate(*arrays: Array, axis: int) -> Array:
-    return np.concatenate(arrays, axis)
-
-
-_concatenate.name = "concatenate"
-
-
-@_concatenate.vjp
-def _(grad: Array, out: Array, *arrays: Array, axis: int, position: int) -> Array:
-    start = sum(a.shape[axis] for a in arrays[:position])
-    return _along(grad, axis, slice(start, start + arrays[position].shape[axis]))
-
-
-def _along(x: Array, axis: int, part: slice | int) -> Array:
-    """x[..., part, ...] with `part` at `axis`, which is counted from the end."""
-    return x[(..., part, *(slice(None),) * (-axis - 1))]
-
-
-@implements(np.concatenate)
-def concatenate(arrays: Sequence[Array], axis: int | None = 0) -> Array:
-    """The arrays joined along an existing axis (None: flattened first).
-
-    >>> import tinygrad_rnn as tg
-    >>> tg.concatenate([tg.zeros(2), tg.ones(1)])
-    tensor([0., 0., 1.], dtype=float32)
-    """
-    if axis is None:
-        arrays, axis = [np.reshape(a, -1) for a in arrays], 0
-    return _concatenate(*arrays, axis=axis)
-
-
-@op(inserts_axes=True)
-def _stack(*arrays: Array, axis: int) -> Array:
-    return np.stack(arrays, axis)
-
-
-_stack.name = "stack"
-_stack.vjp(
-    arrays=lambda grad, out, *arrays, axis, position: _along(grad, axis, position),
-)
-
-
-@implements(np.stack)
-def stack(arrays: Sequence[Array], axis: int = 0) -> Array:
-    """The arrays, all of one shape, joined along a new axis.
-
-    >>> import tinygrad_rnn as tg
-    >>> tg.stack([tg.zeros(2), tg.ones(2)])
-    tensor([[0., 0.],
-            [1., 1.]], dtype=float32)
-    """
-    return _stack(*arrays, axis=axis)
-
-
-@op
-def _unstack(x: Array, *, axis: int) -> tuple[Array, ...]:
-    parts: tuple[Array, ...] = tuple(np.moveaxis(x, axis, 0))
-    return parts
-
-
-_unstack.name = "unstack"
-_unstack.vjp(lambda grad, out, x, axis: np.stack(grad, axis))
-
-
-def unstack(x: Array, axis: int = 0) -> tuple[Array, ...]:
-    """x cut along `axis` into parts that lack that axis: the inverse of `stack`.
-
-    >>> import tinygrad_rnn as tg
-    >>> tg.unstack(tg.tensor([1.0, 2.0]))
-    (tensor(1., dtype=float32), tensor(2., dtype=float32))
-    """
-    parts: tuple[Array, ...] = _unstack(x, axis=axis)
-    return parts
-
-
-@op
-def _split(x: Array, *, places: tuple[int, ...], axis: int) -> tuple[Array, ...]:
-    bounds = [0, *places, x.shape[axis]]
-    return tuple(_along(x, axis, slice(*pair)) for pair in pairwise(bounds))
-
-
-_split.name = "split"
-_split.vjp(lambda grad, out, x, places, axis: np.concatenate(grad, axis))
-
-
-@implements(np.split)
-def split(x: Array, sections: Any, axis: int = 0) -> tuple[Array, ...]:
-    """x cut along `axis` into `sections` equal parts, or at the places in a sequence of ints.
-
-    ValueError if the axis cannot be cut into equal parts.
-
-    >>> import tinygrad_rnn as tg
-    >>> i, f = tg.split(tg.arange(4), 2)
-    >>> i, f
-    (tensor([0, 1], dtype=int64), tensor([2, 3], dtype=int64))
-    """
-    if isinstance(sections, int | np.integer):
-        size = np.shape(x)[axis]
-        if sections < 1 or size % sections:
-            raise ValueError(
-                f"split: an axis of size {size} cannot be cut into {sections} equal parts"
-            )
-        sections = range(size // sections, size, size // sections) if size else [0] * (sections - 1)
-    parts: tuple[Array, ...] = _split(x, places=tuple(int(p) for p in sections), axis=axis)
-    return parts
+@broadcast_to.lift
+def _(steps: int, timed: Any, x: Array, shape: Any) -> Array:
+    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    return np.broadcast_to(aligned(x, len(shape)), (steps, *shape))
 
 
 @implements(np.flip)
-@op
+@op(linear=True, view=True, leading_axes=True)
 def flip(x: Array, axis: Any = None) -> Array:
     """x with the order of its elements along `axis` reversed.
 
@@ -285,79 +193,8 @@ def flip(x: Array, axis: Any = None) -> Array:
 flip.vjp(lambda grad, out, x, axis: np.flip(grad, axis))
 
 
-@op
-def _pad(x: Array, *, widths: tuple[tuple[int, int], ...], constant: float) -> Array:
-    lead = ((0, 0),) * (np.ndim(x) - len(widths))
-    if not np.ndim(x):  # np.pad refuses to add nothing to no axes
-        return np.array(x)
-    return np.pad(x, (*lead, *widths), constant_values=constant)
-
-
-_pad.name = "pad"
-
-
-@_pad.vjp
-def _(grad: Array, out: Array, x: Array, widths: Any, constant: float) -> Array:
-    kept = (slice(before, before + n) for (before, _), n in zip(widths, x.shape, strict=True))
-    return grad[(..., *kept)]
-
-
-@implements(np.pad)
-def pad(x: Array, pad_width: Any, mode: str = "constant", constant_values: float = 0) -> Array:
-    """x with constant elements added at both ends of its axes.
-
-    `pad_width`: an int, a pair (before, after), or such a pair for each axis. Only the mode
-    "constant" has a gradient rule; ValueError for others.
-
-    >>> import tinygrad_rnn as tg
-    >>> tg.pad(tg.ones(2), (1, 2))
-    tensor([0., 1., 1., 0., 0.], dtype=float32)
-    """
-    if mode != "constant":
-        raise ValueError(f"pad: mode {mode!r} has no gradient rule; use 'constant' or np.take")
-    n = _axes(x)
-    widths = np.broadcast_to(np.asarray(pad_width), (n, 2)) if n else np.zeros((0, 2), int)
-    pairs = tuple((int(before), int(after)) for before, after in widths)
-    return _pad(x, widths=pairs, constant=constant_values)
-
-
-@implements(np.tile)
-def tile(x: Array, reps: Any) -> Array:
-    """x repeated as a whole, `reps` times along each axis.
-
-    >>> import tinygrad_rnn as tg
-    >>> tg.tile(tg.arange(2), 2)
-    tensor([0, 1, 0, 1], dtype=int64)
-    """
-    reps = (reps,) if isinstance(reps, int | np.integer) else tuple(reps)
-    shape = np.shape(x)
-    n = max(len(shape), len(reps))
-    shape = (1,) * (n - len(shape)) + shape
-    reps = (1,) * (n - len(reps)) + reps
-    copies = np.broadcast_to(
-        np.reshape(x, [size for s in shape for size in (1, s)]),
-        [size for s, r in zip(shape, reps, strict=True) for size in (r, s)],
-    )
-    return np.reshape(copies, [s * r for s, r in zip(shape, reps, strict=True)])
-
-
-@implements(np.repeat)
-def repeat(x: Array, repeats: Any, axis: int | None = None) -> Array:
-    """Each element of x repeated along `axis` (None: of the flattened array).
-
-    `repeats`: an int, or one for each element along the axis.
-
-    >>> import tinygrad_rnn as tg
-    >>> tg.repeat(tg.arange(2), 2)
-    tensor([0, 0, 1, 1], dtype=int64)
-    """
-    if axis is None:
-        x, axis = np.reshape(x, -1), 0
-    return np.take(x, np.repeat(np.arange(np.shape(x)[axis]), repeats), axis=axis)
-
-
 @implements("astype", *([np.astype] if hasattr(np, "astype") else []))  # NumPy 2.1 and later
-@op(elementwise=True)
+@op(elementwise=True, linear=True)
 def astype(x: Array, *, dtype: Any) -> Array:
     """x in another dtype; the gradient is cast back.
 

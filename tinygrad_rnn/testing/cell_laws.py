@@ -16,7 +16,7 @@ import numpy as np
 
 from .. import pytree
 from ..compiler.runtime.scan import TraceError, scan
-from ..engine.node import is_floating
+from ..engine.dtypes import is_floating
 from ..engine.tensor import from_numpy
 from ..serialization import load, save
 from .cell_runs import Batch, Results, Subject, first_difference, leaf_names, seeded, with_leaves

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import ops, pytree
-from ..engine.node import is_floating
+from ..engine.dtypes import is_floating
 from ..engine.tensor import Tensor, from_numpy
 from ..engine.transforms import grad
 from ..nn import Module

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..engine.mode import PACKAGE_FOLDER
+from ..engine.scope import PACKAGE_FOLDER
 from .cell_laws import LAWS, Broken, DoesNotApply, Law
 from .cell_runs import Subject
 

@@ -22,9 +22,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..engine.mode import ModeChange, Scope
-from ..engine.node import Node, is_floating
-from ..engine.op import Op
+from ..engine.dtypes import is_floating
+from ..engine.mode import ModeChange
+from ..engine.node import Node
+from ..engine.primitive import Primitive
+from ..engine.scope import Scope
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -104,9 +106,9 @@ class ComplexStep:
         self.differences: set[str] = set()
         self.kinks: list[tuple[str, Scope | None]] = []
 
-    def forward(self, op: Op, node: Node, inputs: Sequence[Any], attributes: Any) -> None:
+    def forward(self, op: Primitive, node: Node, inputs: Sequence[Any], attributes: Any) -> None:
         """Replace the result of `op` by its value and its derivative."""
-        if op.selects:
+        if op.traits.selects is not None:
             return  # its input, a tuple of arrays, was replaced as a whole
         values = [x._data if isinstance(x, Node) else x for x in inputs]
         if any(map(np.iscomplexobj, values)):
@@ -116,7 +118,7 @@ class ComplexStep:
         """The gradient rules of a second-order check are ops too: nothing to do."""
 
     def through(
-        self, op: Op, values: list[Any], attributes: Any, stepped: Any, scope: Any = None
+        self, op: Primitive, values: list[Any], attributes: Any, stepped: Any, scope: Any = None
     ) -> Any:
         """The result of `op` for complex `values`; `stepped` is what NumPy made of them."""
         if not op.differentiable and np.iscomplexobj(stepped) and not np.any(np.imag(stepped)):
@@ -132,7 +134,13 @@ class ComplexStep:
         return made if several else made[0]
 
     def _verified(
-        self, op: Op, values: list[Any], attributes: Any, index: int, slope: Array, scope: Any
+        self,
+        op: Primitive,
+        values: list[Any],
+        attributes: Any,
+        index: int,
+        slope: Array,
+        scope: Any,
     ) -> Array:
         """`slope`, or what differences say where the two disagree; NaN at a kink."""
         coarse = _quotient_of(op, values, attributes, index, np.float64, 2.0**-17)
@@ -155,7 +163,7 @@ class ComplexStep:
 
 
 def _quotient_of(
-    op: Op, values: list[Any], attributes: Any, index: int, dtype: Any, relative_step: float
+    op: Primitive, values: list[Any], attributes: Any, index: int, dtype: Any, relative_step: float
 ) -> Quotient | None:
     """The difference quotient of one output of `op` along the imaginary parts of `values`.
 

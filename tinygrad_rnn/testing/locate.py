@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..engine.mode import Scope, callers_line, current_mode
+from ..engine.mode import current_mode
 from ..engine.node import Node
-from ..engine.op import Op
+from ..engine.primitive import Primitive
+from ..engine.scope import Scope, callers_line
 from .differentiation import STEP, ComplexStep
 from .program import Program, direction_for
 
@@ -24,7 +25,7 @@ _TOLERANCE = 1e-8
 
 
 class _Call(NamedTuple):
-    op: Op
+    op: Primitive
     node: Node
     inputs: Sequence[Any]
 
@@ -37,7 +38,7 @@ class _Recorder:
         self.parts: dict[tuple[int, int], Any] = {}
         self._forward = True
 
-    def forward(self, op: Op, node: Node, inputs: Sequence[Any], attributes: Any) -> None:
+    def forward(self, op: Primitive, node: Node, inputs: Sequence[Any], attributes: Any) -> None:
         if not self._forward:
             return  # an op in a hook
         outer = current_mode().scope or Scope()
@@ -60,7 +61,7 @@ class _Carried(ComplexStep):
         self.inputs: list[list[bool]] = []
         self.results: list[bool] = []
 
-    def forward(self, op: Op, node: Node, inputs: Sequence[Any], attributes: Any) -> None:
+    def forward(self, op: Primitive, node: Node, inputs: Sequence[Any], attributes: Any) -> None:
         super().forward(op, node, inputs, attributes)
         self.inputs.append([_carries(x) for x in inputs])
         self.results.append(_carries(node))
@@ -74,7 +75,7 @@ class _Injection(ComplexStep):
         self._number, self._position, self._direction = number, position, direction
         self._count = 0
 
-    def forward(self, op: Op, node: Node, inputs: Sequence[Any], attributes: Any) -> None:
+    def forward(self, op: Primitive, node: Node, inputs: Sequence[Any], attributes: Any) -> None:
         if self._count == self._number:
             values = [x._data if isinstance(x, Node) else x for x in inputs]
             moved = values[self._position] + 1j * STEP * self._direction

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..engine.node import Node, is_floating
-from ..engine.op import Op
+from ..engine.dtypes import is_floating
+from ..engine.node import Node
+from ..engine.primitive import Primitive
 from ..engine.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class _Shake:
         change = _SHAKE * signs * np.maximum(np.abs(data), size)
         return np.asarray(data + change).astype(data.dtype)
 
-    def forward(self, op: Op, node: Node, inputs: Sequence[Any], attributes: Any) -> None:
+    def forward(self, op: Primitive, node: Node, inputs: Sequence[Any], attributes: Any) -> None:
         """Change the result of `op`, and listen for its gradient."""
         if not node.requires_grad:
             return
@@ -59,7 +60,7 @@ class _Shake:
 
 
 def _rounding_of(
-    op: Op, parts: tuple[Array, ...], inputs: Sequence[Any], attributes: Any
+    op: Primitive, parts: tuple[Array, ...], inputs: Sequence[Any], attributes: Any
 ) -> list[Any]:
     """What the op itself loses, in units of the machine epsilon: by its value in more precision.
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...engine.mode import Scope
+from ...engine.scope import Scope
 from ...ops.lifting import aligned
 
 __all__ = ["Instruction", "Origin", "ancestors", "kind", "structural_key"]

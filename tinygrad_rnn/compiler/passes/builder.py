@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...engine.mode import Scope
+from ...engine.scope import Scope
 from ...ops import astype
 from ..ir.instruction import Instruction, structural_key
 

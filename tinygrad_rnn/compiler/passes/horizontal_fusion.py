@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...engine.mode import Scope
-from ...ops.shape import _split
+from ...engine.scope import Scope
+from ...ops.joining import _split
 from ..trace.recording import Instruction, Step
 
 __all__ = ["fuse_horizontally"]

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ...engine.mode import Scope
+from ...engine.scope import Scope
 from ...ops import matmul
-from ...ops.shape import _split
+from ...ops.joining import _split
 from ..ir.instruction import ancestors
 from ..trace.recording import Instruction, Step
 from .hoisting import may_reassociate

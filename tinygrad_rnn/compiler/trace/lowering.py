@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ...engine.mode import Scope
 from ...engine.node import Node
+from ...engine.scope import Scope
 from ...engine.tensor import Tensor
 from ...ops import matmul
 from ...ops.shape import _permute as transposed
@@ -61,7 +61,7 @@ class Lowering:
             self._scope = node.scope
             if node.op is None:
                 self._leaf(node)
-            elif node.op.selects:
+            elif node.output_index is not None:
                 self._select(node)
             elif not isinstance(node._data, tuple):
                 self.of[node] = self._apply(node)
@@ -81,7 +81,7 @@ class Lowering:
         self.of[node] = self._instruction(
             whole.op,
             [self._operand(x) for x in whole.inputs],
-            {**whole.attributes, "output": node.attributes["index"]},
+            {**whole.attributes, "output": node.output_index},
             node._data,
             node,
         )

@@ -17,10 +17,14 @@ import numpy as np
 
 from ... import pytree
 from ...engine.autograd import propagate
-from ...engine.guard import fingerprint, tick
-from ...engine.mode import PACKAGE_FOLDER, ModeChange, Scope, callers_line, current_mode
-from ...engine.node import Node, is_floating
-from ...engine.op import Op, op
+from ...engine.clock import tick
+from ...engine.dtypes import is_floating
+from ...engine.guard import fingerprint
+from ...engine.mode import ModeChange, current_mode
+from ...engine.node import Node
+from ...engine.op import op
+from ...engine.primitive import Primitive
+from ...engine.scope import PACKAGE_FOLDER, Scope, callers_line
 from ...engine.tensor import Tensor
 from ...nn.recurrent.cell import Cell
 from ...nn.recurrent.unroll import masked_step
@@ -74,7 +78,7 @@ class _Recorder:
         self._files = _files_of(cell)
 
     def forward(
-        self, op: Op, node: Node, inputs: Sequence[Any], attributes: dict[str, Any]
+        self, op: Primitive, node: Node, inputs: Sequence[Any], attributes: dict[str, Any]
     ) -> None:
         if not op.pure:
             self.drawn.append(node)
@@ -106,7 +110,7 @@ class _Recorder:
             return None if isinstance(x, Tracer) else x
         return x._data if x.op is None else None
 
-    def _place(self, op: Op) -> Scope | None:
+    def _place(self, op: Primitive) -> Scope | None:
         """Where we are, with the author's line; a gradient is where its op was written."""
         now = current_mode().scope or Scope()
         return now if now.line else Origin(now.path, now.step, self._authors_line(), op.name)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from ... import ops, pytree
-from ...engine.tensor import Tensor, get_default_dtype
+from ...engine.dtypes import get_default_dtype
+from ...engine.tensor import Tensor
 from ..module import Module
 
 if TYPE_CHECKING:

@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 
 from ...engine.autograd import propagate
-from ...engine.mode import ModeChange, Scope
+from ...engine.mode import ModeChange
 from ...engine.node import Node
-from ...engine.op import Op
+from ...engine.primitive import Primitive
+from ...engine.scope import Scope
 from ...engine.tensor import Tensor
 from ...graph import Graph, GraphNode
 from ..model.history import WholeHistory
@@ -83,7 +84,7 @@ class _Recorder(WholeHistory):
         self._last: tuple[Node, Any] | None = None  # that part, and whose gradient it is of
 
     def forward(
-        self, op: Op, node: Node, inputs: Sequence[Any], attributes: dict[str, Any]
+        self, op: Primitive, node: Node, inputs: Sequence[Any], attributes: dict[str, Any]
     ) -> None:
         super().forward(op, node, inputs, attributes)
         if self._last is not None and len(inputs) == 2 and inputs[1] is self._last[1]:
@@ -170,7 +171,7 @@ def _made_since(first: Node, ends: Iterable[Node]) -> list[Node]:
 
 def _whole(node: Node) -> Node:
     """The op of several outputs that a node is one of; else the node itself."""
-    selects = node.op is not None and node.op.selects
+    selects = node.output_index is not None
     return node.inputs[0] if selects and node.inputs is not None else node
 
 

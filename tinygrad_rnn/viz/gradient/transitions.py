@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from ... import ops, pytree
+from ...engine.dtypes import is_floating
 from ...engine.mode import current_mode, enable_grad
-from ...engine.node import is_floating
 from ...engine.tensor import Tensor, from_numpy
 from ...graph import Graph
 from ...nn.recurrent.cell import Cell, observed

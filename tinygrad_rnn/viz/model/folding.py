@@ -47,7 +47,7 @@ def folded_graph(outputs: Sequence[Tensor], inputs: Sequence[Tensor], shown: int
     folded = {number: node for number, (node, step) in handed.items() if step not in kept}
     for node in list(folded.values()):
         assert node.op is not None and node.inputs is not None
-        if node.op.selects:
+        if node.output_index is not None:
             folded[node.inputs[0].number] = node.inputs[0]
     starts = [node for node, step in handed.values() if step is not None and step in kept]
     return Graph.folding(outputs, inputs, _up_to(folded, [*outputs, *starts]), folded)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...engine.mode import current_mode
 from ...engine.node import Node
-from ...engine.op import Op
+from ...engine.primitive import Primitive
 from ...engine.tensor import Tensor
 
 __all__ = ["WholeHistory"]
@@ -31,7 +31,7 @@ class WholeHistory:
         return list(self._severed.values())
 
     def forward(
-        self, op: Op, node: Node, inputs: Sequence[Any], attributes: dict[str, Any]
+        self, op: Primitive, node: Node, inputs: Sequence[Any], attributes: dict[str, Any]
     ) -> None:
         """Called by each op with what it has made."""
         mode = current_mode()

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from ....ops.lifting import _parts_of_concatenated, _parts_of_stacked
+from ....ops.joining import _parts_of_concatenated, _parts_of_stacked
 from ...passes.builder import is_pure
 from ...trace.recording import Instruction
 from .elementwise import ElementwiseLoop, nest

@@ -1,0 +1,39 @@
+"""Errors of ops in the user's words: what was called with what, in which module, on which line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .scope import Scope, callers_line
+
+__all__ = ["explained"]
+
+
+def explained(
+    error: Exception, called: str, values: Sequence[Any], scope: Scope | None
+) -> Exception:
+    """`error` with the call, `called(values)`, and the place in its message.
+
+    An error of a class of its own (not `ValueError`, `TypeError` or another that Python users
+    expect from such a call) is returned as it is, with the message as a note.
+    """
+    place = f" in {scope}" if scope is not None and str(scope) else ""
+    line = callers_line()
+    message = f"{called}({', '.join(map(_in_brief, values))}){place}: {error}" + (
+        f" [called at {line}]" if line else ""
+    )
+    for kind in (np.exceptions.AxisError, TypeError, IndexError, ValueError, ZeroDivisionError):
+        if isinstance(error, kind):
+            return kind(message)
+    error.add_note(message)
+    return error
+
+
+def _in_brief(value: Any) -> str:
+    if isinstance(value, np.ndarray | np.generic):
+        return f"{value.dtype}[{', '.join(map(str, value.shape))}]"
+    text = repr(value)
+    return text if len(text) <= 40 else f"{type(value).__name__}"
