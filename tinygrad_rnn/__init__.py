@@ -8,10 +8,10 @@ tensor([0.41997433, 0.07065082], dtype=float32)
 """
 
 from importlib import import_module as _import_module
-from types import ModuleType as _ModuleType
 from typing import TYPE_CHECKING
 
 from . import nn, pytree
+from . import torch_names as _torch_names
 from .compiler.backends.executor import get_executor, set_executor
 from .engine.anomaly import detect_anomaly
 from .engine.dtypes import get_default_dtype, set_default_dtype
@@ -35,10 +35,14 @@ __version__ = "0.1.0"
 _WHEN_ASKED = ("data", "optim", "testing", "training", "viz")  # imported at their first use
 
 
-def __getattr__(name: str) -> _ModuleType:
-    if name in _WHEN_ASKED:
-        return _import_module(f".{name}", __name__)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # a type checker knows this package's own names only
+
+    def __getattr__(name: str) -> object:
+        if name in _WHEN_ASKED:
+            return _import_module(f".{name}", __name__)
+        if name in _torch_names.FUNCTIONS:
+            return _torch_names.FUNCTIONS[name]
+        return _torch_names.missing("torch", name, __all__, __name__)
 
 
 __all__ = [

@@ -148,10 +148,10 @@ STEPS = {
     "tile": lambda z: tg.tile(z, (2, 3)) ** 2,
     "repeat": lambda z: tg.repeat(z, 2, axis=1) ** 2 + tg.repeat(z, [0, 2, 1, 1], axis=1).sum(),
     "an op of a user's": moved,
-    "layer_norm": lambda z: functional.layer_norm(z, 1),
+    "layer_norm": lambda z: functional.layer_norm(z, (H,)),
     "dropout": lambda z: functional.dropout(z, 0.4),
     "noise": lambda z: z + tg.rand_like(z[:, :1]) * tg.rand_like(z),
-    "shape, ndim and size": lambda z: z * (tg.ndim(z) + tg.size(z) + tg.shape(z)[0]),
+    "shape, ndim and size": lambda z: z * (tg.ndim(z) + tg.size(z) + tg.shape(z)[0]) * z.size,
 }
 ON_NUMPY = {  # which have no compiled form, and run in the loop all the same
     "sort": lambda z: tg.sort(z) ** 2,

@@ -53,7 +53,7 @@ UNARY = {
     "softplus": tg.softplus,
     "gelu": tg.gelu,
     "softmax": lambda x: tg.softmax(x, axis=-1),
-    "norm": lambda x: nn.functional.layer_norm(x, 1, eps=1.0),
+    "norm": lambda x: nn.functional.layer_norm(x, x.shape[-1:], eps=1.0),
     "mean": lambda x: x - x.mean(axis=-1, keepdims=True),
     "max": lambda x: x - np.max(x, axis=-1, keepdims=True),
     "logsumexp": lambda x: x - tg.logsumexp(x, axis=-1, keepdims=True),

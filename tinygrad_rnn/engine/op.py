@@ -20,8 +20,10 @@ from typing import Any, overload
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from .count import Count, plain
 from .explain import explained
 from .guard import note_shared_inputs
+from .keywords import numpys_keywords
 from .mode import current_mode
 from .node import Node
 from .primitive import Primitive, Rule, selection
@@ -70,6 +72,8 @@ class Op(Primitive):
                 if x.shared:
                     shared = True
             else:
+                if x.__class__ is Count:
+                    x, inputs = int(x), plain(inputs)
                 values.append(x)
                 if x.__class__ is ndarray:
                     shared = True
@@ -120,6 +124,8 @@ class Op(Primitive):
                 raise TypeError(f"{self.name}(): {twice} given twice; it is called as {self!r}")
             given |= keywords
         attributes = {**self.defaults, **given}
+        if attributes.keys() != self._attributes:
+            attributes = {**self.defaults} | numpys_keywords(self.name, given, self._attributes)
         if attributes.keys() != self._attributes:
             missing = [name for name in self.attribute_names if name not in attributes]
             unexpected = sorted(attributes.keys() - self._attributes)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
+from .keywords import takes_dim
 from .protocol import FUNCTIONS
 
 if TYPE_CHECKING:
@@ -143,42 +144,52 @@ class Operators(Generic[Tensor]):
         """The tensor with its axes reversed."""
         return self._answers[np.transpose](self)
 
+    @takes_dim
     def sum(self, axis: Any = None, keepdims: bool = False) -> Tensor:
         """Sum over `axis` (None: over all)."""
         return self._answers[np.sum](self, axis=axis, keepdims=keepdims)
 
+    @takes_dim
     def mean(self, axis: Any = None, keepdims: bool = False) -> Tensor:
         """Mean over `axis`."""
         return self._answers[np.mean](self, axis=axis, keepdims=keepdims)
 
+    @takes_dim
     def prod(self, axis: Any = None, keepdims: bool = False) -> Tensor:
         """Product over `axis`."""
         return self._answers[np.prod](self, axis=axis, keepdims=keepdims)
 
+    @takes_dim
     def max(self, axis: Any = None, keepdims: bool = False) -> Tensor:
         """Largest element over `axis`."""
         return self._answers[np.max](self, axis=axis, keepdims=keepdims)
 
+    @takes_dim
     def min(self, axis: Any = None, keepdims: bool = False) -> Tensor:
         """Smallest element over `axis`."""
         return self._answers[np.min](self, axis=axis, keepdims=keepdims)
 
+    @takes_dim
     def var(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
         """Variance over `axis`, divided by n - `ddof`."""
         return self._answers[np.var](self, axis=axis, ddof=ddof, keepdims=keepdims)
 
+    @takes_dim
     def std(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
         """Standard deviation over `axis`, see `var`."""
         return self._answers[np.std](self, axis=axis, ddof=ddof, keepdims=keepdims)
 
-    def argmax(self, axis: Any = None) -> Tensor:
+    @takes_dim
+    def argmax(self, axis: Any = None, keepdims: bool = False) -> Tensor:
         """Position of the largest element along `axis`; not differentiable."""
-        return self._answers[np.argmax](self, axis=axis)
+        return self._answers[np.argmax](self, axis=axis, keepdims=keepdims)
 
-    def argmin(self, axis: Any = None) -> Tensor:
+    @takes_dim
+    def argmin(self, axis: Any = None, keepdims: bool = False) -> Tensor:
         """Position of the smallest element along `axis`; not differentiable."""
-        return self._answers[np.argmin](self, axis=axis)
+        return self._answers[np.argmin](self, axis=axis, keepdims=keepdims)
 
+    @takes_dim
     def cumsum(self, axis: Any = None) -> Tensor:
         """Running sum along `axis` (None: of the flattened tensor)."""
         return self._answers[np.cumsum](self, axis=axis)
@@ -188,7 +199,16 @@ class Operators(Generic[Tensor]):
         return self._answers[np.reshape](self, shape[0] if len(shape) == 1 else shape)
 
     def transpose(self, *axes: Any) -> Tensor:
-        """The axes in the order `axes` (none given: reversed)."""
+        """The axes in the order `axes` (none given: reversed).
+
+        ValueError for two ints that PyTorch would take as the two axes to exchange.
+        """
+        this: Any = self
+        if len(axes) == 2 and (this.ndim != 2 or axes[0] % 2 == 0):
+            raise ValueError(
+                f"transpose{axes} exchanges two axes in PyTorch, and is an order of all axes in "
+                f"NumPy; write t.swapaxes{axes} for the first, t.transpose({axes}) for the second"
+            )
         order = axes[0] if len(axes) == 1 else axes or None
         return self._answers[np.transpose](self, order)
 
@@ -196,13 +216,14 @@ class Operators(Generic[Tensor]):
         """The tensor with two axes exchanged."""
         return self._answers[np.swapaxes](self, axis1, axis2)
 
+    @takes_dim
     def squeeze(self, axis: Any = None) -> Tensor:
         """Without the axes of size 1 (those in `axis`, or all)."""
         return self._answers[np.squeeze](self, axis=axis)
 
-    def flatten(self) -> Tensor:
-        """The elements in one axis."""
-        return self._answers[np.reshape](self, (-1,))
+    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+        """The axes from `start_dim` to `end_dim`, all of them if not given, as one."""
+        return self._answers["flatten"](self, start_dim, end_dim)
 
     def astype(self, dtype: npt.DTypeLike) -> Tensor:
         """The tensor in another dtype; gradients are cast back."""
@@ -244,10 +265,12 @@ class Operators(Generic[Tensor]):
         """max(x, 0)."""
         return self._answers["relu"](self)
 
+    @takes_dim
     def softmax(self, axis: int = -1) -> Tensor:
         """exp(x), normalised to sum 1 along `axis`."""
         return self._answers["softmax"](self, axis=axis)
 
+    @takes_dim
     def log_softmax(self, axis: int = -1) -> Tensor:
         """Logarithm of `softmax`, without overflow."""
         return self._answers["log_softmax"](self, axis=axis)

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 import numpy as np
 
 from .autograd import propagate
+from .count import Count
 from .dtypes import as_array, is_floating
 from .guard import note_change, note_hand_out
 from .mode import current_mode
 from .node import Hooks, Node
 from .operators import Operators
-from .protocol import implementation
+from .protocol import FUNCTIONS, implementation
 from .seed import seed
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ class Tensor(Operators["Tensor"], Node):
     @property
     def size(self) -> int:
         """The number of elements."""
-        return self._data.size  # type: ignore[no-any-return]
+        return Count(self._data.size)
 
     # The gradient
 
@@ -293,6 +294,14 @@ class Tensor(Operators["Tensor"], Node):
             )
         return np.array(self.data, dtype=dtype, copy=copy)
 
+    if not TYPE_CHECKING:  # a type checker knows this package's own names only
+
+        def __getattr__(self, name: str) -> Any:
+            """A method by PyTorch's name, or an AttributeError that gives its name here."""
+            if hasattr(type(self), name):  # a property that raised AttributeError itself
+                return object.__getattribute__(self, name)
+            return FUNCTIONS["another attribute"](self, name)
+
     # Python's protocols
 
     def __repr__(self) -> str:
@@ -305,6 +314,15 @@ class Tensor(Operators["Tensor"], Node):
         if self.name is not None:
             notes.append(f"name={self.name!r}")
         return f"tensor({values}, {', '.join(notes)})"
+
+    def __format__(self, spec: str) -> str:
+        """A tensor of one element as its number: `f"{loss:.3f}"`."""
+        if spec and self._data.size != 1:
+            raise TypeError(
+                f"the format {spec!r} is for one number, and this tensor has shape {self.shape}: "
+                "reduce it first, or format the elements of t.tolist()"
+            )
+        return format(self.item(), spec) if spec else str(self)
 
     def __len__(self) -> int:
         if self.ndim == 0:

@@ -1,6 +1,26 @@
 """Networks: modules, layers, losses, initialisers and recurrent cells, as in `torch.nn`."""
 
-from . import functional, init
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
+from .. import torch_names as _torch_names
+from . import functional, init, utils
+from .activations import (
+    ELU,
+    GELU,
+    Flatten,
+    Identity,
+    LeakyReLU,
+    LogSigmoid,
+    LogSoftmax,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+)
+from .containers import ModuleDict, ModuleList
+from .convolution import Conv1d, Conv2d
 from .functional import (
     binary_cross_entropy_with_logits,
     cross_entropy,
@@ -8,29 +28,70 @@ from .functional import (
     nll_loss,
 )
 from .layers import Dropout, Embedding, LayerNorm, Linear
+from .losses import (
+    BCELoss,
+    BCEWithLogitsLoss,
+    CrossEntropyLoss,
+    HuberLoss,
+    L1Loss,
+    MSELoss,
+    NLLLoss,
+    SmoothL1Loss,
+)
 from .module import Module, Parameter, Sequential
 from .recurrent import GRU, LSTM, RNN, Cell, GRUCell, LSTMCell, Recurrent, RNNCell
 
 __all__ = [
+    "ELU",
+    "GELU",
     "GRU",
     "LSTM",
     "RNN",
+    "BCELoss",
+    "BCEWithLogitsLoss",
     "Cell",
+    "Conv1d",
+    "Conv2d",
+    "CrossEntropyLoss",
     "Dropout",
     "Embedding",
+    "Flatten",
     "GRUCell",
+    "HuberLoss",
+    "Identity",
+    "L1Loss",
     "LSTMCell",
     "LayerNorm",
+    "LeakyReLU",
     "Linear",
+    "LogSigmoid",
+    "LogSoftmax",
+    "MSELoss",
     "Module",
+    "ModuleDict",
+    "ModuleList",
+    "NLLLoss",
     "Parameter",
     "RNNCell",
+    "ReLU",
     "Recurrent",
     "Sequential",
+    "SiLU",
+    "Sigmoid",
+    "SmoothL1Loss",
+    "Softmax",
+    "Softplus",
+    "Tanh",
     "binary_cross_entropy_with_logits",
     "cross_entropy",
     "functional",
     "init",
     "mse_loss",
     "nll_loss",
+    "utils",
 ]
+
+if not _TYPE_CHECKING:  # a type checker knows this package's own names only
+
+    def __getattr__(name: str) -> object:
+        return _torch_names.missing("nn", name, __all__)

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import ops
+from .. import ops, torch_names
 from ..engine.node import Node
 from ..engine.op import op
 from ..engine.tensor import Tensor, tensor
 
 __all__ = [
+    "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "cross_entropy",
     "dropout",
     "embedding",
+    "huber_loss",
+    "l1_loss",
     "layer_norm",
     "linear",
     "mse_loss",
     "nll_loss",
+    "smooth_l1_loss",
 ]
+
+if not TYPE_CHECKING:  # a type checker knows this package's own names only
+
+    def __getattr__(name: str) -> Any:
+        if name in torch_names.FUNCTIONAL:
+            return torch_names.FUNCTIONAL[name]
+        return torch_names.missing("nn.functional", name, __all__)
 
 
 def linear(x: Any, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -93,20 +105,24 @@ def dropout(x: Any, p: float = 0.5, training: bool = True) -> Any:
 
 def layer_norm(
     x: Any,
-    axes: int,
+    normalized_shape: Sequence[int],
     weight: Tensor | None = None,
     bias: Tensor | None = None,
     eps: float = 1e-5,
 ) -> Tensor:
-    """(x - mean) / sqrt(var + eps) over the last `axes` axes, times weight, plus bias.
+    """(x - mean) / sqrt(var + eps) over the last axes, times weight, plus bias.
 
-    Ba, Kiros & Hinton 2016.
+    `normalized_shape`: the sizes of these axes; ValueError if x ends on others. Ba, Kiros &
+    Hinton 2016.
 
     >>> import tinygrad_rnn as tg
-    >>> tg.nn.functional.layer_norm(tg.tensor([1.0, 3.0]), 1, eps=0.0)
+    >>> tg.nn.functional.layer_norm(tg.tensor([1.0, 3.0]), (2,), eps=0.0)
     tensor([-1.,  1.], dtype=float32)
     """
-    over = tuple(range(-axes, 0))
+    sizes = tuple(normalized_shape)
+    if np.shape(x)[-len(sizes) :] != sizes:
+        raise ValueError(f"layer_norm over {sizes} of an x of shape {np.shape(x)}")
+    over = tuple(range(-len(sizes), 0))
     centred = x - ops.mean(x, axis=over, keepdims=True)
     variance = ops.mean(centred * centred, axis=over, keepdims=True)
     out: Tensor = centred / ops.sqrt(variance + eps)
@@ -118,15 +134,20 @@ def layer_norm(
 # Losses
 
 
+def check_reduction(reduction: str) -> None:
+    """ValueError if a loss cannot be reduced in this way."""
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"reduction is 'mean', 'sum' or 'none', not {reduction!r}")
+
+
 def _reduced(losses: Tensor, reduction: str, weights: Any = None) -> Tensor:
     """`losses` as they are, their sum, or their mean (over the sum of `weights`, where given)."""
+    check_reduction(reduction)
     if reduction == "none":
         return losses
     if reduction == "sum":
         return losses.sum()
-    if reduction == "mean":
-        return losses.mean() if weights is None else losses.sum() / float(weights.sum())
-    raise ValueError(f"reduction is 'mean', 'sum' or 'none', not {reduction!r}")
+    return losses.mean() if weights is None else losses.sum() / float(weights.sum())
 
 
 def cross_entropy(
@@ -212,6 +233,69 @@ def mse_loss(prediction: Tensor, target: Any, reduction: str = "mean") -> Tensor
     """
     target = _same_shape("mse_loss", prediction, target)
     return _reduced(ops.square(prediction - target), reduction)
+
+
+def l1_loss(prediction: Tensor, target: Any, reduction: str = "mean") -> Tensor:
+    """|prediction - target|; both of one shape (ValueError otherwise).
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.functional.l1_loss(tg.tensor([1.0, 3.0]), tg.tensor([1.0, 1.0]))
+    tensor(1., dtype=float32)
+    """
+    target = _same_shape("l1_loss", prediction, target)
+    return _reduced(ops.abs(prediction - target), reduction)
+
+
+def huber_loss(
+    prediction: Tensor, target: Any, reduction: str = "mean", delta: float = 1.0
+) -> Tensor:
+    """d^2 / 2 where d = |prediction - target| is below `delta`, delta * (d - delta / 2) elsewhere.
+
+    Huber 1964. ValueError if `delta` is not positive, or for two shapes.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.functional.huber_loss(tg.tensor([0.0, 3.0]), tg.tensor([1.0, 0.0]))
+    tensor(1.5, dtype=float32)
+    """
+    if not delta > 0:
+        raise ValueError(f"huber_loss: delta is positive, got {delta}")
+    distance = ops.abs(prediction - _same_shape("huber_loss", prediction, target))
+    near = ops.minimum(distance, delta)  # so that d^2 overflows nowhere
+    return _reduced(near * (distance - 0.5 * near), reduction)
+
+
+def smooth_l1_loss(
+    prediction: Tensor, target: Any, reduction: str = "mean", beta: float = 1.0
+) -> Tensor:
+    """`huber_loss` divided by `beta`: |prediction - target| but for a round corner at 0.
+
+    ValueError if `beta` is not positive, or for two shapes.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.functional.smooth_l1_loss(tg.tensor([0.0, 3.0]), tg.tensor([1.0, 0.0]))
+    tensor(1.5, dtype=float32)
+    """
+    if not beta > 0:
+        raise ValueError(f"smooth_l1_loss: beta is positive, got {beta}; beta=0 is l1_loss")
+    return huber_loss(prediction, target, reduction, beta) / beta
+
+
+def binary_cross_entropy(prediction: Tensor, target: Any, reduction: str = "mean") -> Tensor:
+    """-t log p - (1 - t) log(1 - p) of probabilities p; both of one shape.
+
+    As in PyTorch, a logarithm below -100 counts as -100. From scores, take
+    `binary_cross_entropy_with_logits`: it is exact where p rounds to 0 or 1.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.functional.binary_cross_entropy(tg.tensor([0.5, 0.0]), tg.tensor([1.0, 0.0]))
+    tensor(0.3465736, dtype=float32)
+    """
+    target = _same_shape("binary_cross_entropy", prediction, target)
+    known, unknown = (
+        ops.maximum(ops.where(p > 0, ops.log(p, where=p > 0), -100.0), -100.0)
+        for p in (prediction, 1 - prediction)
+    )
+    return _reduced(-(target * known + (1 - target) * unknown), reduction)
 
 
 def binary_cross_entropy_with_logits(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from .. import torch_names
 from ..engine.guard import note_change
 from ..engine.tensor import Tensor
 from ..ops import generator
@@ -21,6 +22,12 @@ __all__ = [
     "xavier_uniform_",
     "zeros_",
 ]
+
+if not TYPE_CHECKING:  # a type checker knows this package's own names only
+
+    def __getattr__(name: str) -> object:
+        return torch_names.missing("nn.init", name, __all__)
+
 
 T = TypeVar("T", bound=Tensor)
 

@@ -133,10 +133,7 @@ class LayerNorm(Module):
 
     def forward(self, x: Any) -> Tensor:
         """x (..., *normalized_shape), the same shape out. ValueError if the shape does not fit."""
-        n = len(self.normalized_shape)
-        if np.shape(x)[-n:] != self.normalized_shape:
-            raise ValueError(f"LayerNorm over {self.normalized_shape} on shape {np.shape(x)}")
-        return functional.layer_norm(x, n, self.weight, self.bias, self.eps)
+        return functional.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
         """The shape."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from types import MethodType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from .. import torch_names
 from ..engine.guard import note_change
 from ..engine.mode import scope
 from ..engine.tensor import Tensor, tensor
@@ -72,6 +74,16 @@ class Module:
         """Run `forward` inside the module's scope."""
         with scope(self._name or type(self).__name__):
             return self.forward(*inputs, **keywords)
+
+    if not TYPE_CHECKING:  # a type checker knows this package's own names only
+
+        def __getattr__(self, name: str) -> Any:
+            """A method by PyTorch's name, or an AttributeError that gives its name here."""
+            if hasattr(type(self), name):  # a property that raised AttributeError itself
+                return object.__getattribute__(self, name)
+            if name in torch_names.MODULE:
+                return MethodType(torch_names.MODULE[name], self)
+            return torch_names.missing("Module", name, dir(self), type(self).__name__)
 
     # The tree
 

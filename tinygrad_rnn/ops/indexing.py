@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.keywords import takes_dim
 from ..engine.node import Node
 from ..engine.op import op
 from ..engine.protocol import implements
@@ -197,6 +198,7 @@ def take(x: Array, indices: Array, axis: int | None = None) -> Array:
 
 
 @implements(np.take_along_axis)
+@takes_dim
 def take_along_axis(x: Array, indices: Array, axis: int | None = -1) -> Array:
     """The elements of x that `indices`, of as many axes as x, names along `axis`.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.keywords import takes_dim
 from ..engine.op import op
 from ..engine.protocol import implements
 from ..engine.traits import Section
@@ -47,6 +48,7 @@ def _along(x: Array, axis: int, part: slice | int) -> Array:
 
 
 @implements(np.concatenate)
+@takes_dim
 def concatenate(arrays: Sequence[Array], axis: int | None = 0) -> Array:
     """The arrays joined along an existing axis (None: flattened first).
 
@@ -80,6 +82,7 @@ def _(steps: int, timed: tuple[bool, ...], *arrays: Array, axis: int) -> Array:
 
 
 @implements(np.stack)
+@takes_dim
 def stack(arrays: Sequence[Array], axis: int = 0) -> Array:
     """The arrays, all of one shape, joined along a new axis.
 
@@ -101,6 +104,7 @@ _unstack.name = "unstack"
 _unstack.vjp(lambda grad, out, x, axis: np.stack(grad, axis))
 
 
+@takes_dim
 def unstack(x: Array, axis: int = 0) -> tuple[Array, ...]:
     """x cut along `axis` into parts that lack that axis: the inverse of `stack`.
 
@@ -133,6 +137,7 @@ _split.vjp(lambda grad, out, x, places, axis: np.concatenate(grad, axis))
 
 
 @implements(np.split)
+@takes_dim
 def split(x: Array, sections: Any, axis: int = 0) -> tuple[Array, ...]:
     """x cut along `axis` into `sections` equal parts, or at the places in a sequence of ints.
 
@@ -211,6 +216,7 @@ def tile(x: Array, reps: Any) -> Array:
 
 
 @implements(np.repeat)
+@takes_dim
 def repeat(x: Array, repeats: Any, axis: int | None = None) -> Array:
     """Each element of x repeated along `axis` (None: of the flattened array).
 

@@ -6,28 +6,27 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.keywords import takes_dim
 from ..engine.op import op
 from ..engine.protocol import implements
 
 Array = Any
 
 
-@op(differentiable=False)
+@op(differentiable=False, leading_axes=True)
 def _argsort(x: Array, *, axis: int) -> Array:
     return np.argsort(x, axis=axis, kind="stable")
 
 
 _argsort.name = "argsort"
-_argsort.lift(lambda steps, timed, x, axis: np.argsort(x, axis=axis, kind="stable"))
 
 
-@op(differentiable=False)
+@op(differentiable=False, leading_axes=True)
 def _argpartition(x: Array, *, kth: Any, axis: int) -> Array:
     return np.argpartition(x, kth, axis=axis)
 
 
 _argpartition.name = "argpartition"
-_argpartition.lift(lambda steps, timed, x, kth, axis: np.argpartition(x, kth, axis=axis))
 
 
 def _in_one_axis(x: Array, axis: int | None) -> tuple[Array, int]:
@@ -36,6 +35,7 @@ def _in_one_axis(x: Array, axis: int | None) -> tuple[Array, int]:
 
 
 @implements(np.argsort)
+@takes_dim
 def argsort(x: Array, axis: int | None = -1) -> Array:
     """The places of the elements of x in ascending order along `axis` (None: flattened).
 
@@ -50,6 +50,7 @@ def argsort(x: Array, axis: int | None = -1) -> Array:
 
 
 @implements(np.sort)
+@takes_dim
 def sort(x: Array, axis: int | None = -1) -> Array:
     """The elements of x in ascending order along `axis` (None: flattened).
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.keywords import takes_dim
 from ..engine.op import op
 from ..engine.protocol import implements
 
@@ -95,6 +96,7 @@ min.vjp(_to_the_extreme)
 
 
 @implements(np.prod)
+@takes_dim
 def prod(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
     """Product over `axis`.
 
@@ -126,6 +128,7 @@ def prod(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
 
 
 @implements(np.var)
+@takes_dim
 def var(x: Array, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Array:
     """Variance over `axis`: the mean squared distance from the mean, with divisor n - ddof.
 
@@ -144,6 +147,7 @@ def var(x: Array, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Ar
 
 
 @implements(np.std)
+@takes_dim
 def std(x: Array, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Array:
     """Standard deviation over `axis`, sqrt(var). Its gradient is not finite where it is 0.
 
@@ -243,6 +247,7 @@ _cumsum.vjp(lambda grad, out, x, axis: np.flip(np.cumsum(np.flip(grad, axis), ax
 
 
 @implements(np.cumsum)
+@takes_dim
 def cumsum(x: Array, axis: int | None = None) -> Array:
     """Running sum along `axis` (None: of the flattened array).
 

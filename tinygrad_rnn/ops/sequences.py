@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from ..engine.keywords import takes_dim
 from ..engine.protocol import implements
 
 Array = Any
@@ -19,6 +20,7 @@ def _part(x: Array, axis: int, start: int | None, stop: int | None) -> Array:
 
 
 @implements(np.cumprod)
+@takes_dim
 def cumprod(x: Array, axis: int | None = None) -> Array:
     """Running product along `axis` (None: of the flattened array).
 
@@ -47,6 +49,7 @@ def cumprod(x: Array, axis: int | None = None) -> Array:
 
 
 @implements(np.diff)
+@takes_dim
 def diff(
     x: Array, n: int = 1, axis: int = -1, prepend: Array = None, append: Array = None
 ) -> Array:
@@ -78,6 +81,7 @@ def diff(
 
 
 @implements(np.roll)
+@takes_dim
 def roll(x: Array, shift: Any, axis: Any = None) -> Array:
     """x with its elements moved by `shift` places along `axis`; the last come first again.
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from ..engine.keywords import takes_dim
 from ..engine.op import op
 from ..engine.protocol import implements
 from .lifting import aligned
@@ -71,13 +72,20 @@ def _permuted(x: Array, order: Sequence[int]) -> Array:
 
 
 @implements(np.transpose)
-def transpose(x: Array, axes: Any = None) -> Array:
+def transpose(x: Array, axes: Any = None, *pytorchs: int) -> Array:
     """The axes of x in the order `axes`; None reverses them.
+
+    PyTorch's transpose(x, 0, 1) is a TypeError that names `swapaxes`.
 
     >>> import tinygrad_rnn as tg
     >>> tg.transpose(tg.zeros(2, 3, 4), (1, 2, 0)).shape
     (3, 4, 2)
     """
+    if pytorchs:
+        raise TypeError(
+            f"transpose(x, {axes}, {pytorchs[0]}) exchanges two axes in PyTorch: here it is "
+            f"tg.swapaxes(x, {axes}, {pytorchs[0]})"
+        )
     n = _axes(x)
     order = range(n)[::-1] if axes is None else normalize_axis_tuple(axes, n)
     if len(order) != n:
@@ -144,6 +152,7 @@ _squeeze.vjp(lambda grad, out, x, axis: np.reshape(grad, x.shape))
 
 
 @implements(np.squeeze)
+@takes_dim
 def squeeze(x: Array, axis: Any = None) -> Array:
     """x without axes of size 1: those in `axis` (ValueError if not of size 1), or all.
 

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from ..engine.keywords import takes_dim
 from ..engine.protocol import implements
 
 Array = Any
 
 
 @implements(np.average)
+@takes_dim
 def average(
     x: Array,
     axis: Any = None,
@@ -60,6 +62,7 @@ def _along(weights: Array, x: Array, axis: Any) -> Array:
 
 
 @implements(np.ptp)
+@takes_dim
 def ptp(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
     """Peak to peak: the largest minus the smallest element over `axis`.
 
@@ -74,6 +77,7 @@ def ptp(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
 
 
 @implements(np.all)
+@takes_dim
 def all(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
     """Whether all elements over `axis` hold (are not 0); a constant to the gradient.
 
@@ -85,6 +89,7 @@ def all(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
 
 
 @implements(np.any)
+@takes_dim
 def any(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
     """Whether one element or more over `axis` holds (is not 0); a constant to the gradient.
 
@@ -96,6 +101,7 @@ def any(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
 
 
 @implements(np.count_nonzero)
+@takes_dim
 def count_nonzero(x: Array, axis: Any = None, *, keepdims: bool = False) -> Array:
     """How many elements over `axis` are not 0; a constant to the gradient.
 

@@ -17,6 +17,9 @@ Read `optimizer.py` first: the loop that every optimiser shares. The others are 
 tensor([ 0.95 , -0.475], dtype=float32, requires_grad=True)
 """
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
+from .. import torch_names as _torch_names
 from . import lr_scheduler
 from .adam import Adam, AdamW
 from .clip import clip_grad_norm_, clip_grad_value_
@@ -34,3 +37,8 @@ __all__ = [
     "clip_grad_value_",
     "lr_scheduler",
 ]
+
+if not _TYPE_CHECKING:  # a type checker knows this package's own names only
+
+    def __getattr__(name: str) -> object:
+        return _torch_names.missing("optim", name, __all__)

@@ -1,0 +1,61 @@
+"""PyTorch's keywords beside NumPy's: `dim=` for `axis=`, `keepdim=` for `keepdims=`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from functools import wraps
+from inspect import signature
+from typing import TYPE_CHECKING, Any, TypeVar
+
+__all__ = ["DIFFERENT", "numpys_keywords", "takes_dim"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_NUMPYS = {"dim": "axis", "dims": "axis", "keepdim": "keepdims", "shifts": "shift"}
+
+DIFFERENT: dict[str, str] = {}
+"""Functions whose result with `dim=` is another one in PyTorch: how to write each of the two here.
+
+It is filled from the table of PyTorch's names.
+"""
+
+
+def numpys_keywords(
+    name: str, keywords: Mapping[str, Any], known: Collection[str]
+) -> dict[str, Any]:
+    """The keywords of a call of `name`, PyTorch's ones by their names in NumPy.
+
+    `known`: the keywords that it takes. TypeError where PyTorch means something else, or if one
+    is given by both of its names.
+    """
+    found: dict[str, Any] = {}
+    for given, value in keywords.items():
+        numpys = _NUMPYS.get(given, given)
+        here = given if given in known or numpys not in known else numpys
+        if here != given and name in DIFFERENT:
+            raise TypeError(f"{name}({given}=...): {DIFFERENT[name]}")
+        if here in found:
+            raise TypeError(f"{name}(): {here!r} is given twice, once as {given!r}")
+        found[here] = value
+    return found
+
+
+if TYPE_CHECKING:  # a type checker knows NumPy's names only
+
+    def takes_dim(function: F) -> F:
+        """See below."""
+        return function
+
+else:
+
+    def takes_dim(function: F) -> F:
+        """Decorator: let `function` take PyTorch's `dim=` and `keepdim=`, too."""
+        name, known = function.__name__, frozenset(signature(function).parameters)
+
+        @wraps(function)
+        def with_dim(*inputs: Any, **keywords: Any) -> Any:
+            if keywords and not known.issuperset(keywords):
+                keywords = numpys_keywords(name, keywords, known)
+            return function(*inputs, **keywords)
+
+        return with_dim

@@ -1,0 +1,133 @@
+"""ModuleList and ModuleDict: modules in a list or dict that are parts of what holds them.
+
+A plain list or dict of modules as an attribute is found, too; these also are modules themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from .module import Module
+
+__all__ = ["ModuleDict", "ModuleList"]
+
+
+def _checked(module: Any, name: str) -> Module:
+    if not isinstance(module, Module):
+        raise TypeError(f"{name} is no Module but {type(module).__name__}")
+    return module
+
+
+class ModuleList(Module):
+    """A list of modules, named "0", "1", ... in `state_dict`; it has no `forward` of its own.
+
+    >>> import tinygrad_rnn as tg
+    >>> layers = tg.nn.ModuleList([tg.nn.Linear(2, 2) for _ in range(3)])
+    >>> layers.append(tg.nn.Linear(2, 1))[-1].out_features
+    1
+    >>> len(layers), sorted(layers.state_dict())[:2]
+    (4, ['0.bias', '0.weight'])
+    """
+
+    def __init__(self, modules: Iterable[Module] = ()) -> None:
+        self.extend(modules)
+
+    def _children(self) -> list[Module]:
+        return [child for _, child in self.named_children()]
+
+    def append(self, module: Module) -> ModuleList:
+        """Add a module at the end; returns the list."""
+        place = str(len(self))
+        setattr(self, place, _checked(module, f"number {place}"))
+        return self
+
+    def extend(self, modules: Iterable[Module]) -> ModuleList:
+        """Add modules at the end; returns the list."""
+        for module in modules:
+            self.append(module)
+        return self
+
+    def insert(self, index: int, module: Module) -> None:
+        """Put a module before the one at `index`."""
+        children = self._children()
+        children.insert(index, _checked(module, f"number {index}"))
+        self._set(children)
+
+    def _set(self, modules: list[Module]) -> None:
+        for place in range(len(self)):
+            delattr(self, str(place))
+        self.extend(modules)
+
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return ModuleList(self._children()[index])
+        return self._children()[index]
+
+    def __setitem__(self, index: int, module: Module) -> None:
+        place = range(len(self))[index]
+        setattr(self, str(place), _checked(module, f"number {place}"))
+
+    def __delitem__(self, index: int | slice) -> None:
+        children = self._children()
+        del children[index]
+        self._set(children)
+
+    def __len__(self) -> int:
+        return len(self._children())
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self._children())
+
+
+class ModuleDict(Module):
+    """Modules by names, which `state_dict` shows; it has no `forward` of its own.
+
+    ValueError for a name that a module has as an attribute already, such as "forward".
+
+    >>> import tinygrad_rnn as tg
+    >>> heads = tg.nn.ModuleDict({"mean": tg.nn.Linear(2, 1), "spread": tg.nn.Linear(2, 1)})
+    >>> list(heads), heads["mean"](tg.zeros(3, 2)).shape
+    (['mean', 'spread'], (3, 1))
+    """
+
+    def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] = ()) -> None:
+        self.update(modules)
+
+    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
+        """Add modules, or put them in the place of those of the same name."""
+        for name, module in dict(modules).items():
+            self[name] = module
+
+    def __getitem__(self, name: str) -> Module:
+        return dict(self.named_children())[name]
+
+    def __setitem__(self, name: str, module: Module) -> None:
+        if hasattr(type(self), name) or name.startswith("_") or "." in name:
+            raise ValueError(f"{name!r} cannot be the name of a module in a ModuleDict")
+        setattr(self, name, _checked(module, repr(name)))
+
+    def __delitem__(self, name: str) -> None:
+        self[name]
+        delattr(self, name)
+
+    def __len__(self) -> int:
+        return len(list(self.named_children()))
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, _ in self.named_children())
+
+    def __contains__(self, name: str) -> bool:
+        return name in dict(self.named_children())
+
+    def keys(self) -> Iterable[str]:
+        """The names, in the order in which they were added."""
+        return [name for name, _ in self.named_children()]
+
+    def values(self) -> Iterable[Module]:
+        """The modules."""
+        return [module for _, module in self.named_children()]
+
+    def items(self) -> Iterable[tuple[str, Module]]:
+        """Pairs of name and module."""
+        return list(self.named_children())
