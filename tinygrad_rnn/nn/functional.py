@@ -121,7 +121,7 @@ def layer_norm(
     """
     sizes = tuple(normalized_shape)
     if np.shape(x)[-len(sizes) :] != sizes:
-        raise ValueError(f"layer_norm over {sizes} of an x of shape {np.shape(x)}")
+        raise ValueError(f"LayerNorm over {sizes} on shape {np.shape(x)}")
     over = tuple(range(-len(sizes), 0))
     centred = x - ops.mean(x, axis=over, keepdims=True)
     variance = ops.mean(centred * centred, axis=over, keepdims=True)

@@ -7,10 +7,10 @@ from typing import Any
 
 from .. import torch_names
 
-_CLIPPING = ("clip_grad_norm_", "clip_grad_value_")
+__all__ = ["clip_grad_norm_", "clip_grad_value_"]  # noqa: F822  (see below)
 
 
 def __getattr__(name: str) -> Any:
-    if name in _CLIPPING:  # looked up at its use: `optim` stands on `nn`
+    if name in __all__:  # looked up at its use: `optim` stands on `nn`
         return getattr(import_module("tinygrad_rnn.optim"), name)
-    return torch_names.missing("nn.utils", name, _CLIPPING)
+    return torch_names.missing("nn.utils", name, __all__)
