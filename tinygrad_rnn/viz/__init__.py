@@ -17,13 +17,16 @@ from .pictures.dot import to_dot
 from .pictures.picture import Picture, bptt, draw
 from .pictures.plan import PlanPicture, stages
 from .report import report, training_report
+from .show import LESSONS, Show, show
 
 __all__ = [
+    "LESSONS",
     "Chart",
     "Comparison",
     "Connectivity",
     "Picture",
     "PlanPicture",
+    "Show",
     "bptt",
     "connectivity",
     "draw",
@@ -36,6 +39,7 @@ __all__ = [
     "plot_history",
     "plot_ledger",
     "report",
+    "show",
     "stages",
     "to_dot",
     "training_report",
