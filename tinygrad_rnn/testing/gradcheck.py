@@ -20,22 +20,12 @@ if TYPE_CHECKING:
 
     Array = npt.NDArray[Any]
 
-__all__ = [
-    "EPS",
-    "ROUNDINGS",
-    "Truth",
-    "dot",
-    "gradcheck",
-    "gradgradcheck",
-    "gradient_report",
-    "rounding_error",
-    "second_order",
-]
+__all__ = ["gradcheck", "gradgradcheck", "gradient_report", "second_order"]
 
-ROUNDINGS = 64
+_ROUNDINGS = 64
 """Units in the last place of the contributions that a correct gradient may be off."""
 
-EPS = float(np.finfo(np.float64).eps)
+_EPS = float(np.finfo(np.float64).eps)
 
 
 def gradcheck(
@@ -131,8 +121,8 @@ def _verdict(program: Program, rtol: float, one_evaluation: bool) -> GradientRep
 def gradient_report(program: Program, rtol: float, one_evaluation: bool = False) -> GradientReport:
     """Compare the gradient of `program` with the truth; the report, whatever it says."""
     found = program.gradient(program.point)
-    sizes = magnitudes(program.gradient, program.point, found)
-    truth = Truth(program)
+    sizes = magnitudes(program.gradient, program.point)
+    truth = _Truth(program)
     compare = _one_evaluation if one_evaluation else _element_by_element
     report = GradientReport("complex step", rtol)
     compare(program, truth, found, sizes, report)
@@ -140,7 +130,7 @@ def gradient_report(program: Program, rtol: float, one_evaluation: bool = False)
     return report
 
 
-class Truth:
+class _Truth:
     """Derivatives along directions: by the complex step, or differences if `fn` refuses it."""
 
     def __init__(self, program: Program) -> None:
@@ -184,7 +174,7 @@ class Truth:
 
 def _element_by_element(
     program: Program,
-    truth: Truth,
+    truth: _Truth,
     found: list[Array],
     sizes: list[Array],
     report: GradientReport,
@@ -196,14 +186,14 @@ def _element_by_element(
             if not np.isfinite(true):
                 report.excluded.append(f"{name}[{', '.join(map(str, index))}]")
                 continue
-            rounding = rounding_error(float(size[index]), error)
+            rounding = _rounding(float(size[index]), error)
             report.compare(name, index, float(gradient[index]), true, abs(true), rounding)
             report.checked += 1
 
 
 def _one_evaluation(
     program: Program,
-    truth: Truth,
+    truth: _Truth,
     found: list[Array],
     sizes: list[Array],
     report: GradientReport,
@@ -213,20 +203,19 @@ def _one_evaluation(
     if not np.isfinite(true):
         report.excluded.append("the direction meets a kink: check element by element")
         return
-    total, total_size = dot(found, direction), dot(map(np.abs, found), map(np.abs, direction))
-    rounding = rounding_error(dot(sizes, map(np.abs, direction)), error)
+    total, total_size = _dot(found, direction), _dot(map(np.abs, found), map(np.abs, direction))
+    rounding = _rounding(_dot(sizes, map(np.abs, direction)), error)
     report.compare("all inputs, along one direction", (), total, true, total_size, rounding)
     report.checked += sum(g.size for g in found)
     report.method += ", one evaluation"
 
 
-def rounding_error(contributions: float, error: float) -> float:
+def _rounding(contributions: float, error: float) -> float:
     """The error that rounding may leave, next to a truth that is only known up to `error`."""
-    return ROUNDINGS * EPS * contributions + RESOLUTION + error
+    return _ROUNDINGS * _EPS * contributions + RESOLUTION + error
 
 
-def dot(xs: Iterable[Array], ys: Iterable[Array]) -> float:
-    """The sum of all products: the slope along `ys` where `xs` is the gradient."""
+def _dot(xs: Iterable[Array], ys: Iterable[Array]) -> float:
     return float(sum(np.sum(x * y) for x, y in zip(xs, ys, strict=True)))
 
 
