@@ -112,7 +112,7 @@ def test_a_parameter_may_get_other_values_another_dtype_or_be_replaced() -> None
     assert_close(gradients(layer), gradients(unrolled(layer)))
     layer.weight_hh_l0.data[...] *= 0.5
     assert_close(gradients(layer), gradients(unrolled(layer)))
-    cell.weight_hh = nn.Parameter(np.eye(H))
+    cell.weight_hh = nn.Parameter(np.eye(H), "float64")
     found = gradients(layer)
     assert_close(found, gradients(unrolled(layer)))
     layer.astype("float32")
@@ -130,7 +130,7 @@ class Settable(nn.Cell):
 
     def __init__(self, hidden_size: int = H) -> None:
         self.hidden_size = hidden_size
-        self.u = nn.Parameter(np.eye(hidden_size)[::-1])
+        self.u = nn.Parameter(np.eye(hidden_size)[::-1], "float64")
         self.gain = 1.0
         self.shifts = [0.0, 0.5]
         self.options = {"name": "tanh", "power": (1, 2)}
@@ -173,7 +173,7 @@ CHANGES = [
     lambda cell: setattr(cell, "fn", lambda h: 2.0 * h),
     change_twice,
     lambda cell: setattr(cell, "fixed", tg.tensor(np.arange(H) * 1.0)),
-    lambda cell: setattr(cell, "u", nn.Parameter(np.ones((H, H)))),
+    lambda cell: setattr(cell, "u", nn.Parameter(np.ones((H, H)), "float64")),
 ]
 
 

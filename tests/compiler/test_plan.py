@@ -89,7 +89,7 @@ def test_transposes_one_after_the_other_are_one_or_none(scans, axes) -> None:
         hidden_size = H
 
         def __init__(self) -> None:
-            self.weight = nn.Parameter(np.random.default_rng(0).standard_normal((H, H)))
+            self.weight = nn.Parameter(np.random.default_rng(0).standard_normal((H, H)), "float64")
 
         def forward(self, x, h):
             turned = tg.reshape(h @ self.weight.T.T + x.sum(axis=-1, keepdims=True), (-1, 2, 2))
@@ -116,7 +116,7 @@ def test_parameters_alone_are_worked_on_once() -> None:
         hidden_size = H
 
         def __init__(self) -> None:
-            self.v = nn.Parameter(np.random.default_rng(0).standard_normal((H, H)))
+            self.v = nn.Parameter(np.random.default_rng(0).standard_normal((H, H)), "float64")
 
         def forward(self, x, h):
             weight = self.v / tg.sqrt((self.v * self.v).sum(axis=0)).named("length")
