@@ -74,6 +74,7 @@ def plots() -> None:
 
 if __name__ == "__main__":
     IMAGES.mkdir(exist_ok=True)
+    print(viz.show("vanishing").save(IMAGES / "vanishing.svg"))
     four_steps()
     hundred_steps()
     plots()

@@ -14,7 +14,7 @@ MAKE_REFERENCE = Path(__file__).parent.parent / "docs" / "make_reference.py"
 reference = runpy.run_path(str(MAKE_REFERENCE))
 
 PUBLIC = reference["public_names"]()
-WITHOUT_EXAMPLE = {"tinygrad_rnn.data.PADDING"}  # plain values
+WITHOUT_EXAMPLE = {"tinygrad_rnn.data.PADDING", "tinygrad_rnn.viz.LESSONS"}  # plain values
 EXAMPLES = [
     test
     for module in reference["modules"]()

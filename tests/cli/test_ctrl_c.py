@@ -26,18 +26,22 @@ def test_stops_cleanly_with_the_last_complete_checkpoint(
         [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     folder = tmp_path / "run"
-    while not (folder / "metrics.jsonl").exists() and process.poll() is None:
+    while not (folder / "rnn" / "metrics.jsonl").exists() and process.poll() is None:
         time.sleep(0.05)
     time.sleep(0.2)
     process.send_signal(signal.SIGINT)
     _, error = process.communicate(timeout=60)
 
     assert process.returncode == 130, error
-    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    kept = f"rnn after epoch {len(lines)}"
-    assert error.splitlines() == [f"tinygrad-rnn: stopped by Ctrl-C; kept in {folder}/: {kept}"]
+    text = (folder / "rnn" / "metrics.jsonl").read_text()
+    lines = [json.loads(line) for line in text.splitlines()]
+    kept = f"kept in {folder}/: rnn after epoch {len(lines)}"
+    advice = f"(go on: tinygrad-rnn train --resume {folder})"
+    assert error.splitlines() == [f"tinygrad-rnn: stopped by Ctrl-C; {kept} {advice}"]
     assert Trained.load(folder).accuracies == {"rnn": lines[-1]["val_accuracy"]}
-    assert sorted(f.name for f in folder.iterdir()) == ["metrics.jsonl", "model.safetensors"]
+    assert sorted(f.name for f in folder.iterdir()) == ["rnn", "run.json"]
+    left = sorted(f.name for f in (folder / "rnn").iterdir())
+    assert left == ["checkpoint.safetensors", "metrics.jsonl"]
 
 
 def test_ctrl_c_waits_for_the_end_of_a_step() -> None:

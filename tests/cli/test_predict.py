@@ -49,15 +49,17 @@ def test_every_cell_of_a_run_can_be_asked(
 
 
 def test_asks_the_cell_that_was_best(run_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    lines = [json.loads(m) for m in (run_folder / "metrics.jsonl").read_text().splitlines()]
-    last = {line["cell"]: line["val_accuracy"] for line in lines}
+    last = {}
+    for cell in ("gru", "lstm"):
+        lines = (run_folder / cell / "metrics.jsonl").read_text().splitlines()
+        last[cell] = json.loads(lines[-1])["val_accuracy"]
     assert main(["predict", str(run_folder), "Nowak"]) == 0
     asked = capsys.readouterr().out.partition(",")[0]
     assert last[asked] == max(last.values())
 
 
 def test_the_model_file_itself_will_do(run_folder: Path) -> None:
-    assert main(["predict", str(run_folder / "model.safetensors"), "Nowak"]) == 0
+    assert main(["predict", str(run_folder / "gru" / "checkpoint.safetensors"), "Nowak"]) == 0
 
 
 def test_unknown_letter_and_the_names_beside_it(
@@ -87,11 +89,11 @@ def test_decomposed_accents_are_the_same_letters(
 
 def test_missing_model(tmp_path: Path, fails: Fails) -> None:
     assert "no/such/run" in fails("predict", "no/such/run", "Nowak")
-    assert "model.safetensors" in fails("predict", tmp_path, "Nowak")
+    assert "holds no trained model" in fails("predict", tmp_path, "Nowak")
 
 
 def test_damaged_model(run_folder: Path, tmp_path: Path, fails: Fails) -> None:
-    content = (run_folder / "model.safetensors").read_bytes()
+    content = (run_folder / "gru" / "checkpoint.safetensors").read_bytes()
     flipped = bytearray(content)
     flipped[-100] ^= 1
     damaged = {
@@ -109,9 +111,9 @@ def test_damaged_model(run_folder: Path, tmp_path: Path, fails: Fails) -> None:
 
 
 def test_model_of_something_else(run_folder: Path, tmp_path: Path, fails: Fails) -> None:
-    saved = tg.load(run_folder / "model.safetensors")
+    saved = tg.load(run_folder / "gru" / "checkpoint.safetensors")
     foreign = tmp_path / "foreign.safetensors"
-    save_file(saved["arrays"], foreign, {"format": "pt"})
+    save_file(saved["model"], foreign, {"format": "pt"})
     assert "not one that tinygrad_rnn wrote" in fails("predict", foreign, "Nowak")
     other = tmp_path / "other.safetensors"
     tg.save({**saved, "about": {"what": "an image classifier"}}, other)
@@ -119,6 +121,15 @@ def test_model_of_something_else(run_folder: Path, tmp_path: Path, fails: Fails)
     saved["about"]["settings"]["hidden_size"] = 7
     tg.save(saved, other)
     assert "weight_hh_l0 has shape" in fails("predict", other, "Nowak")
+
+
+def test_models_of_several_runs(run_folder: Path, tmp_path: Path, fails: Fails) -> None:
+    for name in ("gru", "lstm"):
+        saved = tg.load(run_folder / name / "checkpoint.safetensors")
+        saved["about"]["settings"]["dropout"] = 0.5 if name == "gru" else 0.0
+        (tmp_path / name).mkdir()
+        tg.save(saved, tmp_path / name / "checkpoint.safetensors")
+    assert "holds models of several runs" in fails("predict", tmp_path, "Nowak")
 
 
 def test_options(run_folder: Path, fails: Fails) -> None:

@@ -25,6 +25,10 @@ def metrics(folder: Path) -> list[dict[str, float]]:
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
+def weights(folder: Path) -> dict[str, np.ndarray]:
+    return tg.load(folder / "checkpoint.safetensors")["model"]
+
+
 def test_trains_the_plain_rnn_and_then_the_lstm(
     names_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -32,24 +36,21 @@ def test_trains_the_plain_rnn_and_then_the_lstm(
     folder = tmp_path / "names"
     assert sorted(f.name for f in folder.iterdir()) == [
         "bptt.svg",
-        "metrics.jsonl",
-        "model.safetensors",
+        "lstm",
         "report.html",
+        "rnn",
+        "run.json",
     ]
-    lines = metrics(folder)
-    assert [(line["cell"], line["epoch"]) for line in lines] == [
-        ("rnn", 1),
-        ("rnn", 2),
-        ("lstm", 1),
-        ("lstm", 2),
-    ]
-    for line in lines:
-        assert 0 <= line["val_accuracy"] <= 1
-        assert min(line["train_loss"], line["val_loss"], line["seconds"]) > 0
+    lines = {cell: metrics(folder / cell) for cell in ("rnn", "lstm")}
+    for found in lines.values():
+        assert [line["epoch"] for line in found] == [1, 2]
+        for line in found:
+            assert 0 <= line["val_accuracy"] <= 1
+            assert min(line["train_loss"], line["val_loss"], line["seconds"]) > 0
     assert ET.parse(folder / "bptt.svg").getroot().tag.endswith("svg")
     said = capsys.readouterr().out
-    assert re.search(rf"^rnn .*{lines[1]['val_accuracy']:.3f}", said, re.MULTILINE)
-    assert re.search(rf"^lstm .*{lines[3]['val_accuracy']:.3f}", said, re.MULTILINE)
+    assert re.search(rf"^rnn .*{lines['rnn'][1]['val_accuracy']:.3f}", said, re.MULTILINE)
+    assert re.search(rf"^lstm .*{lines['lstm'][1]['val_accuracy']:.3f}", said, re.MULTILINE)
     assert max(map(len, said.replace(str(tmp_path), "runs").splitlines())) <= 80
 
 
@@ -69,21 +70,21 @@ def test_without_data_trains_on_the_packaged_surnames(
     monkeypatch.chdir(tmp_path)
     options = ["--hidden-size", "4", "--embedding-size", "4", "--batch-size", "2000"]
     assert main(["train", "--cell", "rnn", "--epochs", "1", *options]) == 0
-    assert len(metrics(tmp_path / "runs" / "surnames")) == 1
+    assert len(metrics(tmp_path / "runs" / "surnames" / "rnn")) == 1
 
 
 def test_model_file_has_all_that_rebuilds_the_models(names_folder: Path, tmp_path: Path) -> None:
     assert train(names_folder, tmp_path, "--cell", "lstm", "gru") == 0
-    arrays, description = tg.load(tmp_path / "names" / "model.safetensors").values()
-    assert description["classes"] == ["Italian", "Japanese", "Polish"]
-    assert description["settings"]["hidden_size"] == 8
-    assert set(description["cells"]) == {"lstm", "gru"}
-    assert arrays["lstm/recurrent.weight_hh_l0"].shape == (32, 8)
-    assert arrays["gru/recurrent.weight_hh_l0"].shape == (24, 8)
+    for cell, rows in {"lstm": 32, "gru": 24}.items():
+        saved = tg.load(tmp_path / "names" / cell / "checkpoint.safetensors")
+        assert saved["about"]["classes"] == ["Italian", "Japanese", "Polish"]
+        assert saved["about"]["settings"]["hidden_size"] == 8
+        assert saved["about"]["cell"] == cell
+        assert saved["model"]["recurrent.weight_hh_l0"].shape == (rows, 8)
 
 
 def test_learns(run_folder: Path) -> None:
-    first, *_, last = [line for line in metrics(run_folder) if line["cell"] == "lstm"]
+    first, *_, last = metrics(run_folder / "lstm")
     assert last["train_loss"] < 0.5 * first["train_loss"]
     assert last["train_accuracy"] > 0.9
 
@@ -99,13 +100,17 @@ def test_same_seed_same_bits(names_folder: Path, tmp_path: Path) -> None:
             capture_output=True,
         )
     a, b = tmp_path / "a", tmp_path / "b"
-    for file in ("model.safetensors", "bptt.svg", "report.html"):
+    for file in ("bptt.svg", "report.html", "run.json"):
         assert (a / file).read_bytes() == (b / file).read_bytes()
+    for cell in ("rnn", "lstm"):
+        for name, array in weights(a / cell).items():
+            assert weights(b / cell)[name].tobytes() == array.tobytes()
 
     def measured(folder: Path) -> list[dict[str, float]]:
         return [{k: v for k, v in m.items() if k != "seconds"} for m in metrics(folder)]
 
-    assert measured(a) == measured(b)
+    for cell in ("rnn", "lstm"):
+        assert measured(a / cell) == measured(b / cell)
 
 
 def test_what_a_cell_learns_depends_on_the_seed_and_not_on_other_cells(
@@ -114,22 +119,19 @@ def test_what_a_cell_learns_depends_on_the_seed_and_not_on_other_cells(
     runs = {"both": ["rnn", "gru"], "alone": ["gru"], "other": ["gru", "--seed", "1"]}
     for name, cells in runs.items():
         assert train(names_folder, tmp_path, "--name", name, "--cell", *cells) == 0
-    weights = {
-        name: tg.load(tmp_path / name / "model.safetensors")["arrays"]["gru/readout.weight"]
-        for name in runs
-    }
-    assert np.array_equal(weights["both"], weights["alone"])
-    assert not np.array_equal(weights["other"], weights["alone"])
+    read = {name: weights(tmp_path / name / "gru")["readout.weight"] for name in runs}
+    assert np.array_equal(read["both"], read["alone"])
+    assert not np.array_equal(read["other"], read["alone"])
 
 
 def test_no_run_writes_over_another(names_folder: Path, tmp_path: Path, fails: Fails) -> None:
     for _ in range(2):
         assert train(names_folder, tmp_path, "--cell", "rnn", "--epochs", "1") == 0
     assert sorted(folder.name for folder in tmp_path.iterdir()) == ["names", "names-2"]
-    before = (tmp_path / "names" / "model.safetensors").read_bytes()
+    before = (tmp_path / "names" / "rnn" / "checkpoint.safetensors").read_bytes()
     message = fails("train", "--data", names_folder, "--out", tmp_path, "--name", "names", *SMALL)
     assert "names' is there already" in message
-    assert (tmp_path / "names" / "model.safetensors").read_bytes() == before
+    assert (tmp_path / "names" / "rnn" / "checkpoint.safetensors").read_bytes() == before
 
 
 @pytest.mark.parametrize(
@@ -200,3 +202,64 @@ def test_progress_bar_in_a_terminal_only(names_folder: Path, tmp_path: Path) -> 
     assert max(map(len, re.split(r"[\r\n]+", shown))) < 80
     done = subprocess.run(command, capture_output=True, check=True)
     assert done.stderr == b""
+
+
+# Resuming
+
+
+def killed(names_folder: Path, out: Path, *options: str) -> Path:
+    """The folder of a run that was killed after the first epoch of its second cell."""
+    command = [sys.executable, "-m", "tinygrad_rnn", "train", "--data", str(names_folder)]
+    command += ["--out", str(out), *SMALL, "--epochs", "4", *options]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        rows = (line for line in process.stdout or () if re.match(r" +\d+ +\d+\.", line))
+        for _ in range(6):
+            next(rows)
+        process.kill()
+    return out / "names"
+
+
+def test_a_killed_run_goes_on_by_its_folder_alone(
+    names_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(names_folder, tmp_path / "whole", "--epochs", "4") == 0
+    folder = killed(names_folder, tmp_path / "killed")
+    capsys.readouterr()
+    assert main(["train", "--resume", str(folder)]) == 0
+    said = capsys.readouterr().out
+    assert len(re.findall(r"^ +\d+ +\d+\.", said, re.MULTILINE)) == 8
+    for cell in ("rnn", "lstm"):
+        expected = weights(tmp_path / "whole" / "names" / cell)
+        for name, array in weights(folder / cell).items():
+            assert expected[name].tobytes() == array.tobytes(), name
+    assert (folder / "report.html").exists()
+    assert len(metrics(folder / "lstm")) == 4
+
+
+def test_what_cannot_be_resumed(names_folder: Path, tmp_path: Path, fails: Fails) -> None:
+    assert "no run to go on with" in fails("train", "--resume", tmp_path)
+    assert "no run to go on with" in fails("train", "--resume", tmp_path / "none")
+    assert train(names_folder, tmp_path, "--cell", "gru", "--epochs", "1") == 0
+    run = tmp_path / "names"
+    assert "--epochs: not with --resume" in fails("train", "--resume", run, "--epochs", "3")
+    assert "has gru" in fails("train", "--resume", run, "--cell", "lstm")
+    data = tmp_path / "data"
+    data.mkdir()
+    for path in names_folder.iterdir():
+        (data / path.name).write_bytes(path.read_bytes())
+    assert train(data, tmp_path, "--cell", "gru", "--epochs", "1") == 0
+    (data / "Polish.txt").write_text("Kowalczyk\n" + (data / "Polish.txt").read_text())
+    assert "about names is" in fails("train", "--resume", tmp_path / "data-2")
+
+
+def test_a_cell_of_ones_own_is_named_again(
+    names_folder: Path, tmp_path: Path, fails: Fails
+) -> None:
+    file = tmp_path / "my_file.py"
+    file.write_text("from tinygrad_rnn.nn import GRUCell\nclass Mine(GRUCell): pass\n")
+    assert train(names_folder, tmp_path, "--cell", f"{file}:Mine", "--epochs", "1") == 0
+    run = tmp_path / "names"
+    assert "whose code is not in it" in fails("train", "--resume", run)
+    assert main(["train", "--resume", str(run), "--cell", f"{file}:Mine"]) == 0

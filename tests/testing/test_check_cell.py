@@ -150,8 +150,8 @@ RULED_OUT = [
     ({"checkpoint": 2}, set()),
     ({"bidirectional": True}, {"split", "reverse"}),
     ({"num_layers": 2, "bidirectional": True}, {"split", "reverse"}),
-    ({"truncate": 2}, {"far"}),
-    ({"truncate": 2, "reverse": True}, {"far", "padding", "lengths"}),
+    ({"truncate": 2}, set()),
+    ({"truncate": 2, "reverse": True}, {"padding", "lengths"}),
     (
         {"num_layers": 2, "dropout": 0.5},
         {"permuted", "rows", "lengths", "split", "reverse", "padding"},
@@ -426,6 +426,62 @@ def test_an_error_of_the_cell_is_shown_in_full_once() -> None:
     first, *others = [note for note in notes.values() if "RuntimeError" in note]
     assert re.search(r"RuntimeError: no more \[test_check_cell.py:\d+\]$", first)
     assert others and all(note.endswith(", as above") for note in others)
+
+
+def test_what_laws_have_in_common_is_printed_once() -> None:
+    class Broken(Plain):
+        def forward(self, x, h):
+            raise RuntimeError("no such thing")
+
+    with pytest.raises(CellError) as caught:
+        check_cell(Broken)
+    printed = str(caught.value)
+    assert printed.count("no such thing") == 1 and printed.count("BROKEN") == 2
+    assert "by the same error: repeat, parameters, inputs" in printed
+    with pytest.raises(CellError) as caught:
+        check_cell(CutInput)
+    assert str(caught.value).count("first wrong on the way back: the same place as above") == 1
+
+
+def test_the_table_fits_80_columns_and_its_verdicts_can_be_painted() -> None:
+    with pytest.raises(CellError) as caught:
+        check_cell(WrongGate)
+    report = caught.value.report
+    assert max(map(len, str(report).splitlines())) <= 80
+    assert report.text(lambda verdict: f"<{verdict}>").count("<BROKEN>") == len(report.broken)
+
+
+def test_a_check_that_takes_too_long_says_what_is_missing() -> None:
+    with pytest.warns(UserWarning, match="0 seconds were not enough for Plain.*seconds=") as warned:
+        report = check_cell(Plain, seconds=0)
+    assert len(warned) == 1
+    assert report.unchecked == report.laws and "17 not checked" in str(report)
+
+
+def test_a_cell_of_images() -> None:
+    class Blur(nn.Cell):
+        """A state of one number a pixel; x (B, 2, 3, 3) has two channels."""
+
+        input_size = (2, 3, 3)
+
+        def __init__(self, hidden_size=3):
+            self.hidden_size = hidden_size
+            self.mix = nn.Parameter(np.ones(3))
+
+        def initial_state(self, batch_size):
+            return self.zeros(batch_size, 3, 3)
+
+        def forward(self, x, h):
+            blurred = 0.5 * (h + tg.concatenate([h[:, 1:], h[:, :1]], axis=1))
+            return tg.tanh(self.mix[0] * x[:, 0] + self.mix[1] * x[:, 1] + self.mix[2] * blurred)
+
+    class Unsized(Blur):
+        input_size = None
+
+    assert check_cell(Blur).ok
+    assert check_cell(Unsized, input_shape=(2, 3, 3)).ok
+    with pytest.raises(TypeError, match=r"if it is an image, input_shape=\(3, 8, 8\)"):
+        check_cell(Unsized)
 
 
 def test_laws_that_a_cell_is_not_meant_to_keep() -> None:

@@ -13,7 +13,7 @@ from tinygrad_rnn.training import Callback, TrainingError
 from tinygrad_rnn.training.names import (
     Classifier,
     Corpus,
-    Recorder,
+    NamesRun,
     Settings,
     SettingsError,
     Trained,
@@ -159,15 +159,18 @@ def test_stacked_layers_read_the_top_one(corpus: Corpus) -> None:
 
 
 def test_run_is_read_back_as_it_was(corpus: Corpus, tmp_path: Path) -> None:
-    recorder = Recorder(tmp_path, corpus, SMALL)
+    run = NamesRun(tmp_path, corpus, SMALL)
     models: dict[str, Classifier] = {}
     for name, cell in {"rnn": nn.RNNCell, "gru": nn.GRUCell}.items():
         models[name] = build(cell, corpus, SMALL)
-        recorder.record(name, models[name], train_names(models[name], corpus, SMALL))
+        run.histories[name] = train_names(models[name], corpus, SMALL, run=run.part(name))
     trained = Trained.load(tmp_path)
     assert trained.settings == SMALL
     assert trained.classes == corpus.classes
-    assert trained.accuracies == {n: e[-1]["val_accuracy"] for n, e in recorder.epochs.items()}
+    assert trained.histories == run.histories
+    assert trained.accuracies == {n: h[-1]["val_accuracy"] for n, h in run.histories.items()}
+    assert Trained.load(tmp_path / "gru").best == "gru"
+    assert Trained.load(tmp_path / "gru" / "checkpoint.safetensors").best == "gru"
     again = trained.model("gru", nn.GRUCell)
     assert measure(again, corpus.held_out) == measure(models["gru"], corpus.held_out)
     ranked = trained.rank(again.eval(), trained.encode("abba"))

@@ -203,8 +203,8 @@ def test_another_executor_is_said(tmp_path: Path) -> None:
     tg.set_executor("numpy")
     try:
         train(tmp_path, epochs=1)
-        tg.set_executor("numba")
-        with pytest.warns(ResumeWarning, match="executor is numba, was numpy"):
+        tg.set_executor("llvm")
+        with pytest.warns(ResumeWarning, match="executor is llvm, was numpy"):
             train(Run(tmp_path, resume=True), epochs=2)
     finally:
         tg.set_executor(before)

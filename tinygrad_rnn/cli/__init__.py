@@ -20,7 +20,7 @@ from .parser import Parser
 
 __all__ = ["main"]
 
-_COMMANDS = ("train", "predict", "draw", "check", "plan")
+_COMMANDS = ("train", "predict", "draw", "show", "check", "plan")
 
 _DESCRIPTION = """\
 Recurrent networks composed from differentiable NumPy ops.
@@ -29,6 +29,7 @@ _EPILOG = """\
 begin with:
   tinygrad-rnn train                               trains on the surnames that come along
   tinygrad-rnn predict runs/surnames Kowalski      asks the trained network
+  tinygrad-rnn show vanishing                      a page on what LSTMs are for
 """
 
 

@@ -6,7 +6,7 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
@@ -14,7 +14,7 @@ from ..training.callbacks import Callback
 
 if TYPE_CHECKING:
     from ..training import Training
-    from ..training.names import Classifier, Corpus, Recorder
+    from ..training.names import Classifier, Corpus, NamesRun
     from .user_code import NamedCell
 
 __all__ = ["EpochTable", "beginning", "results", "stopped"]
@@ -32,11 +32,9 @@ def beginning(corpus: Corpus, folder: Path) -> None:
 class EpochTable(Callback):
     """A line for each epoch of one cell, below them a progress bar (if it is a terminal)."""
 
-    def __init__(
-        self, cell: str, model: Classifier, check: Callable[[], None], recorder: Recorder
-    ) -> None:
+    def __init__(self, cell: str, model: Classifier, check: Callable[[], None]) -> None:
         self._heading = f"{cell}: {_weights(model):,} weights"
-        self._cell, self._check, self._recorder = cell, check, recorder
+        self._cell, self._check = cell, check
 
     def before_fit(self, training: Training) -> None:
         """The heading, and an empty bar."""
@@ -46,6 +44,7 @@ class EpochTable(Callback):
         size = shutil.get_terminal_size()
         self._bar = tqdm(
             total=training.epochs * len(training.data),
+            initial=training.step,
             desc=self._cell,
             unit=" steps",
             disable=None,
@@ -53,6 +52,8 @@ class EpochTable(Callback):
             ncols=min(size.columns, _WIDTH) - 1,
             nrows=size.lines,
         )
+        for row in training.history:  # of a run that is resumed
+            self._line(row)
 
     def close(self, training: Training) -> None:
         """No bar any more."""
@@ -65,8 +66,9 @@ class EpochTable(Callback):
 
     def after_epoch(self, training: Training) -> None:
         """One epoch is done."""
-        self._recorder.record(self._cell, cast("Classifier", training.model), training.history)
-        row = training.metrics
+        self._line(training.metrics)
+
+    def _line(self, row: Mapping[str, float]) -> None:
         self._bar.write(
             f"  {row['epoch']:5}{row['train_loss']:13.3f}{row['val_loss']:16.3f}"
             f"{row['val_accuracy']:20.3f}{row['seconds']:10.1f}",
@@ -75,28 +77,33 @@ class EpochTable(Callback):
         sys.stdout.flush()
 
 
-def results(models: Mapping[NamedCell, Classifier], recorder: Recorder) -> None:
+def results(models: Mapping[NamedCell, Classifier], run: NamesRun) -> None:
     """The table of all cells, and what to do next."""
     width = max(len("cell"), *(len(cell.name) for cell in models))
     print(f"\n{'cell':<{width}}   weights   held-out loss   held-out accuracy   seconds")
     for cell, model in models.items():
-        epochs = recorder.epochs[cell.name]
+        epochs = run.histories[cell.name]
         last, seconds = epochs[-1], sum(epochs["seconds"])
         print(
             f"{cell.name:<{width}}{_weights(model):10,}{last['val_loss']:16.3f}"
             f"{last['val_accuracy']:20.3f}{seconds:10.1f}"
         )
-    print(
-        f"\nIn {recorder.folder}/: {', '.join(sorted(f.name for f in recorder.folder.iterdir()))}"
-    )
-    name = recorder.corpus.held_out.names[len(recorder.corpus.held_out) // 2]
-    print(f"Now try: tinygrad-rnn predict {recorder.folder} {name}")
+    print(f"\nIn {run.folder}/: {', '.join(sorted(f.name for f in run.folder.iterdir()))}")
+    name = run.corpus.held_out.names[len(run.corpus.held_out) // 2]
+    print(f"Now try: tinygrad-rnn predict {run.folder} {name}")
 
 
-def stopped(recorder: Recorder) -> int:
+def stopped(models: Mapping[NamedCell, Classifier], run: NamesRun) -> int:
     """What is kept after Ctrl-C; returns the exit status."""
-    kept = ", ".join(f"{cell} after epoch {len(e)}" for cell, e in recorder.epochs.items())
-    where = f"kept in {recorder.folder}/: {kept}" if kept else "no epoch was complete: nothing kept"
+    parts = {cell.name: run.part(cell.name) for cell in models}
+    kept = ", ".join(
+        f"{cell} after epoch {len(part.history())}"
+        for cell, part in parts.items()
+        if part.checkpoint.exists()
+    )
+    where = "no epoch was complete: nothing kept"
+    if kept:
+        where = f"kept in {run.folder}/: {kept} (go on: tinygrad-rnn train --resume {run.folder})"
     print(f"tinygrad-rnn: stopped by Ctrl-C; {where}", file=sys.stderr)
     return 130
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import fields
-from itertools import count
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .parser import CommandError, add_command
 
 if TYPE_CHECKING:
-    from ..training.names import Classifier, Corpus, Recorder, Settings
+    from ..training.names import Classifier, Corpus, NamesRun, Settings, Told
     from .parser import Commands, Parser
     from .user_code import NamedCell
 
@@ -23,19 +22,27 @@ letter: the plain RNN, then the LSTM, or the cells that you name. One name in fi
 is held out, to measure on.
 
 Each run has a folder of its own, runs/NAME, with
-  model.safetensors   the weights and settings of all its cells
-  metrics.jsonl       what was measured, one line a cell and epoch
-  bptt.svg            the unrolled backpropagation through time for one name
-  report.html         the same for all its cells, and what their gradients and
-                      gates do
+  CELL/checkpoint.safetensors  weights and all else that training depends on, as
+                               they were after the last complete epoch
+  CELL/metrics.jsonl           what was measured, one line an epoch
+  run.json                     what the run was told
+  bptt.svg                     the unrolled backpropagation through time of a name
+  report.html                  the same for all its cells, and what their gradients
+                               and gates do
+
+With EXPERIMENT, a Python file of your own with a function main(run), that is
+called instead, and trains what it likes with fit(..., run=run).
 OPTIONS
 examples:
   tinygrad-rnn train
   tinygrad-rnn train --cell gru --epochs 5 --hidden-size 64
   tinygrad-rnn train --data my_names --cell lstm my_file.py:MyCell
+  tinygrad-rnn train my_experiment.py
+  tinygrad-rnn train --resume runs/surnames
 
 A cell of your own is a class with MyCell(input_size, hidden_size).
-Ctrl-C stops; what was learnt up to the last complete epoch is kept.
+Ctrl-C stops; what was learnt up to the last complete epoch is kept. --resume goes
+on from there, also if the run was killed, and ends with the same weights.
 """
 
 
@@ -43,10 +50,15 @@ def register(commands: Commands) -> None:
     """Add the command to the parser."""
     parser = add_command(commands, "train", "train networks to tell names apart", _DETAILS)
     parser.add_argument(
+        "experiment",
+        metavar="EXPERIMENT",
+        nargs="?",
+        help="my_experiment.py, with a function main(run) (default: the main job, as above)",
+    )
+    parser.add_argument(
         "--cell",
         metavar="CELL",
         nargs="+",
-        default=["rnn", "lstm"],
         help="rnn, lstm, gru, or my_file.py:MyCell; several are trained one after the other "
         "(default: rnn lstm)",
     )
@@ -56,11 +68,12 @@ def register(commands: Commands) -> None:
         help="folder with a UTF-8 text file CLASS.txt for each class, one name a line "
         "(default: surnames of 21 languages, which come along)",
     )
-    parser.add_argument(
-        "--out", metavar="DIR", default="runs", help="folder of runs (default: %(default)s)"
-    )
+    parser.add_argument("--out", metavar="DIR", help="folder of runs (default: runs)")
     parser.add_argument(
         "--name", help="the run's folder in it (default: that of the data, or the next free)"
+    )
+    parser.add_argument(
+        "--resume", metavar="RUN", help="go on with the run in this folder, as it was begun"
     )
     _add_settings(parser)
     parser.set_defaults(command=_train)
@@ -77,29 +90,76 @@ def _add_settings(parser: Parser) -> None:
             f"--{setting.name.replace('_', '-')}",
             type=kind,
             metavar="N" if kind is int else "X",
-            default=setting.default,
             help=f"{setting.metadata['help']} (default: {setting.default})",
         )
 
 
 def _train(options: argparse.Namespace) -> int:
     from ..data import load_names
-    from ..training.names import Corpus, Recorder, Settings
+    from ..training.names import Corpus, NamesRun
+    from .folders import new_folder, remove_if_nothing_was_learnt
     from .user_code import find_cell
 
-    settings = Settings(**{s.name: getattr(options, s.name) for s in fields(Settings)})
-    cells = [find_cell(spec) for spec in options.cell]
+    if options.experiment is not None:
+        from .experiment import run_experiment
+
+        refuse_options(options, "with an experiment", except_for=("out", "name", "resume"))
+        return run_experiment(options)
+    told, specs = _told(options)
+    cells = [find_cell(spec) for spec in specs]
     if len({cell.name for cell in cells}) < len(cells):
         raise CommandError(f"--cell names one cell twice: {' '.join(c.name for c in cells)}")
-    corpus = Corpus.of(load_names(options.data), settings.seed)
-    models = [_built(cell, corpus, settings) for cell in cells]
-    folder = _new_folder(Path(options.out), options.name, options.data)
+    corpus = Corpus.of(load_names(told.data), told.settings.seed)
+    models = [_built(cell, corpus, told.settings) for cell in cells]
+    if options.resume:
+        folder = Path(options.resume)
+    else:
+        data = None if told.data is None else Path(told.data).resolve()
+        folder = new_folder(options, "surnames" if data is None else data.name)
+        names = tuple(cell.name for cell in cells)
+        replace(told, data=None if data is None else str(data), cells=names).write(folder)
     try:
-        recorder = Recorder(folder, corpus, settings)
-        return _run(dict(zip(cells, models, strict=True)), recorder)
+        run = NamesRun(folder, corpus, told.settings, resume=bool(options.resume))
+        return _run(dict(zip(cells, models, strict=True)), run)
     finally:
-        if not any(folder.iterdir()):  # nothing was learnt
-            folder.rmdir()
+        remove_if_nothing_was_learnt(folder)
+
+
+def _told(options: argparse.Namespace) -> tuple[Told, list[str]]:
+    """What the run is told, by the options or by itself, and how its cells are found."""
+    from ..training.names import Settings, Told
+
+    if not options.resume:
+        given = {s.name: getattr(options, s.name) for s in fields(Settings)}
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})
+        specs = options.cell or ["rnn", "lstm"]
+        return Told(options.data, tuple(specs), settings), specs
+    refuse_options(options, "with --resume", except_for=("resume", "cell"))
+    told = Told.read(options.resume)
+    return told, _cells_again(options, told)
+
+
+def _cells_again(options: argparse.Namespace, told: Told) -> list[str]:
+    """The cells of a run that is resumed. Code is run only where the user names it."""
+    specs = options.cell or list(told.cells)
+    names = [spec if ":" not in spec else f"{Path(spec).name}" for spec in specs]
+    if tuple(names) != told.cells:
+        raise CommandError(f"--cell: the run in {options.resume!r} has {' '.join(told.cells)}")
+    if options.cell is None and any(":" in name for name in told.cells):
+        raise CommandError(
+            f"the run in {options.resume!r} has cells whose code is not in it; say where it is: "
+            f"--cell {' '.join(told.cells)}"
+        )
+    return specs
+
+
+def refuse_options(options: argparse.Namespace, where: str, except_for: tuple[str, ...]) -> None:
+    """CommandError if an option is given that means nothing there."""
+    known = {*except_for, "experiment", "command"}
+    given = [name for name, value in vars(options).items() if value is not None]
+    wrong = [f"--{name.replace('_', '-')}" for name in given if name not in known]
+    if wrong:
+        raise CommandError(f"{', '.join(wrong)}: not {where}")
 
 
 def _built(cell: NamedCell, corpus: Corpus, settings: Settings) -> Classifier:
@@ -114,56 +174,33 @@ def _built(cell: NamedCell, corpus: Corpus, settings: Settings) -> Classifier:
     return model
 
 
-def _new_folder(out: Path, name: str | None, data: str | None) -> Path:
-    """A folder that was not there before, so that no run writes over another."""
-    if name is not None:
-        folder = out / name
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            raise CommandError(
-                f"{str(folder)!r} is there already: choose another --name, or remove it"
-            ) from None
-        return folder
-    base = "surnames" if data is None else Path(data).resolve().name
-    for number in count(1):
-        folder = out / (base if number == 1 else f"{base}-{number}")
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            if out.exists() and not out.is_dir():
-                raise
-            continue
-        return folder
-    raise AssertionError("there are enough numbers")
-
-
-def _run(models: dict[NamedCell, Classifier], recorder: Recorder) -> int:
+def _run(models: dict[NamedCell, Classifier], run: NamesRun) -> int:
     from ..training.threads import one_blas_thread
     from . import report
     from .pictures import draw
 
-    report.beginning(recorder.corpus, recorder.folder)
+    report.beginning(run.corpus, run.folder)
     try:
         for cell, model in models.items():
             with one_blas_thread():
-                _train_one(cell, model, recorder)
+                _train_one(cell, model, run)
     except KeyboardInterrupt:
-        return report.stopped(recorder)
+        return report.stopped(models, run)
     with one_blas_thread():
-        draw(models, recorder)
-    report.results(models, recorder)
+        draw(models, run)
+    report.results(models, run)
     return 0
 
 
-def _train_one(cell: NamedCell, model: Classifier, recorder: Recorder) -> None:
+def _train_one(cell: NamedCell, model: Classifier, run: NamesRun) -> None:
     from ..training.names import train_names
     from .ctrl_c import between_steps
     from .report import EpochTable
     from .user_code import blame
 
-    settings, corpus = recorder.settings, recorder.corpus
     with between_steps() as check, blame(cell):
-        table = EpochTable(cell.name, model, check, recorder)
-        train_names(model, corpus, settings, callbacks=[table])
+        table = EpochTable(cell.name, model, check)
+        run.histories[cell.name] = train_names(
+            model, run.corpus, run.settings, callbacks=[table], run=run.part(cell.name)
+        )
         check()

@@ -18,7 +18,15 @@ from typing import Any, NamedTuple
 from .. import nn
 from ..errors import TinygradRnnError
 
-__all__ = ["NamedCell", "UserCodeError", "blame", "cell_names", "find_cell", "load_class"]
+__all__ = [
+    "NamedCell",
+    "UserCodeError",
+    "blame",
+    "cell_names",
+    "find_cell",
+    "load_class",
+    "run_file",
+]
 
 
 class UserCodeError(TinygradRnnError):
@@ -80,7 +88,7 @@ def load_class(spec: str, base: type) -> type[Any]:
     kind.
     """
     file, _, name = spec.rpartition(":")
-    module = _run_file(Path(file), spec)
+    module = run_file(Path(file), spec)
     own = [
         key
         for key, value in vars(module).items()
@@ -98,7 +106,8 @@ def load_class(spec: str, base: type) -> type[Any]:
     return found
 
 
-def _run_file(file: Path, spec: str) -> ModuleType:
+def run_file(file: Path, spec: str) -> ModuleType:
+    """The user's file as a module; UserCodeError if it is missing or raises."""
     if file.suffix != ".py" or not file.is_file():
         problem = "there is no such file" if file.suffix == ".py" else "not the name of a .py file"
         raise UserCodeError(f"{str(file)!r}: {problem} (a class of your own: my_file.py:MyClass)")

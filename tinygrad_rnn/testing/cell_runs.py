@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Batch",
+    "OutOfTime",
     "Results",
     "Subject",
     "complete",
@@ -49,20 +51,29 @@ def seeded(seed: int) -> Iterator[None]:
         creation._Generator.current = before
 
 
+class OutOfTime(Exception):
+    """The seconds that a check may take are over."""
+
+
 class Subject:
     """The cell or layer that `make` makes, and how to make it again.
 
     `inputs`: what elements of x are drawn from; None: normally distributed numbers. TypeError if
     `make` needs an argument that is no size and is not among `sizes`, or makes something else.
+    `input_shape`: x_t's without the batch's axis; None: (input_size,). `seconds`: what may pass
+    until `spend` raises.
     """
 
     def __init__(
         self,
         make: Callable[..., Module],
         sizes: dict[str, Any],
-        inputs: Sequence[Any] | None,
-        seed: int,
+        inputs: Sequence[Any] | None = None,
+        seed: int = 0,
+        input_shape: Sequence[int] | None = None,
+        seconds: float = np.inf,
     ) -> None:
+        self._end = time.monotonic() + seconds
         if isinstance(make, Module):
             kind = type(make).__name__
             raise TypeError(
@@ -74,7 +85,7 @@ class Subject:
         self.seed = seed
         self._choices = None if inputs is None else _choices(inputs)
         self.network = self.fresh(seed)
-        self.input_size = self._input_size()
+        self.input_shape = self._input_size() if input_shape is None else tuple(input_shape)
         self.reports: dict[tuple[int, int], Any] = {}  # gradients are checked once for three laws
 
     def __str__(self) -> str:
@@ -98,7 +109,12 @@ class Subject:
             parameter._data += rng.uniform(-0.1, 0.1, parameter.shape).astype(parameter.dtype)
         return network
 
-    def _input_size(self) -> int:
+    def spend(self) -> None:
+        """Called before what takes its time; raises OutOfTime if there is none left."""
+        if time.monotonic() > self._end:
+            raise OutOfTime
+
+    def _input_size(self) -> tuple[int, ...]:
         cell = self.network.cell
         arguments, keywords = cell._made_with
         made_with = inspect.signature(type(cell)).bind(*arguments, **keywords).arguments
@@ -107,21 +123,22 @@ class Subject:
             raise TypeError(
                 f"{type(cell).__name__} has neither an argument nor an attribute input_size: "
                 "how long is its x? Give it the attribute (or, if x is one index a step, say "
-                "what it may be: inputs=range(27))"
+                "what it may be: inputs=range(27); if it is an image, input_shape=(3, 8, 8))"
             )
-        return 1 if size is None else int(size)
+        return tuple(size) if isinstance(size, Sequence) else (1 if size is None else int(size),)
 
     def x(self, rng: np.random.Generator, steps: int, rows: int) -> Array:
-        """Sequences (T, B, I)."""
-        shape = steps, rows, self.input_size
+        """Sequences (T, B, ...)."""
+        shape = steps, rows, *self.input_shape
         return rng.normal(size=shape) if self._choices is None else rng.choice(self._choices, shape)
 
-    def batch(self, steps: int, rows: int) -> Batch:
-        """Sequences, and a state that the cell can reach."""
+    def batch(self, steps: int, rows: int, network: Network | None = None) -> Batch:
+        """Sequences, and a state that the network can reach."""
+        network = network or self.network
         rng = np.random.default_rng([self.seed, steps, rows])
         before = from_numpy(self.x(rng, _WARM_UP, rows))
         with seeded(self.seed):
-            shown, state = self.network.run(before, unrolled=True)
+            shown, state = network.run(before, unrolled=True)
         return Batch(
             x=self.x(rng, steps, rows),
             state=pytree.map(lambda leaf: np.array(leaf._data), state),
@@ -158,7 +175,7 @@ def complete(make: Callable[..., Any], sizes: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Batch:
-    """Sequences x (T, B, I) with a state before them, and weights that make one number of a run."""
+    """Sequences x (T, B, ...), a state before them, and weights that make one number of a run."""
 
     x: Array
     state: Any  # a nest of arrays (B, ...)
@@ -265,7 +282,7 @@ class Results:
 
     outputs: Array  # (T, B, ...)
     state: list[Array]  # the last one's leaves, (B, ...)
-    by_x: Array  # (T, B, I)
+    by_x: Array  # (T, B, ...)
     by_state: list[Array]  # by the floating leaves of the initial state
     by_parameters: dict[str, Array]
     state_names: list[str]

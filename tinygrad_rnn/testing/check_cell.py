@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import traceback
 import warnings
 from collections.abc import Callable, Collection, Sequence
@@ -10,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..engine.scope import PACKAGE_FOLDER
-from .cell_laws import LAWS, Broken, DoesNotApply, Law
-from .cell_runs import Subject
+from .cell_laws import LAWS, ORIGIN, Broken, DoesNotApply, Law
+from .cell_runs import OutOfTime, Subject
 
 if TYPE_CHECKING:
     from ..nn import Cell, Recurrent
@@ -21,18 +22,19 @@ __all__ = ["CellError", "CellReport", "LawReport", "check_cell"]
 
 @dataclass(frozen=True)
 class LawReport:
-    """One law: `verdict` is "holds", "BROKEN", "excepted" or "does not apply".
+    """One law: `verdict` is "holds", "BROKEN", "excepted", "does not apply" or "not checked".
 
     >>> import tinygrad_rnn as tg
     >>> laws = tg.testing.check_cell(tg.nn.RNNCell, hidden_size=1).laws
     >>> laws[1].name, laws[1].says, laws[1].verdict
-    ('repeat', 'the same inputs give the same results, bit for bit', 'holds')
+    ('repeat', 'the same inputs give the same results', 'holds')
     """
 
     name: str
     says: str
     verdict: str
     note: str = ""  # the smallest counterexample, or why it does not apply
+    same_error: bool = False  # as a law above: the cell itself raised it
 
 
 @dataclass
@@ -58,13 +60,48 @@ class CellReport:
         """Whether no law is broken."""
         return not self.broken
 
+    @property
+    def unchecked(self) -> list[LawReport]:
+        """The laws for which there was no time left."""
+        return [law for law in self.laws if law.verdict == "not checked"]
+
     def __str__(self) -> str:
+        return self.text()
+
+    def text(self, paint: Callable[[str], str] = str) -> str:
+        """The table, 80 columns wide. `paint`: what makes a verdict, a word, into a coloured one.
+
+        What several laws have in common, an error or a place in the code, is told once.
+        """
+        told: set[str] = set()
         holding = sum(law.verdict == "holds" for law in self.laws)
-        lines = [f"{self.cell}: {holding} laws hold, {len(self.broken)} broken"]
-        for law in self.laws:
-            lines.append(f"  {law.verdict:<14}  {law.name:<13}  {law.says}")
-            lines += [f"      {line}" for line in law.note.splitlines()]
+        unchecked = f", {len(self.unchecked)} not checked" if self.unchecked else ""
+        lines = [f"{self.cell}: {holding} laws hold, {len(self.broken)} broken{unchecked}"]
+        for law in (law for law in self.laws if not law.same_error):
+            line, *more = _wrapped(f"{law.verdict:<14}  {law.name:<13}  {law.says}", 2, 33)
+            lines += [line.replace(law.verdict, paint(law.verdict), 1), *more]
+            for note in law.note.splitlines():
+                again = note in told and note.startswith(ORIGIN)
+                told.add(note)
+                lines += _wrapped(f"{ORIGIN}the same place as above" if again else note, 6, 8)
+        same = [law for law in self.laws if law.same_error]
+        if same:
+            verdict = same[0].verdict
+            names = ", ".join(law.name for law in same)
+            line, *more = _wrapped(f"{verdict:<14}  by the same error: {names}", 2, 18)
+            lines += [line.replace(verdict, paint(verdict), 1), *more]
         return "\n".join(lines)
+
+
+def _wrapped(line: str, indent: int, next_lines: int) -> list[str]:
+    return textwrap.wrap(
+        line,
+        80,
+        initial_indent=" " * indent,
+        subsequent_indent=" " * next_lines,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 class CellError(AssertionError):
@@ -91,8 +128,10 @@ def check_cell(
     /,
     *,
     inputs: Sequence[Any] | None = None,
+    input_shape: Sequence[int] | None = None,
     except_for: Collection[str] = (),
     seed: int = 0,
+    seconds: float = 60.0,
     **sizes: Any,
 ) -> CellReport:
     """Check all laws of a cell: `check_cell(MyCell)`, or with `sizes`, what `MyCell` is made with.
@@ -103,16 +142,22 @@ def check_cell(
     `seed`, and run on random sequences of 0 to 50 steps. `inputs`: what the elements of x
     (T, B, input_size) are drawn from, such as `range(27)` for a cell that looks indices up
     (`input_size` is then 1 unless the cell says otherwise); normal numbers by default.
+    `input_shape`: the shape of one input x_t without the batch's axis, for a cell whose inputs are
+    images or the like: (3, 8, 8) makes x (T, B, 3, 8, 8); by default (input_size,).
 
     Returns the table of laws, which `print` shows; raises `CellError`, an AssertionError that
     carries it, if a law is broken. Each law is tried on few steps and rows first: what it shows is
     the smallest case. A law that a layer's options rule out says why it does not apply.
 
-    Gradients are held to the complex step as in `gradcheck`, per time step; a wrong one is traced
-    to its op, time step and line. Random numbers in a cell are seeded; laws about rows of a batch
-    do not apply to it. `except_for`: the names of laws that the cell is not meant to keep, as
-    batch normalisation does not keep "rows"; they are reported, but raise nothing. ValueError for
-    a name that no law has, TypeError if the cell cannot be made.
+    `seconds`: how long the check may take. Laws for which no time is left are "not checked", and a
+    UserWarning says so; one run of the cell is not interrupted.
+
+    Gradients are held to the complex step as in `gradcheck`, per time step, along directions that
+    make every element count alike; a wrong one is traced to its op, time step and line. Random
+    numbers in a cell are seeded; laws about rows of a batch do not apply to it. `except_for`: the
+    names of laws that the cell is not meant to keep, as batch normalisation does not keep "rows";
+    they are reported, but raise nothing. ValueError for a name that no law has, TypeError if the
+    cell cannot be made.
 
     As a test of your own it is one line:
 
@@ -146,12 +191,19 @@ def check_cell(
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # such as: that a cell runs step by step
-        subject = Subject(cell, sizes, inputs, seed)
+        subject = Subject(cell, sizes, inputs, seed, input_shape, seconds)
         report = CellReport(str(subject))
         errors: list[str] = []
         report.laws = [_verdict(law, subject, law.name in except_for, errors) for law in LAWS]
     if not report.ok:
         raise CellError(report)
+    if report.unchecked:
+        names = ", ".join(law.name for law in report.unchecked)
+        warnings.warn(
+            f"check_cell: {seconds:g} seconds were not enough for {report.cell}; not checked: "
+            f"{names}. Give it more (seconds=...) or smaller sizes.",
+            stacklevel=2,
+        )
     return report
 
 
@@ -163,30 +215,40 @@ def _verdict(law: Law, subject: Subject, excepted: bool, earlier: list[str]) -> 
             if number:
                 return LawReport(law.name, law.says, "holds", f"not asked of {steps} steps: {why}")
             return LawReport(law.name, law.says, "does not apply", why)
-        case = f"{_counted(steps, 'step')}, {_counted(rows, 'row')}"
+        case = _case(steps, rows)
         try:
+            subject.spend()
             law.check(subject, steps, rows)
+        except OutOfTime:
+            tried = f"only up to {_case(*law.cases[number - 1])}" if number else ""
+            return LawReport(law.name, law.says, "not checked", tried)
         except DoesNotApply as reason:
             return LawReport(law.name, law.says, "does not apply", str(reason))
         except Broken as seen:
             return LawReport(law.name, law.says, broken, f"with {case}:\n{seen}")
         except Exception as error:  # the cell's own: a law that cannot be checked does not hold
-            return LawReport(law.name, law.says, broken, f"with {case}:\n{_error(error, earlier)}")
+            note, known = _error(error, earlier)
+            return LawReport(law.name, law.says, broken, f"with {case}:\n{note}", known)
     return LawReport(law.name, law.says, "holds")
+
+
+def _case(steps: int, rows: int) -> str:
+    return f"{_counted(steps, 'step')}, {_counted(rows, 'row')}"
 
 
 def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' * (number != 1)}"
 
 
-def _error(error: Exception, earlier: list[str]) -> str:
-    """What a law could not be checked for; in full where it is the first error of its place."""
+def _error(error: Exception, earlier: list[str]) -> tuple[str, bool]:
+    """What a law could not be checked for, and whether another law failed by the same before."""
     place = _users_line(error)
     kind = f"{type(error).__name__}{f' [{place}]' if place else ''}"
     if kind in earlier:
-        return f"{kind}, as above"
+        return f"{kind}, as above", True
     earlier.append(kind)
-    return f"{type(error).__name__}: {error}" + ("" if place in str(error) else f" [{place}]")
+    told = f"{type(error).__name__}: {error}" + ("" if place in str(error) else f" [{place}]")
+    return told, False
 
 
 def _users_line(error: Exception) -> str:

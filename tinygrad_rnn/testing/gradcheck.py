@@ -20,12 +20,22 @@ if TYPE_CHECKING:
 
     Array = npt.NDArray[Any]
 
-__all__ = ["gradcheck", "gradgradcheck", "gradient_report", "second_order"]
+__all__ = [
+    "EPS",
+    "ROUNDINGS",
+    "Truth",
+    "dot",
+    "gradcheck",
+    "gradgradcheck",
+    "gradient_report",
+    "rounding_error",
+    "second_order",
+]
 
-_ROUNDINGS = 64
+ROUNDINGS = 64
 """Units in the last place of the contributions that a correct gradient may be off."""
 
-_EPS = float(np.finfo(np.float64).eps)
+EPS = float(np.finfo(np.float64).eps)
 
 
 def gradcheck(
@@ -121,8 +131,8 @@ def _verdict(program: Program, rtol: float, one_evaluation: bool) -> GradientRep
 def gradient_report(program: Program, rtol: float, one_evaluation: bool = False) -> GradientReport:
     """Compare the gradient of `program` with the truth; the report, whatever it says."""
     found = program.gradient(program.point)
-    sizes = magnitudes(program.gradient, program.point)
-    truth = _Truth(program)
+    sizes = magnitudes(program.gradient, program.point, found)
+    truth = Truth(program)
     compare = _one_evaluation if one_evaluation else _element_by_element
     report = GradientReport("complex step", rtol)
     compare(program, truth, found, sizes, report)
@@ -130,7 +140,7 @@ def gradient_report(program: Program, rtol: float, one_evaluation: bool = False)
     return report
 
 
-class _Truth:
+class Truth:
     """Derivatives along directions: by the complex step, or differences if `fn` refuses it."""
 
     def __init__(self, program: Program) -> None:
@@ -174,7 +184,7 @@ class _Truth:
 
 def _element_by_element(
     program: Program,
-    truth: _Truth,
+    truth: Truth,
     found: list[Array],
     sizes: list[Array],
     report: GradientReport,
@@ -186,14 +196,14 @@ def _element_by_element(
             if not np.isfinite(true):
                 report.excluded.append(f"{name}[{', '.join(map(str, index))}]")
                 continue
-            rounding = _rounding(float(size[index]), error)
+            rounding = rounding_error(float(size[index]), error)
             report.compare(name, index, float(gradient[index]), true, abs(true), rounding)
             report.checked += 1
 
 
 def _one_evaluation(
     program: Program,
-    truth: _Truth,
+    truth: Truth,
     found: list[Array],
     sizes: list[Array],
     report: GradientReport,
@@ -203,19 +213,20 @@ def _one_evaluation(
     if not np.isfinite(true):
         report.excluded.append("the direction meets a kink: check element by element")
         return
-    total, total_size = _dot(found, direction), _dot(map(np.abs, found), map(np.abs, direction))
-    rounding = _rounding(_dot(sizes, map(np.abs, direction)), error)
+    total, total_size = dot(found, direction), dot(map(np.abs, found), map(np.abs, direction))
+    rounding = rounding_error(dot(sizes, map(np.abs, direction)), error)
     report.compare("all inputs, along one direction", (), total, true, total_size, rounding)
     report.checked += sum(g.size for g in found)
     report.method += ", one evaluation"
 
 
-def _rounding(contributions: float, error: float) -> float:
+def rounding_error(contributions: float, error: float) -> float:
     """The error that rounding may leave, next to a truth that is only known up to `error`."""
-    return _ROUNDINGS * _EPS * contributions + RESOLUTION + error
+    return ROUNDINGS * EPS * contributions + RESOLUTION + error
 
 
-def _dot(xs: Iterable[Array], ys: Iterable[Array]) -> float:
+def dot(xs: Iterable[Array], ys: Iterable[Array]) -> float:
+    """The sum of all products: the slope along `ys` where `xs` is the gradient."""
     return float(sum(np.sum(x * y) for x, y in zip(xs, ys, strict=True)))
 
 

@@ -67,10 +67,6 @@ class Network:
         """The parts of a sequence in the order in which they are run."""
         return range(parts)
 
-    def farthest(self, outputs: Tensor) -> list[Tensor]:
-        """The outputs that lie at the end of all steps, one for each direction."""
-        return [outputs[-1]]
-
     def unshared(self, steps: int) -> tuple[Network, list[OneStep]]:
         """The network with parameters of its own at each step, and these."""
         cell = _Unshared(self.cell, steps)
@@ -128,15 +124,6 @@ class _Layer(Network):
     def order(self, parts: int) -> Iterable[int]:
         """As a cell's; from the last one on with `reverse`."""
         return reversed(range(parts)) if self.module.reverse else range(parts)
-
-    def farthest(self, outputs: Tensor) -> list[Tensor]:
-        """As a cell's; the second direction's, or those of `reverse`, lie at step 0."""
-        if not self.module.bidirectional:
-            return [outputs[0 if self.module.reverse else -1]]
-        return [
-            outputs[-1, ..., : outputs.shape[-1] // 2],
-            outputs[0, ..., outputs.shape[-1] // 2 :],
-        ]
 
     def unshared(self, steps: int) -> tuple[Network, list[OneStep]]:
         """As a cell's, for every cell of the layer."""

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["magnitudes"]
 
 _SHAKE = 2.0**-10
-_RUNS = 3
 
 
 class _Shake:
@@ -81,15 +80,19 @@ def _rounding_of(
 
 
 def magnitudes(
-    results: Callable[[Sequence[Array], Any], list[Array]], point: Sequence[Array]
+    results: Callable[[Sequence[Array], Any], list[Array]],
+    point: Sequence[Array],
+    exact: list[Array] | None = None,
+    shakes: int = 3,
 ) -> list[Array]:
     """The size of the contributions to each element of `results(point, watch)`.
 
     Multiply by the machine epsilon for the error that a rounding at each step may leave.
+    `exact`: `results(point, None)`, if it is known. `shakes`: how many times all is shaken.
     """
-    exact = results(point, None)
+    exact = results(point, None) if exact is None else exact
     sizes = [np.zeros(x.shape) for x in exact]
-    for seed in range(_RUNS):
+    for seed in range(shakes):
         shake = _Shake(seed)
         moved = results([shake.shaken(x) for x in point], shake)
         for size, one, other in zip(sizes, moved, exact, strict=True):

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, overload
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from ..viz import Chart
 
 __all__ = ["History"]
 
@@ -85,40 +85,18 @@ class History:
             for row in self.rows
         )
 
-    def plot(self, *metrics: str) -> Figure:
-        """A Matplotlib figure: each metric over the epochs, training and validation in one panel.
+    def plot(self, *metrics: str) -> Chart:
+        """A chart: each metric over the epochs, training and validation in one panel.
 
-        `metrics`: their names without `train_` and `val_`; all if none is given. ImportError
-        without Matplotlib (`pip install 'tinygrad-rnn[plot]'`).
+        `metrics`: their names without `train_` and `val_`; all if none is given.
 
-        >>> figure = History([{"epoch": 1, "train_loss": 2.0, "val_loss": 3.0}]).plot("loss")
-        >>> [line.get_label() for line in figure.axes[0].lines]
-        ['train', 'val']
+        >>> chart = History([{"epoch": 1, "train_loss": 2.0, "val_loss": 3.0}]).plot("loss")
+        >>> chart.svg()[:4]
+        '<svg'
         """
-        try:
-            from matplotlib.figure import Figure
-        except ImportError as error:
-            raise ImportError("plots need Matplotlib: the extra tinygrad-rnn[plot]") from error
-        panels = metrics or self._panels()
-        figure = Figure(figsize=(3.6 * len(panels), 2.8), layout="constrained")
-        for axes, name in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels):
-            found = [
-                p for p in ("train", "val", "") if (f"{p}_{name}" if p else name) in self.names
-            ]
-            if not found:
-                raise KeyError(f"no metric {name!r} was measured; there are {', '.join(panels)}")
-            for part in found:
-                values = self[f"{part}_{name}" if part else name]
-                axes.plot(self["epoch"], values, marker=".", label=part or name)
-            axes.set(title=name.replace("_", " "), xlabel="epoch")
-            if len(found) > 1:
-                axes.legend(frameon=False)
-            axes.spines[["top", "right"]].set_visible(False)
-        return figure
+        from ..viz import plot_history  # which leans on this folder, and not the other way round
 
-    def _panels(self) -> tuple[str, ...]:
-        shown = (n.removeprefix("train_").removeprefix("val_") for n in self.names)
-        return tuple(n for n in dict.fromkeys(shown) if n not in ("epoch", "seconds"))
+        return plot_history(self, metrics)
 
     def __repr__(self) -> str:
         if not self.rows:

@@ -19,7 +19,14 @@ from .history import History
 if TYPE_CHECKING:
     from .loop import Training
 
-__all__ = ["CHECKPOINT_FILE", "METRICS_FILE", "ResumeWarning", "Run", "RunError"]
+__all__ = [
+    "CHECKPOINT_FILE",
+    "METRICS_FILE",
+    "ResumeWarning",
+    "Run",
+    "RunError",
+    "checkpoints_in",
+]
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
 METRICS_FILE = "metrics.jsonl"
@@ -89,6 +96,8 @@ class Run:
             raise ValueError(f"every is {every}, but must be at least 1 step")
         self.folder, self.resume, self.every = Path(folder), resume, every
         self.about = dict(about or {})
+        self.trainings: dict[str, Training] = {}  # what was trained, by the name of the part
+        self._part = ""
         self._setup: dict[str, Any] = {}
         self._lock: int | None = None
 
@@ -98,6 +107,17 @@ class Run:
         if run is None:
             return _NoRun()
         return run if isinstance(run, Run) else cls(run)
+
+    def part(self, name: str, about: Mapping[str, Any] | None = None) -> Run:
+        """A run in a folder of its own inside: for an experiment of several trainings.
+
+        >>> Run("runs/words").part("lstm").folder.as_posix()
+        'runs/words/lstm'
+        """
+        part = Run(self.folder / name, resume=self.resume, about=about, every=self.every)
+        part.trainings = self.trainings
+        part._part = f"{self._part}/{name}" if self._part else name
+        return part
 
     @property
     def checkpoint(self) -> Path:
@@ -134,7 +154,8 @@ class Run:
                 "load_state_dict: a run could not find its place in it again. Those of "
                 "tinygrad_rnn.data have them; or leave out run="
             )
-        self._setup = training.setup()
+        self._setup = {**training.setup(), "about": self.about}
+        self.trainings[self._part] = training
         if not self.checkpoint.exists():
             return
         if not self.resume:
@@ -193,6 +214,11 @@ class Run:
 
     def _write_metrics(self, history: History) -> None:
         write_file(self.folder / METRICS_FILE, history.json_lines())
+
+
+def checkpoints_in(folder: Path) -> list[Path]:
+    """The checkpoints of the run in `folder` and of its parts, in the order of their names."""
+    return sorted(folder.rglob(CHECKPOINT_FILE))
 
 
 class _NoRun(Run):

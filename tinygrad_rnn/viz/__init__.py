@@ -8,6 +8,7 @@ program is needed, and nothing here knows any cell or op: what is drawn follows 
 """
 
 from .charts.chart import Chart
+from .charts.history import plot_history
 from .charts.plots import plot_connectivity, plot_gates, plot_gradient_flow, plot_ledger
 from .gradient.analysis import gates, gradient_flow, ledger
 from .gradient.connectivity import Connectivity, connectivity
@@ -15,14 +16,17 @@ from .pictures.comparison import Comparison
 from .pictures.dot import to_dot
 from .pictures.picture import Picture, bptt, draw
 from .pictures.plan import PlanPicture, stages
-from .report import report
+from .report import report, training_report
+from .show import LESSONS, Show, show
 
 __all__ = [
+    "LESSONS",
     "Chart",
     "Comparison",
     "Connectivity",
     "Picture",
     "PlanPicture",
+    "Show",
     "bptt",
     "connectivity",
     "draw",
@@ -32,8 +36,11 @@ __all__ = [
     "plot_connectivity",
     "plot_gates",
     "plot_gradient_flow",
+    "plot_history",
     "plot_ledger",
     "report",
+    "show",
     "stages",
     "to_dot",
+    "training_report",
 ]

@@ -14,17 +14,18 @@ loss and its training, `run` what is kept of it.
 
 from .classifier import Classifier
 from .corpus import Corpus, Part
-from .run import Recorder, Trained
+from .run import NamesRun, Told, Trained
 from .settings import Settings, SettingsError
 from .task import batches_of, build, measure, names_loss, task, train_names
 
 __all__ = [
     "Classifier",
     "Corpus",
+    "NamesRun",
     "Part",
-    "Recorder",
     "Settings",
     "SettingsError",
+    "Told",
     "Trained",
     "batches_of",
     "build",

@@ -1,9 +1,12 @@
-"""A run's folder: the models of all its cells in one file, and what was measured."""
+"""The folder of a run of the main job: what it was told, and a part for each cell."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,25 +16,61 @@ import numpy.typing as npt
 
 from ...data import Vocabulary, pad
 from ...files import write_file
-from ...serialization import CheckpointError, load, save
+from ...serialization import CheckpointError, load
 from ..history import History
+from ..run import CHECKPOINT_FILE, Run, RunError, checkpoints_in
 from .classifier import CellMaker, Classifier
 from .corpus import Corpus
 from .settings import Settings
 
-__all__ = ["METRICS_FILE", "MODEL_FILE", "Recorder", "Trained"]
+__all__ = ["NamesRun", "Told", "Trained"]
 
-MODEL_FILE = "model.safetensors"
-METRICS_FILE = "metrics.jsonl"
+_TOLD_FILE = "run.json"
+_TASK = "classify sequences of letters"
 
-Arrays = dict[str, npt.NDArray[Any]]
+
+@dataclass(frozen=True)
+class Told:
+    """What a run was told: the folder of the names (None: the packaged ones), cells, settings.
+
+    It is written once, when the run begins, so that the run can be resumed by its folder alone.
+
+    >>> import tempfile
+    >>> told = Told(None, ("rnn", "lstm"), Settings(hidden_size=8))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     told.write(folder)
+    ...     Told.read(folder) == told
+    True
+    """
+
+    data: str | None
+    cells: tuple[str, ...]
+    settings: Settings
+
+    def write(self, folder: str | os.PathLike[str]) -> None:
+        """Write it into the folder of the run."""
+        told = {"task": _TASK, **asdict(self)}
+        write_file(Path(folder) / _TOLD_FILE, json.dumps(told, indent=2) + "\n")
+
+    @classmethod
+    def read(cls, folder: str | os.PathLike[str]) -> Told:
+        """Read it again; RunError if the folder holds no run of the main job."""
+        path = Path(folder) / _TOLD_FILE
+        try:
+            told = json.loads(path.read_text(encoding="utf-8"))
+            return cls(told["data"], tuple(told["cells"]), Settings.of(told["settings"]))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+            raise RunError(
+                f"{str(folder)!r} holds no run to go on with: {path} ({reason})"
+            ) from None
 
 
 @dataclass
-class Recorder:
-    """Writes the model file and the metrics of a run, whole files only, after each epoch.
+class NamesRun:
+    """A run that is under way: a `Run` for each of its cells, in a folder of its own.
 
-    `folder` must be there. `epochs`: what was recorded, by cell. OSError if it cannot write.
+    `histories`: what was measured, by cell.
 
     >>> import tempfile
     >>> from tinygrad_rnn.data import load_names
@@ -39,10 +78,10 @@ class Recorder:
     >>> from tinygrad_rnn.training.names import build, train_names
     >>> settings = Settings(hidden_size=4, epochs=1, batch_size=2000)
     >>> corpus = Corpus.of(load_names())
-    >>> model = build(RNNCell, corpus, settings)
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     recorder = Recorder(Path(folder), corpus, settings)
-    ...     recorder.record("rnn", model, train_names(model, corpus, settings))
+    ...     run = NamesRun(Path(folder), corpus, settings)
+    ...     model = build(RNNCell, corpus, settings)
+    ...     _ = train_names(model, corpus, settings, run=run.part("rnn"))
     ...     trained = Trained.load(folder)
     >>> trained.best, trained.settings.hidden_size
     ('rnn', 4)
@@ -51,39 +90,29 @@ class Recorder:
     folder: Path
     corpus: Corpus
     settings: Settings
-    epochs: dict[str, History] = field(default_factory=dict)  # of each cell
-    _arrays: Arrays = field(default_factory=dict)
+    resume: bool = False
+    histories: dict[str, History] = field(default_factory=dict)
 
-    def record(self, cell: str, model: Classifier, history: History) -> None:
-        """Keep the model of `cell` as it is now, beside those of the other cells."""
-        self.epochs[cell] = history
-        self._arrays |= {f"{cell}/{name}": a for name, a in model.state_dict().items()}
-        save({"arrays": self._arrays, "about": self._description()}, self.folder / MODEL_FILE)
-        write_file(self.folder / METRICS_FILE, self._metrics())
-
-    def _metrics(self) -> str:
-        lines = [{"cell": c, **row} for c, history in self.epochs.items() for row in history]
-        return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-
-    def _description(self) -> dict[str, Any]:
-        # No times and no paths: the same seed gives the same file.
-        return {
-            "task": "classify sequences of letters",
+    def part(self, cell: str) -> Run:
+        """Where the training of one cell is committed to."""
+        # The path of the checkpoint alone tells all that `predict` needs to build the model.
+        about = {
+            "task": _TASK,
+            "cell": cell,
             "classes": list(self.corpus.classes),
             "letters": self.corpus.vocabulary.letters,
+            "names": _digest(self.corpus),
             "settings": asdict(self.settings),
-            "cells": {
-                cell: {"epochs": len(history), "val_accuracy": history[-1]["val_accuracy"]}
-                for cell, history in self.epochs.items()
-            },
         }
+        name = re.sub(r"[^\w.-]", "-", cell)  # `my_file.py:MyCell` is no name on every system
+        return Run(self.folder / name, resume=self.resume, about=about)
 
 
 @dataclass(frozen=True, eq=False)
 class Trained:
     """The models of a run, read back.
 
-    `accuracies`: of each cell, on held-out names.
+    `histories`: what was measured of each cell; `accuracies`: of each cell, on held-out names.
 
     >>> Trained.load("no/such/run")
     Traceback (most recent call last):
@@ -96,31 +125,54 @@ folder or file
     classes: tuple[str, ...]
     vocabulary: Vocabulary
     settings: Settings
-    accuracies: dict[str, float]
-    _arrays: Arrays
+    histories: dict[str, History]
+    _states: dict[str, dict[str, Any]]
 
     @classmethod
     def load(cls, run: str | os.PathLike[str]) -> Trained:
-        """Read a run's folder, or its model file. CheckpointError says what is wrong with it."""
+        """Read a run's folder, that of one of its cells, or a checkpoint.
+
+        CheckpointError says what is wrong with it.
+        """
         path = Path(run)
         if not path.exists():
             raise CheckpointError(f"no run {str(path)!r}: there is no such folder or file")
-        path = path / MODEL_FILE if path.is_dir() else path
-        saved = load(path)
-        try:
-            arrays, description = saved["arrays"], saved["about"]
-            return cls(
-                path=path,
-                classes=tuple(map(str, description["classes"])),
-                vocabulary=Vocabulary(description["letters"]),
-                settings=Settings.of(description["settings"]),
-                accuracies={
-                    cell: float(at["val_accuracy"]) for cell, at in description["cells"].items()
-                },
-                _arrays=arrays,
+        files = checkpoints_in(path) if path.is_dir() else [path]
+        if not files:
+            raise CheckpointError(
+                f"{str(path)!r} holds no trained model: there is no {CHECKPOINT_FILE} in it"
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise _not_a_run(path, error) from None
+        return cls._of(path, files)
+
+    @classmethod
+    def _of(cls, path: Path, files: Iterable[Path]) -> Trained:
+        histories, states, told = {}, {}, []
+        for file in files:
+            saved = load(file)
+            try:
+                about = dict(saved["about"])
+                cell = str(about.pop("cell"))
+                histories[cell], states[cell] = History(saved["history"]), dict(saved["model"])
+                float(histories[cell][-1]["val_accuracy"])
+                told.append(about)
+                found = cls(
+                    path=path,
+                    classes=tuple(map(str, about["classes"])),
+                    vocabulary=Vocabulary(about["letters"]),
+                    settings=Settings.of(about["settings"]),
+                    histories=histories,
+                    _states=states,
+                )
+            except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+                raise _not_a_run(file, error) from None
+            if about != told[0]:
+                raise CheckpointError(f"{str(path)!r} holds models of several runs: name one")
+        return found
+
+    @property
+    def accuracies(self) -> dict[str, float]:
+        """The share of right names among those held out, after the last epoch of each cell."""
+        return {cell: history[-1]["val_accuracy"] for cell, history in self.histories.items()}
 
     @property
     def best(self) -> str:
@@ -130,20 +182,14 @@ folder or file
     def model(self, cell: str, make_cell: CellMaker) -> Classifier:
         """The network of `cell`, built anew around `make_cell` and given its weights.
 
-        CheckpointError if the file holds no such cell, or its weights do not fit.
+        CheckpointError if the run holds no such cell, or its weights do not fit.
         """
-        if cell not in self.accuracies:
-            held = ", ".join(self.accuracies)
+        if cell not in self._states:
+            held = ", ".join(self._states)
             raise CheckpointError(f"{str(self.path)!r} holds no cell {cell!r}; it holds: {held}")
-        prefix = f"{cell}/"
-        state = {
-            name.removeprefix(prefix): array
-            for name, array in self._arrays.items()
-            if name.startswith(prefix)
-        }
         try:
             model = Classifier(make_cell, len(self.vocabulary), len(self.classes), self.settings)
-            model.load_state_dict(state)
+            model.load_state_dict(self._states[cell])
         except ValueError as error:
             raise _not_a_run(self.path, error) from None
         return model.eval()
@@ -157,6 +203,12 @@ folder or file
         probabilities = model.probabilities(*pad([codes]))[0]
         order = np.argsort(-probabilities, kind="stable")
         return [(self.classes[index], float(probabilities[index])) for index in order]
+
+
+def _digest(corpus: Corpus) -> str:
+    """What tells two sets of names apart, and how they are split."""
+    names = [corpus.train.names, corpus.held_out.names]
+    return hashlib.sha256(json.dumps(names).encode()).hexdigest()
 
 
 def _not_a_run(path: Path, error: Exception) -> CheckpointError:

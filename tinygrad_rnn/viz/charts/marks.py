@@ -18,6 +18,7 @@ __all__ = ["Line", "draw_bars", "draw_cells", "draw_legend", "draw_lines", "draw
 __all__ += ["amount", "legend_height", "signed", "strength"]
 
 MANY = 600  # cells from which no numbers are told on hover
+HOVERS = 40  # points of a line that tell their number, at most
 SWATCH = 26.0
 DASHES = ("", "7 3", "2 2.5", "9 3 2 3")
 WIDTHS = (2.4, 1.8, 1.8, 1.8)
@@ -44,7 +45,7 @@ class Line:
 
 
 def draw_lines(panel: Panel, lines: Sequence[Line]) -> None:
-    """Draw the lines; each point tells its number when it is pointed at."""
+    """Draw the lines; points of them tell their numbers when they are pointed at."""
     for line in lines:
         shown = [(t, v) for t, v in enumerate(line.values) if _drawable(v, panel.log)]
         pieces, before = [], None
@@ -54,11 +55,12 @@ def draw_lines(panel: Panel, lines: Sequence[Line]) -> None:
             before = t
         if pieces:
             panel.add(f'<path {line.look} d="{"".join(pieces)}"/>')
+        every = -(-panel.count // HOVERS)
         for t, value in shown:
             x, y = number(panel.x(t)), number(panel.y(value))
             if panel.count <= 30:
                 panel.add(f'<circle class="n{line.series % SERIES}" cx="{x}" cy="{y}" r="2.6"/>')
-            if panel.count <= MANY:
+            if t % every == 0:
                 told = f"{line.label}, {panel.step(t)}: {value:.3g}"
                 title = f"<title>{escaped(told)}</title>"
                 panel.add(f'<circle class="hover" cx="{x}" cy="{y}" r="6">{title}</circle>')

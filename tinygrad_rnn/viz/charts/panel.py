@@ -17,10 +17,10 @@ LETTER = 44.0  # the px that a label of a step takes at most
 class Panel:
     """A drawing area `tall` px high for `count` steps, with room about it for what it needs.
 
-    `left`, `right`: the room beside the area. `below`: the room under the names of the steps, such
-    as for a legend, which then stands at `under`. `title` stands over the area, `note` at its right
-    end. `y` runs over `low` to `high`, in powers of ten if `log`. `labels`: words for the steps;
-    ValueError if there are too few.
+    `left`, `right`: the room beside the area; `above`: over it; `below`: under the names of the
+    steps, such as for a legend, which then stands at `under`. `title` stands over the area, `note`
+    at its right end. `y` runs over `low` to `high`, in powers of ten if `log`. `labels`: words for
+    the steps; ValueError if there are too few.
 
     >>> panel = Panel(200, 46, 5, title="h")
     >>> panel.area, panel.height
@@ -37,13 +37,14 @@ class Panel:
         labels: Sequence[str] | None = None,
         left: float = 12.0,
         right: float = 12.0,
+        above: float = 0.0,
         below: float = 0.0,
     ) -> None:
         if labels is not None and len(labels) < count:
             raise ValueError(f"{len(labels)} labels for {count} steps")
         self.width, self.count, self.title, self.labels = width, count, title, labels
         self.left, self.right = left, width - right
-        self.top = 30.0 if title or note else 12.0
+        self.top = (30.0 if title or note else 12.0) + above
         self.bottom = self.top + tall
         self.under = self.bottom + self._names_height()
         self.height = self.under + below

@@ -30,7 +30,7 @@ class Saved:
         return self._save(path, {})
 
     def _save(self, path: str | os.PathLike[str], others: Mapping[str, Callable[[], str]]) -> Path:
-        target, form = Path(path), ending(path, (*FORMS, *others))
+        target, form = Path(path), ending(path, (*others, *FORMS))
         if form in others:
             write_file(target, others[form]())
         elif form == ".svg":

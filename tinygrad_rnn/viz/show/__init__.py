@@ -1,0 +1,7 @@
+"""Lessons: two networks side by side over many steps, and the knob that changes what is seen."""
+
+from .lesson import Knob, Lesson
+from .page import Show
+from .story import LESSONS, show
+
+__all__ = ["LESSONS", "Knob", "Lesson", "Show", "show"]

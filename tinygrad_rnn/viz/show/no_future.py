@@ -1,0 +1,111 @@
+"""No future: which inputs an output depends on, reading in one direction and in both."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from ... import nn, ops
+from ...engine.tensor import tensor
+from ...engine.transforms import grad
+from ..charts.panel import Panel
+from ..gradient.flow import norm
+from .cards import card, mark, note
+from .lesson import Card, Knob, Lesson, Values
+from .networks import INPUT, SEED, UNITS, inputs
+
+__all__ = ["NO_FUTURE"]
+
+LENGTH = 100
+AXIS = (1e-3, 1e1)
+
+Array = Any
+
+
+@cache
+def _layer(both: bool) -> Any:
+    """The outputs of all steps, and the input that they were computed from."""
+    ops.manual_seed(SEED)
+    layer = nn.LSTM(INPUT, UNITS, bidirectional=both)
+    layer.astype("float64")
+    for name, bias in layer.named_parameters():
+        if name.startswith("bias_ih"):
+            nn.init.forget_gate_bias_(bias, 2.0)
+    x = tensor(inputs(LENGTH), requires_grad=True)
+    return layer(x)[0], x
+
+
+@cache
+def _influence(both: bool, t: int) -> Array:
+    """How much the output at step `t` depends on each input: norms of the gradient, (T,)."""
+    outputs, x = _layer(both)
+    (found,) = grad(outputs[t].sum(), x, retain_graph=True)
+    return np.array([norm(step) for step in found.data])
+
+
+def _card(both: bool, values: Values) -> Panel:
+    t = int(values["step"])
+    found = _influence(both, t)
+    name = "Bidirectional LSTM" if both else "LSTM"
+    panel = card(name, f"{LENGTH} steps", LENGTH, above=20.0)
+    panel.log_axis(*AXIS)
+    panel.name_steps()
+    future = found[t + 1 :]
+    if future.size and not future.any():
+        x = panel.x(t + 0.5)
+        panel.rect("future", x, panel.top, panel.right - x, panel.bottom - panel.top)
+        if panel.right - x > 130:
+            middle = (panel.top + panel.bottom) / 2
+            panel.text((x + panel.right) / 2, middle, "the future: exactly 0", "strong")
+    for s, value in enumerate(found):
+        if value > 0:
+            y = panel.y(value)
+            told = f"input at t = {s}: {value:.3g}"
+            x, width = panel.x(s) - 0.4 * panel.pitch, 0.8 * panel.pitch
+            panel.rect("h7", x, y, width, panel.bottom - y, told)
+    mark(panel, t, f"the output at t = {t}")
+    after, zero = len(future), int((future == 0).sum())
+    text = f"Bars: how much the output at t = {t} changes with each input. "
+    if not after:
+        text += "It is the last one: there is no future."
+    elif zero == after:
+        text += f"With the {after} inputs after it: exactly 0."
+    else:
+        text += f"It depends on {after - zero} of the {after} inputs after it."
+    note(panel, text)
+    return panel
+
+
+STEP = Knob(
+    "step", "output at step t", tuple(map(float, (0, *range(9, LENGTH, 10)))), 49.0,
+    lambda t: f"{t:g} inputs come before it, {LENGTH - 1 - t:g} after it",
+    0.0, LENGTH - 1.0, whole=True,
+)  # fmt: skip
+
+NO_FUTURE = Lesson(
+    "no-future",
+    "Can a recurrent network see the future?",
+    "Look to the right of the flag: the LSTM's output does not depend on any later input, not even "
+    "a little; that of a bidirectional LSTM does.",
+    (
+        "A recurrent network reads from left to right. When it answers at step t, the inputs after "
+        "t have not been read; so the gradient of that output with respect to them is exactly 0, "
+        "not just small. Whoever translates, tags words or fills gaps needs what comes later, too.",
+        "A bidirectional layer has a second cell that reads from right to left, and joins the two "
+        "states at every step. It can be used only where the whole sequence is known beforehand: "
+        "not to predict what comes next.",
+        "In both directions the bars get shorter with the distance: this is the vanishing gradient "
+        "again, here as seen from the inputs.",
+    ),
+    (
+        "Move t to 0: what does the LSTM know of the sequence there?",
+        "Move t to 99: now the two see the same inputs. What is the second network's advantage?",
+    ),
+    (STEP,),
+    (
+        Card(("step",), lambda values: _card(False, values)),
+        Card(("step",), lambda values: _card(True, values)),
+    ),
+)

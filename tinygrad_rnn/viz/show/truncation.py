@@ -1,0 +1,91 @@
+"""Truncation: what is lost where the gradient is cut every k steps."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from ... import nn
+from ...engine.tensor import tensor
+from ..charts.panel import Panel
+from .cards import flow_card, mark
+from .lesson import Card, Knob, Lesson, in_words
+from .networks import gradients, inputs, lstm, unrolled
+
+__all__ = ["TRUNCATION"]
+
+LENGTH = 100
+BIAS = 3.0
+AXIS = (1e-3, 1e1)
+
+Array = Any
+
+
+@cache
+def _flow(cut: int | None) -> dict[str, Array]:
+    return gradients(unrolled(lstm(BIAS), inputs(LENGTH), cut), LENGTH)
+
+
+@cache
+def _weights(cut: int | None) -> Array:
+    """The gradient of the recurrent weights, all of it in one row."""
+    layer = nn.Recurrent(lstm(BIAS), truncate=cut)
+    _, (h, _) = layer(tensor(inputs(LENGTH)))
+    h.sum().backward()
+    return np.concatenate([p.grad.data.ravel() for p in layer.parameters() if p.grad is not None])
+
+
+def _card(cut: int | None) -> Panel:
+    if cut is None or cut >= LENGTH:
+        text = "The gradient of the loss reaches every step."
+        title = "The whole way back" if cut is None else f"Cut every {cut} steps: nowhere"
+        return flow_card(title, f"{LENGTH} steps", _flow(None), 1, AXIS, text)
+    whole, part = _weights(None), _weights(cut)
+    length = float(np.linalg.norm(part) / np.linalg.norm(whole))
+    cosine = float(whole @ part / (np.linalg.norm(whole) * np.linalg.norm(part)))
+    angle = float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
+    last = (LENGTH - 1) // cut * cut
+    text = (
+        f"Before t = {last} it is exactly 0: nothing there is learnt from. The gradient of the "
+        f"weights has {in_words(min(length, 1.0))} of its length, and is turned by {angle:.0f}°."
+    )
+    panel = flow_card(f"Cut every {cut} steps", f"{LENGTH} steps", _flow(cut), 1, AXIS, text)
+    x = panel.x(last - 0.5)
+    panel.rect("future", panel.left, panel.top, x - panel.left, panel.bottom - panel.top)
+    mark(panel, last - 0.5, "cut: the gradient ends here")
+    return panel
+
+
+CUT = Knob(
+    "truncate", "truncated after k steps: k", (1.0, 2.0, 5.0, 10.0, 20.0, 33.0, 50.0, 100.0), 20.0,
+    lambda k: f"a state goes on to the next {k:g} steps with its gradient",
+    1.0, float(LENGTH), whole=True,
+)  # fmt: skip
+
+TRUNCATION = Lesson(
+    "truncation",
+    "What does truncated backpropagation lose?",
+    "Look to the left of the flag: where the gradient is cut, all earlier steps get exactly 0, "
+    "however well the LSTM could have carried it.",
+    (
+        "Backpropagation through time keeps every step until the gradient has come back through "
+        "it. For long texts that is too much memory, so the state is handed on every k steps as a "
+        "plain number (truncate=k, or detach): forward nothing changes, backward it is a wall.",
+        "The network still remembers over the cut; it only cannot learn to. The gradient of the "
+        "weights is a sum over all steps: truncated, it is the sum over the last few, shorter and "
+        "turned away from the true direction.",
+        "Where each step has a loss of its own, as in a language model, every block gets gradient "
+        "from its own losses, and only what would cross a cut is lost.",
+    ),
+    (
+        "How large must k be for the gradient of the weights to point within 10° of the true one?",
+        "Set k to 1: what can a network learn that never sees further back than one step?",
+    ),
+    (CUT,),
+    (
+        Card((), lambda values: _card(None)),
+        Card(("truncate",), lambda values: _card(int(values["truncate"]))),
+    ),
+)
