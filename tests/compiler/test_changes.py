@@ -135,11 +135,11 @@ class Settable(nn.Cell):
         self.shifts = [0.0, 0.5]
         self.options = {"name": "tanh", "power": (1, 2)}
         self.mask = np.ones(hidden_size)
-        self.primitive = lambda h: h
+        self.fn = lambda h: h
         self.fixed = tg.tensor(np.ones(hidden_size))
 
     def forward(self, x, h):
-        z = self.primitive(h @ self.u * self.gain + x[:, :1] + sum(self.shifts)) * self.mask
+        z = self.fn(h @ self.u * self.gain + x[:, :1] + sum(self.shifts)) * self.mask
         return getattr(tg, self.options["name"])(z) * self.fixed ** self.options["power"][1]
 
 
@@ -157,7 +157,7 @@ def change_array(cell):
 
 def change_twice(cell):
     for gain in (2.0, 3.0, 4.0):
-        cell.primitive = lambda h, gain=gain: gain * h
+        cell.fn = lambda h, gain=gain: gain * h
         nn.Recurrent(cell)(X)
 
 
@@ -192,7 +192,7 @@ def test_tuples_made_anew_are_told_apart_by_what_they_hold() -> None:
     layer = nn.Recurrent(cell)
     for k in range(40):  # memory of the tuples before is used again
         cell.options = {"name": "tanh", "power": (0, k % 3 + 1)}
-        cell.primitive = lambda h, k=k % 5: h * k
+        cell.fn = lambda h, k=k % 5: h * k
         assert_close([layer(X)[0].data], [unrolled(layer)(X)[0].data])
 
 

@@ -13,10 +13,11 @@ import numpy as np
 from .. import ops
 from ..engine.mode import enable_grad
 from ..nn.recurrent.cell import Cell
+from .errors import TraceError
 from .ir.cost import Cost, cost
-from .passes.builder import Schedule
+from .ir.instruction import Instruction
+from .ir.schedule import Schedule
 from .runtime.scan import CompiledStep, compiled_step
-from .trace.recording import Instruction, TraceError
 
 __all__ = ["STAGES", "PlanLine", "PlanReport", "report"]
 
@@ -31,7 +32,7 @@ STAGES = {
 
 @dataclass(frozen=True)
 class PlanLine:
-    """One instruction of a plan.
+    """One instruction of a schedule.
 
     `direction`: "forward" or "backward". `stage`: "once", "before", "loop", "after" or "total".
     `name`: what the author called the value, else its op with a number. `call`: the op and its
@@ -50,7 +51,7 @@ class PlanLine:
 
 @dataclass(frozen=True)
 class PlanReport:
-    """What a scan of a cell computes, when, and at what cost; made by `Cell.plan`.
+    """What a scan of a cell computes, when, and at what cost; made by `Cell.schedule`.
 
     `str` of it is a table by stage and one by source line. FLOPs and bytes are of a whole run of
     `steps` steps on a batch, counted from shapes: a ufunc is one operation an element, a matrix
@@ -58,9 +59,9 @@ class PlanReport:
 
     >>> import tinygrad_rnn as tg
     >>> plan = tg.nn.RNNCell(3, 4).plan(batch_size=2, steps=10)
-    >>> [line.call for line in plan.lines if (line.direction, line.stage) == ("forward", "loop")]
+    >>> [line.call for line in schedule.lines if (line.direction, line.stage) == ("forward", "loop")]
     ['matmul(h before, transpose 2)', 'add(matmul 2, add 2)', 'tanh(add 3)']
-    >>> plan.total("forward", "loop").flops  # 10 x 2 x 4 elements: products of 4, add, tanh
+    >>> schedule.total("forward", "loop").flops  # 10 x 2 x 4 elements: products of 4, add, tanh
     800
     """
 
@@ -148,7 +149,7 @@ def report(
     input_gradient: bool,
     lengths: bool,
 ) -> PlanReport:
-    """See `Cell.plan`."""
+    """See `Cell.schedule`."""
     kind = type(cell).__name__
     size = getattr(cell, "input_size", None) if input_size is None else input_size
     if size is None:
@@ -165,9 +166,9 @@ def report(
         raise ValueError(f"{kind} has no plan: it runs step by step, because {reason}") from reason
     names = {id(parameter): name for name, parameter in cell.named_parameters()}
     writer = _Writer(compiled, names, steps)
-    lines = writer.lines("forward", compiled.forward.plan)
+    lines = writer.lines("forward", compiled.forward.schedule)
     if compiled.backward is not None:
-        lines += writer.lines("backward", compiled.backward.plan)
+        lines += writer.lines("backward", compiled.backward.schedule)
     return PlanReport(kind, batch_size, steps, tuple(lines))
 
 
@@ -197,7 +198,7 @@ class _Writer:
         for leaf, value in zip(step.leaves, step.leaf_values, strict=True):
             names[value] = self.parameter_names.get(id(leaf)) or value.name or "constant"
 
-    def lines(self, direction: str, plan: Schedule) -> list[PlanLine]:
+    def lines(self, direction: str, schedule: Schedule) -> list[PlanLine]:
         return [
             PlanLine(
                 direction,
@@ -205,11 +206,11 @@ class _Writer:
                 self._name(value),
                 f"{_fn_name(value)}({', '.join(map(self._name, value.inputs))})",
                 value.shape,
-                cost(value, self.steps, plan.time_varying, stage == "loop"),
+                cost(value, self.steps, schedule.time_varying, stage == "loop"),
                 _sources(value),
             )
             for stage in STAGES
-            for value in plan.stages.get(stage, [])
+            for value in schedule.stages.get(stage, [])
         ]
 
     def _name(self, x: Any) -> str:
@@ -230,9 +231,9 @@ def _fn_name(value: Instruction) -> str:
 
 def _sources(value: Instruction) -> tuple[str, ...]:
     """The lines that asked for the value: `cell.py:12,14` is two."""
-    if value.scope is None or not value.scope.line:
+    if value.origin is None or not value.origin.line:
         return ()
-    file, _, numbers = value.scope.line.rpartition(":")
+    file, _, numbers = value.origin.line.rpartition(":")
     return tuple(f"{file}:{number}" for number in numbers.split(","))
 
 

@@ -18,7 +18,7 @@ from .protocol import FUNCTIONS
 from .reads import values_read
 from .traits import Traits
 
-__all__ = ["Primitive", "Rule", "selection", "traits_of"]
+__all__ = ["Primitive", "Rule", "primitive_of", "selection", "traits_of"]
 
 Rule = Callable[..., Any]
 F = TypeVar("F", bound=Rule)
@@ -269,6 +269,17 @@ def selection(index: int) -> Primitive:
     return Primitive(output, selects=index, linear=True, view=True)
 
 
+def primitive_of(function: Any) -> Primitive | None:
+    """The op itself, or the op that answers for a NumPy function; None if there is none.
+
+    >>> import numpy as np, tinygrad_rnn as tg
+    >>> primitive_of(np.multiply) is tg.mul
+    True
+    """
+    declared = function if isinstance(function, Primitive) else FUNCTIONS.get(function)
+    return declared if isinstance(declared, Primitive) else None
+
+
 def traits_of(function: Any) -> Traits:
     """The traits of an op, or of the op that answers for a NumPy function.
 
@@ -280,8 +291,8 @@ def traits_of(function: Any) -> Traits:
     >>> traits_of(np.hypot).elementwise
     True
     """
-    declared = function if isinstance(function, Primitive) else FUNCTIONS.get(function)
-    if isinstance(declared, Primitive):
+    declared = primitive_of(function)
+    if declared is not None:
         return declared.traits
     return _OF_A_UFUNC if _is_elementwise_ufunc(function) else _NOTHING_KNOWN
 
