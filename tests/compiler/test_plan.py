@@ -9,9 +9,9 @@ import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
+from tinygrad_rnn.compiler.ir.primitives import summed_product
 from tinygrad_rnn.compiler.runtime.scan import compiled_step, compiled_steps
 from tinygrad_rnn.ops import matmul
-from tinygrad_rnn.ops.lifting import summed_product
 from tinygrad_rnn.ops.shape import _permute as transposed
 
 I, H, B, T = 3, 4, 2, 5

@@ -59,9 +59,9 @@ class PlanReport:
 
     >>> import tinygrad_rnn as tg
     >>> plan = tg.nn.RNNCell(3, 4).plan(batch_size=2, steps=10)
-    >>> [line.call for line in schedule.lines if (line.direction, line.stage) == ("forward", "loop")]
+    >>> [line.call for line in plan.lines if (line.direction, line.stage) == ("forward", "loop")]
     ['matmul(h before, transpose 2)', 'add(matmul 2, add 2)', 'tanh(add 3)']
-    >>> schedule.total("forward", "loop").flops  # 10 x 2 x 4 elements: products of 4, add, tanh
+    >>> plan.total("forward", "loop").flops  # 10 x 2 x 4 elements: products of 4, add, tanh
     800
     """
 

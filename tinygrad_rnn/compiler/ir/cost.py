@@ -67,7 +67,7 @@ def _flops_of_a_step(instruction: Instruction, arrays: list[Any]) -> int:
     """A product counts a multiplication and an addition for each pair of factors."""
     contraction = instruction.traits.contraction
     if contraction is None:
-        return max([instruction.sample.size, *(int(array.size) for array in arrays)])
+        return int(max([instruction.sample.size, *(int(array.size) for array in arrays)]))
     subscripts = contraction(*(array.ndim for array in arrays), **instruction.attributes)
     sizes: dict[str, int] = {}
     for term, array in zip(subscripts.partition("->")[0].split(","), arrays, strict=True):

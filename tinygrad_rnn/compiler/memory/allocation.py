@@ -51,8 +51,8 @@ class Layout:
 
     `reverse`: the loop runs from the last step to the first. `kept`: values that are needed after
     the run, by the backward run. `outer`: values of the forward run that the schedule reads.
-    `fixed`: values known once that have an array here. `batch_last`: a matrix (batch, features) has its
-    memory in the order (features, batch), so that a slice of the features is contiguous.
+    `fixed`: values known once that have an array here. `batch_last`: a matrix (batch, features)
+    has its memory in the order (features, batch), so that a slice of the features is contiguous.
     """
 
     def __init__(
