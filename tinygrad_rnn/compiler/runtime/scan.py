@@ -259,7 +259,7 @@ class CompiledStep:
         return d_x, d_states, d_leaves
 
 
-@op
+@op(reads="run arrays")
 def _scan(run: Any, *arrays: Array) -> tuple[Array, ...]:
     return tuple(run.forward(arrays))
 
