@@ -13,6 +13,7 @@ import numpy as np
 from .. import ops
 from ..engine.mode import enable_grad
 from ..nn.recurrent.cell import Cell
+from ..tables import html_table
 from .errors import TraceError
 from .ir.cost import Cost, cost
 from .ir.instruction import Instruction
@@ -49,7 +50,11 @@ class PlanLine:
     sources: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+_STAGE_NUMBERS = (2, 3)
+_LINE_NUMBERS = (2, 3, 4, 5, 6)
+
+
+@dataclass(frozen=True, repr=False)
 class PlanReport:
     """What a scan of a cell computes, when, and at what cost; made by `Cell.schedule`.
 
@@ -96,9 +101,24 @@ class PlanReport:
 
     def __str__(self) -> str:
         title = f"{self.cell}, {self.steps} steps, batch of {self.batch_size}"
-        return "\n".join([title, "", *self._by_stage(), "", *self._by_line()])
+        by_stage, by_line = self._stage_rows(), self._line_rows()
+        tables = [*_table(by_stage, _STAGE_NUMBERS), "", *_table(by_line, _LINE_NUMBERS)]
+        return "\n".join([title, "", *tables])
 
-    def _by_stage(self) -> Iterator[str]:
+    def __repr__(self) -> str:
+        everything = self.total()
+        return (
+            f"<schedule of {self.cell}: {self.steps} steps, batch of {self.batch_size}, "
+            f"{len(self.lines)} instructions, {_count(everything.flops)}FLOP; print() shows it>"
+        )
+
+    def _repr_html_(self) -> str:
+        title = f"{self.cell}, {self.steps} steps, batch of {self.batch_size}"
+        return html_table(self._stage_rows(), _STAGE_NUMBERS, title) + html_table(
+            self._line_rows(), _LINE_NUMBERS
+        )
+
+    def _stage_rows(self) -> list[Sequence[str]]:
         rows: list[Sequence[str]] = [("", "shape", "FLOPs", "bytes", "written at")]
         for direction in dict.fromkeys(line.direction for line in self.lines):
             for stage, title in STAGES.items():
@@ -113,9 +133,9 @@ class PlanReport:
                     rows.append((f"  {_short(written, 58)}", shape, *costs, _briefly(line.sources)))
             rows.append((f"{direction.upper()}: all", "", *self._cost(direction)))
         rows.append(("ALL", "", *self._cost()))
-        return _table(rows, right=(2, 3))
+        return rows
 
-    def _by_line(self) -> Iterator[str]:
+    def _line_rows(self) -> list[Sequence[str]]:
         rows: list[Sequence[str]] = [
             ("line of the cell", "", "forward", "backward", "in loops", "bytes", "share")
         ]
@@ -135,7 +155,7 @@ class PlanReport:
                     f"{both.flops / everything:.0%}",
                 )
             )
-        return _table(rows, right=(2, 3, 4, 5, 6))
+        return rows
 
     def _cost(self, direction: str | None = None, stage: str | None = None) -> tuple[str, str]:
         return _counted(self.total(direction, stage))

@@ -13,6 +13,7 @@ from ..engine.dtypes import get_default_dtype, is_floating
 from ..engine.guard import note_change
 from ..engine.mode import scope
 from ..engine.tensor import Tensor, tensor
+from .summary import Summary, summarized
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -268,6 +269,25 @@ class Module:
         return self
 
     # Looking at it
+
+    def summary(self, *inputs: Any, **keywords: Any) -> Summary:
+        """The layers and parameters as a table, with shapes and sizes.
+
+        With the inputs of a call, the module is run on them once, without recording a gradient,
+        and the shapes of what the layers return are shown, too.
+
+        >>> import tinygrad_rnn as tg
+        >>> tg.nn.Linear(3, 2).summary()
+        layer     shape   parameters
+        Linear                     8
+          weight  (2, 3)           6
+          bias    (2,)             2
+        8 parameters, 32 bytes
+        """
+        return summarized(self, inputs, keywords)
+
+    def _repr_html_(self) -> str:
+        return self.summary()._repr_html_()
 
     def extra_repr(self) -> str:
         """What `repr` shows between the module's brackets; for subclasses."""
