@@ -34,7 +34,7 @@ CELLS = {  # what a notebook's cell says -> what it must show
 
 
 def test_a_notebook_shows_each_thing_once(tmp_path) -> None:
-    reason = "needs nbclient and ipykernel: pip install -e '.[dev]'"
+    reason = "nbclient and ipykernel are not installed (extra: dev)"
     nbclient = pytest.importorskip("nbclient", reason=reason)
     pytest.importorskip("ipykernel", reason=reason)
     from nbformat import v4

@@ -34,7 +34,7 @@ def html_table(rows: Sequence[Row], right: Collection[int] = (), title: str = ""
     >>> html_table([("a",), ("1 < 2",)])[-39:]
     '1 &lt; 2</td></tr></tbody></table></div>'
     """
-    head, *body = rows
+    head, *body = ([*row, *[""] * (len(rows[0]) - len(row))] for row in rows)
     caption = f"<div><b>{escape(title)}</b></div>" if title else ""
     return (
         f'<div style="max-width:100%;overflow-x:auto">{caption}<table><thead>'
