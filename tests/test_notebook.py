@@ -19,7 +19,7 @@ from tinygrad_rnn.training.names import Corpus
 CELLS = {  # what a notebook's cell says -> what it must show
     "import numpy as np, tinygrad_rnn as tg\nfrom tinygrad_rnn import nn, viz": "",
     "net = nn.Sequential(nn.Embedding(5, 3), nn.LSTM(3, 4), nn.Identity())\nnet": "weight_ih",
-    "nn.RNNCell(3, 4).schedule(batch_size=2, steps=10)": "in the loop, step by step",
+    "nn.RNNCell(3, 4).plan(batch_size=2, steps=10)": "in the loop, step by step",
     "tg.testing.gradcheck(tg.tanh, [[0.5, -1.0]])": "gradient right: 2 elements",
     "tg.testing.check_cell(nn.RNNCell, hidden_size=1)": "laws hold",
     "viz.plot_gates(viz.gates(nn.GRU(2, 3), tg.randn(4, 1, 2)), 'name')": "<svg",
@@ -65,7 +65,7 @@ def shapes_of_rows(text: str) -> set[int]:
     "make",
     [
         lambda: nn.LSTM(2, 3),
-        lambda: nn.LSTMCell(2, 3).schedule(batch_size=1, steps=3),
+        lambda: nn.LSTMCell(2, 3).plan(batch_size=1, steps=3),
         lambda: gradcheck(tg.tanh, [[0.5]]),
         lambda: check_cell(nn.RNNCell, hidden_size=1),
         lambda: viz.connectivity(nn.GRU(1, 2), tg.randn(3, 1, 1)),

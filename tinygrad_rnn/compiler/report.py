@@ -56,7 +56,7 @@ _LINE_NUMBERS = (2, 3, 4, 5, 6)
 
 @dataclass(frozen=True, repr=False)
 class PlanReport:
-    """What a scan of a cell computes, when, and at what cost; made by `Cell.schedule`.
+    """What a scan of a cell computes, when, and at what cost; made by `Cell.plan`.
 
     `str` of it is a table by stage and one by source line. FLOPs and bytes are of a whole run of
     `steps` steps on a batch, counted from shapes: a ufunc is one operation an element, a matrix
@@ -108,7 +108,7 @@ class PlanReport:
     def __repr__(self) -> str:
         everything = self.total()
         return (
-            f"<schedule of {self.cell}: {self.steps} steps, batch of {self.batch_size}, "
+            f"<plan of {self.cell}: {self.steps} steps, batch of {self.batch_size}, "
             f"{len(self.lines)} instructions, {_count(everything.flops)}FLOP; print() shows it>"
         )
 
