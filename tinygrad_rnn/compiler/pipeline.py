@@ -5,8 +5,9 @@ Read this first: it is the table of contents of the compiler.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from .ir.printing import Printer, changes, input_names
 from .ir.program import Pass, Program
 from .ir.step import Step
 from .passes.affine_recurrence import extract_recurrences
@@ -17,7 +18,7 @@ from .passes.horizontal_fusion import fuse_horizontally
 from .passes.transposes import simplify_transposes
 from .passes.weight_folding import fold_into_weights
 
-__all__ = ["PASSES", "after_each_pass", "optimize"]
+__all__ = ["PASSES", "after_each_pass", "optimize", "printed"]
 
 # `trace` has recorded a step and its backward step, and lowered both to NumPy calls.
 PASSES: tuple[Pass, ...] = (
@@ -39,6 +40,23 @@ def optimize(step: Step) -> Program:
     for run in PASSES:
         program = run(program)
     return program
+
+
+def printed(step: Step, parameters: Mapping[int, str]) -> str:
+    """The step as it was lowered, then after each pass, with what the pass changed marked.
+
+    `parameters`: names of the tensors that the step reads, by `id`.
+    """
+    printer = Printer(input_names(step, parameters))
+    before: list[str] = []
+    text: list[str] = []
+    for name, program in after_each_pass(step):
+        lines = printer.lines(program)
+        text += ["", f"== {name}" + (" (nothing changed)" if lines == before else "")]
+        if lines != before:
+            text += [line.rstrip() for line in changes(before, lines)] if before else lines
+        before = lines
+    return "\n".join(text[1:])
 
 
 def after_each_pass(step: Step) -> Iterator[tuple[str, Program]]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import linecache
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,18 +16,12 @@ from ..tables import html_table
 from .errors import TraceError
 from .ir.cost import Cost, cost
 from .ir.instruction import Instruction
-from .ir.schedule import Schedule
-from .runtime.scan import CompiledStep, compiled_step
+from .ir.printing import Printer, input_names
+from .ir.schedule import STAGES, Schedule
+from .pipeline import printed
+from .runtime.scan import compiled_step
 
 __all__ = ["STAGES", "PlanLine", "PlanReport", "report"]
-
-STAGES = {
-    "once": "once",
-    "before": "before the loop, all steps at once",
-    "loop": "in the loop, step by step",
-    "after": "after the loop, all steps at once",
-    "total": "sums over time",
-}
 
 
 @dataclass(frozen=True)
@@ -74,6 +67,7 @@ class PlanReport:
     batch_size: int
     steps: int
     lines: tuple[PlanLine, ...]
+    passes: str = ""  # the step after each pass of the compiler, where that was asked for
 
     def total(self, direction: str | None = None, stage: str | None = None) -> Cost:
         """The cost of one direction or stage, or of both and all."""
@@ -103,7 +97,8 @@ class PlanReport:
         title = f"{self.cell}, {self.steps} steps, batch of {self.batch_size}"
         by_stage, by_line = self._stage_rows(), self._line_rows()
         tables = [*_table(by_stage, _STAGE_NUMBERS), "", *_table(by_line, _LINE_NUMBERS)]
-        return "\n".join([title, "", *tables])
+        passes = [self.passes, ""] if self.passes else []
+        return "\n".join([title, "", *passes, *tables])
 
     def __repr__(self) -> str:
         everything = self.total()
@@ -168,8 +163,9 @@ def report(
     input_size: int | None,
     input_gradient: bool,
     lengths: bool,
+    passes: bool,
 ) -> PlanReport:
-    """See `Cell.schedule`."""
+    """See `Cell.plan`."""
     kind = type(cell).__name__
     size = getattr(cell, "input_size", None) if input_size is None else input_size
     if size is None:
@@ -185,68 +181,31 @@ def report(
     except TraceError as reason:
         raise ValueError(f"{kind} has no plan: it runs step by step, because {reason}") from reason
     names = {id(parameter): name for name, parameter in cell.named_parameters()}
-    writer = _Writer(compiled, names, steps)
-    lines = writer.lines("forward", compiled.forward.schedule)
-    if compiled.backward is not None:
-        lines += writer.lines("backward", compiled.backward.schedule)
-    return PlanReport(kind, batch_size, steps, tuple(lines))
+    printer = Printer(input_names(compiled.step, names))
+    backward = compiled.backward.schedule if compiled.backward is not None else None
+    lines = [
+        *_lines(printer, "forward", compiled.forward.schedule, steps),
+        *_lines(printer, "backward", backward, steps),
+    ]
+    text = printed(compiled.step, names) if passes else ""
+    return PlanReport(kind, batch_size, steps, tuple(lines), text)
 
 
-@dataclass
-class _Writer:
-    """Names the values of both directions, and writes their instructions down."""
-
-    compiled: CompiledStep
-    parameter_names: dict[int, str]
-    steps: int
-    _names: dict[Instruction, str] = field(default_factory=dict)
-    _count: dict[str, int] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        step = self.compiled.step
-        names = self._names
-        names[step.x] = "x"
-        if step.mask is not None:
-            names[step.mask] = "mask"
-        for k, (old, new) in enumerate(zip(step.state, step.new_state, strict=True)):
-            name = getattr(new, "name", None) or f"state {k}"
-            names[old] = f"{name} before"
-            if step.grad_state:
-                names[step.grad_state[k]] = f"grad of {name}"
-        if step.grad_output is not None:
-            names[step.grad_output] = "grad of output"
-        for leaf, value in zip(step.leaves, step.leaf_values, strict=True):
-            names[value] = self.parameter_names.get(id(leaf)) or value.name or "constant"
-
-    def lines(self, direction: str, schedule: Schedule) -> list[PlanLine]:
-        return [
-            PlanLine(
+def _lines(
+    printer: Printer, direction: str, schedule: Schedule | None, steps: int
+) -> Iterator[PlanLine]:
+    for stage in STAGES if schedule is not None else ():
+        assert schedule is not None
+        for value in schedule.stages[stage]:
+            yield PlanLine(
                 direction,
                 stage,
-                self._name(value),
-                f"{_fn_name(value)}({', '.join(map(self._name, value.inputs))})",
+                printer.name(value),
+                printer.call(value),
                 value.shape,
-                cost(value, self.steps, schedule.time_varying, stage == "loop"),
+                cost(value, steps, schedule.time_varying, stage == "loop"),
                 _sources(value),
             )
-            for stage in STAGES
-            for value in schedule.stages.get(stage, [])
-        ]
-
-    def _name(self, x: Any) -> str:
-        if not isinstance(x, Instruction):
-            return f"{x:.6g}" if np.ndim(x) == 0 else f"constants {np.shape(x)}"
-        if x not in self._names:
-            name = x.name or _fn_name(x)
-            self._count[name] = number = self._count.get(name, 0) + 1
-            self._names[x] = name if x.name and number == 1 else f"{name} {number}"
-        return self._names[x]
-
-
-def _fn_name(value: Instruction) -> str:
-    return str(
-        getattr(value.primitive, "name", None) or getattr(value.primitive, "__name__", "input")
-    )
 
 
 def _sources(value: Instruction) -> tuple[str, ...]:

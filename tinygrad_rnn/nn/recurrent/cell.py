@@ -107,14 +107,16 @@ class Cell(Module):
         input_size: int | None = None,
         input_gradient: bool = True,
         lengths: bool = False,
+        passes: bool = False,
     ) -> PlanReport:
         """How a scan of this cell is computed: before, in and after its loop, and at what cost.
 
         Print it: a table of all instructions by stage, and one of the lines of the cell's source
         with what each costs. `input_size`: for a cell without an attribute of that name.
         `input_gradient`: whether x gets a gradient, as between layers. `lengths`: whether the
-        sequences are padded. ValueError if the cell can only be run step by step, or if no
-        `input_size` is known.
+        sequences are padded. `passes=True`: print the step after each pass of the compiler, too,
+        with what the pass changed marked by + and -. ValueError if the cell can only be run step
+        by step, or if no `input_size` is known.
 
         >>> import tinygrad_rnn as tg
         >>> plan = tg.nn.LSTMCell(8, 16).plan(batch_size=4)
@@ -124,7 +126,7 @@ class Cell(Module):
         """
         from ...compiler.report import report
 
-        return report(self, batch_size, steps, input_size, input_gradient, lengths)
+        return report(self, batch_size, steps, input_size, input_gradient, lengths, passes)
 
     def __call__(self, x: Any, state: Any = None) -> Any:
         """One step from `state` (None: the initial one); x (B, input_size) or (input_size,).
