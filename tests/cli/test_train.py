@@ -54,13 +54,20 @@ def test_trains_the_plain_rnn_and_then_the_lstm(
     assert max(map(len, said.replace(str(tmp_path), "runs").splitlines())) <= 80
 
 
-def test_the_report_shows_both_cells_reading_a_name(names_folder: Path, tmp_path: Path) -> None:
+def test_the_report_answers_measures_and_shows_what_happens_inside(
+    names_folder: Path, tmp_path: Path
+) -> None:
     assert train(names_folder, tmp_path) == 0
     page = (tmp_path / "names" / "report.html").read_text(encoding="utf-8")
-    title = re.search(r"<h1>Reading &#x27;(\w+)&#x27; \((\w+)\)</h1>", page)
-    assert title is not None
-    assert title[1] in (names_folder / f"{title[2]}.txt").read_text(encoding="utf-8").split()
-    for text in ("rnn h", "lstm c", "forget gate", "weight_hh_l0", *title[1]):
+    name = re.search(r"<h1>Which language is “(\w+)” from\?</h1>", page)
+    assert name is not None
+    (language,) = (
+        path.stem
+        for path in names_folder.glob("*.txt")
+        if name[1] in path.read_text(encoding="utf-8").split()
+    )
+    assert f"“{name[1]}” is {language}. It is one of the names held out" in page
+    for text in ("rnn h", "lstm c", "forget gate", "weight_hh_l0", *name[1]):
         assert f">{text}<" in page
 
 

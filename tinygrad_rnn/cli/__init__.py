@@ -20,7 +20,7 @@ from .parser import Parser
 
 __all__ = ["main"]
 
-_COMMANDS = ("train", "predict", "draw", "show", "check", "plan")
+_COMMANDS = ("train", "predict", "report", "draw", "show", "check", "plan")
 
 _DESCRIPTION = """\
 Recurrent networks composed from differentiable NumPy ops.

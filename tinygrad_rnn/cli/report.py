@@ -1,112 +1,90 @@
-"""What `tinygrad-rnn train` says while it runs and at its end; fits a terminal of 80 columns."""
+"""`tinygrad-rnn report`: a page about trained networks, for a name of the reader's choice."""
 
 from __future__ import annotations
 
-import shutil
-import sys
-from collections.abc import Callable, Mapping
+import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tqdm import tqdm
-
-from ..training.callbacks import Callback
+from .parser import CommandError, add_command
 
 if TYPE_CHECKING:
-    from ..training import Training
-    from ..training.names import Classifier, Corpus, NamesRun
-    from .user_code import NamedCell
+    from ..training.names import Classifier, Corpus, Trained
+    from .parser import Commands
 
-__all__ = ["EpochTable", "beginning", "results", "stopped"]
+__all__ = ["corpus_of", "register", "trained_models"]
 
-_WIDTH = 80
-
-
-def beginning(corpus: Corpus, folder: Path) -> None:
-    """What is trained on, and where the results go."""
-    train, held_out = len(corpus.train), len(corpus.held_out)
-    print(f"{train + held_out:,} names of {len(corpus.classes)} classes; {held_out:,} are held out")
-    print(f"Results go to {folder}/")
-
-
-class EpochTable(Callback):
-    """A line for each epoch of one cell, below them a progress bar (if it is a terminal)."""
-
-    def __init__(self, cell: str, model: Classifier, check: Callable[[], None]) -> None:
-        self._heading = f"{cell}: {_weights(model):,} weights"
-        self._cell, self._check = cell, check
-
-    def before_fit(self, training: Training) -> None:
-        """The heading, and an empty bar."""
-        print(f"\n{self._heading}")
-        print("  epoch   train loss   held-out loss   held-out accuracy   seconds", flush=True)
-        # Python's idea of the terminal's size, which is 80 x 24 where the terminal says 0 x 0.
-        size = shutil.get_terminal_size()
-        self._bar = tqdm(
-            total=training.epochs * len(training.data),
-            initial=training.step,
-            desc=self._cell,
-            unit=" steps",
-            disable=None,
-            leave=False,
-            ncols=min(size.columns, _WIDTH) - 1,
-            nrows=size.lines,
-        )
-        for row in training.history:  # of a run that is resumed
-            self._line(row)
-
-    def close(self, training: Training) -> None:
-        """No bar any more."""
-        self._bar.close()
-
-    def after_step(self, training: Training) -> None:
-        """One step of training is done."""
-        self._bar.update()
-        self._check()
-
-    def after_epoch(self, training: Training) -> None:
-        """One epoch is done."""
-        self._line(training.metrics)
-
-    def _line(self, row: Mapping[str, float]) -> None:
-        self._bar.write(
-            f"  {row['epoch']:5}{row['train_loss']:13.3f}{row['val_loss']:16.3f}"
-            f"{row['val_accuracy']:20.3f}{row['seconds']:10.1f}",
-            file=sys.stdout,
-        )
-        sys.stdout.flush()
+_DETAILS = """\
+Writes a page about the networks of a run: what they answer to a name and whether it is right,
+how good they are, what they mistake for what, and what happens inside, letter by letter.
+OPTIONS
+examples:
+  tinygrad-rnn report runs/surnames --name Kowalski
+  tinygrad-rnn report runs/surnames --name Esposito --cell lstm --out esposito.html
+"""
 
 
-def results(models: Mapping[NamedCell, Classifier], run: NamesRun) -> None:
-    """The table of all cells, and what to do next."""
-    width = max(len("cell"), *(len(cell.name) for cell in models))
-    print(f"\n{'cell':<{width}}   weights   held-out loss   held-out accuracy   seconds")
-    for cell, model in models.items():
-        epochs = run.histories[cell.name]
-        last, seconds = epochs[-1], sum(epochs["seconds"])
-        print(
-            f"{cell.name:<{width}}{_weights(model):10,}{last['val_loss']:16.3f}"
-            f"{last['val_accuracy']:20.3f}{seconds:10.1f}"
-        )
-    print(f"\nIn {run.folder}/: {', '.join(sorted(f.name for f in run.folder.iterdir()))}")
-    name = run.corpus.held_out.names[len(run.corpus.held_out) // 2]
-    print(f"Now try: tinygrad-rnn predict {run.folder} {name}")
-
-
-def stopped(models: Mapping[NamedCell, Classifier], run: NamesRun) -> int:
-    """What is kept after Ctrl-C; returns the exit status."""
-    parts = {cell.name: run.part(cell.name) for cell in models}
-    kept = ", ".join(
-        f"{cell} after epoch {len(part.history())}"
-        for cell, part in parts.items()
-        if part.checkpoint.exists()
+def register(commands: Commands) -> None:
+    """Add the command to the parser."""
+    parser = add_command(commands, "report", "a page about trained networks", _DETAILS)
+    parser.add_argument("run", metavar="RUN", help="folder of a training run, as runs/surnames")
+    parser.add_argument("--name", metavar="NAME", help="the name to read (default: one held out)")
+    parser.add_argument(
+        "--cell",
+        metavar="CELL",
+        nargs="+",
+        help="the cells to compare (default: all of the run); one of your own needs its code: "
+        "my_file.py:MyCell",
     )
-    where = "no epoch was complete: nothing kept"
-    if kept:
-        where = f"kept in {run.folder}/: {kept} (go on: tinygrad-rnn train --resume {run.folder})"
-    print(f"tinygrad-rnn: stopped by Ctrl-C; {where}", file=sys.stderr)
-    return 130
+    parser.add_argument(
+        "--out", metavar="FILE.html", help="file to write (default: report.html in RUN)"
+    )
+    parser.set_defaults(command=_report)
 
 
-def _weights(model: Classifier) -> int:
-    return sum(parameter.size for parameter in model.parameters())
+def _report(options: argparse.Namespace) -> int:
+    from .. import viz
+    from ..training.names import Trained
+    from .pictures import _LETTERS_IN_REPORT, REPORT_FILE, name_of_length
+
+    out = Path(options.out) if options.out else Path(options.run) / REPORT_FILE
+    if out.suffix != ".html":
+        raise CommandError(f"--out is {options.out!r}, but should end in .html")
+    trained = Trained.load(options.run)
+    models = trained_models(trained, options.cell)
+    corpus = corpus_of(options.run, trained)
+    name = options.name or name_of_length(corpus, _LETTERS_IN_REPORT)
+    viz.names_report(out, models, corpus, trained.histories, name)
+    print(f"How {' and '.join(models)} read {name!r}")
+    print(f"Open {out.resolve().as_uri()}")
+    return 0
+
+
+def trained_models(trained: Trained, specs: list[str] | None) -> dict[str, Classifier]:
+    """The networks of a run. Code is run where the user names it, never because a file does."""
+    from ..training.names import Told
+    from .user_code import blame, cell_names, find_cell
+
+    own = [name for name in trained.histories if name not in cell_names()]
+    if specs is None and own:
+        raise CommandError(
+            f"{str(trained.path)!r} has cells whose code is not in it; say where it is, or which "
+            f"cells are wanted: --cell {' '.join(trained.histories)}"
+        )
+    models = {}
+    for spec in specs or Told.read(trained.path).cells:
+        cell = find_cell(spec)
+        with blame(cell):
+            models[cell.name] = trained.model(cell.name, cell.cell)
+    return models
+
+
+def corpus_of(run: str, trained: Trained) -> Corpus:
+    """The names that a run learnt from and those held out, read again from where they were."""
+    from ..data import load_names
+    from ..training.names import Corpus, Told
+
+    corpus = Corpus.of(load_names(Told.read(run).data), trained.settings.seed)
+    if (corpus.classes, corpus.vocabulary.letters) != (trained.classes, trained.vocabulary.letters):
+        raise CommandError(f"the names have changed since {run!r} was trained on them")
+    return corpus

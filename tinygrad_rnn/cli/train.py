@@ -27,7 +27,7 @@ Each run has a folder of its own, runs/NAME, with
   CELL/metrics.jsonl           what was measured, one line an epoch
   run.json                     what the run was told
   bptt.svg                     the unrolled backpropagation through time of a name
-  report.html                  the same for all its cells, and what their gradients
+  report.html                  what they answer and how good they are, what gradients
                                and gates do
 
 With EXPERIMENT, a Python file of your own with a function main(run), that is
@@ -176,26 +176,26 @@ def _built(cell: NamedCell, corpus: Corpus, settings: Settings) -> Classifier:
 
 def _run(models: dict[NamedCell, Classifier], run: NamesRun) -> int:
     from ..training.threads import one_blas_thread
-    from . import report
+    from . import progress
     from .pictures import draw
 
-    report.beginning(run.corpus, run.folder)
+    progress.beginning(run.corpus, run.folder)
     try:
         for cell, model in models.items():
             with one_blas_thread():
                 _train_one(cell, model, run)
     except KeyboardInterrupt:
-        return report.stopped(models, run)
+        return progress.stopped(models, run)
     with one_blas_thread():
         draw(models, run)
-    report.results(models, run)
+    progress.results(models, run)
     return 0
 
 
 def _train_one(cell: NamedCell, model: Classifier, run: NamesRun) -> None:
     from ..training.names import train_names
     from .ctrl_c import between_steps
-    from .report import EpochTable
+    from .progress import EpochTable
     from .user_code import blame
 
     with between_steps() as check, blame(cell):

@@ -175,7 +175,6 @@ def op(
     pure: bool = ...,
     linear: bool | str | Iterable[str] = ...,
     multilinear: bool | str | Iterable[str] = ...,
-    reads: str | Iterable[str] | None = ...,
     commutative: bool = ...,
     associative: bool = ...,
     identity: float | None = ...,

@@ -8,6 +8,7 @@ program is needed, and nothing here knows any cell or op: what is drawn follows 
 """
 
 from .charts.chart import Chart
+from .charts.confusion import plot_confusion
 from .charts.history import plot_history
 from .charts.plots import plot_connectivity, plot_gates, plot_gradient_flow, plot_ledger
 from .gradient.analysis import gates, gradient_flow, ledger
@@ -16,7 +17,7 @@ from .pictures.comparison import Comparison
 from .pictures.dot import to_dot
 from .pictures.picture import Picture, bptt, draw
 from .pictures.plan import PlanPicture, stages
-from .report import report, training_report
+from .report import names_report, report, training_report
 from .show import LESSONS, Show, show
 
 __all__ = [
@@ -33,6 +34,8 @@ __all__ = [
     "gates",
     "gradient_flow",
     "ledger",
+    "names_report",
+    "plot_confusion",
     "plot_connectivity",
     "plot_gates",
     "plot_gradient_flow",

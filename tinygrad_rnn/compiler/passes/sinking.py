@@ -9,21 +9,23 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import replace
 
-from ..ir.cost import cost
-from ..ir.instruction import Instruction, inputs_of
-from ..ir.schedule import Schedule
+import numpy as np
+
+from ..ir.cost import cost, is_view
+from ..trace.recording import Instruction
+from .affine_recurrence import recurrence
+from .builder import Schedule, instructions_in, is_pure
 
 __all__ = ["is_elementwise", "is_light", "is_simple", "sink_into_loop"]
 
 
-def sink_into_loop(schedule: Schedule, moves: Callable[[Instruction], bool]) -> Schedule:
+def sink_into_loop(plan: Schedule, moves: Callable[[Instruction], bool]) -> Schedule:
     """The same plan with instructions beside the loop moved into it, of those that may."""
-    stages = {stage: list(values) for stage, values in schedule.stages.items()}
-    stage_of = dict(schedule.stage_of)
+    stages = {stage: list(values) for stage, values in plan.stages.items()}
+    stage_of = dict(plan.stage_of)
     inside = set(stages["loop"])
-    readers = _readers(schedule)
+    readers = _readers(plan)
     if inside:
         first: list[Instruction] = []
         needed: set[Instruction] = set()  # by instructions that stay before the loop
@@ -32,12 +34,12 @@ def sink_into_loop(schedule: Schedule, moves: Callable[[Instruction], bool]) -> 
                 inside.add(value)
                 first.append(value)
             else:
-                needed.update(inputs_of(value.inputs))
+                needed.update(instructions_in(value.inputs))
         last: list[Instruction] = []
         for value in stages["after"]:
             if moves(value) and all(
                 x in inside or stage_of[x] not in ("after", "total")
-                for x in inputs_of(value.inputs)
+                for x in instructions_in(value.inputs)
             ):
                 inside.add(value)
                 last.append(value)
@@ -45,34 +47,35 @@ def sink_into_loop(schedule: Schedule, moves: Callable[[Instruction], bool]) -> 
         for stage in ("before", "after"):
             stages[stage] = [value for value in stages[stage] if value not in inside]
         stage_of.update(dict.fromkeys(stages["loop"], "loop"))
-    frozen = {stage: tuple(values) for stage, values in stages.items()}
-    return replace(schedule, stages=frozen, stage_of=stage_of)
+    return Schedule(plan.carry_in, plan.carry_out, plan.results, plan.kept, stages, stage_of)
 
 
 def is_elementwise(value: Instruction) -> bool:
     """Whether each element of the result comes from the elements at its place alone."""
-    return value.traits.elementwise and value.traits.pure
+    if isinstance(value.primitive, np.ufunc) or value.primitive is recurrence:
+        return True
+    return bool(getattr(value.primitive, "elementwise", False)) and is_pure(value)
 
 
 def is_light(value: Instruction) -> bool:
     """Whether the instruction takes a few operations for each element: no product of matrices."""
-    arrays = [x.sample for x in inputs_of(value.inputs)] + [value.sample]
+    arrays = [x.example for x in instructions_in(value.inputs)] + [value.example]
     flops = cost(value, 1, lambda _: False, in_loop=True).flops
-    return value.traits.pure and flops <= _FEW * max(array.size for array in arrays)
+    return is_pure(value) and flops <= _FEW * max(array.size for array in arrays)
 
 
 def is_simple(value: Instruction) -> bool:
     """Whether the instruction is elementwise, or only views at its one input."""
-    return is_elementwise(value) or value.is_view
+    return is_elementwise(value) or is_view(value)
 
 
 _FEW = 4
 
 
-def _readers(schedule: Schedule) -> dict[Instruction, list[Instruction]]:
+def _readers(plan: Schedule) -> dict[Instruction, list[Instruction]]:
     readers: dict[Instruction, list[Instruction]] = defaultdict(list)
-    for values in schedule.stages.values():
+    for values in plan.stages.values():
         for value in values:
-            for x in inputs_of(value.inputs):
+            for x in instructions_in(value.inputs):
                 readers[x].append(value)
     return readers

@@ -11,7 +11,7 @@ from ..style.text import escaped, fitted, number, power, printable, text_width
 __all__ = ["Panel", "round_numbers"]
 
 TITLE = 13.0  # px, of the font
-LETTER = 44.0  # the px that a label of a step takes at most
+LETTER = 64.0  # the px that a label of a step takes at most
 
 
 class Panel:

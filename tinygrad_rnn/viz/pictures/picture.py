@@ -38,6 +38,7 @@ class Picture(Saved):
 
     `level`: "ops", "gates", "modules" or "rolled". `fold`: how many steps are drawn in full at
     most; those in the middle of a longer sequence become one band. None: no folding.
+    `labels`: a word for each step, such as the letter that was read.
     A notebook shows a Picture as SVG.
 
     >>> import tinygrad_rnn as tg
@@ -53,6 +54,7 @@ class Picture(Saved):
         level: str = "ops",
         fold: int | None = 12,
         title: str = "",
+        labels: Sequence[str] | None = None,
     ) -> None:
         self.graph = graph
         self.flow = flow
@@ -61,6 +63,7 @@ class Picture(Saved):
         self.level = level
         self.fold = fold
         self.title = title
+        self.labels = labels
         self._unrolled: Unrolled | None = None  # what all levels have in common
 
     def drawing(self, level: str, prefix: str = "") -> Drawing:
@@ -78,9 +81,9 @@ class Picture(Saved):
         sheet = arrange(unrolled, LOOP if level == "rolled" else 0.0)
         if level == "rolled":
             one = Strip({columns // 2: 0.0}, sheet.pitch)
-            return Drawing(sheet, one, self.flow, self.title, rolled=True, prefix=prefix)
+            return Drawing(sheet, one, self.flow, self.title, True, prefix, self.labels)
         strip = Strip.of(columns, sheet.pitch, self.fold, sheet.gutter)
-        return Drawing(sheet, strip, self.flow, self.title, prefix=prefix)
+        return Drawing(sheet, strip, self.flow, self.title, False, prefix, self.labels)
 
     def svg(self, still: bool = False) -> str:
         """The picture as an SVG document; in a browser it follows the theme, light or dark."""
@@ -139,6 +142,7 @@ def _drawn(
     title: str,
     passes: str,
     gradient: bool = True,
+    labels: Sequence[str] | None = None,
 ) -> Picture:
     """The picture of `outputs` and of what `severed` come from, from which they were detached."""
     if passes not in PASSES:
@@ -147,14 +151,14 @@ def _drawn(
         with no_collection():
             forward = Graph.of(*outputs, *severed, inputs=inputs)
             graph, carried = backward_graph(forward, outputs, beside=passes == "both")
-        return Picture(graph, carried, level, fold, title)
+        return Picture(graph, carried, level, fold, title, labels)
     with no_collection():
         graph = folded_graph([*outputs, *severed], inputs, fold)
         flow = named = None
         if gradient:
             named = Unrolled(graph)
             flow = Flow(graph, weights_of(outputs), cuts=named.cuts)
-    picture = Picture(graph, flow, level, fold, title)
+    picture = Picture(graph, flow, level, fold, title, labels)
     picture._unrolled = named
     return picture
 
@@ -168,6 +172,7 @@ def bptt(
     fold: int | None = 12,
     title: str | None = None,
     passes: str = "forward",
+    labels: Sequence[str] | None = None,
 ) -> Picture:
     """Run `model(x)` and draw its backpropagation through time.
 
@@ -191,4 +196,4 @@ def bptt(
         scalar = scalar_of(run_unrolled(model, x), loss)
     given = [x] if isinstance(x, Tensor) else []
     name = type(model).__name__ if title is None else title
-    return _drawn([scalar], history.severed, given, level, fold, name, passes)
+    return _drawn([scalar], history.severed, given, level, fold, name, passes, True, labels)

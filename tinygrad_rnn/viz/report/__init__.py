@@ -1,6 +1,7 @@
 """The report: one page about trained models, a lesson in its order."""
 
+from .names import names_report
 from .training import training_report
 from .views import report
 
-__all__ = ["report", "training_report"]
+__all__ = ["names_report", "report", "training_report"]

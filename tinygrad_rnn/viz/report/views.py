@@ -100,13 +100,18 @@ def views(
     return [
         Section("Gradient flow", _FLOW, [flow]),
         Section("Gates", _GATES, seen),
-        Section("Backpropagation through time", _MAP, list(_maps(runs, loss))),
+        Section("Backpropagation through time", _MAP, list(_maps(runs, labels, loss))),
         Section("The parts of the gradient", _LEDGER, parts),
         Section("Connectivity", _PATHS, paths),
     ]
 
 
-def _maps(runs: Mapping[str, tuple[Any, Tensor]], loss: Any) -> Iterator[str]:
-    pictures = [bptt(*run, loss, level="gates", fold=2, title=name) for name, run in runs.items()]
+def _maps(
+    runs: Mapping[str, tuple[Any, Tensor]], labels: Sequence[str], loss: Any
+) -> Iterator[str]:
+    pictures = [
+        bptt(*run, loss, level="gates", fold=2, title=name, labels=labels)
+        for name, run in runs.items()
+    ]
     for drawing in Comparison(pictures).drawings():
         yield figure(drawing_svg(drawing), kind="map")

@@ -7,8 +7,9 @@ from typing import Any
 
 from ... import nn
 from ..charts.panel import Panel
+from ..style.text import in_words
 from .cards import flow_card, mark
-from .lesson import Card, Lesson, Values, in_words
+from .lesson import Card, Lesson, Values
 from .networks import LinearCell, gradients, inputs, rnn, unrolled
 from .vanishing import STEPS, flag, radius, steps
 

@@ -14,8 +14,9 @@ from ..charts.marks import Line, amount, draw_cells, draw_legend, draw_lines, le
 from ..charts.panel import Panel
 from ..gradient.analysis import gates
 from ..gradient.flow import norm
+from ..style.text import in_words
 from .cards import card, mark, note
-from .lesson import Card, Lesson, in_words
+from .lesson import Card, Lesson
 from .networks import inputs, lstm
 from .vanishing import forget_bias, steps
 

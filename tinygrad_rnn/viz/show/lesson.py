@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from ..charts.panel import Panel
-from ..style.text import power
 
-__all__ = ["Card", "Knob", "Lesson", "Values", "in_words"]
+__all__ = ["Card", "Knob", "Lesson", "Values"]
 
 Values = Mapping[str, float]
 
@@ -80,20 +78,3 @@ class Lesson:
     def defaults(self) -> dict[str, float]:
         """The knobs as they are set."""
         return {knob.name: knob.default for knob in self.knobs}
-
-
-def in_words(value: float) -> str:
-    r"""A share or a factor as a reader would say it.
-
-    >>> in_words(0.25), in_words(3.2e-9), in_words(0.0)
-    ('25\xa0%', '3\xa0·\xa010⁻⁹', 'nothing')
-    """
-    if value == 0:
-        return "nothing"
-    if 1e-3 <= value <= 1.0:
-        return f"{100 * value:.2g}\u00a0%" if value < 0.995 else "100\u00a0%"
-    exponent = math.floor(math.log10(value))
-    digit = round(value / 10.0**exponent)
-    if digit == 10:
-        digit, exponent = 1, exponent + 1
-    return f"{digit}\u00a0·\u00a0{power(exponent)}" if abs(exponent) > 3 else f"{value:.3g}"

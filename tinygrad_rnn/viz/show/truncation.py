@@ -10,8 +10,9 @@ import numpy as np
 from ... import nn
 from ...engine.tensor import tensor
 from ..charts.panel import Panel
+from ..style.text import in_words
 from .cards import flow_card, mark
-from .lesson import Card, Knob, Lesson, in_words
+from .lesson import Card, Knob, Lesson
 from .networks import gradients, inputs, lstm, unrolled
 
 __all__ = ["TRUNCATION"]

@@ -7,8 +7,9 @@ from functools import cache
 from typing import Any
 
 from ..charts.panel import Panel
+from ..style.text import in_words
 from .cards import flow_card, mark, vanished
-from .lesson import Card, Knob, Lesson, Values, in_words
+from .lesson import Card, Knob, Lesson, Values
 from .networks import gradients, inputs, lstm, rnn, unrolled
 
 __all__ = ["VANISHING", "forget_bias", "radius", "steps"]

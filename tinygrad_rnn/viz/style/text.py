@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from html import escape
 
-__all__ = ["escaped", "fitted", "number", "power", "printable", "subscript", "text_width"]
+__all__ = [
+    "escaped",
+    "fitted",
+    "in_words",
+    "number",
+    "power",
+    "printable",
+    "subscript",
+    "text_width",
+]
 
 _NARROW, _WIDE = frozenset("iljtfrI.,:;'|!()[]{}/ -`\""), frozenset("mwMW@%—→∂")
 
@@ -92,3 +102,20 @@ def power(exponent: int) -> str:
     '10⁻⁶'
     """
     return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def in_words(value: float) -> str:
+    r"""A share or a factor as a reader would say it.
+
+    >>> in_words(0.25), in_words(3.2e-9), in_words(0.0)
+    ('25\xa0%', '3\xa0·\xa010⁻⁹', 'nothing')
+    """
+    if value == 0:
+        return "nothing"
+    if 1e-3 <= value <= 1.0:
+        return f"{100 * value:.2g}\u00a0%" if value < 0.995 else "100\u00a0%"
+    exponent = math.floor(math.log10(value))
+    digit = round(value / 10.0**exponent)
+    if digit == 10:
+        digit, exponent = 1, exponent + 1
+    return f"{digit}\u00a0·\u00a0{power(exponent)}" if abs(exponent) > 3 else f"{value:.3g}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..gradient.flow import Gradients
 from ..layout.sheet import TRACK, Sheet
 from ..layout.step import Box
@@ -46,8 +48,9 @@ class Drawing:
         title: str,
         rolled: bool = False,
         prefix: str = "",
+        labels: Sequence[str] | None = None,
     ) -> None:
-        self.scene = Scene(sheet, strip, flow, rolled)
+        self.scene = Scene(sheet, strip, flow, rolled, labels)
         self.title = title
         self.prefix = prefix
         self.legend = True

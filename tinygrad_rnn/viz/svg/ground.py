@@ -40,12 +40,12 @@ def draw_ground(scene: Scene, canvas: Canvas) -> None:
         )
     steps = sheet.unrolled.steps
     for column, x in strip.places.items():
-        time = f"t = {steps[column]}" if not scene.rolled else f"every step t of {len(steps)}"
+        time = scene.time(column) if not scene.rolled else f"every step t of {len(steps)}"
         if not sheet.unrolled.graph.steps or (scene.compact and column % 10):
             continue
         canvas.add(
             f'<text class="time" x="{number(x + sheet.width / 2)}" '
-            f'y="{number(sheet.bottom + 28)}">{time}</text>'
+            f'y="{number(sheet.bottom + 28)}">{escaped(time)}</text>'
         )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from ...files import write_file
 __all__ = ["FORMS", "Saved", "ending"]
 
 FORMS = (".svg", ".png", ".pdf")
-SMALLEST = 0.5  # of its size: how much a notebook may shrink a picture to the page
 SCALE = 2.0  # pixels of a PNG to the px of the SVG, so that it is sharp on a slide
 
 
@@ -43,16 +41,7 @@ class Saved:
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         """What a notebook asks for: the SVG and, where it cannot be shown, one line of text."""
-        return {"image/svg+xml": _fitting(self.svg()), "text/plain": repr(self)}
-
-
-def _fitting(svg: str) -> str:
-    """The picture made as wide as the page, if it can still be read then; else it is scrolled."""
-    width = re.search(r'<svg [^>]*\bwidth="([\d.]+)"', svg)
-    if width is None:
-        return svg
-    least = f"{SMALLEST * float(width[1]):.0f}px"
-    return svg.replace("<svg ", f'<svg style="max-width:max(100%,{least});height:auto" ', 1)
+        return {"image/svg+xml": self.svg(), "text/plain": repr(self)}
 
 
 def ending(path: str | os.PathLike[str], known: tuple[str, ...]) -> str:

@@ -19,16 +19,22 @@ Piece = Course | Way | Tag  # what is drawn with the gradient that flows along i
 class Scene:
     """A sheet, the strip that it is stamped along, and the gradient, if there is a flow.
 
-    `rolled`: whether one column stands for all.
+    `rolled`: whether one column stands for all. `labels`: a word for each step.
     """
 
     def __init__(
-        self, sheet: Sheet, strip: Strip, flow: Gradients | None, rolled: bool = False
+        self,
+        sheet: Sheet,
+        strip: Strip,
+        flow: Gradients | None,
+        rolled: bool = False,
+        labels: Sequence[str] | None = None,
     ) -> None:
         self.sheet = sheet
         self.strip = strip
         self.flow = flow
         self.rolled = rolled
+        self.labels = labels
         self._norms: dict[tuple[int, int], float | None] = {}
         ends = [piece for band in (sheet.head, sheet.foot) if band for piece in band.pieces]
         self._measure(list(strip.places), [*self.pieces_in_steps(), *sheet.ways])
@@ -54,6 +60,12 @@ class Scene:
     def runs_along(self) -> bool:
         """Whether the gradients run with the edges that have one, rather than against them."""
         return self.flow is not None and self.flow.runs_along
+
+    def time(self, column: int) -> str:
+        """What stands under a column: its step, with its label if it has one."""
+        step = self.sheet.unrolled.steps[column]
+        known = self.labels is not None and step < len(self.labels)
+        return f"t = {step} · {self.labels[step]}" if known and self.labels else f"t = {step}"
 
     def pieces_in_steps(self) -> list[Piece]:
         """What is stamped once a step, the ways between steps and bands not counted."""

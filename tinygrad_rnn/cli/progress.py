@@ -1,0 +1,115 @@
+"""What `tinygrad-rnn train` says while it runs and at its end; fits a terminal of 80 columns."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from ..training.callbacks import Callback
+from .pictures import REPORT_FILE
+
+if TYPE_CHECKING:
+    from ..training import Training
+    from ..training.names import Classifier, Corpus, NamesRun
+    from .user_code import NamedCell
+
+__all__ = ["EpochTable", "beginning", "results", "stopped"]
+
+_WIDTH = 80
+
+
+def beginning(corpus: Corpus, folder: Path) -> None:
+    """What is trained on, and where the results go."""
+    train, held_out = len(corpus.train), len(corpus.held_out)
+    print(f"{train + held_out:,} names of {len(corpus.classes)} classes; {held_out:,} are held out")
+    print(f"Results go to {folder}/")
+
+
+class EpochTable(Callback):
+    """A line for each epoch of one cell, below them a progress bar (if it is a terminal)."""
+
+    def __init__(self, cell: str, model: Classifier, check: Callable[[], None]) -> None:
+        self._heading = f"{cell}: {_weights(model):,} weights"
+        self._cell, self._check = cell, check
+
+    def before_fit(self, training: Training) -> None:
+        """The heading, and an empty bar."""
+        print(f"\n{self._heading}")
+        print("  epoch   train loss   held-out loss   held-out accuracy   seconds", flush=True)
+        # Python's idea of the terminal's size, which is 80 x 24 where the terminal says 0 x 0.
+        size = shutil.get_terminal_size()
+        self._bar = tqdm(
+            total=training.epochs * len(training.data),
+            initial=training.step,
+            desc=self._cell,
+            unit=" steps",
+            disable=None,
+            leave=False,
+            ncols=min(size.columns, _WIDTH) - 1,
+            nrows=size.lines,
+        )
+        for row in training.history:  # of a run that is resumed
+            self._line(row)
+
+    def close(self, training: Training) -> None:
+        """No bar any more."""
+        self._bar.close()
+
+    def after_step(self, training: Training) -> None:
+        """One step of training is done."""
+        self._bar.update()
+        self._check()
+
+    def after_epoch(self, training: Training) -> None:
+        """One epoch is done."""
+        self._line(training.metrics)
+
+    def _line(self, row: Mapping[str, float]) -> None:
+        self._bar.write(
+            f"  {row['epoch']:5}{row['train_loss']:13.3f}{row['val_loss']:16.3f}"
+            f"{row['val_accuracy']:20.3f}{row['seconds']:10.1f}",
+            file=sys.stdout,
+        )
+        sys.stdout.flush()
+
+
+def results(models: Mapping[NamedCell, Classifier], run: NamesRun) -> None:
+    """The table of all cells, and what to do next."""
+    width = max(len("cell"), *(len(cell.name) for cell in models))
+    print(f"\n{'cell':<{width}}   weights   held-out loss   held-out accuracy   seconds")
+    for cell, model in models.items():
+        epochs = run.histories[cell.name]
+        last, seconds = epochs[-1], sum(epochs["seconds"])
+        print(
+            f"{cell.name:<{width}}{_weights(model):10,}{last['val_loss']:16.3f}"
+            f"{last['val_accuracy']:20.3f}{seconds:10.1f}"
+        )
+    print(f"\nIn {run.folder}/: {', '.join(sorted(f.name for f in run.folder.iterdir()))}")
+    name = run.corpus.held_out.names[len(run.corpus.held_out) // 2]
+    print(f"Now try: tinygrad-rnn predict {run.folder} {name}")
+    print(f"         tinygrad-rnn report {run.folder} --name {name}")
+    print(f"\nOpen {(run.folder / REPORT_FILE).resolve().as_uri()}")
+
+
+def stopped(models: Mapping[NamedCell, Classifier], run: NamesRun) -> int:
+    """What is kept after Ctrl-C; returns the exit status."""
+    parts = {cell.name: run.part(cell.name) for cell in models}
+    kept = ", ".join(
+        f"{cell} after epoch {len(part.history())}"
+        for cell, part in parts.items()
+        if part.checkpoint.exists()
+    )
+    where = "no epoch was complete: nothing kept"
+    if kept:
+        where = f"kept in {run.folder}/: {kept} (go on: tinygrad-rnn train --resume {run.folder})"
+    print(f"tinygrad-rnn: stopped by Ctrl-C; {where}", file=sys.stderr)
+    return 130
+
+
+def _weights(model: Classifier) -> int:
+    return sum(parameter.size for parameter in model.parameters())
