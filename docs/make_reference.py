@@ -16,7 +16,12 @@ from typing import Any
 import tinygrad_rnn as tg
 
 REFERENCE = Path(__file__).with_name("reference.md")
-INSIDE = {"tinygrad_rnn.cli", "tinygrad_rnn.files", "tinygrad_rnn.torch_names"}
+INSIDE = {
+    "tinygrad_rnn.cli",
+    "tinygrad_rnn.files",
+    "tinygrad_rnn.tables",
+    "tinygrad_rnn.torch_names",
+}
 """Modules whose names are for their neighbours."""
 
 _HEAD = """\

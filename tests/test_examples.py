@@ -18,9 +18,9 @@ ROOT = Path(__file__).parent.parent
 def run(tmp_path: Path):
     """Run an example in an empty folder; what it prints."""
 
-    def run(name: str) -> str:
+    def run(name: str, *arguments: str) -> str:
         finished = subprocess.run(
-            [sys.executable, "-W", "error", str(ROOT / "examples" / name)],
+            [sys.executable, "-W", "error", str(ROOT / "examples" / name), *arguments],
             cwd=tmp_path,
             env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},
             capture_output=True,
@@ -71,7 +71,7 @@ def test_own_op_is_checked_and_learns(run) -> None:
 
 
 def test_wrong_cell_is_caught_at_its_gate_time_step_and_line(run) -> None:
-    printed = re.sub(r"\s+", " ", run("wrong_cell.py"))  # lines are wrapped
+    printed = run("wrong_cell.py")
     source = (ROOT / "examples" / "wrong_cell.py").read_text(encoding="utf-8").splitlines()
     line = 1 + next(i for i, text in enumerate(source) if "forget = gate(" in text)
     place = rf"gate \(forget gate\) \[WrongCell, step 0, \S*wrong_cell\.py:{line}\]"
@@ -80,7 +80,83 @@ def test_wrong_cell_is_caught_at_its_gate_time_step_and_line(run) -> None:
     assert "RightCell(input_size=2, hidden_size=3): 16 laws hold, 0 broken" in printed
 
 
+def column(printed: str, which: int) -> dict[str, float]:
+    """A column of the table that an example prints: by the row's name, the mean."""
+    rows = re.findall(r"^ *(\S[^\n]*?)  +(\d+\.\d.*)$", printed, re.MULTILINE)
+    cells = {name: re.findall(r"(\S+?)%?(?: ± \S+)?(?:  +|$)", rest) for name, rest in rows}
+    return {name: float(found[which]) for name, found in cells.items() if len(found) > which}
+
+
+def is_picture(path: Path) -> bool:
+    """An SVG in which something is drawn."""
+    return len(list(ElementTree.parse(path).getroot().iter())) > 50
+
+
+def test_sentences_are_learnt_and_counting_is_hard_to_beat(run, tmp_path: Path) -> None:
+    printed = run("sentences.py", "--quick")
+    alone, mixed = column(printed, 0), column(printed, 1)
+    assert alone["6-gram"] < alone["RNN"] < alone["feed-forward, without order"] < 6.5
+    assert mixed["RNN"] < min(alone["RNN"], alone["6-gram"])
+    assert len(printed.split("The LSTM writes:")[1]) > 300
+    assert is_picture(tmp_path / "sentences.svg")
+
+
+def test_genes_need_both_sides_of_the_boundary(run, tmp_path: Path) -> None:
+    wrong = column(run("genes.py", "--quick"), 3)
+    assert wrong["RNN, both ways"] < 15 < 40 < wrong["feed-forward, without order"]
+    assert wrong["LSTM, both ways"] < 25 < wrong["RNN"]
+    assert is_picture(tmp_path / "genes.svg")
+
+
+def test_handwriting_is_read_in_its_order(run, tmp_path: Path) -> None:
+    printed = run("handwriting.py", "--quick")
+    right = column(printed, 0)
+    for name in ("RNN", "LSTM", "LSTM, both ways"):
+        assert right["feed-forward, without order"] < 45 < 60 < right[name]
+    assert right["LSTM that draws"] < 1.5  # nats; a uniform density over the tablet has 1.39
+    assert is_picture(tmp_path / "handwriting.svg")
+
+
+def test_speech_of_strangers_is_told_apart(run, tmp_path: Path) -> None:
+    right = column(run("speech.py", "--quick"), 0)
+    assert right["LSTM, both ways"] > 25 and len(right) == 4  # by chance 10
+    assert is_picture(tmp_path / "speech.svg")
+
+
+def test_sensor_is_forecast_better_than_by_the_year_before(run, tmp_path: Path) -> None:
+    co2, weather = run("sensor.py", "--quick").split("highest")
+    for part in (co2, weather):
+        errors = column(part, 0)
+        assert errors["LSTM"] < errors["as a year ago"] and errors["RNN"] < errors["as now"]
+        assert errors["linear autoregression"] < errors["as now"]
+    assert column(co2, 0)["LSTM"] < 0.8 * column(co2, 0)["feed-forward, without order"]
+    assert is_picture(tmp_path / "sensor.svg")
+
+
+def test_stocks_have_a_volatility_and_no_direction(run, tmp_path: Path) -> None:
+    printed = run("stocks.py", "--quick")
+    surprise, direction = column(printed, 0), column(printed, 1)
+    assert surprise["LSTM"] < surprise["random walk, always up"] - 0.1
+    assert all(45 < share < 55 for share in direction.values())
+    assert is_picture(tmp_path / "stocks.svg")
+
+
+def test_the_seven_uses_are_short_enough_to_copy() -> None:
+    for path in (ROOT / "examples").glob("*.py"):
+        assert len(path.read_text(encoding="utf-8").splitlines()) < 150, path.name
+
+
+def test_data_is_small_and_its_source_and_licence_stand_beside_it() -> None:
+    folder = ROOT / "examples/data"
+    readme = (folder / "README.md").read_text(encoding="utf-8")
+    for path in folder.iterdir():
+        assert path.stat().st_size < 300_000, path.name
+        if path.suffix in (".npz", ".csv", ".txt"):
+            section = readme.split(f"## {path.name}\n")[1].split("\n## ")[0]
+            assert re.search("licen[cs]e|public.domain", section, re.IGNORECASE), path.name
+
+
 def test_every_example_is_tested() -> None:
     names = {path.name for path in (ROOT / "examples").glob("*.py")}
-    tested = set(re.findall(r'run\("(\w+\.py)"\)', Path(__file__).read_text(encoding="utf-8")))
-    assert names == tested
+    text = Path(__file__).read_text(encoding="utf-8")
+    assert names == set(re.findall(r'run\("(\w+\.py)"', text))

@@ -20,7 +20,7 @@ from tinygrad_rnn.engine import autograd, op, tensor
 
 GUARDED = [  # where the engine calls the guard
     (op, "note_shared_inputs"),
-    (autograd, "_check_values"),
+    (autograd, "check_unchanged"),
     (tensor, "note_hand_out"),
 ]
 

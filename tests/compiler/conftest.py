@@ -37,7 +37,7 @@ class StepCell(nn.Cell):
         self._step, self._first, self._shown = step, state, output
         rng = np.random.default_rng(len(shapes))
         for name, shape in shapes.items():
-            setattr(self, name, nn.Parameter(0.6 * rng.standard_normal(shape)))
+            setattr(self, name, nn.Parameter(0.6 * rng.standard_normal(shape), "float64"))
 
     def initial_state(self, batch_size: int) -> Any:
         if self._first is None:

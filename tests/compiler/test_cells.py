@@ -63,11 +63,14 @@ def peephole(cell, x, state):
 @step(w=(2, 4 * H), u=(H, 4 * H), b=(4 * H,), scale=(2, 4 * H))
 def layer_norm_lstm(cell, x, state):
     h, c = state
-    norm = tg.nn.functional.layer_norm
-    gates = norm(x @ cell.w, 1) * cell.scale[0] + norm(h @ cell.u, 1) * cell.scale[1] + cell.b
+
+    def norm(z):
+        return tg.nn.functional.layer_norm(z, z.shape[-1:])
+
+    gates = norm(x @ cell.w) * cell.scale[0] + norm(h @ cell.u) * cell.scale[1] + cell.b
     i, f, g, o = tg.split(gates, 4, axis=-1)
     c = tg.sigmoid(f) * c + tg.sigmoid(i) * tg.tanh(g)
-    return tg.sigmoid(o) * tg.tanh(norm(c, 1)), c
+    return tg.sigmoid(o) * tg.tanh(norm(c)), c
 
 
 @step(**PLAIN)

@@ -112,7 +112,7 @@ def test_a_parameter_may_get_other_values_another_dtype_or_be_replaced() -> None
     assert_close(gradients(layer), gradients(unrolled(layer)))
     layer.weight_hh_l0.data[...] *= 0.5
     assert_close(gradients(layer), gradients(unrolled(layer)))
-    cell.weight_hh = nn.Parameter(np.eye(H))
+    cell.weight_hh = nn.Parameter(np.eye(H), "float64")
     found = gradients(layer)
     assert_close(found, gradients(unrolled(layer)))
     layer.astype("float32")
@@ -130,16 +130,16 @@ class Settable(nn.Cell):
 
     def __init__(self, hidden_size: int = H) -> None:
         self.hidden_size = hidden_size
-        self.u = nn.Parameter(np.eye(hidden_size)[::-1])
+        self.u = nn.Parameter(np.eye(hidden_size)[::-1], "float64")
         self.gain = 1.0
         self.shifts = [0.0, 0.5]
         self.options = {"name": "tanh", "power": (1, 2)}
         self.mask = np.ones(hidden_size)
-        self.primitive = lambda h: h
+        self.fn = lambda h: h
         self.fixed = tg.tensor(np.ones(hidden_size))
 
     def forward(self, x, h):
-        z = self.primitive(h @ self.u * self.gain + x[:, :1] + sum(self.shifts)) * self.mask
+        z = self.fn(h @ self.u * self.gain + x[:, :1] + sum(self.shifts)) * self.mask
         return getattr(tg, self.options["name"])(z) * self.fixed ** self.options["power"][1]
 
 
@@ -157,7 +157,7 @@ def change_array(cell):
 
 def change_twice(cell):
     for gain in (2.0, 3.0, 4.0):
-        cell.primitive = lambda h, gain=gain: gain * h
+        cell.fn = lambda h, gain=gain: gain * h
         nn.Recurrent(cell)(X)
 
 
@@ -173,7 +173,7 @@ CHANGES = [
     lambda cell: setattr(cell, "fn", lambda h: 2.0 * h),
     change_twice,
     lambda cell: setattr(cell, "fixed", tg.tensor(np.arange(H) * 1.0)),
-    lambda cell: setattr(cell, "u", nn.Parameter(np.ones((H, H)))),
+    lambda cell: setattr(cell, "u", nn.Parameter(np.ones((H, H)), "float64")),
 ]
 
 
@@ -192,7 +192,7 @@ def test_tuples_made_anew_are_told_apart_by_what_they_hold() -> None:
     layer = nn.Recurrent(cell)
     for k in range(40):  # memory of the tuples before is used again
         cell.options = {"name": "tanh", "power": (0, k % 3 + 1)}
-        cell.primitive = lambda h, k=k % 5: h * k
+        cell.fn = lambda h, k=k % 5: h * k
         assert_close([layer(X)[0].data], [unrolled(layer)(X)[0].data])
 
 

@@ -191,7 +191,6 @@ def test_an_op_in_a_step_is_compiled(scans, name) -> None:
 
 @pytest.mark.parametrize("name", ON_NUMPY)
 def test_an_op_without_a_compiled_form_runs_on_numpy_and_says_so(scans, name) -> None:
-    executor._told.clear()
     cell = cell_of(name, scans.StepCell)
     with pytest.warns(UserWarning, match="loop on NumPy, not compiled, because of the op arg"):
         scans.both_ways(cell, X)

@@ -149,7 +149,7 @@ def test_a_function_without_a_compiled_form_is_named() -> None:
         hidden_size = 2
 
         def __init__(self) -> None:
-            self.w = nn.Parameter(np.ones((2, 2)))
+            self.w = nn.Parameter(np.ones((2, 2)), "float64")
 
         def forward(self, x, h):
             return x @ self.w + spacing(h)

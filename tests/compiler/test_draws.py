@@ -64,7 +64,7 @@ AHEAD = [zoneout, recurrent_dropout, interleaved, drawn_for_nothing, of_the_inpu
 
 
 def drawn_in_the_loop(cell) -> bool:
-    plans = [step.forward.plan for step in compiled_steps(cell)]
+    plans = [step.forward.schedule for step in compiled_steps(cell)]
     assert plans
     return any(
         not getattr(v.primitive, "pure", True) for plan in plans for v in plan.stages["loop"]

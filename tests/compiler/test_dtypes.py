@@ -43,7 +43,7 @@ class StepOf(nn.Cell):
 
     def __init__(self, step, dtype) -> None:
         self.hidden_size, self.step, self.kind = H, step, np.dtype(dtype)
-        self.w = nn.Parameter(np.array([0.9, -0.5, 0.7], dtype))
+        self.w = nn.Parameter([0.9, -0.5, 0.7], dtype)
 
     def initial_state(self, batch_size: int):
         return tg.tensor(np.full((batch_size, H), 0.4, self.kind))

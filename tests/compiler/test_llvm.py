@@ -230,7 +230,7 @@ def in_loop(scans, fn, x):
         hidden_size = 1
 
         def __init__(self) -> None:
-            self.zero = nn.Parameter(np.zeros(1, x.dtype))
+            self.zero = nn.Parameter(np.zeros(1), x.dtype)
 
         def forward(self, x, h):
             return fn(x) + self.zero * h

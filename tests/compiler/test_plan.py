@@ -9,9 +9,9 @@ import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
+from tinygrad_rnn.compiler.ir.primitives import summed_product
 from tinygrad_rnn.compiler.runtime.scan import compiled_step, compiled_steps
 from tinygrad_rnn.ops import matmul
-from tinygrad_rnn.ops.lifting import summed_product
 from tinygrad_rnn.ops.shape import _permute as transposed
 
 I, H, B, T = 3, 4, 2, 5
@@ -30,7 +30,7 @@ def compiled(cell, x_wants_gradient=False, **options):
 
 
 def functions(program, *stages):
-    return [value.primitive for stage in stages for value in program.plan.stages[stage]]
+    return [value.primitive for stage in stages for value in program.schedule.stages[stage]]
 
 
 def section(program, title) -> str:
@@ -79,7 +79,7 @@ def test_nothing_is_summed_or_transposed_in_the_loop(kind) -> None:
 @pytest.mark.parametrize("kind", [nn.RNNCell, nn.LSTMCell, nn.GRUCell])
 def test_a_weight_is_transposed_for_its_product_alone(kind) -> None:
     step = compiled(kind(I, H), x_wants_gradient=True)
-    assert functions(step.forward, *step.forward.plan.stages).count(transposed) == 2
+    assert functions(step.forward, *step.forward.schedule.stages).count(transposed) == 2
     assert transposed not in functions(step.backward, "once", "total")
 
 
@@ -89,7 +89,7 @@ def test_transposes_one_after_the_other_are_one_or_none(scans, axes) -> None:
         hidden_size = H
 
         def __init__(self) -> None:
-            self.weight = nn.Parameter(np.random.default_rng(0).standard_normal((H, H)))
+            self.weight = nn.Parameter(np.random.default_rng(0).standard_normal((H, H)), "float64")
 
         def forward(self, x, h):
             turned = tg.reshape(h @ self.weight.T.T + x.sum(axis=-1, keepdims=True), (-1, 2, 2))
@@ -100,7 +100,7 @@ def test_transposes_one_after_the_other_are_one_or_none(scans, axes) -> None:
     cell = Turned()
     scans.both_ways(cell, np.random.default_rng(1).standard_normal((T, B, I)))
     (step,) = compiled_steps(cell)
-    found = functions(step.forward, *step.forward.plan.stages)
+    found = functions(step.forward, *step.forward.schedule.stages)
     assert found.count(transposed) == (0 if axes[0] == (2, 0, 1) and axes[1] == (1, 2, 0) else 1)
 
 
@@ -116,7 +116,7 @@ def test_parameters_alone_are_worked_on_once() -> None:
         hidden_size = H
 
         def __init__(self) -> None:
-            self.v = nn.Parameter(np.random.default_rng(0).standard_normal((H, H)))
+            self.v = nn.Parameter(np.random.default_rng(0).standard_normal((H, H)), "float64")
 
         def forward(self, x, h):
             weight = self.v / tg.sqrt((self.v * self.v).sum(axis=0)).named("length")

@@ -109,10 +109,10 @@ class Program(nn.Cell):
     def __init__(self, leaves: int, lines: list[tuple], picks: list[int], shown: int | None):
         self.leaves, self.lines, self.picks, self.shown = leaves, lines, picks, shown
         rng = np.random.default_rng(len(lines))
-        self.matrix = nn.Parameter(0.5 * rng.standard_normal((WIDTH, WIDTH)))
-        self.other = nn.Parameter(0.5 * rng.standard_normal((WIDTH, WIDTH)))
-        self.vector = nn.Parameter(rng.standard_normal(WIDTH))
-        self.row = nn.Parameter(rng.standard_normal((1, WIDTH)))
+        self.matrix = nn.Parameter(0.5 * rng.standard_normal((WIDTH, WIDTH)), "float64")
+        self.other = nn.Parameter(0.5 * rng.standard_normal((WIDTH, WIDTH)), "float64")
+        self.vector = nn.Parameter(rng.standard_normal(WIDTH), "float64")
+        self.row = nn.Parameter(rng.standard_normal((1, WIDTH)), "float64")
 
     def initial_state(self, batch_size):
         return tuple(self.zeros(batch_size, WIDTH) for _ in range(self.leaves))

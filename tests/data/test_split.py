@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinygrad_rnn.data import DataError, stratified_split
+from tinygrad_rnn.data import (
+    DataError,
+    group_split,
+    stratified_folds,
+    stratified_split,
+    time_split,
+    walk_forward,
+)
 
 # Sizes of the classes; labels need not start at 0 nor come in order.
 class_sizes = st.dictionaries(st.integers(0, 20), st.integers(2, 30), min_size=1, max_size=6)
@@ -65,3 +72,80 @@ def test_share_outside_zero_to_one(share: float) -> None:
 def test_labels_of_wrong_shape(labels: list[int], shape: str) -> None:
     with pytest.raises(DataError, match=f"^labels have shape {shape}, but must be one label"):
         stratified_split(labels)
+
+
+# By group, by time, in folds
+
+
+@given(
+    groups=st.lists(st.sampled_from("abcdef"), min_size=2, max_size=60),
+    share=st.floats(0.05, 0.95),
+    seed=st.integers(0, 99),
+)
+def test_no_group_is_on_both_sides(groups: list[str], share: float, seed: int) -> None:
+    if len(set(groups)) == 1:
+        with pytest.raises(DataError, match="there is one group only"):
+            group_split(groups, share, seed)
+        return
+    train, held_out = group_split(groups, share, seed)
+    assert sorted([*train, *held_out]) == list(range(len(groups)))
+    assert len(train) and len(held_out)
+    names = np.array(groups)
+    assert not set(names[train]) & set(names[held_out])
+    again = group_split(groups, share, seed)
+    np.testing.assert_array_equal(held_out, again[1])
+
+
+def test_groups_come_near_the_share() -> None:
+    groups = np.repeat(np.arange(50), 4)
+    assert len(group_split(groups, 0.3, seed=1)[1]) == 60
+
+
+@given(st.integers(1, 200), st.floats(0.01, 0.99), st.integers(0, 30))
+def test_what_is_held_out_is_later_and_a_gap_apart(steps: int, share: float, gap: int) -> None:
+    try:
+        train, held_out = time_split(steps, share, gap)
+    except DataError as error:
+        assert str(steps) in str(error)
+        assert round(steps * share) in range(0, 1) or steps - round(steps * share) - gap < 1
+        return
+    assert train[0] == 0 and held_out[-1] == steps - 1
+    assert held_out[0] - train[-1] == gap + 1
+    assert len(held_out) == round(steps * share)
+
+
+@given(st.lists(st.integers(0, 3), min_size=2, max_size=50), st.integers(2, 6), st.integers(0, 9))
+def test_folds_hold_everything_out_once_and_spread_each_class(
+    labels: list[int], folds: int, seed: int
+) -> None:
+    if folds > len(labels):
+        with pytest.raises(DataError, match=f"folds is {folds}"):
+            stratified_folds(labels, folds, seed)
+        return
+    found = stratified_folds(labels, folds, seed)
+    held_out = np.concatenate([fold for _, fold in found])
+    assert sorted(held_out) == list(range(len(labels)))
+    values = np.array(labels)
+    for label in set(labels):
+        counts = [int(np.sum(values[fold] == label)) for _, fold in found]
+        assert max(counts) - min(counts) <= 1
+    for train, fold in found:
+        assert sorted([*train, *fold]) == list(range(len(labels)))
+
+
+@given(st.integers(4, 200), st.integers(1, 8), st.integers(0, 9), st.booleans())
+def test_walking_forward_never_looks_ahead(
+    steps: int, folds: int, gap: int, expanding: bool
+) -> None:
+    try:
+        found = walk_forward(steps, folds, gap=gap, expanding=expanding)
+    except DataError:
+        assert steps // 2 - gap < 2 or steps - steps // 2 < folds + 1
+        return
+    assert len(found) == folds
+    together = np.concatenate([held_out for _, held_out in found])
+    np.testing.assert_array_equal(together, np.arange(round(steps * 0.5), steps))
+    for train, held_out in found:
+        assert len(train) and len(held_out)
+        assert held_out[0] - train[-1] == gap + 1
+        assert (train[0] == 0) if expanding else (len(train) == len(found[0][0]))

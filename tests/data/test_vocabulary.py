@@ -85,3 +85,38 @@ def test_alphabets_that_cannot_be() -> None:
         Vocabulary("")
     with pytest.raises(DataError, match=r"^'ab' is no single letter"):
         Vocabulary(["ab", "c"])
+
+
+# Words
+
+
+def test_words_are_what_the_separator_parts() -> None:
+    words = Vocabulary.of(["the cat  sat", "the dog"], separator=" ")
+    assert words.tokens == ("cat", "dog", "sat", "the")
+    assert words.encode("the dog").tolist() == [4, 2]
+    assert words.decode([4, 2, PADDING]) == "the dog"
+    assert repr(words) == "<Vocabulary of 4 words: 'cat', 'dog', 'sat', 'the'>"
+    with pytest.raises(DataError, match="word 'bird' at position 2 of 'the bird' is not among"):
+        words.encode("the bird")
+
+
+def test_an_unknown_token_stands_for_those_that_are_rare() -> None:
+    words = Vocabulary.of(["a b b", "b c"], separator=" ", min_count=2, unknown="<unk>")
+    assert words.tokens == ("<unk>", "b")
+    assert words.decode(words.encode("a b z")) == "<unk> b <unk>"
+    letters = Vocabulary("ab", unknown="?")
+    assert letters.decode(letters.encode("axb")) == "a?b"
+
+
+@given(st.lists(st.text("abc", min_size=1, max_size=3), min_size=1, max_size=8))
+def test_words_are_read_as_they_were_written(words: list[str]) -> None:
+    text = " ".join(words)
+    vocabulary = Vocabulary.of([text], separator=" ")
+    assert vocabulary.decode(vocabulary.encode(text)) == text
+    assert Vocabulary(vocabulary.tokens, separator=" ").tokens == vocabulary.tokens
+
+
+@pytest.mark.parametrize("token", ["a b", ""])
+def test_what_is_no_word(token: str) -> None:
+    with pytest.raises(DataError, match="is no word"):
+        Vocabulary([token], separator=" ")

@@ -123,10 +123,29 @@ def test_detach_shares_and_stops_gradients() -> None:
     assert x.grad.item() == 3.0 and np.shares_memory(x.detach().data, x.data)
 
 
-def test_data_can_be_replaced_in_kind() -> None:
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int64", "bool"])
+@pytest.mark.parametrize("requires_grad", [False, True])
+def test_data_that_is_assigned_keeps_its_dtype_as_in_pytorch(dtype, requires_grad) -> None:
+    x = tg.tensor([1.0, 0.0], requires_grad=requires_grad)
+    new = np.array([1, 0], dtype)
+    if requires_grad and new.dtype.kind != "f":
+        with pytest.raises(TypeError, match="floating"):
+            x.data = new
+        assert x.dtype == np.float32
+        return
+    x.data = new
+    assert x.dtype == dtype and x.data is new
+    x.data = tg.tensor(new)
+    assert x.dtype == dtype and x.tolist() == [1, 0]
+
+
+def test_data_that_does_not_fit_is_refused() -> None:
     x = tg.tensor([1.0, 2.0])
-    x.data = np.array([5, 6])
-    assert x.dtype == np.float32 and x.tolist() == [5, 6]
+    for value in ([1.0, 2.0], 1.0, "ab"):
+        with pytest.raises(TypeError, match="data is an ndarray or a Tensor"):
+            x.data = value
+    with pytest.raises(TypeError, match="holds numbers"):
+        x.data = np.array(["a", "b"])
     with pytest.raises(ValueError, match=r"shape \(3,\) for a tensor of shape \(2,\)"):
         x.data = np.zeros(3)
 

@@ -20,6 +20,7 @@ run once, before, in and after the loop, then what each line of the cell's own s
 OPTIONS
 examples:
   tinygrad-rnn plan lstm --batch-size 32
+  tinygrad-rnn plan lstm --passes
   tinygrad-rnn plan my_file.py:MyCell --hidden-size 64 --out plan.svg
 """
 
@@ -44,6 +45,9 @@ def register(commands: Commands) -> None:
             help=f"{meaning} (default: {default})",
         )
     parser.add_argument("--padded", action="store_true", help="sequences of different lengths")
+    parser.add_argument(
+        "--passes", action="store_true", help="print the step after each pass of the compiler"
+    )
     parser.add_argument("--out", metavar="FILE.svg", help="also draw the plan into this file")
     parser.set_defaults(command=_plan)
 
@@ -71,5 +75,9 @@ def _plan(options: argparse.Namespace) -> int:
 def _planned(cell: NamedCell, options: argparse.Namespace) -> Any:
     made = cell.cell(options.input_size, options.hidden_size)
     return made.plan(
-        options.batch_size, options.steps, input_size=options.input_size, lengths=options.padded
+        options.batch_size,
+        options.steps,
+        input_size=options.input_size,
+        lengths=options.padded,
+        passes=options.passes,
     )

@@ -5,33 +5,28 @@ from __future__ import annotations
 import linecache
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from .. import ops
 from ..engine.mode import enable_grad
 from ..nn.recurrent.cell import Cell
+from ..tables import html_table
+from .errors import TraceError
 from .ir.cost import Cost, cost
-from .passes.builder import Schedule
-from .runtime.scan import CompiledStep, compiled_step
-from .trace.recording import Instruction, TraceError
+from .ir.instruction import Instruction
+from .ir.printing import Printer, input_names
+from .ir.schedule import STAGES, Schedule
+from .pipeline import printed
+from .runtime.scan import compiled_step
 
 __all__ = ["STAGES", "PlanLine", "PlanReport", "report"]
-
-STAGES = {
-    "once": "once",
-    "before": "before the loop, all steps at once",
-    "loop": "in the loop, step by step",
-    "after": "after the loop, all steps at once",
-    "total": "sums over time",
-}
 
 
 @dataclass(frozen=True)
 class PlanLine:
-    """One instruction of a plan.
+    """One instruction of a schedule.
 
     `direction`: "forward" or "backward". `stage`: "once", "before", "loop", "after" or "total".
     `name`: what the author called the value, else its op with a number. `call`: the op and its
@@ -48,7 +43,11 @@ class PlanLine:
     sources: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+_STAGE_NUMBERS = (2, 3)
+_LINE_NUMBERS = (2, 3, 4, 5, 6)
+
+
+@dataclass(frozen=True, repr=False)
 class PlanReport:
     """What a scan of a cell computes, when, and at what cost; made by `Cell.plan`.
 
@@ -68,6 +67,7 @@ class PlanReport:
     batch_size: int
     steps: int
     lines: tuple[PlanLine, ...]
+    passes: str = ""  # the step after each pass of the compiler, where that was asked for
 
     def total(self, direction: str | None = None, stage: str | None = None) -> Cost:
         """The cost of one direction or stage, or of both and all."""
@@ -95,9 +95,25 @@ class PlanReport:
 
     def __str__(self) -> str:
         title = f"{self.cell}, {self.steps} steps, batch of {self.batch_size}"
-        return "\n".join([title, "", *self._by_stage(), "", *self._by_line()])
+        by_stage, by_line = self._stage_rows(), self._line_rows()
+        tables = [*_table(by_stage, _STAGE_NUMBERS), "", *_table(by_line, _LINE_NUMBERS)]
+        passes = [self.passes, ""] if self.passes else []
+        return "\n".join([title, "", *passes, *tables])
 
-    def _by_stage(self) -> Iterator[str]:
+    def __repr__(self) -> str:
+        everything = self.total()
+        return (
+            f"<plan of {self.cell}: {self.steps} steps, batch of {self.batch_size}, "
+            f"{len(self.lines)} instructions, {_count(everything.flops)}FLOP; print() shows it>"
+        )
+
+    def _repr_html_(self) -> str:
+        title = f"{self.cell}, {self.steps} steps, batch of {self.batch_size}"
+        return html_table(self._stage_rows(), _STAGE_NUMBERS, title) + html_table(
+            self._line_rows(), _LINE_NUMBERS
+        )
+
+    def _stage_rows(self) -> list[Sequence[str]]:
         rows: list[Sequence[str]] = [("", "shape", "FLOPs", "bytes", "written at")]
         for direction in dict.fromkeys(line.direction for line in self.lines):
             for stage, title in STAGES.items():
@@ -112,9 +128,9 @@ class PlanReport:
                     rows.append((f"  {_short(written, 58)}", shape, *costs, _briefly(line.sources)))
             rows.append((f"{direction.upper()}: all", "", *self._cost(direction)))
         rows.append(("ALL", "", *self._cost()))
-        return _table(rows, right=(2, 3))
+        return rows
 
-    def _by_line(self) -> Iterator[str]:
+    def _line_rows(self) -> list[Sequence[str]]:
         rows: list[Sequence[str]] = [
             ("line of the cell", "", "forward", "backward", "in loops", "bytes", "share")
         ]
@@ -134,7 +150,7 @@ class PlanReport:
                     f"{both.flops / everything:.0%}",
                 )
             )
-        return _table(rows, right=(2, 3, 4, 5, 6))
+        return rows
 
     def _cost(self, direction: str | None = None, stage: str | None = None) -> tuple[str, str]:
         return _counted(self.total(direction, stage))
@@ -147,6 +163,7 @@ def report(
     input_size: int | None,
     input_gradient: bool,
     lengths: bool,
+    passes: bool,
 ) -> PlanReport:
     """See `Cell.plan`."""
     kind = type(cell).__name__
@@ -164,75 +181,38 @@ def report(
     except TraceError as reason:
         raise ValueError(f"{kind} has no plan: it runs step by step, because {reason}") from reason
     names = {id(parameter): name for name, parameter in cell.named_parameters()}
-    writer = _Writer(compiled, names, steps)
-    lines = writer.lines("forward", compiled.forward.plan)
-    if compiled.backward is not None:
-        lines += writer.lines("backward", compiled.backward.plan)
-    return PlanReport(kind, batch_size, steps, tuple(lines))
+    printer = Printer(input_names(compiled.step, names))
+    backward = compiled.backward.schedule if compiled.backward is not None else None
+    lines = [
+        *_lines(printer, "forward", compiled.forward.schedule, steps),
+        *_lines(printer, "backward", backward, steps),
+    ]
+    text = printed(compiled.step, names) if passes else ""
+    return PlanReport(kind, batch_size, steps, tuple(lines), text)
 
 
-@dataclass
-class _Writer:
-    """Names the values of both directions, and writes their instructions down."""
-
-    compiled: CompiledStep
-    parameter_names: dict[int, str]
-    steps: int
-    _names: dict[Instruction, str] = field(default_factory=dict)
-    _count: dict[str, int] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        step = self.compiled.step
-        names = self._names
-        names[step.x] = "x"
-        if step.mask is not None:
-            names[step.mask] = "mask"
-        for k, (old, new) in enumerate(zip(step.state, step.new_state, strict=True)):
-            name = getattr(new, "name", None) or f"state {k}"
-            names[old] = f"{name} before"
-            if step.grad_state:
-                names[step.grad_state[k]] = f"grad of {name}"
-        if step.grad_output is not None:
-            names[step.grad_output] = "grad of output"
-        for leaf, value in zip(step.leaves, step.leaf_values, strict=True):
-            names[value] = self.parameter_names.get(id(leaf)) or value.name or "constant"
-
-    def lines(self, direction: str, plan: Schedule) -> list[PlanLine]:
-        return [
-            PlanLine(
+def _lines(
+    printer: Printer, direction: str, schedule: Schedule | None, steps: int
+) -> Iterator[PlanLine]:
+    for stage in STAGES if schedule is not None else ():
+        assert schedule is not None
+        for value in schedule.stages[stage]:
+            yield PlanLine(
                 direction,
                 stage,
-                self._name(value),
-                f"{_fn_name(value)}({', '.join(map(self._name, value.inputs))})",
+                printer.name(value),
+                printer.call(value),
                 value.shape,
-                cost(value, self.steps, plan.time_varying, stage == "loop"),
+                cost(value, steps, schedule.time_varying, stage == "loop"),
                 _sources(value),
             )
-            for stage in STAGES
-            for value in plan.stages.get(stage, [])
-        ]
-
-    def _name(self, x: Any) -> str:
-        if not isinstance(x, Instruction):
-            return f"{x:.6g}" if np.ndim(x) == 0 else f"constants {np.shape(x)}"
-        if x not in self._names:
-            name = x.name or _fn_name(x)
-            self._count[name] = number = self._count.get(name, 0) + 1
-            self._names[x] = name if x.name and number == 1 else f"{name} {number}"
-        return self._names[x]
-
-
-def _fn_name(value: Instruction) -> str:
-    return str(
-        getattr(value.primitive, "name", None) or getattr(value.primitive, "__name__", "input")
-    )
 
 
 def _sources(value: Instruction) -> tuple[str, ...]:
     """The lines that asked for the value: `cell.py:12,14` is two."""
-    if value.scope is None or not value.scope.line:
+    if value.origin is None or not value.origin.line:
         return ()
-    file, _, numbers = value.scope.line.rpartition(":")
+    file, _, numbers = value.origin.line.rpartition(":")
     return tuple(f"{file}:{number}" for number in numbers.split(","))
 
 

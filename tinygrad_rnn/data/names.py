@@ -18,7 +18,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _EXPECTED = "one UTF-8 text file <Class>.txt a class, one item a line"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class NameData:
     """Items with their classes: ``items[i]`` belongs to ``classes[labels[i]]``.
 
@@ -33,6 +33,9 @@ class NameData:
     items: tuple[str, ...]
     labels: NDArray[np.int64]
     alphabet: str
+
+    def __repr__(self) -> str:
+        return f"<{len(self.items):,} items of {len(self.classes)} classes>"
 
 
 def load_names(folder: str | os.PathLike[str] | None = None) -> NameData:

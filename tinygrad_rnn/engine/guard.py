@@ -26,6 +26,7 @@ import numpy as np
 from ..errors import StaleValueError
 from .clock import tick
 from .node import Node
+from .reads import OUTPUT
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -100,7 +101,7 @@ def note_shared_inputs(node: Node) -> None:
     node.guard = {
         position: fingerprint(node.values[position])
         for position in _positions_read(node, None)
-        if position is not None
+        if position != OUTPUT
         and isinstance(node.values[position], np.ndarray)
         and getattr(node.inputs[position], "shared", True)
     }
@@ -115,24 +116,24 @@ def check_unchanged(node: Node, relevant: Container[int] | None) -> None:
     """
     assert node.values is not None
     for position in _positions_read(node, relevant):
-        value = node._data if position is None else node.values[position]
+        value = node._data if position == OUTPUT else node.values[position]
         for array in value if isinstance(value, tuple) else (value,):
             if isinstance(array, np.ndarray):
                 _check(node, position, array)
 
 
-def _positions_read(node: Node, relevant: Container[int] | None) -> list[int | None]:
-    """The positions (None: the output) whose values the gradients of `node` read."""
-    assert node.op is not None and node.inputs is not None
+def _positions_read(node: Node, relevant: Container[int] | None) -> set[int]:
+    """The positions (`OUTPUT`: the output) whose values the gradients of `node` read."""
+    assert node.op is not None and node.inputs is not None and node.values is not None
     wanted = [
         position
         for position, x in enumerate(node.inputs)
         if isinstance(x, Node) and x.requires_grad and (relevant is None or x.number in relevant)
     ]
-    return node.op.positions_read(wanted, len(node.inputs))
+    return node.op.positions_read(wanted, node._data, node.values, node.attributes or {})
 
 
-def _check(node: Node, position: int | None, array: Array) -> None:
+def _check(node: Node, position: int, array: Array) -> None:
     assert node.op is not None and node.inputs is not None
     cause = changes.since(node.number, array)
     if cause is None:
@@ -144,8 +145,8 @@ def _check(node: Node, position: int | None, array: Array) -> None:
         if unchanged:
             return
         cause = "a write from outside into its array (through `.data`, `.numpy()` or an ndarray)"
-    source = node if position is None else node.inputs[position]
-    role = "output" if position is None else f"input {node.op.input_name(position)!r}"
+    source = node if position == OUTPUT else node.inputs[position]
+    role = "output" if position == OUTPUT else f"input {node.op.input_name(position)!r}"
     raise StaleValueError(
         f"{node.op.name}: its {role} ({_describe(source, array)}) is needed for the gradient, but "
         f"after the forward pass it was changed by {cause}{node.place()}. Run backward() before "

@@ -175,6 +175,7 @@ def op(
     pure: bool = ...,
     linear: bool | str | Iterable[str] = ...,
     multilinear: bool | str | Iterable[str] = ...,
+    reads: str | Iterable[str] | None = ...,
     commutative: bool = ...,
     associative: bool = ...,
     identity: float | None = ...,

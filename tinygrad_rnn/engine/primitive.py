@@ -7,7 +7,7 @@ A primitive is functions of arrays and statements about them. It knows no Tensor
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from typing import Any, NoReturn, TypeVar, overload
@@ -15,12 +15,13 @@ from typing import Any, NoReturn, TypeVar, overload
 import numpy as np
 
 from .protocol import FUNCTIONS
-from .reads import values_read
+from .reads import OUTPUT, signature, values_read
 from .traits import Traits
 
-__all__ = ["Primitive", "Rule", "selection", "traits_of"]
+__all__ = ["Primitive", "Rule", "primitive_of", "selection", "traits_of"]
 
 Rule = Callable[..., Any]
+_MOST_SIGNATURES = 1024  # of one op, of which it is kept what its rules read
 F = TypeVar("F", bound=Rule)
 
 
@@ -45,6 +46,7 @@ class Primitive:
         *,
         linear: bool | str | Iterable[str] = (),
         multilinear: bool | str | Iterable[str] = (),
+        reads: str | Iterable[str] | None = None,
         **traits: Any,
     ) -> None:
         self.value = value
@@ -59,13 +61,16 @@ class Primitive:
         self._read_signature()
         self._attributes = frozenset(self.attribute_names)
         self.traits = Traits(
-            linear=self._names(linear), multilinear=self._names(multilinear), **traits
+            linear=self._names(linear),
+            multilinear=self._names(multilinear),
+            reads=None if reads is None else self._names(reads, "out"),
+            **traits,
         )
         self.rules: list[Rule] = [partial(self._no_rule, name) for name in self.input_names]
         self._variadic_rule: Rule = partial(self._no_rule, self.variadic or "")
         self._variadic_rules: dict[int, Rule] = {}  # that rule for each position, once asked for
         self._batching: Rule | None = None
-        self._reads: dict[str, frozenset[str]] = {}  # by each rule: whose values
+        self._reads: dict[Any, frozenset[int]] = {}  # by rule and signature: whose values
 
     def _read_signature(self) -> None:
         for parameter in inspect.signature(self.value).parameters.values():
@@ -82,12 +87,12 @@ class Primitive:
     def _all_inputs(self) -> list[str]:
         return [*self.input_names, *([self.variadic] if self.variadic else [])]
 
-    def _names(self, declared: bool | str | Iterable[str]) -> frozenset[str]:
+    def _names(self, declared: bool | str | Iterable[str], *others: str) -> frozenset[str]:
         """Names of inputs as a trait declares them."""
         if isinstance(declared, bool):
             return frozenset(self._all_inputs() if declared else ())
         names = frozenset(declared.split() if isinstance(declared, str) else declared)
-        known = self._all_inputs()
+        known = [*others, *self._all_inputs()]
         if unknown := sorted(names - set(known)):
             raise TypeError(
                 f"op {self.name} has no input {unknown[0]!r}; it has {', '.join(known)}"
@@ -151,6 +156,9 @@ class Primitive:
         branch on data and does not write into its arguments. It may ignore broadcasting: the
         engine sums (or broadcasts) the result to the input's shape and casts it to its dtype.
 
+        To know which values a change would spoil, the engine may call a rule once more than the
+        gradients need, with stand-ins for the arrays, for each combination of shapes.
+
         The rule of a `*inputs` parameter takes one more keyword, `position`: which of them.
         TypeError if the op has no input of that name.
 
@@ -182,7 +190,7 @@ class Primitive:
                 self.rules[self.input_names.index(name)] = its_rule
             else:
                 raise TypeError(f"op {self.name} has no input {name!r}; it has {', '.join(known)}")
-            self._reads[name] = frozenset(values_read(its_rule, ["out", *known]))
+        self._reads.clear()
         return rule
 
     def rule(self, position: int) -> Rule:
@@ -208,16 +216,33 @@ class Primitive:
             f"{self.name}.vjp({input_name}=lambda grad, out, ...: ...), or detach() the input."
         )
 
-    def positions_read(self, wanted: Iterable[int], inputs: int) -> list[int | None]:
-        """Which of so many inputs (None: the output) the gradients of those `wanted` read.
+    def positions_read(
+        self, wanted: Iterable[int], out: Any, inputs: Sequence[Any], attributes: dict[str, Any]
+    ) -> set[int]:
+        """Whose values the gradients for the `wanted` inputs read: positions, or `OUTPUT`.
 
-        To read a shape or a dtype is not to read a value.
+        To read a shape or a dtype is not to read a value. Found by running each rule once for
+        inputs of these shapes and dtypes (see `reads`), unless `Traits.reads` says it.
         """
-        names: set[str] = set()
+        if self.traits.reads is not None:
+            names = self.traits.reads
+            found = {i for i in range(len(inputs)) if self.input_name(i) in names}
+            return found | {OUTPUT} if "out" in names else found
+        try:
+            form = signature((out, *inputs, attributes))
+        except TypeError:  # of an object that may be any: nothing to find it again by
+            form = None
+        found = set()
         for position in wanted:
-            names |= self._reads.get(self.input_name(position), frozenset())
-        read: list[int | None] = [None] if "out" in names else []
-        return read + [i for i in range(inputs) if self.input_name(i) in names]
+            read = self._reads.get((position, form)) if form is not None else None
+            if read is None:
+                read = values_read(self.rule(position), out, inputs, attributes)
+                if form is not None:
+                    if len(self._reads) >= _MOST_SIGNATURES:
+                        self._reads.clear()
+                    self._reads[position, form] = read
+            found |= read
+        return found
 
     # Batching
 
@@ -269,6 +294,17 @@ def selection(index: int) -> Primitive:
     return Primitive(output, selects=index, linear=True, view=True)
 
 
+def primitive_of(function: Any) -> Primitive | None:
+    """The op itself, or the op that answers for a NumPy function; None if there is none.
+
+    >>> import numpy as np, tinygrad_rnn as tg
+    >>> primitive_of(np.multiply) is tg.mul
+    True
+    """
+    declared = function if isinstance(function, Primitive) else FUNCTIONS.get(function)
+    return declared if isinstance(declared, Primitive) else None
+
+
 def traits_of(function: Any) -> Traits:
     """The traits of an op, or of the op that answers for a NumPy function.
 
@@ -280,8 +316,8 @@ def traits_of(function: Any) -> Traits:
     >>> traits_of(np.hypot).elementwise
     True
     """
-    declared = function if isinstance(function, Primitive) else FUNCTIONS.get(function)
-    if isinstance(declared, Primitive):
+    declared = primitive_of(function)
+    if declared is not None:
         return declared.traits
     return _OF_A_UFUNC if _is_elementwise_ufunc(function) else _NOTHING_KNOWN
 

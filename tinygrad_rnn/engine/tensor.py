@@ -63,6 +63,10 @@ class Tensor(Operators["Tensor"], Node):
 
         A write between a forward pass and the backward pass that needs the old content is noticed
         by the backward pass (`StaleValueError`).
+
+        `t.data = array` puts an ndarray, or a Tensor's, in its place, without a copy and with the
+        dtype that it has, as in PyTorch. ValueError for another shape; TypeError for anything else,
+        or for a dtype that is not floating where the tensor requires a gradient.
         """
         note_hand_out(self._data)
         self.shared = True
@@ -70,7 +74,18 @@ class Tensor(Operators["Tensor"], Node):
 
     @data.setter
     def data(self, value: Any) -> None:
-        array = as_array(value, self._data.dtype, copy=False)
+        array = value._data if isinstance(value, Node) else value
+        if not isinstance(array, np.ndarray | np.generic):
+            raise TypeError(
+                f"data is an ndarray or a Tensor, not {type(value).__name__}: "
+                f"t.data = np.array(value, {str(self.dtype)!r})"
+            )
+        array = as_array(np.asarray(array), None, copy=False)
+        if self.requires_grad and array.dtype.kind not in "fc":
+            raise TypeError(
+                f"data of dtype {array.dtype} for a tensor that requires grad, which is floating "
+                f"point: t.data = array.astype({str(self.dtype)!r})"
+            )
         if array.shape != self._data.shape:
             raise ValueError(
                 f"data of shape {array.shape} for a tensor of shape {self._data.shape}; "

@@ -53,6 +53,10 @@ class Traits:
     """The inputs in which it is linear *each by itself*, the others held fixed: both factors of a
     product, the dividend of a quotient."""
 
+    reads: frozenset[str] | None = None
+    """The inputs, and "out", whose values the gradient rules read. None: the engine finds out, by
+    calling each rule once on stand-ins. For rules that are costly or must not be called twice."""
+
     commutative: bool = False
     """f(x, y) is f(y, x), to the bit."""
 

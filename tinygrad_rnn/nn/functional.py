@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import ops, torch_names
+from ..engine.mode import current_mode
 from ..engine.node import Node
 from ..engine.op import op
 from ..engine.tensor import Tensor, tensor
@@ -38,12 +39,52 @@ if not TYPE_CHECKING:  # a type checker knows this package's own names only
 def linear(x: Any, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x @ weight.T + bias: x (..., in), weight (out, in), bias (out,); result (..., out).
 
+    The result has the dtype of the weight. Integers, bools and any ndarray are cast to it;
+    TypeError for a Tensor of a wider floating dtype.
+
     >>> import tinygrad_rnn as tg
     >>> tg.nn.functional.linear(tg.ones(1, 2), tg.ones(3, 2))
     tensor([[2., 2., 2.]], dtype=float32)
     """
-    product: Tensor = ops.matmul(x, weight.T)
+    product: Tensor = ops.matmul(as_weights(x, weight.dtype), weight.T)
     return product if bias is None else product + bias
+
+
+def as_weights(x: Any, dtype: Any, what: str = "x") -> Any:
+    """An input in the dtype of the weights that it meets, so that it cannot widen what follows.
+
+    Integers and bools are cast, and so is an ndarray, whose dtype is often NumPy's default and no
+    one's choice. A Tensor's dtype was chosen: TypeError if it is a wider floating one.
+    """
+    given = getattr(x, "dtype", None)
+    if given is dtype or dtype.kind != "f":
+        return x
+    if not isinstance(x, Node):
+        array = np.asarray(x)
+        return array.astype(dtype) if array.dtype.kind in "fiub" else x
+    if x._data.dtype.kind in "iub":
+        return ops.astype(x, dtype=dtype)
+    if x._data.dtype.kind == "f" and np.promote_types(x._data.dtype, dtype) != dtype:
+        raise TypeError(
+            f"{what} is a {x._data.dtype} Tensor, the weights are {dtype}{_here()}: cast it with "
+            f".astype({str(dtype)!r}), or make the module compute in {x._data.dtype} with "
+            f"module.astype({str(x._data.dtype)!r})"
+        )
+    return x
+
+
+def wrong_features(name: str, expected: int, x: Any) -> ValueError:
+    """The error for an x whose last axis has another size than a layer's features."""
+    shape = np.shape(x)
+    got = shape[-1] if shape else "a number"
+    return ValueError(
+        f"{name} expects {expected} features, got {got}: x has shape {shape}{_here()}"
+    )
+
+
+def _here() -> str:
+    where = current_mode().scope
+    return f", in {where}" if where is not None and str(where) else ""
 
 
 def embedding(indices: Any, weight: Tensor, padding_idx: int | None = None) -> Tensor:
@@ -113,7 +154,7 @@ def layer_norm(
     """(x - mean) / sqrt(var + eps) over the last axes, times weight, plus bias.
 
     `normalized_shape`: the sizes of these axes; ValueError if x ends on others. Ba, Kiros &
-    Hinton 2016.
+    Hinton 2016. With a weight the result has its dtype, as in `linear`.
 
     >>> import tinygrad_rnn as tg
     >>> tg.nn.functional.layer_norm(tg.tensor([1.0, 3.0]), (2,), eps=0.0)
@@ -123,6 +164,7 @@ def layer_norm(
     if np.shape(x)[-len(sizes) :] != sizes:
         raise ValueError(f"LayerNorm over {sizes} on shape {np.shape(x)}")
     over = tuple(range(-len(sizes), 0))
+    x = x if weight is None else as_weights(x, weight.dtype)
     centred = x - ops.mean(x, axis=over, keepdims=True)
     variance = ops.mean(centred * centred, axis=over, keepdims=True)
     out: Tensor = centred / ops.sqrt(variance + eps)

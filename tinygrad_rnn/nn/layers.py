@@ -41,7 +41,9 @@ class Linear(Module):
         self.bias = init.uniform_(empty_parameter(out_features), -bound, bound) if bias else None
 
     def forward(self, x: Any) -> Tensor:
-        """x (..., in_features) to (..., out_features)."""
+        """x (..., in_features) to (..., out_features); dtypes as in `functional.linear`."""
+        if np.shape(x)[-1:] != (self.in_features,):
+            raise functional.wrong_features("Linear", self.in_features, x)
         return functional.linear(x, self.weight, self.bias)
 
     def extra_repr(self) -> str:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from .. import torch_names
+from ..engine.dtypes import get_default_dtype, is_floating
 from ..engine.guard import note_change
 from ..engine.mode import scope
 from ..engine.tensor import Tensor, tensor
+from .summary import Summary, summarized
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -24,11 +26,15 @@ M = TypeVar("M", bound="Module")
 class Parameter(Tensor):
     """A Tensor that a Module learns: it requires a gradient and is listed by `parameters()`.
 
-    `data`: what `tg.tensor` takes; copied.
+    `data`: what `tg.tensor` takes; copied. Floating-point data becomes the default dtype (float32)
+    unless `dtype` is given, NumPy's float64 too, so that `nn.Parameter(np.zeros(n))` does not make
+    a network compute in float64. TypeError for data that is not floating point.
 
-    >>> import tinygrad_rnn as tg
+    >>> import numpy as np, tinygrad_rnn as tg
     >>> tg.nn.Parameter([1.0])
     tensor([1.], dtype=float32, requires_grad=True)
+    >>> tg.nn.Parameter(np.zeros(2)).dtype, tg.nn.Parameter(np.zeros(2), "float64").dtype
+    (dtype('float32'), dtype('float64'))
     """
 
     __slots__ = ()
@@ -37,7 +43,10 @@ class Parameter(Tensor):
         cls, data: Any = (), dtype: npt.DTypeLike | None = None, requires_grad: bool = True
     ) -> Parameter:
         """See `Parameter`."""
-        made = cls.of(tensor(data, dtype)._data)
+        array = tensor(data, dtype)._data
+        if dtype is None and is_floating(array):
+            array = array.astype(get_default_dtype(), copy=False)
+        made = cls.of(array)
         made.requires_grad_(requires_grad)
         return made
 
@@ -260,6 +269,25 @@ class Module:
         return self
 
     # Looking at it
+
+    def summary(self, *inputs: Any, **keywords: Any) -> Summary:
+        """The layers and parameters as a table, with shapes and sizes.
+
+        With the inputs of a call, the module is run on them once, without recording a gradient,
+        and the shapes of what the layers return are shown, too.
+
+        >>> import tinygrad_rnn as tg
+        >>> tg.nn.Linear(3, 2).summary()
+        layer     shape   parameters
+        Linear                     8
+          weight  (2, 3)           6
+          bias    (2,)             2
+        8 parameters, 32 bytes
+        """
+        return summarized(self, inputs, keywords)
+
+    def _repr_html_(self) -> str:
+        return self.summary()._repr_html_()
 
     def extra_repr(self) -> str:
         """What `repr` shows between the module's brackets; for subclasses."""

@@ -9,6 +9,7 @@ import numpy as np
 from ..engine.dtypes import get_default_dtype
 from ..engine.op import op
 from ..engine.protocol import implements
+from ..engine.reads import check_not_traced
 from ..engine.tensor import Tensor, tensor
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def generator() -> np.random.Generator:
     >>> 0.0 <= tg.generator().random() < 1.0
     True
     """
+    check_not_traced("random numbers are drawn")
     return _Generator.current
 
 

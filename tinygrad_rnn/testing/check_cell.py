@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..engine.scope import PACKAGE_FOLDER
+from ..tables import html_table
 from .cell_laws import LAWS, ORIGIN, Broken, DoesNotApply, Law
 from .cell_runs import OutOfTime, Subject
 
@@ -37,7 +38,7 @@ class LawReport:
     same_error: bool = False  # as a law above: the cell itself raised it
 
 
-@dataclass
+@dataclass(repr=False)
 class CellReport:
     """The table of `check_cell`: every law, and the smallest counterexample of each broken one.
 
@@ -91,6 +92,16 @@ class CellReport:
             line, *more = _wrapped(f"{verdict:<14}  by the same error: {names}", 2, 18)
             lines += [line.replace(verdict, paint(verdict), 1), *more]
         return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        holding = sum(law.verdict == "holds" for law in self.laws)
+        return f"<{self.cell}: {holding} laws hold, {len(self.broken)} broken; print() shows them>"
+
+    def _repr_html_(self) -> str:
+        holding = sum(law.verdict == "holds" for law in self.laws)
+        rows = [(law.verdict, law.name, law.says, law.note) for law in self.laws]
+        title = f"{self.cell}: {holding} laws hold, {len(self.broken)} broken"
+        return html_table([("verdict", "law", "says", "found"), *rows], title=title)
 
 
 def _wrapped(line: str, indent: int, next_lines: int) -> list[str]:

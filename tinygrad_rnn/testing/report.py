@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ..tables import html_table
+
 __all__ = ["Disagreement", "GradientError", "GradientReport"]
 
 
@@ -30,7 +32,7 @@ class Disagreement:
         )
 
 
-@dataclass
+@dataclass(repr=False)
 class GradientReport:
     """The outcome of `gradcheck`: how much was checked and how, and what was wrong.
 
@@ -85,6 +87,21 @@ class GradientReport:
             lines.append(f"{len(self.excluded)} elements have no derivative here, not checked:")
             lines += _some(self.excluded)
         return "\n".join([*lines, *self.notes])
+
+    def __repr__(self) -> str:
+        wrong = len(self.disagreements)
+        return f"<gradient {f'WRONG at {wrong}' if wrong else 'right'}, {self.checked} checked>"
+
+    def _repr_html_(self) -> str:
+        first, *rest = str(self).split("\n")
+        wrong = [
+            (d.input, str([*d.index]), *(f"{x:.9g}" for x in (d.found, d.true, d.allowed)))
+            for d in self.disagreements[:10]
+        ]
+        if not wrong:
+            return html_table([(first,), *((line,) for line in rest)])
+        head = ("tensor", "element", "gradient", "true derivative", "allowed error")
+        return html_table([head, *wrong], right=(2, 3, 4), title=first)
 
 
 def _some(items: list[Disagreement] | list[str], most: int = 10) -> list[str]:

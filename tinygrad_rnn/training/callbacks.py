@@ -72,13 +72,14 @@ class _AfterEpoch(Callback):
         self._function(training)
 
 
-def as_callback(callback: Callback | Callable[[Training], object]) -> Callback:
-    """A Callback as it is; a function as one that is called after each epoch."""
-    if isinstance(callback, Callback):
-        return callback
-    if isinstance(callback, type) or not callable(callback):
-        raise TypeError(f"{callback!r} is no callback: neither a Callback nor a function")
-    return _AfterEpoch(callback)
+def as_callbacks(callbacks: Any) -> list[Callback]:
+    """Callbacks as they are; functions as such that are called after each epoch."""
+    if isinstance(callbacks, Callback) or callable(callbacks):
+        raise TypeError(f"callbacks is {type(callbacks).__name__}, not a list: write [callback]")
+    for callback in callbacks:
+        if isinstance(callback, type) or not isinstance(callback, Callback | Callable):
+            raise TypeError(f"{callback!r} is no callback: neither a Callback nor a function")
+    return [c if isinstance(c, Callback) else _AfterEpoch(c) for c in callbacks]
 
 
 class _Watched(Callback):

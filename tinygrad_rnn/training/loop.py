@@ -15,7 +15,8 @@ from .. import nn, optim
 from ..engine.mode import no_grad
 from ..engine.tensor import Tensor
 from ..ops import generator
-from .callbacks import Callback, as_callback
+from .callbacks import Callback, as_callbacks
+from .checks import check_arguments
 from .history import History
 from .means import Means, measured
 from .progress import Progress
@@ -92,7 +93,7 @@ def fit(
     1.0
     """
     training = Training(model, loss, data, validation, epochs, optimizer, schedule, clip)
-    training.callbacks = [as_callback(callback) for callback in callbacks]
+    training.callbacks = as_callbacks(callbacks)
     if progress:
         training.callbacks.append(Progress())
     with Run.of(run) as run:
@@ -137,17 +138,17 @@ class Training:
         schedule: optim.lr_scheduler.LRScheduler | None = None,
         clip: Clip | None = None,
     ) -> None:
-        self.optimizer = _checked_optimizer(optimizer)
+        check_arguments(model, loss, data, validation, epochs, optimizer, schedule, clip)
+        assert optimizer is not None  # a keyword only by the order of the arguments
         self.model, self.loss, self.validation = model, loss, validation
         self.data: Any = data  # iterable; with state_dict and load_state_dict if there is a run
-        self.epochs, self.schedule = epochs, _checked_schedule(schedule, self.optimizer)
+        self.epochs, self.optimizer, self.schedule = epochs, optimizer, schedule
         self.clip = math.inf if clip is None else clip  # which measures the norm alone
         self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         self.callbacks: list[Callback] = []
         self.history = History()
         self.epoch, self.step, self.stopped = 0, 0, ""
         self.means, self.learning_rate = Means(), math.nan  # of the epoch that is going on
-        _check_arguments(self)
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -173,7 +174,7 @@ class Training:
             self.tell("after_step")
             after_step()
         if not self.means.batches:
-            raise ValueError("data gave no batch: an empty list, or a generator that is used up?")
+            raise ValueError("data gave no batch: it is empty")
         row = {"epoch": self.epoch + 1, **self.means.values()}
         if self.validation is not None:
             row |= _validated(self.model, self.loss, self.validation)
@@ -284,7 +285,7 @@ def evaluate(model: nn.Module, loss: Loss, data: Iterable[Any]) -> dict[str, flo
     finally:
         model.train(was_training)
     if not means.batches:
-        raise ValueError("data gave no batch: an empty list, or a generator that is used up?")
+        raise ValueError("data gave no batch: it is empty")
     return means.values()
 
 
@@ -297,48 +298,3 @@ def _validated(model: nn.Module, loss: Loss, validation: Any) -> dict[str, float
             found = validation(model)
         model.train()
     return {f"val_{name}": float(value) for name, value in found.items()}
-
-
-# Arguments that do not fit are found before anything is trained.
-
-
-def _checked_optimizer(optimizer: Any) -> optim.Optimizer:
-    if not isinstance(optimizer, optim.Optimizer):
-        raise TypeError(
-            f"optimizer is {type(optimizer).__name__}, not an Optimizer: write "
-            "optimizer=tg.optim.Adam(model.parameters())"
-        )
-    return optimizer
-
-
-def _checked_schedule(schedule: Any, optimizer: optim.Optimizer) -> Any:
-    if schedule is None:
-        return None
-    if not isinstance(schedule, optim.lr_scheduler.LRScheduler):
-        raise TypeError(
-            f"schedule is {type(schedule).__name__}, but must be an LRScheduler, stepped after "
-            "each step; one that waits for a metric is a callback: "
-            "callbacks=[EachEpoch(schedule, 'val_loss')]"
-        )
-    if schedule.optimizer is not optimizer:
-        raise ValueError("schedule was made for another optimizer than the one that is given")
-    return schedule
-
-
-def _check_arguments(training: Training) -> None:
-    if not isinstance(training.model, nn.Module):
-        raise TypeError(f"model is {type(training.model).__name__}, but must be a tg.nn.Module")
-    if not callable(training.loss):
-        raise TypeError(f"loss is {type(training.loss).__name__}, not a function of model, batch")
-    for name in ("data", "validation"):
-        given = getattr(training, name)
-        if iter(given) is given if isinstance(given, Iterable) else name == "data":
-            raise TypeError(
-                f"{name} is {type(given).__name__}, but must be iterable again and again, such "
-                "as a list of batches or what tinygrad_rnn.data has"
-            )
-    if training.epochs < 1:
-        raise ValueError(f"epochs is {training.epochs}, but must be at least 1")
-    clip = training.clip
-    if not callable(clip) and not clip > 0:
-        raise ValueError(f"clip is {clip}, but must be a positive norm")

@@ -72,5 +72,11 @@ def measured(
     weighted = {"loss": (value.item(), weight)}
     for name, metric in metrics.items():
         number, counts = metric if isinstance(metric, tuple) else (metric, weight)
-        weighted[name] = (float(number), float(counts))
+        try:
+            weighted[name] = (float(number), float(counts))
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"metric {name!r} is {type(number).__name__}, but must be a number, or a pair of "
+                "a number and how much it counts"
+            ) from None
     return value, weighted

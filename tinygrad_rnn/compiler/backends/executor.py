@@ -84,7 +84,7 @@ def program(cell: str, direction: str, *arguments: Any, **keywords: Any) -> Prog
 
 def _notify(cell: str, direction: str, reason: str, value: Instruction | None) -> None:
     """Say what is not compiled, once: `value` is the instruction that is not, if it is one."""
-    scope = None if value is None else value.scope
+    scope = None if value is None else value.origin
     op = getattr(scope, "op", None)
     found = reason.removeprefix("the op ")
     if op and (direction == "backward" or op != found):

@@ -12,20 +12,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...ops import linalg, reduction
-from ...ops.lifting import summed_product
-from ..passes.affine_recurrence import recurrence
-from ..passes.builder import Schedule
-from ..passes.hoisting import over_time
-from ..trace.recording import Instruction
+from .instruction import Instruction
+from .primitives import over_time, summed_product
+from .schedule import Schedule
 
-__all__ = ["Cost", "cost", "is_view", "row_seconds"]
+__all__ = ["Cost", "cost", "row_seconds"]
 
 # Per second of one thread, roughly: to weigh a step's work against fixed costs.
 FLOPS = 5e10
 BYTES = 1e10
-
-Rule = Callable[..., int]
 
 
 class Cost(NamedTuple):
@@ -42,39 +37,6 @@ class Cost(NamedTuple):
         return Cost(self.flops + other[0], self.bytes + other[1])
 
 
-def _of_product(out: Any, x: Any, y: Any, **_: Any) -> int:
-    return int(2 * out.size * x.shape[-1])
-
-
-def _of_einsum(out: Any, *operands: Any, subscripts: str) -> int:
-    sizes: dict[str, int] = {}
-    for term, operand in zip(subscripts.partition("->")[0].split(","), operands, strict=True):
-        sizes.update(zip(term, operand.shape, strict=True))
-    return len(operands) * prod(sizes.values())
-
-
-def _of_reduction(out: Any, x: Any, *_: Any, **__: Any) -> int:
-    return int(x.size)
-
-
-_RULES: dict[Any, Rule] = {
-    linalg.matmul: _of_product,
-    linalg._einsum: _of_einsum,
-    recurrence: lambda out, *_: int(2 * out.size),
-}
-for _reduction in (
-    reduction.sum,
-    reduction.mean,
-    reduction.max,
-    reduction.min,
-    reduction.norm,
-    reduction._cumsum,
-):
-    _RULES[_reduction] = _of_reduction
-for _normalisation in (reduction.logsumexp, reduction.softmax, reduction.log_softmax):
-    _RULES[_normalisation] = lambda out, x, **_: int(4 * x.size)  # max, subtract, exp, sum
-
-
 def cost(
     value: Instruction, steps: int, time_varying: Callable[[Any], bool], in_loop: bool
 ) -> Cost:
@@ -83,14 +45,14 @@ def cost(
     `time_varying` tells whether a value differs between steps. One that does not is read once by an
     instruction outside the loop, and at each step by one inside it.
     """
-    if is_view(value):
+    if value.is_view:
         return Cost(0, 0)
-    arrays = [x.example if isinstance(x, Instruction) else np.asarray(x) for x in value.inputs]
+    arrays = [x.sample if isinstance(x, Instruction) else np.asarray(x) for x in value.inputs]
     times = steps if time_varying(value) or in_loop else 1
-    if value.primitive in (over_time, summed_product):  # of all steps, once
-        flops = prod(arrays[0].shape) * steps
-        if value.primitive is summed_product:
-            flops *= 2 * arrays[1].shape[-1]
+    if value.primitive is over_time:  # of all steps, once
+        flops = arrays[0].size * steps
+    elif value.primitive is summed_product:
+        flops = 2 * arrays[0].size * arrays[1].shape[-1] * steps
     else:
         flops = times * _flops_of_a_step(value, arrays)
     read = sum(
@@ -98,36 +60,29 @@ def cost(
         for x, array in zip(value.inputs, arrays, strict=True)
         if array.ndim
     )
-    return Cost(flops, read + times * value.example.nbytes)
+    return Cost(flops, read + times * value.sample.nbytes)
 
 
-def _flops_of_a_step(value: Instruction, arrays: list[Any]) -> int:
-    rule = _RULES.get(value.primitive)
-    if rule is not None:
-        attributes = {k: v for k, v in value.attributes.items() if k != "output"}
-        return rule(value.example, *arrays, **attributes)
-    computes = isinstance(value.primitive, np.ufunc) or getattr(
-        value.primitive, "elementwise", False
-    )
-    return int(value.example.size) if computes else 0
+def _flops_of_a_step(instruction: Instruction, arrays: list[Any]) -> int:
+    """A product counts a multiplication and an addition for each pair of factors."""
+    contraction = instruction.traits.contraction
+    if contraction is None:
+        return int(max([instruction.sample.size, *(int(array.size) for array in arrays)]))
+    subscripts = contraction(*(array.ndim for array in arrays), **instruction.attributes)
+    sizes: dict[str, int] = {}
+    for term, array in zip(subscripts.partition("->")[0].split(","), arrays, strict=True):
+        letters = term.replace("...", "")
+        sizes.update(zip(letters, array.shape[array.ndim - len(letters) :]))
+        if "..." in term:
+            sizes["..."] = max(sizes.get("...", 1), prod(array.shape[: array.ndim - len(letters)]))
+    return int(len(arrays) * prod(sizes.values()))
 
 
-def is_view(value: Instruction) -> bool:
-    """Whether the instruction only views at its input in another way, as a transpose does."""
-    if isinstance(value.primitive, np.ufunc) or not getattr(value.primitive, "pure", False):
-        return False
-    arrays = [x.example for x in value.inputs if isinstance(x, Instruction)]
-    if len(arrays) != 1 or len(value.inputs) != 1:
-        return False
-    with np.errstate(all="ignore"):
-        return bool(np.may_share_memory(value.compute(arrays[0]), arrays[0]))
-
-
-def row_seconds(plans: Iterable[Schedule], batch: int, steps: int = 100) -> float:
-    """About how long these plans take for one step of one of `batch` rows, in seconds."""
+def row_seconds(schedules: Iterable[Schedule], batch: int, steps: int = 100) -> float:
+    """About how long these schedules take for one step of one of `batch` rows, in seconds."""
     of_all = Cost(0, 0)
-    for plan in plans:
-        for stage, values in plan.stages.items():
+    for schedule in schedules:
+        for stage, values in schedule.stages.items():
             for value in values:
-                of_all += cost(value, steps, plan.time_varying, stage == "loop")
+                of_all += cost(value, steps, schedule.time_varying, stage == "loop")
     return (of_all.flops / FLOPS + of_all.bytes / BYTES) / (steps * batch)

@@ -1,21 +1,35 @@
-"""Instruction: one operation of a step: on its example, on arrays, and on all steps at once."""
+"""Instruction: one operation of a program. Programs are made of these, and they never change.
+
+A pass that wants another instruction makes one (`Instruction.of`, `with_inputs`), and says what it
+stands for (`rewrite.substitute`).
+"""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from ...engine.primitive import primitive_of, traits_of
 from ...engine.scope import Scope
+from ...engine.traits import Traits
 from ...ops.lifting import aligned
 
-__all__ = ["Instruction", "Origin", "ancestors", "kind", "structural_key"]
+__all__ = [
+    "Instruction",
+    "Origin",
+    "inputs_of",
+    "may_reassociate",
+    "promotion_kind",
+    "samples",
+    "structural_key",
+]
 
 Array = Any
+_NO_ATTRIBUTES: dict[str, Any] = {}
 
 
 class Origin(Scope):
@@ -31,44 +45,139 @@ class Origin(Scope):
         self.op = op
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Instruction:
-    """One instruction of a step: `fn`, a ufunc or an op, of other values and constants.
+    """One operation of a step: a primitive, applied to other instructions and to constants.
 
-    An input of the step has no `fn`. `example` is its value in the step that was traced, and
-    stands for shape and dtype. `order` is the order in which a step computes its values.
+    `primitive`: a ufunc, an op, or a function of arrays; None for an input of the program.
+    `inputs`: instructions, and arrays or numbers for constants. `output`: which output this is,
+    of a primitive with several. `sample`: its value in the step that was traced; it stands for
+    shape and dtype, which NumPy's promotion decided there and no pass changes. `name`: what its
+    author called it. `origin`: where it was written. Two instructions are equal only if they are
+    the same object.
+
+    >>> x = Instruction.input(np.ones(3, np.float32), "x")
+    >>> y = Instruction.of(np.multiply, x, 2.0)
+    >>> y.shape, y.dtype, y.compute(np.array([1.0, 2.0, 3.0]))
+    ((3,), dtype('float32'), array([2., 4., 6.]))
     """
 
     primitive: Any
     inputs: tuple[Any, ...]
-    attributes: dict[str, Any]
-    example: Any
+    attributes: Mapping[str, Any]
+    sample: Array
+    output: int | None = None
     name: str | None = None
-    scope: Scope | None = None
-    order: float = field(default_factory=itertools.count().__next__)
+    origin: Scope | None = None
+
+    # Making instructions
+
+    @classmethod
+    def input(cls, sample: Array, name: str | None = None) -> Instruction:
+        """An input of a program."""
+        return cls(None, (), _NO_ATTRIBUTES, sample, None, name)
+
+    @classmethod
+    def of(
+        cls,
+        primitive: Any,
+        *inputs: Any,
+        attributes: Mapping[str, Any] = _NO_ATTRIBUTES,
+        output: int | None = None,
+        name: str | None = None,
+        origin: Scope | None = None,
+    ) -> Instruction:
+        """The primitive applied to instructions and constants; its sample is computed."""
+        function = _function(primitive, attributes, output)
+        with np.errstate(all="ignore"):
+            sample = np.asarray(function(*samples(inputs)))
+        return cls(primitive, inputs, attributes, sample, output, name, origin)
+
+    def with_inputs(self, inputs: Sequence[Any]) -> Instruction:
+        """The same operation on inputs that stand for the same values."""
+        return replace(self, inputs=tuple(inputs))
+
+    def called(self, name: str | None, origin: Scope | None) -> Instruction:
+        """The same instruction, under a name and from an origin, where these are given."""
+        return replace(self, name=name or self.name, origin=origin or self.origin)
+
+    # What it is
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the value at one step."""
+        return self.sample.shape  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the elements."""
+        return self.sample.dtype  # type: ignore[no-any-return]
+
+    @property
+    def traits(self) -> Traits:
+        """The traits of its primitive."""
+        return traits_of(self.primitive)
+
+    @property
+    def is_ufunc(self) -> bool:
+        """Whether it is a ufunc, which can write its result to any array that it is given."""
+        return isinstance(self.primitive, np.ufunc)
+
+    @property
+    def is_view(self) -> bool:
+        """Whether its result is its only input's memory, seen in another way."""
+        return self.traits.view and len(self.inputs) == 1
+
+    @property
+    def is_matrix_product(self) -> bool:
+        """Whether it is a product of two matrices, rows by columns."""
+        contraction = self.traits.contraction
+        shapes = [getattr(x, "shape", ()) for x in self.inputs]
+        if contraction is None or [len(shape) for shape in shapes] != [2, 2]:
+            return False
+        subscripts = contraction(2, 2, **self.attributes)
+        letters = {letter: k for k, letter in enumerate(dict.fromkeys(subscripts))}
+        return [letters[letter] for letter in subscripts] == _ROWS_BY_COLUMNS
+
+    def linear_in(self, positions: Sequence[int]) -> bool:
+        """Whether it is linear in the inputs at these positions, taken together."""
+        primitive = primitive_of(self.primitive)
+        if primitive is None:
+            return False
+        names = [primitive.input_name(k) for k in range(len(self.inputs))]
+        jointly = [k for k, name in enumerate(names) if name in self.traits.linear]
+        alone = len(positions) == 1 and names[positions[0]] in self.traits.multilinear
+        return alone or (bool(jointly) and jointly == list(positions))
+
+    @property
+    def writes_anywhere(self) -> bool:
+        """Whether its result can be written into any array that it is given (NumPy's `out`)."""
+        return self.is_ufunc or self.is_product
+
+    @property
+    def is_product(self) -> bool:
+        """Whether it is NumPy's matmul: of matrices, vectors and batches of these."""
+        return self.traits.contraction is not None and not self.attributes
+
+    @property
+    def op_name(self) -> str:
+        """What its primitive is called."""
+        found = getattr(self.primitive, "name", None) or getattr(
+            self.primitive, "__name__", "input"
+        )
+        return str(found)
+
+    # What it computes
 
     def compute(self, *arrays: Any) -> Any:
-        """The instruction carried out on arrays for its inputs."""
+        """The operation carried out on arrays for its inputs."""
         return self.function()(*arrays)
 
     def function(self) -> Callable[..., Any]:
-        """The instruction as a function of arrays alone."""
-        attributes = {name: x for name, x in self.attributes.items() if name != "output"}
-        value = (
-            self.primitive
-            if isinstance(self.primitive, np.ufunc)
-            else getattr(self.primitive, "value", self.primitive)
-        )
-        if not attributes or isinstance(self.primitive, np.ufunc):
-            function: Callable[..., Any] = value
-        else:
-            function = partial(value, **attributes)
-        if "output" not in self.attributes:
-            return function
-        output = self.attributes["output"]
-        return lambda *arrays: function(*arrays)[output]
+        """The operation as a function of arrays alone."""
+        return _function(self.primitive, self.attributes, self.output)
 
-    def compute_lifted(self, steps: int, time_varying: Sequence[bool], *arrays: Any) -> Any:
+    def compute_batched(self, steps: int, time_varying: Sequence[bool], *arrays: Any) -> Any:
         """The same for all time steps at once: `time_varying` inputs have a leading time axis."""
         if getattr(self.primitive, "lifted", None) is None:  # elementwise
             ndim = len(self.shape)
@@ -77,44 +186,47 @@ class Instruction:
                 for a, has_time in zip(arrays, time_varying, strict=True)
             )
             return self.compute(*arrays)
-        attributes = dict(self.attributes)
-        output = attributes.pop("output", None)
-        result = self.primitive.lifted(steps, tuple(time_varying), *arrays, **attributes)
-        return result if output is None else result[output]
+        rule = self.primitive.lifted
+        result = rule(steps, tuple(time_varying), *arrays, **self.attributes)
+        return result if self.output is None else result[self.output]
 
-    def lifts(self, time_varying: Sequence[bool]) -> bool:
+    def can_batch(self, time_varying: Sequence[bool]) -> bool:
         """Whether the instruction can be carried out for all steps at once.
 
-        Its rule is tried on two steps: the example, and one with the elements in another order.
+        Its batching rule is tried on two steps: the sample, and one with other contents.
         """
-        if isinstance(self.primitive, np.ufunc):
+        if self.is_ufunc:
             return True
-        if not self.primitive.pure or (
-            self.primitive.lifted is None and not self.primitive.elementwise
-        ):
+        if not self.traits.pure:
             return False
-        first = [x.example if isinstance(x, Instruction) else x for x in self.inputs]
+        if getattr(self.primitive, "lifted", None) is None and not self.traits.elementwise:
+            return False
+        first = samples(self.inputs)
         second = [np.flip(e) if t else e for t, e in zip(time_varying, first, strict=True)]
         both = [
             np.stack(p) if t else p[0] for t, *p in zip(time_varying, first, second, strict=True)
         ]
         try:
             with np.errstate(all="ignore"):
-                lifted = self.compute_lifted(2, time_varying, *both)
-                expected = np.stack([self.example, self.compute(*second)])
+                batched = self.compute_batched(2, time_varying, *both)
+                expected = np.stack([self.sample, self.compute(*second)])
         except Exception:  # no rule for such inputs, or a rule of the author's that fails
             return False
-        return np.shape(lifted) == expected.shape and _agree(lifted, expected)
+        return np.shape(batched) == expected.shape and _agree(batched, expected)
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Of the value at one step."""
-        return self.example.shape  # type: ignore[no-any-return]
 
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Of the elements."""
-        return self.example.dtype  # type: ignore[no-any-return]
+_ROWS_BY_COLUMNS = [{"m": 0, "k": 1, ",": 2, "n": 3, "-": 4, ">": 5}[c] for c in "mk,kn->mn"]
+
+
+def _function(
+    primitive: Any, attributes: Mapping[str, Any], output: int | None
+) -> Callable[..., Any]:
+    function: Callable[..., Any] = getattr(primitive, "value", primitive)
+    if attributes:
+        function = partial(function, **attributes)
+    if output is None:
+        return function
+    return lambda *arrays: function(*arrays)[output]
 
 
 def _agree(a: Array, b: Array) -> bool:
@@ -126,31 +238,40 @@ def _agree(a: Array, b: Array) -> bool:
     return np.allclose(a, b, rounding, rounding * float(largest), equal_nan=True)
 
 
-def ancestors(results: Sequence[Any]) -> list[Instruction]:
-    """The instructions behind the results, in the order of the step."""
-    found: set[Instruction] = set()
-    waiting = [v for v in results if isinstance(v, Instruction)]
-    while waiting:
-        value = waiting.pop()
-        if value not in found and value.primitive is not None:
-            found.add(value)
-            waiting.extend(x for x in value.inputs if isinstance(x, Instruction))
-    return sorted(found, key=lambda value: value.order)
+# Operands: instructions, and arrays or numbers for constants
+
+
+def inputs_of(operands: Iterable[Any]) -> list[Instruction]:
+    """The operands that are instructions, not constants."""
+    return [x for x in operands if isinstance(x, Instruction)]
+
+
+def samples(operands: Iterable[Any]) -> list[Any]:
+    """The operands' values in the traced step; constants are what they are."""
+    return [x.sample if isinstance(x, Instruction) else x for x in operands]
 
 
 def structural_key(x: Any) -> Any:
-    """What two operands or attributes have in common only if they are the same, as a dict key."""
+    """A dict key that two operands or attributes share only if they are the same."""
     if isinstance(x, tuple | list):
         return type(x), tuple(map(structural_key, x))
-    if isinstance(x, dict):
+    if isinstance(x, Mapping):
         return tuple((name, structural_key(x[name])) for name in sorted(x))
     if isinstance(x, Hashable) and not isinstance(x, Instruction):
         return type(x), repr(x) if isinstance(x, float) else x  # 0.0 is not -0.0
     return id(x)
 
 
-def kind(x: Any) -> Any:
-    """What NumPy's dtype resolution goes by: a dtype, or the type of a Python number."""
+def promotion_kind(x: Any) -> Any:
+    """What NumPy's promotion goes by: a dtype, or the type of a Python number."""
     if isinstance(x, bool):
         return np.dtype(bool)
     return x.dtype if hasattr(x, "dtype") else type(x)
+
+
+def may_reassociate(dtype: np.dtype[Any]) -> bool:
+    """Whether sums and products of that dtype may be taken in another order.
+
+    That changes rounding alone, except in half precision, which two ordinary factors overflow.
+    """
+    return dtype.kind == "f" and dtype.itemsize > 2

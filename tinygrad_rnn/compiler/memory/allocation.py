@@ -13,10 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ...ops import matmul
-from ..passes.builder import Schedule, instructions_in, is_pure
-from ..passes.hoisting import writes_anywhere
-from ..trace.recording import Instruction
+from ..ir.instruction import Instruction, inputs_of
+from ..ir.schedule import Schedule
+from .aliasing import viewed, viewed_input
 
 __all__ = ["Arrays", "Layout", "batch_last_helps"]
 
@@ -38,6 +37,7 @@ class Arrays:
         self.shared = {} if shared is None else shared  # arrays that other runs use in their turn
         self.time_varying: dict[Instruction, Array] = dict(time_varying or {})
         self.scratch: dict[Instruction, Array] = {}
+        self.views: set[Instruction] = set()  # what is a view of its input's array
         self.carries: list[Array] = []  # (T + 1, ...): before the first step, after each
         # What else a value has: a copy with the "batch_first", and places for its parts.
         self.besides: dict[tuple[Instruction, str], Array] = {}
@@ -47,74 +47,72 @@ class Arrays:
 
 
 class Layout:
-    """Decides the storage of a plan's values, and allocates it.
+    """Decides the storage of a schedule's values, and allocates it.
 
     `reverse`: the loop runs from the last step to the first. `kept`: values that are needed after
-    the run, by the backward run. `outer`: values of the forward run that the plan reads. `fixed`:
-    values known once that have an array here. `batch_last`: a matrix (batch, features) has its
-    memory in the order (features, batch), so that a slice of the features is contiguous.
+    the run, by the backward run. `outer`: values of the forward run that the schedule reads.
+    `fixed`: values known once that have an array here. `batch_last`: a matrix (batch, features)
+    has its memory in the order (features, batch), so that a slice of the features is contiguous.
     """
 
     def __init__(
         self,
-        plan: Schedule,
+        schedule: Schedule,
         reverse: bool,
         outer: Iterable[Instruction],
         kept: Iterable[Instruction],
         fixed: Iterable[Instruction] = (),
         batch_last: bool = False,
     ) -> None:
-        self.plan = plan
+        self.schedule = schedule
         self.batch_last = batch_last
         self.reverse = reverse
         self.outer = list(outer)
         self.fixed = list(fixed)
-        self.loop = set(plan.stages["loop"])
+        self.loop = set(schedule.stages["loop"])
         self.used_in_loop = {
-            x for v in plan.stages["loop"] for x in v.inputs if plan.time_varying(x)
+            x for v in schedule.stages["loop"] for x in v.inputs if schedule.time_varying(x)
         }
         self.used_outside = {
             x
             for stage in ("before", "after", "total")
-            for v in plan.stages[stage]
+            for v in schedule.stages[stage]
             for x in v.inputs
-            if plan.time_varying(x)
+            if schedule.time_varying(x)
         }
-        self.used_outside |= {x for x in plan.results if plan.time_varying(x)} | set(kept)
+        self.used_outside |= {x for x in schedule.results if schedule.time_varying(x)} | set(kept)
         for value in reversed(
-            plan.stages["loop"]
+            schedule.stages["loop"]
         ):  # what is looked at is as long-lived as the look
-            if value in self.used_outside and not writes_anywhere(value):
-                self.used_outside.update(x for x in value.inputs if plan.time_varying(x))
+            if value in self.used_outside and not value.writes_anywhere:
+                self.used_outside.update(x for x in value.inputs if schedule.time_varying(x))
         self._viewed = {
             x
-            for v in plan.stages["loop"]
-            if not writes_anywhere(v)
+            for v in schedule.stages["loop"]
+            if not v.writes_anywhere
             for x in v.inputs
-            if plan.time_varying(x)
+            if schedule.time_varying(x)
         }
         self.kept = set(kept)
         self._own = self._find_own()
-        self._view_cache: dict[
-            tuple[Instruction, bool], bool
-        ] = {}  # tried once, not at each allocation
-        self.lasting = (self.used_in_loop & set(plan.stages["before"])) | self.kept
-        for value in reversed(plan.stages["before"]):
-            if value in self.lasting and not writes_anywhere(value):
-                self.lasting.update(x for x in value.inputs if plan.time_varying(x))
+        self._copies: set[tuple[Instruction, bool]] = set()  # what NumPy has to copy
+        self.lasting = (self.used_in_loop & set(schedule.stages["before"])) | self.kept
+        for value in reversed(schedule.stages["before"]):
+            if value in self.lasting and not value.writes_anywhere:
+                self.lasting.update(x for x in value.inputs if schedule.time_varying(x))
         self._leaving = set(
-            instructions_in(plan.results)
+            inputs_of(schedule.results)
         )  # must not be in arrays that are used again
-        for value in reversed([v for stage in ("before", "after") for v in plan.stages[stage]]):
-            if value in self._leaving and not writes_anywhere(value):
-                self._leaving.update(instructions_in(value.inputs))
+        for value in reversed([v for stage in ("before", "after") for v in schedule.stages[stage]]):
+            if value in self._leaving and not value.writes_anywhere:
+                self._leaving.update(inputs_of(value.inputs))
         self._for_products = self._read_by_products() if batch_last else []
         self._reads = Counter(
             x
             for operands in [
-                *(v.inputs for values in plan.stages.values() for v in values),
-                plan.results,
-                plan.carry_out,
+                *(v.inputs for values in schedule.stages.values() for v in values),
+                schedule.results,
+                schedule.carry_out,
                 self.kept,
             ]
             for x in operands
@@ -130,38 +128,36 @@ class Layout:
         """
         arrays = Arrays({value: outer[value] for value in self.outer} if outer else None, shared)
         for k, (carry_in, carry_out) in enumerate(
-            zip(self.plan.carry_in, self.plan.carry_out, strict=True)
+            zip(self.schedule.carry_in, self.schedule.carry_out, strict=True)
         ):
             whole = self._new(arrays, carry_in, (steps + 1, *carry_in.shape))
             arrays.carries.append(whole)
             before, after = (whole[1:], whole[:-1]) if self.reverse else (whole[:-1], whole[1:])
             arrays.time_varying[carry_in], arrays.time_varying[carry_out] = before, after
-            assert self.plan.carry_out[k] is carry_out
+            assert self.schedule.carry_out[k] is carry_out
         for value in self.fixed:
             arrays.scratch[value] = self._new(arrays, value, value.shape)
         for value in self.used_in_loop - self.loop:  # from outside the loop, read at each step
             if value.primitive is None and value not in arrays.time_varying:
                 arrays.time_varying[value] = self._new(arrays, value, (steps, *value.shape))
-        for value in self.plan.stages["before"]:
-            if value in self.lasting or not is_pure(value):
+        for value in self.schedule.stages["before"]:
+            if value in self.lasting or not value.traits.pure:
                 self._place(value, "before", steps, arrays)
-        for value in self.plan.stages["loop"]:
-            if getattr(value.primitive, "places", None):
+        for value in self.schedule.stages["loop"]:
+            if value.traits.places:
                 self._place(value, "loop", steps, arrays)
-        for value in self.plan.stages["loop"]:
-            if value in self._viewed or not writes_anywhere(value):
+        for value in self.schedule.stages["loop"]:
+            if value in self._viewed or not value.writes_anywhere:
                 self._place(value, "loop", steps, arrays)
-        for value in reversed(self.plan.stages["loop"]):
+        for value in reversed(self.schedule.stages["loop"]):
             self._place(value, "loop", steps, arrays)
             self._lend(value, "loop", arrays)
-        for value in self.plan.stages["after"]:
+        for value in self.schedule.stages["after"]:
             if value in self.kept:
                 self._place(value, "after", steps, arrays)
         for stage in ("before", "after"):
-            for value in reversed(self.plan.stages[stage]):
-                plain = isinstance(value.primitive, np.ufunc) or getattr(
-                    value.primitive, "places", None
-                )
+            for value in reversed(self.schedule.stages[stage]):
+                plain = value.is_ufunc or getattr(value.primitive, "places", None)
                 if plain and value not in self._leaving:
                     self._place(value, stage, steps, arrays)
                 self._lend(value, stage, arrays)
@@ -177,7 +173,7 @@ class Layout:
     def _new(self, arrays: Arrays, value: Instruction, shape: tuple[int, ...]) -> Array:
         if value in self._own or (value, shape) not in arrays.shared:
             batch_last = self.batch_last and len(value.shape) == 2
-            batch_last = batch_last and self.plan.stage_of[value] != "after"  # read by products
+            batch_last = batch_last and self.schedule.stage_of[value] != "after"  # read by products
             made = (_empty_batch_last if batch_last else np.empty)(shape, value.dtype)
             if value in self._own:
                 return made
@@ -198,52 +194,41 @@ class Layout:
 
     def _read_by_products(self) -> list[Instruction]:
         """Values from in or before the loop that are read behind it by other than ufuncs."""
-        stages = self.plan.stages
-        outside = [
-            v for v in stages["after"] + stages["total"] if not isinstance(v.primitive, np.ufunc)
-        ]
-        read = dict.fromkeys(
-            x
-            for v in outside
-            if not getattr(v.primitive, "places", None)
-            for x in instructions_in(v.inputs)
-        )
-        return [x for x in read if self.plan.stage_of[x] not in ("after", "total")]
+        stages = self.schedule.stages
+        outside = [v for v in stages["after"] + stages["total"] if not v.is_ufunc]
+        read = dict.fromkeys(x for v in outside if not v.traits.places for x in inputs_of(v.inputs))
+        return [x for x in read if self.schedule.stage_of[x] not in ("after", "total")]
 
     def _find_own(self) -> set[Instruction]:
         """The values in whose arrays something lies that is kept."""
         own = set(self.kept)
-        instructions = [v for values in self.plan.stages.values() for v in values]
+        instructions = [v for values in self.schedule.stages.values() for v in values]
         for value in reversed(instructions):  # what is looked at lasts as long as the look
-            if value in own and not writes_anywhere(value):
-                own.update(instructions_in(value.inputs))
+            if value in own and not value.writes_anywhere:
+                own.update(inputs_of(value.inputs))
         own.update(
             value
             for value in instructions
-            if getattr(value.primitive, "places", None)
-            and not own.isdisjoint(instructions_in(value.inputs))
+            if value.traits.places and not own.isdisjoint(inputs_of(value.inputs))
         )
-        for pair in zip(self.plan.carry_in, self.plan.carry_out, strict=True):
-            if not own.isdisjoint(instructions_in(pair)):
+        for pair in zip(self.schedule.carry_in, self.schedule.carry_out, strict=True):
+            if not own.isdisjoint(inputs_of(pair)):
                 own.update(pair)
         return own
 
     def _lend(self, reader: Instruction, stage: str, arrays: Arrays) -> None:
         """Let an input that this ufunc alone reads be computed in the ufunc's own array."""
         array = arrays[reader]
-        if array is None or not isinstance(reader.primitive, np.ufunc):
+        if array is None or not reader.is_ufunc:
             return
         step = array[0] if reader in arrays.time_varying else array
         for x in reader.inputs:
             if (
                 isinstance(x, Instruction)
-                and self.plan.stage_of[x] == stage
+                and self.schedule.stage_of[x] == stage
                 and arrays[x] is None
                 and self._reads[x] == 1
-                and (
-                    isinstance(x.primitive, np.ufunc)
-                    or (x.primitive is matmul and self._in_order(step))
-                )
+                and (x.is_ufunc or (x.is_product and self._in_order(step)))
                 and (x.shape, x.dtype) == (reader.shape, reader.dtype)
             ):
                 (arrays.time_varying if reader in arrays.time_varying else arrays.scratch)[x] = (
@@ -257,64 +242,58 @@ class Layout:
             return
         time_varying = stage != "loop" or value in self.used_outside
         array = None
-        if not isinstance(value.primitive, np.ufunc):
+        if not value.is_ufunc:
             array, time_varying = self._view(value, steps, arrays) or (None, time_varying)
         if array is None:
             array = self._new(arrays, value, (steps,) * time_varying + value.shape)
         (arrays.time_varying if time_varying else arrays.scratch)[value] = array
-        if getattr(value.primitive, "places", None):
+        if value.traits.places:
             self._place_parts(value, stage, arrays)
 
     def _view(self, value: Instruction, steps: int, arrays: Arrays) -> tuple[Array, bool] | None:
-        """The value as a view of its only input, if it is one; and whether it varies in time."""
-        sources = [x for x in value.inputs if isinstance(x, Instruction)]
-        if len(sources) != 1 or len(value.inputs) != 1 or arrays[sources[0]] is None:
+        """The value as a view of its input's array, if it is one; and whether it varies in time."""
+        x = viewed_input(value)
+        if x is None or arrays[x] is None or (value, x in arrays.time_varying) in self._copies:
             return None
-        source, time_varying = arrays[sources[0]], sources[0] in arrays.time_varying
-        if (value, time_varying) not in self._view_cache:
-            self._view_cache[value, time_varying] = _is_view(value) and (
-                not time_varying or value.lifts([True])
-            )
-        if not self._view_cache[value, time_varying]:
+        time_varying = x in arrays.time_varying
+        seen = viewed(value, arrays[x], steps, time_varying)
+        if seen is None:
+            if steps:
+                self._copies.add((value, time_varying))  # tried once, not at each allocation
             return None
-        seen = (
-            value.compute_lifted(steps, [True], source) if time_varying else value.compute(source)
-        )
-        if np.shape(seen) != (steps,) * time_varying + value.shape:
-            return None  # a rule of the author's that is wrong
-        return (seen, time_varying) if np.may_share_memory(seen, source) and steps else None
+        arrays.views.add(value)
+        return seen, time_varying
 
     def _place_parts(self, value: Instruction, stage: str, arrays: Arrays) -> None:
         """Let what is only put side by side be computed in its place, where that is possible."""
         time_varying = value in arrays.time_varying
-        examples = [x.example if isinstance(x, Instruction) else x for x in value.inputs]
-        parts = value.primitive.places(arrays[value], *examples, **value.attributes)
+        examples = [x.sample if isinstance(x, Instruction) else x for x in value.inputs]
+        assert value.traits.places is not None
+        parts = value.traits.places(arrays[value], *examples, **value.attributes)
         for k, (x, part) in enumerate(zip(value.inputs, parts, strict=True)):
             free = (
-                isinstance(x, Instruction) and arrays[x] is None and self.plan.stage_of[x] == stage
+                isinstance(x, Instruction)
+                and arrays[x] is None
+                and self.schedule.stage_of[x] == stage
             )
-            if (
-                free
-                and isinstance(x.primitive, np.ufunc)
-                and (time_varying or x not in self.used_outside)
-            ):
+            if free and x.is_ufunc and (time_varying or x not in self.used_outside):
                 (arrays.time_varying if time_varying else arrays.scratch)[x] = part
             else:
                 arrays.besides[value, f"part_{k}"] = part
 
 
-def batch_last_helps(plan: Schedule) -> bool:
+def batch_last_helps(schedule: Schedule) -> bool:
     """Whether a loop is faster with the batch as the last axis in memory.
 
     A ufunc takes longer to start on a slice of the features that is not contiguous, such as a gate.
     In return, what products outside the loop read has to be transposed.
     """
-    loop = plan.stages["loop"]
+    loop = schedule.stages["loop"]
     shapes = [value.shape for value in loop if len(value.shape) == 2]
     sliced = any(
-        not writes_anywhere(value) and value.shape[-1:] != x.shape[-1:]
+        not value.writes_anywhere and value.shape[-1:] != x.shape[-1:]
         for value in loop
-        for x in instructions_in(value.inputs)
+        for x in inputs_of(value.inputs)
     )
     elements = [batch * features for batch, features in shapes if batch > 1]
     return sliced and bool(elements) and max(elements) <= MOST_ELEMENTS
@@ -322,10 +301,3 @@ def batch_last_helps(plan: Schedule) -> bool:
 
 def _empty_batch_last(shape: tuple[int, ...], dtype: Any) -> Array:
     return np.empty((*shape[:-2], shape[-1], shape[-2]), dtype).swapaxes(-1, -2)
-
-
-def _is_view(value: Instruction) -> bool:
-    """Whether the instruction, of one input, only views at that in another way."""
-    example = value.inputs[0].example
-    # An op that computes may refuse what an array without content holds.
-    return bool(value.primitive.pure and np.may_share_memory(value.compute(example), example))

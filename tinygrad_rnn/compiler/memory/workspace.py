@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..trace.recording import Instruction
+from ..ir.instruction import Instruction
 from .allocation import Arrays
 
 __all__ = ["Workspace", "owner", "rows"]

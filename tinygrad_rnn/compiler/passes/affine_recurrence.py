@@ -15,20 +15,22 @@ operations as in a loop.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from math import isqrt
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ...ops import where
 from ...ops.lifting import aligned
-from ..trace.recording import Instruction
-from .builder import Affine, Schedule, instructions_in
+from ..ir.instruction import Instruction
+from ..ir.primitives import recurrence
+from ..ir.program import Program
+from ..ir.rewrite import Substitution
+from ..ir.schedule import Schedule
+from .affine import Affine, AffineBuilder
 
-if TYPE_CHECKING:
-    from .hoisting import Scheduler
-
-__all__ = ["extract_recurrences", "is_linear", "recurrence", "solve"]
+__all__ = ["extract_recurrences", "is_linear", "solve"]
 
 Array = Any
 
@@ -39,65 +41,75 @@ FEWEST_STEPS = 128
 CHUNK_ELEMENTS = 1 << 18  # decomposed at once, so that three copies of them stay in the cache
 
 
-def recurrence(carry: Array, scale: Array, offset: Array) -> Array:
-    """One step of a linear recurrence."""
-    return scale * carry + offset
+def extract_recurrences(program: Program) -> Program:
+    """Needs schedules. Guarantees that a loop which is affine in its carry, and small enough to
+    gain by it, consists of recurrences alone."""
+    forward, backward = program.forward, program.backward
+    assert forward is not None
+    forward, renamed = _recurrences(forward)
+    if backward is not None:
+        backward, _ = _recurrences(backward.substituted(renamed))
+    return replace(program, forward=forward, backward=backward)
 
 
-def extract_recurrences(scheduler: Scheduler) -> None:
-    """Make the plan's loop one of recurrences, if it is linear and small enough to gain by it."""
-    plan = scheduler.plan
-    if not plan.stages["loop"] or any(c.example.size > MOST_ELEMENTS for c in plan.carry_in):
-        return
-    forms = _forms(scheduler)
+def is_linear(schedule: Schedule) -> bool:
+    """Whether the loop is one of recurrences alone."""
+    return any(value.primitive is recurrence for value in schedule.stages["loop"])
+
+
+def _recurrences(schedule: Schedule) -> tuple[Schedule, Substitution]:
+    """The schedule with a loop of recurrences, if it has one, and what its carries became."""
+    unchanged = schedule, Substitution()
+    loop = schedule.stages["loop"]
+    if not loop or any(c.sample.size > MOST_ELEMENTS for c in schedule.carry_in):
+        return unchanged
+    builder = AffineBuilder.of(schedule)
+    forms = _forms(builder, loop)
     if forms is None:
-        return
-    carries = dict(zip(plan.carry_out, plan.carry_in, strict=True))
+        return unchanged
+    carries = dict(zip(schedule.carry_out, schedule.carry_in, strict=True))
     for new, old in carries.items():
         form = forms[new]
         if form.base is not old or new.shape != old.shape or old.dtype.kind != "f":
-            return
-    others = [value for value in plan.stages["loop"] if value not in carries]
-    plan.stages["after"][:0] = others
-    plan.stage_of.update(dict.fromkeys(others, "after"))
-    plan.stages["loop"] = list(carries)
+            return unchanged
+    substitution = Substitution()
     for new, old in carries.items():
-        form = forms[new]
-        new.primitive, new.attributes = recurrence, {}
-        new.inputs = (
-            old,
-            1.0 if form.scale is None else form.scale,
-            0.0 if form.offset is None else form.offset,
+        scale = 1.0 if forms[new].scale is None else forms[new].scale
+        offset = 0.0 if forms[new].offset is None else forms[new].offset
+        recurred = replace(
+            new, primitive=recurrence, inputs=(old, scale, offset), attributes={}, output=None
         )
+        substitution.add(new, recurred)
+    others = [value for value in loop if value not in carries]
+    builder.stages["loop"] = [substitution(new) for new in carries]
+    builder.stages["after"][:0] = others
+    builder.stage_of.update(dict.fromkeys(others, "after"))
+    builder.stage_of.update({substitution(new): "loop" for new in carries})
+    return builder.schedule().substituted(substitution), substitution
 
 
-def is_linear(plan: Schedule) -> bool:
-    """Whether the loop is one of recurrences alone."""
-    return any(value.primitive is recurrence for value in plan.stages["loop"])
-
-
-def _forms(scheduler: Scheduler) -> dict[Instruction, Affine] | None:
+def _forms(builder: AffineBuilder, loop: Sequence[Instruction]) -> dict[Instruction, Affine] | None:
     """Every value of the loop as scale * carry + offset; None if one is not of that form."""
-    forms = {carry: Affine(None, carry, None) for carry in scheduler.plan.carry_in}
-    for value in scheduler.plan.stages["loop"]:
-        scheduler.scope = value.scope
+    forms = {carry: Affine(None, carry, None) for carry in builder.carry_in}
+    for value in loop:
+        builder.origin = value.origin
         operands = [forms.get(x, x) if isinstance(x, Instruction) else x for x in value.inputs]
-        form = _form(scheduler, value, operands)
+        form = _form(builder, value, operands)
         if form is None:
             return None
         forms[value] = form
     return forms
 
 
-def _form(scheduler: Scheduler, value: Instruction, operands: list[Any]) -> Affine | None:
+def _form(builder: AffineBuilder, value: Instruction, operands: list[Any]) -> Affine | None:
     if value.primitive is np.positive:
         return operands[0] if isinstance(operands[0], Affine) else None
     if value.primitive is where:
-        return _chosen(scheduler, value, operands)
-    return scheduler.folded(value, operands)
+        return _chosen(builder, value, operands)
+    return builder.folded(value, operands)
 
 
-def _chosen(scheduler: Scheduler, value: Instruction, operands: list[Any]) -> Affine | None:
+def _chosen(builder: AffineBuilder, value: Instruction, operands: list[Any]) -> Affine | None:
     """where(mask, x, y), as a step of a padded sequence ends in, with the state in x or y or both.
 
     The mask chooses between their scales and between their offsets.
@@ -112,11 +124,9 @@ def _chosen(scheduler: Scheduler, value: Instruction, operands: list[Any]) -> Af
 
     def choose(parts: Iterator[Any]) -> Instruction:
         inputs = [mask, *(np.asarray(p, base.dtype) if type(p) is float else p for p in parts)]
-        with np.errstate(all="ignore"):
-            example = where.value(*(x.example if isinstance(x, Instruction) else x for x in inputs))
-        stages = {scheduler.plan.stage_of[x] for x in instructions_in(inputs)}
-        stage = "once" if stages <= {"once"} else "before"
-        return scheduler.emit(Instruction(where, tuple(inputs), {}, example), inputs, stage)
+        return builder.apply(
+            where, inputs, "once" if all(map(builder.is_invariant, inputs)) else "before"
+        )
 
     def scale(side: Any) -> Any:
         if not isinstance(side, Affine):
@@ -125,7 +135,7 @@ def _chosen(scheduler: Scheduler, value: Instruction, operands: list[Any]) -> Af
 
     def offset(side: Any) -> Any:
         if not isinstance(side, Affine):
-            return scheduler.in_dtype(side, base.dtype)
+            return builder.in_dtype(side, base.dtype)
         return 0.0 if side.offset is None else side.offset
 
     return Affine(choose(map(scale, sides)), base, choose(map(offset, sides)))

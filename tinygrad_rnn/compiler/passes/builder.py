@@ -1,107 +1,86 @@
-"""Emit: the plan under construction, and the making of instructions in it.
-
-Work from outside the loop is done as early and on as little data as possible: two shifts become
-one.
-"""
+"""The schedule of one direction while it is being made."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
 from ...engine.scope import Scope
 from ...ops import astype
-from ..ir.instruction import Instruction, structural_key
+from ..ir.instruction import Instruction, inputs_of, may_reassociate, structural_key
+from ..ir.schedule import STAGES, Schedule, Stage
 
-__all__ = ["Affine", "Builder", "Schedule", "Stage", "instructions_in", "is_pure"]
+__all__ = ["Builder"]
 
-Stage = str  # "once", "before", "loop", "after", or "total": sums over time, after all else
-
-
-class Affine(NamedTuple):
-    """scale * base + offset; None stands for 1 and 0. Base is a value of the loop."""
-
-    scale: Any
-    base: Instruction
-    offset: Any
-
-
-@dataclass(eq=False)
-class Schedule:
-    """Instructions by stage, in order, and the stage of every value.
-
-    `carry_in[k]` is at each step what `carry_out[k]` was at the step before. `results` are what was
-    asked for (arrays and numbers for constants); `kept` are needed by the backward run.
-    """
-
-    carry_in: list[Instruction]
-    carry_out: list[Instruction] = field(default_factory=list)
-    results: list[Any] = field(default_factory=list)
-    kept: list[Instruction] = field(default_factory=list)
-    stages: dict[Stage, list[Instruction]] = field(
-        default_factory=lambda: {"once": [], "before": [], "loop": [], "after": [], "total": []}
-    )
-    stage_of: dict[Instruction, Stage] = field(default_factory=dict)
-
-    def values_read(self) -> set[Instruction]:
-        """Every value that an instruction reads, or that is a result."""
-        instructions = (value for values in self.stages.values() for value in values)
-        read = {x for value in instructions for x in instructions_in(value.inputs)}
-        return read | set(instructions_in([*self.carry_out, *self.results]))
-
-    def time_varying(self, x: Any) -> bool:
-        """Whether x has another value at each step."""
-        return isinstance(x, Instruction) and self.stage_of[x] not in ("once", "total")
+B = TypeVar("B", bound="Builder")
 
 
 class Builder:
-    """Adds instructions to a plan, each once."""
+    """Places instructions at stages, each once, and as early and on as little data as possible."""
 
-    def __init__(self, plan: Schedule) -> None:
-        self.plan = plan
-        self._made: dict[Any, Instruction] = {}
-        self.used_once: set[Instruction] = (
-            set()
-        )  # planned values that only one instruction will read
-        self.scope: Scope | None = None  # of the instruction that is being placed
+    def __init__(self, stage_of: Mapping[Instruction, Stage]) -> None:
+        self.stage_of = dict(stage_of)
+        self.stages: dict[Stage, list[Instruction]] = {stage: [] for stage in STAGES}
+        self.carry_in: tuple[Instruction, ...] = ()
+        self.carry_out: list[Instruction] = []
+        self.results: list[Any] = []
+        self.origin: Scope | None = None  # of the instruction that is being placed
+        self.used_once: set[Instruction] = set()  # values that only one instruction will read
+        self._emitted: dict[Any, Instruction] = {}
 
-    def emit(self, value: Instruction, inputs: Sequence[Any], stage: Stage) -> Instruction:
-        """The instruction at that stage; if the loop has computed it already, that."""
-        what = (value.primitive, structural_key(value.attributes), *map(structural_key, inputs))
-        for place in dict.fromkeys((stage, "loop" if stage == "after" else stage)):
-            if (place, *what) in self._made and is_pure(value):
-                return self._made[(place, *what)]
-        planned = Instruction(
-            value.primitive,
-            tuple(inputs),
-            value.attributes,
-            value.example,
-            value.name,
-            value.scope or self.scope,
+    @classmethod
+    def of(cls: type[B], schedule: Schedule) -> B:
+        """A builder that goes on with a schedule."""
+        builder = cls(schedule.stage_of)
+        for stage, instructions in schedule.stages.items():
+            builder.stages[stage] = list(instructions)
+            builder._emitted.update({(stage, *_number(v)): v for v in instructions})
+        builder.carry_in, builder.carry_out = schedule.carry_in, list(schedule.carry_out)
+        builder.results = list(schedule.results)
+        return builder
+
+    def schedule(self) -> Schedule:
+        """The schedule as it is now."""
+        return Schedule(
+            tuple(self.carry_in),
+            tuple(self.carry_out),
+            tuple(self.results),
+            {stage: tuple(instructions) for stage, instructions in self.stages.items()},
+            dict(self.stage_of),
         )
-        self._made[(stage, *what)] = planned
-        self.plan.stages[stage].append(planned)
-        self.plan.stage_of[planned] = stage
-        return planned
 
-    def ufunc(self, fn: Any, inputs: Sequence[Any], stage: Stage) -> Instruction:
-        """`fn` of planned values and constants, at that stage."""
-        examples = [x.example if isinstance(x, Instruction) else x for x in inputs]
-        with np.errstate(all="ignore"):
-            example = np.asarray(fn(*examples))
-        return self.emit(Instruction(fn, tuple(inputs), {}, example), inputs, stage)
+    def emit(self, instruction: Instruction, stage: Stage) -> Instruction:
+        """Place the instruction; return what computes the same already, if something does."""
+        number = _number(instruction)
+        for place in dict.fromkeys((stage, "loop" if stage == "after" else stage)):
+            if (place, *number) in self._emitted and instruction.traits.pure:
+                return self._emitted[(place, *number)]
+        placed = instruction.called(None, instruction.origin or self.origin)
+        self._emitted[(stage, *number)] = placed
+        self.place(placed, stage)
+        return placed
 
-    def outside(self, fn: Any, *inputs: Any) -> Any:
-        """`fn` of values from outside the loop; of constants alone, the constant."""
-        if not instructions_in(inputs):
-            result = fn(*inputs)
+    def place(self, instruction: Instruction, stage: Stage) -> None:
+        """Put the instruction at the end of the stage."""
+        self.stages[stage].append(instruction)
+        self.stage_of[instruction] = stage
+
+    def apply(
+        self, primitive: Any, inputs: Sequence[Any], stage: Stage, name: str | None = None
+    ) -> Instruction:
+        """The primitive applied to placed values and constants, at that stage."""
+        return self.emit(Instruction.of(primitive, *inputs, name=name), stage)
+
+    def outside(self, ufunc: np.ufunc, *inputs: Any) -> Any:
+        """A ufunc of values from outside the loop; of constants alone, the constant."""
+        if not inputs_of(inputs):
+            result = ufunc(*inputs)
             return result if isinstance(result, np.ndarray) else float(result)
-        if all(self._known_once(x) for x in inputs):
-            return self.ufunc(fn, inputs, "once")
-        made = self.ufunc(fn, inputs, "before")
+        if all(map(self.is_invariant, inputs)):
+            return self.apply(ufunc, inputs, "once")
+        made = self.apply(ufunc, inputs, "before")
         self.used_once.add(made)
         return made
 
@@ -118,40 +97,42 @@ class Builder:
             return np.asarray(x, dtype)
         if x.dtype == dtype:
             return x
-        example = x.example.astype(dtype)
-        cast = Instruction(astype, (x,), {"dtype": dtype}, example, scope=x.scope)
-        return self.emit(cast, (x,), "once" if self._known_once(x) else "before")
+        cast = Instruction.of(astype, x, attributes={"dtype": dtype}, origin=x.origin)
+        return self.emit(cast, "once" if self.is_invariant(x) else "before")
 
     def sum(self, x: Any, y: Any) -> Any:
         """x + y of one dtype, both from outside the loop.
 
-        (x + b) + c is x + (b + c) for b and c known once.
+        (x + b) + c is x + (b + c) for invariant b and c: two biases become one.
         """
         for a, c in ((x, y), (y, x)):
-            if isinstance(a, Instruction) and a.primitive is np.add and self._known_once(c):
-                for b, rest in (a.inputs, a.inputs[::-1]):
-                    if self._known_once(b) and not self._known_once(rest):
-                        b = self.in_dtype(b, a.dtype)
-                        if a in self.used_once and np.broadcast_shapes(_shape(b), _shape(c)) in (
-                            _shape(b),
-                            _shape(c),
-                        ):
-                            return self.outside(np.add, rest, self.outside(np.add, b, c))
+            rest, b = self._invariant_summand(a)
+            if b is not None and self.is_invariant(c):
+                shapes = _shape(b), _shape(c)
+                if np.broadcast_shapes(*shapes) in shapes:
+                    return self.outside(np.add, rest, self.outside(np.add, b, c))
         return self.outside(np.add, x, y)
 
-    def _known_once(self, x: Any) -> bool:
-        return not isinstance(x, Instruction) or self.plan.stage_of[x] == "once"
+    def _invariant_summand(self, a: Any) -> tuple[Any, Any]:
+        """x and b, if a is x + b with b alone invariant, and is read by nothing else."""
+        if isinstance(a, Instruction) and a.primitive is np.add and a in self.used_once:
+            for b, rest in (a.inputs, a.inputs[::-1]):
+                if self.is_invariant(b) and not self.is_invariant(rest):
+                    if may_reassociate(a.dtype):
+                        return rest, self.in_dtype(b, a.dtype)
+        return None, None
+
+    def is_invariant(self, x: Any) -> bool:
+        """Whether x is the same at each step."""
+        return not isinstance(x, Instruction) or self.stage_of[x] == "once"
+
+
+def _number(instruction: Instruction) -> tuple[Any, ...]:
+    """The same for instructions that compute the same value (value numbering)."""
+    operands = map(structural_key, instruction.inputs)
+    attributes = structural_key(instruction.attributes)
+    return (instruction.primitive, instruction.output, attributes, *operands)
 
 
 def _shape(x: Any) -> tuple[int, ...]:
     return x.shape if hasattr(x, "shape") else ()
-
-
-def instructions_in(operands: Iterable[Any]) -> list[Instruction]:
-    """The operands that are values, not constants."""
-    return [x for x in operands if isinstance(x, Instruction)]
-
-
-def is_pure(value: Instruction) -> bool:
-    """Whether the instruction gives the same result each time."""
-    return bool(getattr(value.primitive, "pure", True))

@@ -1,4 +1,4 @@
-"""Fuse: what is done alike to neighbouring parts of one array is done to them all at once.
+"""Horizontal fusion: what is done alike to neighbouring parts of an array is done to them at once.
 
 A cell computes its gates in one product and splits it; then each gate has its own nonlinearity.
 Where neighbouring parts meet the same ufunc, with nothing else, with numbers, or with the same
@@ -8,20 +8,22 @@ scalings, so the gates of an LSTM come out as one tanh over all of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...engine.primitive import traits_of
 from ...engine.scope import Scope
 from ...ops.joining import _split
-from ..trace.recording import Instruction, Step
+from ..ir.instruction import Instruction
+from ..ir.program import Program
+from ..ir.rewrite import substituted
+from ..ir.step import Step
 
-__all__ = ["fuse_horizontally"]
-
-# What leaves a part as it is, for parts between others that are scaled or shifted.
-_NEUTRAL = {(np.multiply, 0): 1.0, (np.multiply, 1): 1.0, (np.add, 0): 0.0, (np.add, 1): 0.0}
-_NEXT = 2.0**-20  # between the orders of a value and of one made right after it
+__all__ = ["fuse_horizontally", "section"]
 
 
 class Use(NamedTuple):
@@ -35,191 +37,137 @@ class Use(NamedTuple):
     side: int
     beside: Any
 
+    @property
+    def neutral(self) -> float | None:
+        """The number that leaves a part as it is, for parts between others that meet numbers."""
+        if self.beside != "number":
+            return None
+        traits = traits_of(self.primitive)
+        return traits.identity if self.side == 0 or traits.commutative else None
 
-class Parts:
-    """The parts that a split cuts an array into."""
 
-    def __init__(self, whole: Instruction, places: tuple[int, ...], axis: int) -> None:
-        self.whole, self.axis = whole, axis
-        self.bounds = [0, *places, whole.shape[axis]]
-        self.parts: dict[int, Instruction] = {}
+class Parts(NamedTuple):
+    """The parts that an array is cut into along one axis, by their numbers."""
+
+    whole: Instruction
+    axis: int
+    bounds: list[int]
+    parts: dict[int, Instruction]
 
     def size(self, k: int) -> int:
         return self.bounds[k + 1] - self.bounds[k]
 
-
-def fuse_horizontally(step: Step, instructions: Iterable[Instruction]) -> None:
-    """Rewrite a step, forward and backward, in place."""
-    fuser = _Fuser(list(instructions))
-    while fuser.fuse_once():
-        pass
-    new = fuser.renamed
-    step.new_state = [new(v) for v in step.new_state]
-    step.output = new(step.output)
-    step.d_x = new(step.d_x)
-    step.d_state = [new(v) for v in step.d_state]
-    step.d_leaves = [new(v) for v in step.d_leaves]
+    def cut_like(self, other: Parts) -> bool:
+        """Whether both arrays have parts at the same places."""
+        places = self.bounds == other.bounds and self.axis == other.axis
+        return places and self.whole.shape == other.whole.shape
 
 
-class _Fuser:
-    def __init__(self, instructions: list[Instruction]) -> None:
-        self.instructions = instructions
-        self._names: dict[Instruction, Instruction] = {}  # replaced values and their replacements
+class Match(NamedTuple):
+    """Neighbouring parts, `run` of them, that are used alike, and their users by number."""
 
-    def renamed(self, x: Any) -> Any:
-        """What x has been replaced by, if it has."""
-        while isinstance(x, Instruction) and x in self._names:
-            x = self._names[x]
-        return x
-
-    def fuse_once(self) -> bool:
-        """Fuse the uses of one array's parts; whether there was anything to fuse_horizontally."""
-        groups = self._groups()
-        part_of = {part: (g, k) for g in groups for k, part in g.parts.items()}
-        uses = self._uses(part_of)
-        for group in groups:
-            for use, users in uses.get(id(group), {}).items():
-                run = _longest_run(use, users, len(group.bounds) - 1)
-                if run is not None:
-                    self._fuse(group, use, users, run, groups)
-                    return True
-        return False
-
-    def _groups(self) -> list[Parts]:
-        found: dict[Any, Parts] = {}
-        for value in self.instructions:
-            if value.primitive is _split:
-                whole, places = value.inputs[0], value.attributes["places"]
-                key = (whole, places, value.attributes["axis"])
-                if isinstance(whole, Instruction):
-                    found.setdefault(key, Parts(*key)).parts[value.attributes["output"]] = value
-        return list(found.values())
-
-    def _uses(
-        self, part_of: dict[Instruction, tuple[Parts, int]]
-    ) -> dict[int, dict[Use, dict[int, Instruction]]]:
-        """For each group, each way in which parts are used: the users by part."""
-        found: dict[int, dict[Use, dict[int, Instruction]]] = {}
-        for value in self.instructions:
-            if not isinstance(value.primitive, np.ufunc) or len(value.inputs) > 2:
-                continue
-            for side, x in enumerate(value.inputs):
-                if x not in part_of if isinstance(x, Instruction) else True:
-                    continue
-                group, k = part_of[x]
-                beside = self._beside(value, side, group, k, part_of)
-                if beside is not NotImplemented and value.shape == x.shape:
-                    uses = found.setdefault(id(group), {})
-                    uses.setdefault(Use(value.primitive, side, beside), {}).setdefault(k, value)
-        return found
-
-    def _beside(
-        self,
-        value: Instruction,
-        side: int,
-        group: Parts,
-        k: int,
-        part_of: dict[Instruction, tuple[Parts, int]],
-    ) -> Any:
-        if len(value.inputs) == 1:
-            return None
-        other = value.inputs[1 - side]
-        if type(other) in (int, float) and group.whole.dtype.kind == "f":
-            return "number"
-        if isinstance(other, Instruction) and other in part_of and side == 0:
-            its, its_k = part_of[other]
-            if its_k == k and its.bounds == group.bounds and its.axis == group.axis:
-                if its.whole.shape == group.whole.shape and its is not group:
-                    return id(its)
-        return NotImplemented
-
-    def _fuse(
-        self,
-        group: Parts,
-        use: Use,
-        users: dict[int, Instruction],
-        run: range,
-        groups: Sequence[Parts],
-    ) -> None:
-        inputs: list[Any] = [self._stretch(group, run)]
-        if use.beside == "number":
-            numbers = [
-                users[k].inputs[1 - use.side] if k in users else _NEUTRAL[use.primitive, use.side]
-                for k in run
-            ]
-            inputs.append(self._numbers(group, run, numbers))
-        elif use.beside is not None:
-            inputs.append(self._stretch(next(g for g in groups if id(g) == use.beside), run))
-        if use.side == 1:
-            inputs.reverse()
-        with np.errstate(all="ignore"):
-            example = use.primitive(
-                *(x.example if isinstance(x, Instruction) else x for x in inputs)
-            )
-        whole = self._insert(use.primitive, inputs, {}, example)
-        whole.scope = _joined([users[k].scope for k in run if k in users])
-        start = group.bounds[run.start]
-        places = tuple(group.bounds[k] - start for k in run[1:])
-        for index, k in enumerate(run):
-            attributes = {"places": places, "axis": group.axis, "output": index}
-            example = np.split(whole.example, places, group.axis)[index]
-            part = self._insert(_split, [whole], attributes, example)
-            old = users.get(k, group.parts.get(k))
-            if old is not None:
-                part.name, part.scope = old.name, old.scope
-                self._replace(old, part)
-
-    def _stretch(self, group: Parts, run: range) -> Instruction:
-        """The run of neighbouring parts as one array."""
-        low, high = group.bounds[run.start], group.bounds[run.stop]
-        if (low, high) == (0, group.bounds[-1]):
-            return group.whole
-        places = tuple(p for p in (low, high) if 0 < p < group.bounds[-1])
-        output = 1 if low else 0
-        example = np.split(group.whole.example, places, group.axis)[output]
-        attributes = {"places": places, "axis": group.axis, "output": output}
-        return self._insert(_split, [group.whole], attributes, example)
-
-    def _numbers(self, group: Parts, run: range, numbers: Sequence[Any]) -> Any:
-        """One number for each part, as an array beside the segment of them; or as it is, if one."""
-        if len(set(numbers)) == 1:
-            return numbers[0]
-        vector = np.repeat(np.asarray(numbers, group.whole.dtype), [group.size(k) for k in run])
-        return vector.reshape((-1,) + (1,) * (-group.axis - 1))
-
-    def _insert(self, fn: Any, inputs: list[Any], attributes: Any, example: Any) -> Instruction:
-        order = max(x.order for x in inputs if isinstance(x, Instruction)) + _NEXT
-        value = Instruction(fn, tuple(inputs), attributes, example, order=order)
-        self.instructions.append(value)
-        return value
-
-    def _replace(self, old: Instruction, new: Instruction) -> None:
-        self._names[old] = new
-        self.instructions.remove(old)
-        for value in self.instructions:
-            if value is not new and any(x is old for x in value.inputs):
-                value.inputs = tuple(new if x is old else x for x in value.inputs)
+    parts: Parts
+    use: Use
+    users: dict[int, Instruction]
+    run: range
 
 
-def _joined(scopes: Sequence[Scope | None]) -> Scope | None:
-    """One place for what several lines of a file ask for: `cell.py:12,13`."""
-    known = [scope for scope in scopes if scope is not None and scope.line]
-    if not known:
+def fuse_horizontally(program: Program) -> Program:
+    """Needs a step. Guarantees that neighbouring parts are no longer used alike."""
+    step = program.step
+    while True:
+        found = _find(step)
+        if found is None:
+            return replace(program, step=step)
+        step = _fused(step, *found)
+
+
+def section(instruction: Any) -> tuple[Instruction, int, int, int] | None:
+    """The array, the axis, the start and the stop, if the instruction takes a part of an array."""
+    if not isinstance(instruction, Instruction) or instruction.traits.section is None:
         return None
-    files = {str(scope.line).rpartition(":")[0] for scope in known}
-    if len(files) > 1:
-        return known[0]
-    numbers = {n for scope in known for n in str(scope.line).rpartition(":")[2].split(",")}
-    return Scope(known[0].path, line=f"{files.pop()}:{','.join(sorted(numbers, key=int))}")
+    whole = instruction.inputs[0]
+    if not isinstance(whole, Instruction) or len(instruction.inputs) != 1:
+        return None
+    found = instruction.traits.section(whole.shape, instruction.output, **instruction.attributes)
+    return None if found is None else (whole, *found)
 
 
-def _longest_run(use: Use, users: dict[int, Instruction], count: int) -> range | None:
+def _find(step: Step) -> tuple[Match, list[Parts]] | None:
+    groups = _groups(step.instructions)
+    for parts, use, users in _uses(step.instructions, groups):
+        run = _longest_run(use, users, len(parts.bounds) - 1)
+        if run is not None:
+            return Match(parts, use, users, run), groups
+    return None
+
+
+def _groups(instructions: Sequence[Instruction]) -> list[Parts]:
+    """The arrays that are cut into parts, and the parts that are cut no further."""
+    cuts: dict[Any, list[tuple[int, int, Instruction]]] = {}
+    for instruction in instructions:
+        found = section(instruction)
+        if found is not None:
+            whole, axis, start, stop = found
+            cuts.setdefault((whole, axis), []).append((start, stop, instruction))
+    groups = []
+    for (whole, axis), its_cuts in cuts.items():
+        ends = (end for start, stop, _ in its_cuts for end in (start, stop))
+        bounds = sorted({0, whole.shape[axis], *ends})
+        number = {pair: k for k, pair in enumerate(pairwise(bounds))}
+        parts = {number[cut[:2]]: cut[2] for cut in reversed(its_cuts) if cut[:2] in number}
+        groups.append(Parts(whole, axis, bounds, parts))
+    return groups
+
+
+def _uses(
+    instructions: Sequence[Instruction], groups: Sequence[Parts]
+) -> Iterator[tuple[Parts, Use, dict[int, Instruction]]]:
+    """For each array, each way in which its parts are used: the users by part."""
+    place = {part: (n, k) for n, group in enumerate(groups) for k, part in group.parts.items()}
+    found: dict[int, dict[Use, dict[int, Instruction]]] = {n: {} for n in range(len(groups))}
+    for user in instructions:
+        if not user.is_ufunc or len(user.inputs) > 2:
+            continue
+        for side, x in enumerate(user.inputs):
+            if not isinstance(x, Instruction) or x not in place or user.shape != x.shape:
+                continue
+            n, k = place[x]
+            beside = _beside(user, side, n, k, place, groups)
+            if beside is not NotImplemented:
+                found[n].setdefault(Use(user.primitive, side, beside), {}).setdefault(k, user)
+    for n, uses in found.items():
+        for use, users in uses.items():
+            yield groups[n], use, users
+
+
+def _beside(
+    user: Instruction,
+    side: int,
+    n: int,
+    k: int,
+    place: dict[Instruction, tuple[int, int]],
+    groups: Sequence[Parts],
+) -> Any:
+    """What the part meets: see `Use`; NotImplemented if it is nothing that others could meet."""
+    if len(user.inputs) == 1:
+        return None
+    other = user.inputs[1 - side]
+    if type(other) in (int, float) and groups[n].whole.dtype.kind == "f":
+        return "number"
+    if isinstance(other, Instruction) and other in place and side == 0:
+        its, its_k = place[other]
+        if its_k == k and its != n and groups[its].cut_like(groups[n]):
+            return its
+    return NotImplemented
+
+
+def _longest_run(use: Use, users: dict[int, Any], count: int) -> range | None:
     """The longest run of neighbouring parts used alike: at least two, or None.
 
     Parts in between that are not used so are taken along if the ufunc can leave them as they are.
     """
-    neutral = use.beside == "number" and (use.primitive, use.side) in _NEUTRAL
-    if neutral and len(users) > 1:
+    if use.neutral is not None and len(users) > 1:
         return range(count)
     best = range(0)
     start = 0
@@ -228,3 +176,62 @@ def _longest_run(use: Use, users: dict[int, Instruction], count: int) -> range |
             best = max(best, range(start, k), key=len)
             start = k + 1
     return best if len(best) > 1 else None
+
+
+def _fused(step: Step, match: Match, groups: Sequence[Parts]) -> Step:
+    """The step in which the parts' users are parts of one instruction over all of them."""
+    parts, use, users, run = match
+    new: list[Instruction] = []
+    inputs: list[Any] = [_joined_parts(parts, run, new)]
+    if use.beside == "number":
+        numbers = [users[k].inputs[1 - use.side] if k in users else use.neutral for k in run]
+        inputs.append(_numbers(parts, run, numbers))
+    elif use.beside is not None:
+        inputs.append(_joined_parts(groups[use.beside], run, new))
+    if use.side == 1:
+        inputs.reverse()
+    origin = _origin_of_all([users[k].origin for k in run if k in users])
+    whole = Instruction.of(use.primitive, *inputs, origin=origin)
+    new.append(whole)
+    start = parts.bounds[run.start]
+    places = tuple(parts.bounds[k] - start for k in run[1:])
+    replaced = {}
+    for output, k in enumerate(run):
+        old = users.get(k, parts.parts.get(k))
+        if old is not None:
+            attributes = {"places": places, "axis": parts.axis}
+            part = Instruction.of(_split, whole, attributes=attributes, output=output)
+            replaced[old] = part.called(old.name, old.origin)
+    return substituted(step, replaced, [*new, *replaced.values()])
+
+
+def _joined_parts(parts: Parts, run: range, new: list[Instruction]) -> Instruction:
+    """The run of neighbouring parts as one array."""
+    low, high, end = parts.bounds[run.start], parts.bounds[run.stop], parts.bounds[-1]
+    if (low, high) == (0, end):
+        return parts.whole
+    places = tuple(p for p in (low, high) if 0 < p < end)
+    attributes = {"places": places, "axis": parts.axis}
+    made = Instruction.of(_split, parts.whole, attributes=attributes, output=1 if low else 0)
+    new.append(made)
+    return made
+
+
+def _numbers(parts: Parts, run: range, numbers: Sequence[Any]) -> Any:
+    """One number for each part, as an array beside the run of them; or as it is, if one."""
+    if len(set(numbers)) == 1:
+        return numbers[0]
+    vector = np.repeat(np.asarray(numbers, parts.whole.dtype), [parts.size(k) for k in run])
+    return vector.reshape((-1,) + (1,) * (-parts.axis - 1))
+
+
+def _origin_of_all(origins: Sequence[Scope | None]) -> Scope | None:
+    """One origin for what several lines of a file ask for: `cell.py:12,13`."""
+    known = [origin for origin in origins if origin is not None and origin.line]
+    if not known:
+        return None
+    files = {str(origin.line).rpartition(":")[0] for origin in known}
+    if len(files) > 1:
+        return known[0]
+    numbers = {n for origin in known for n in str(origin.line).rpartition(":")[2].split(",")}
+    return Scope(known[0].path, line=f"{files.pop()}:{','.join(sorted(numbers, key=int))}")

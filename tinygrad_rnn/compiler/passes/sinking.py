@@ -9,23 +9,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 
-import numpy as np
-
-from ..ir.cost import cost, is_view
-from ..trace.recording import Instruction
-from .affine_recurrence import recurrence
-from .builder import Schedule, instructions_in, is_pure
+from ..ir.cost import cost
+from ..ir.instruction import Instruction, inputs_of
+from ..ir.schedule import Schedule
 
 __all__ = ["is_elementwise", "is_light", "is_simple", "sink_into_loop"]
 
 
-def sink_into_loop(plan: Schedule, moves: Callable[[Instruction], bool]) -> Schedule:
+def sink_into_loop(schedule: Schedule, moves: Callable[[Instruction], bool]) -> Schedule:
     """The same plan with instructions beside the loop moved into it, of those that may."""
-    stages = {stage: list(values) for stage, values in plan.stages.items()}
-    stage_of = dict(plan.stage_of)
+    stages = {stage: list(values) for stage, values in schedule.stages.items()}
+    stage_of = dict(schedule.stage_of)
     inside = set(stages["loop"])
-    readers = _readers(plan)
+    readers = _readers(schedule)
     if inside:
         first: list[Instruction] = []
         needed: set[Instruction] = set()  # by instructions that stay before the loop
@@ -34,12 +32,12 @@ def sink_into_loop(plan: Schedule, moves: Callable[[Instruction], bool]) -> Sche
                 inside.add(value)
                 first.append(value)
             else:
-                needed.update(instructions_in(value.inputs))
+                needed.update(inputs_of(value.inputs))
         last: list[Instruction] = []
         for value in stages["after"]:
             if moves(value) and all(
                 x in inside or stage_of[x] not in ("after", "total")
-                for x in instructions_in(value.inputs)
+                for x in inputs_of(value.inputs)
             ):
                 inside.add(value)
                 last.append(value)
@@ -47,35 +45,34 @@ def sink_into_loop(plan: Schedule, moves: Callable[[Instruction], bool]) -> Sche
         for stage in ("before", "after"):
             stages[stage] = [value for value in stages[stage] if value not in inside]
         stage_of.update(dict.fromkeys(stages["loop"], "loop"))
-    return Schedule(plan.carry_in, plan.carry_out, plan.results, plan.kept, stages, stage_of)
+    frozen = {stage: tuple(values) for stage, values in stages.items()}
+    return replace(schedule, stages=frozen, stage_of=stage_of)
 
 
 def is_elementwise(value: Instruction) -> bool:
     """Whether each element of the result comes from the elements at its place alone."""
-    if isinstance(value.primitive, np.ufunc) or value.primitive is recurrence:
-        return True
-    return bool(getattr(value.primitive, "elementwise", False)) and is_pure(value)
+    return value.traits.elementwise and value.traits.pure
 
 
 def is_light(value: Instruction) -> bool:
     """Whether the instruction takes a few operations for each element: no product of matrices."""
-    arrays = [x.example for x in instructions_in(value.inputs)] + [value.example]
+    arrays = [x.sample for x in inputs_of(value.inputs)] + [value.sample]
     flops = cost(value, 1, lambda _: False, in_loop=True).flops
-    return is_pure(value) and flops <= _FEW * max(array.size for array in arrays)
+    return value.traits.pure and flops <= _FEW * max(array.size for array in arrays)
 
 
 def is_simple(value: Instruction) -> bool:
     """Whether the instruction is elementwise, or only views at its one input."""
-    return is_elementwise(value) or is_view(value)
+    return is_elementwise(value) or value.is_view
 
 
 _FEW = 4
 
 
-def _readers(plan: Schedule) -> dict[Instruction, list[Instruction]]:
+def _readers(schedule: Schedule) -> dict[Instruction, list[Instruction]]:
     readers: dict[Instruction, list[Instruction]] = defaultdict(list)
-    for values in plan.stages.values():
+    for values in schedule.stages.values():
         for value in values:
-            for x in instructions_in(value.inputs):
+            for x in inputs_of(value.inputs):
                 readers[x].append(value)
     return readers

@@ -21,14 +21,13 @@ from ...nn.recurrent.cell import Cell
 from ...nn.recurrent.unroll import valid_steps
 from ..backends.executor import get_executor, program
 from ..backends.numpy.program import Program
+from ..errors import TraceError
 from ..ir.cost import row_seconds
-from ..ir.instruction import ancestors
+from ..ir.step import Step
 from ..memory.workspace import Workspace
-from ..passes.hoisting import plan
-from ..passes.horizontal_fusion import fuse_horizontally
-from ..passes.weight_folding import fold_into_weights
+from ..pipeline import optimize
 from ..specialization import settings_of
-from ..trace.recording import Instruction, Step, TraceError, trace
+from ..trace.recording import trace
 from ..trace.row_independence import rows_independent
 from .chunks import Workspaces, chunks
 from .node import Part, Run, Segments
@@ -129,7 +128,7 @@ class CompiledStep:
         self.next_dtypes = [new.dtype for new in step.new_state]
         derivatives = [step.d_x, *step.d_state, *step.d_leaves]
         self.wanted = [d is not None for d in derivatives]  # of x, the states and the leaves
-        self._elements = sum(value.example.size for value in step.state)
+        self._elements = sum(value.sample.size for value in step.state)
         self._leaves = [
             (leaf, value.shape, value.dtype, learned)
             for leaf, value, learned in zip(
@@ -141,71 +140,22 @@ class CompiledStep:
         self._rows_independent: dict[
             int, bool
         ] = {}  # by a number of rows: whether they can run alone
-        self._plan(step, reverse)
+        self._compile(step, reverse)
 
-    def _plan(self, step: Step, reverse: bool) -> None:
-        everything = [*step.new_state, step.output, step.d_x, *step.d_state, *step.d_leaves]
-        fuse_horizontally(step, ancestors(everything))
-        fold_into_weights(step)
-        forward_part = ancestors([*step.new_state, step.output, *step.drawn])
-        wanted = [d for d in [step.d_x, *step.d_state, *step.d_leaves] if d is not None]
-        ahead = set(forward_part)
-        backward_part = [v for v in ancestors(wanted) if v not in ahead]
-        crossing = {x for v in backward_part for x in v.inputs if isinstance(x, Instruction)}
-        crossing |= {d for d in wanted if isinstance(d, Instruction)}
+    def _compile(self, step: Step, reverse: bool) -> None:
+        optimized = optimize(step)
+        forward, backward = optimized.forward, optimized.backward
+        assert forward is not None
         inputs = [step.x, *([step.mask] if step.mask is not None else [])]
-        known: dict[Instruction, Any] = {v: (v, "before") for v in inputs}
-        known.update({v: (v, "once") for v in step.leaf_values})
-        used = [*(crossing & ahead), step.output]
-        forward = plan(forward_part, step.state, step.new_state, known, used)
-        forward.result(step.output)
         self.given = [*inputs, *step.leaf_values]
+        self._shared = len(optimized.invariants)
+        kept = forward.residuals
+        self.forward = program(step.label, "forward", forward, self.given, reverse, kept=kept)
         self.backward: Program | None = None
-        outer: list[Instruction] = []
-        shared: list[Instruction] = []
-        if wanted:
-            for v in [*forward_part, *step.state]:
-                if v in crossing:
-                    planned = forward.final(v, "after")
-                    stage = forward.plan.stage_of.get(planned, "once")
-                    known[v] = planned, "once" if stage == "once" else "before"
-            assert step.grad_output is not None
-            known[step.grad_output] = step.grad_output, "before"
-            zeros = [np.zeros(v.shape, v.dtype) for v in step.state]
-            carry = [zero if d is None else d for d, zero in zip(step.d_state, zeros, strict=True)]
-            backward = plan(backward_part, step.grad_state, carry, known)
-            if step.d_x is not None:
-                backward.result(step.d_x)
-            for d in step.d_leaves:
-                if d is not None:
-                    backward.total(d)
-            backward_plan = backward.finished()
-            read = backward_plan.values_read()
-            outside = dict.fromkeys(
-                planned
-                for planned, _ in known.values()
-                if isinstance(planned, Instruction)
-                and planned in read
-                and planned not in self.given
-                and planned is not step.grad_output
-            )
-            outer = [v for v in outside if forward.plan.time_varying(v)]
-            shared = [v for v in outside if not forward.plan.time_varying(v)]
-            forward.plan.results += shared
-            forward.plan.kept += outer
-        self._shared = len(shared)
-        self.forward = program(
-            step.cell, "forward", forward.finished(), self.given, reverse, kept=outer
-        )
-        if wanted:
+        if backward is not None:
+            given = [*self.given, step.grad_output, *optimized.invariants]
             self.backward = program(
-                step.cell,
-                "backward",
-                backward_plan,
-                [*self.given, step.grad_output, *shared],
-                not reverse,
-                outer,
-                ahead=self.forward,
+                step.label, "backward", backward, given, not reverse, kept, ahead=self.forward
             )
 
     def fits(self, recording: bool) -> bool:
@@ -226,7 +176,7 @@ class CompiledStep:
         """The stretches of time to run for those lengths, each on the rows that it takes."""
         if self._row_seconds is None:
             self._row_seconds = row_seconds(
-                [p.plan for p in (self.forward, self.backward) if p], len(lengths)
+                [p.schedule for p in (self.forward, self.backward) if p], len(lengths)
             )
         prices = self._row_seconds, self.forward.mask
         found = spans(lengths, steps, *prices, shrink=not self.step.drawn)
@@ -276,7 +226,7 @@ class CompiledStep:
         for whole, state in zip(ahead.arrays.carries, states, strict=True):
             whole[steps if reverse else 0] = state
         output, *rest = self.forward.run(ahead, steps, arrays)
-        if not self.forward.plan.time_varying(self.forward.plan.results[0]):
+        if not self.forward.schedule.time_varying(self.forward.schedule.results[0]):
             output = np.broadcast_to(output, (steps, *np.shape(output)))
         if output.base is not None or output is arrays[0]:  # may be x itself, seen in another way
             output = np.array(output, order="C")
@@ -309,7 +259,7 @@ class CompiledStep:
         return d_x, d_states, d_leaves
 
 
-@op
+@op(reads="run arrays")
 def _scan(run: Any, *arrays: Array) -> tuple[Array, ...]:
     return tuple(run.forward(arrays))
 

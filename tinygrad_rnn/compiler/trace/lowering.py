@@ -1,7 +1,6 @@
 """Lowering: from the recorded nodes of a step to its instructions.
 
-Every elementwise op is decomposed into NumPy's ufuncs, by running its value on symbols. Equal
-computations become one, and transposes go where there are fewer of them.
+Every elementwise op is decomposed into NumPy's ufuncs, by running its value on symbols.
 """
 
 from __future__ import annotations
@@ -14,9 +13,7 @@ import numpy as np
 from ...engine.node import Node
 from ...engine.scope import Scope
 from ...engine.tensor import Tensor
-from ...ops import matmul
-from ...ops.shape import _permute as transposed
-from ..ir.instruction import Instruction, structural_key
+from ..ir.instruction import Instruction, inputs_of
 from .shape_only import shape_only_inputs
 
 __all__ = ["Lowering", "nodes_behind"]
@@ -35,36 +32,40 @@ def nodes_behind(outputs: Sequence[Node]) -> list[Node]:
 
 
 class Lowering:
-    """Makes the values of a step, and finds its `leaves`: the tensors that it reads besides."""
+    """Makes the instructions of a step, and finds its `leaves`: the tensors that it reads besides.
+
+    Nothing is simplified here: the instructions are the NumPy calls of the step, by name, in the
+    dtypes that NumPy's promotion gives them.
+    """
 
     def __init__(self, made_inside: Callable[[Node], bool]) -> None:
         self._made_inside = made_inside  # whether a leaf is of the step itself, so a constant
         self.of: dict[Node, Any] = {}
         self.leaves: list[Tensor] = []
-        self._scope: Scope | None = None  # of the node that is being decomposed
-        self._known: dict[Any, Instruction] = {}
+        self.instructions: list[Instruction] = []
+        self._origin: Scope | None = None  # of the node that is being lowered
 
     def input(self, node: Node) -> Instruction:
-        """The value of a node that the step is given."""
-        made = self.of[node] = Instruction(None, (), {}, node._data, node.name)
+        """The instruction of a node that the step is given."""
+        made = self.of[node] = Instruction.input(node._data, node.name)
         return made
 
     def value(self, node: Node) -> Any:
-        """What a node became: a value, or an array for a constant."""
+        """What a node became: an instruction, or an array for a constant."""
         return self.of[node]
 
     def run(self, results: Sequence[Node]) -> None:
-        """Make the values of these nodes and of all that they come from."""
+        """Lower these nodes and all that they come from."""
         for node in nodes_behind(results):
             if node in self.of:
                 continue
-            self._scope = node.scope
+            self._origin = node.scope
             if node.op is None:
                 self._leaf(node)
             elif node.output_index is not None:
                 self._select(node)
             elif not isinstance(node._data, tuple):
-                self.of[node] = self._apply(node)
+                self.of[node] = self._lowered(node)
 
     def _leaf(self, node: Node) -> None:
         if self._made_inside(node):  # e.g. zeros for an unused output
@@ -75,77 +76,66 @@ class Lowering:
         self.leaves.append(node)
 
     def _select(self, node: Node) -> None:
-        """One output of an op of several: as an op of its own, which computes all and picks one."""
-        assert node.inputs is not None and node.attributes is not None
+        """One output of an op of several: an instruction that computes all and picks one."""
+        assert node.inputs is not None
         whole = node.inputs[0]
-        self.of[node] = self._instruction(
+        made = Instruction(
             whole.op,
-            [self._operand(x) for x in whole.inputs],
-            {**whole.attributes, "output": node.output_index},
+            tuple(map(self._operand, whole.inputs)),
+            whole.attributes,
             node._data,
-            node,
+            node.output_index,
         )
+        self.of[node] = self._emit(made, node.name)
 
     def _operand(self, x: Any) -> Any:
         return self.of[x] if isinstance(x, Node) else x
 
-    def _apply(self, node: Node) -> Any:
+    def _lowered(self, node: Node) -> Any:
         assert node.op is not None and node.inputs is not None and node.attributes is not None
         operands = [self._operand(x) for x in node.inputs]
-        if node.op is transposed and isinstance(operands[0], Instruction):
-            return self._transpose(operands[0], node.attributes["axes"], node)
-        if node.op.elementwise and node.op.pure:
-            try:
-                symbols = [Symbol(self, o) if isinstance(o, Instruction) else o for o in operands]
-                result = node.op.value(*symbols, **node.attributes)
-            except Exception:  # the op does more than ufuncs: it stays as it is
-                result = None
-            if isinstance(result, Symbol) and result.value.dtype == node._data.dtype:
-                if node.name is not None:
-                    result.value.name = node.name
-                return result.value
-        if not node.op.pure:
+        if node.op.traits.elementwise and node.op.traits.pure:
+            result = self._as_ufuncs(node, operands)
+            if result is not None:
+                return result
+        if not node.op.traits.pure:
             operands = shape_only_inputs(node.op, operands, node.attributes, node._data)
-        return self._instruction(node.op, operands, node.attributes, node._data, node)
+        made = Instruction(node.op, tuple(operands), node.attributes, node._data)
+        return self._emit(made, node.name)
 
-    def _transpose(self, x: Instruction, axes: tuple[int, ...], node: Node) -> Instruction:
-        """x with its axes in another order: two such are one or none, and (A B^T)^T is B A^T."""
-        if x.primitive is transposed:
-            before = x.inputs[0]
-            axes = tuple(x.attributes["axes"][axis] for axis in axes)
-            straight = axes == tuple(range(-len(axes), 0))
-            return before if straight else self._transpose(before, axes, node)
-        matrices = x.primitive is matmul and all(
-            isinstance(f, Instruction) and len(f.shape) == 2 for f in x.inputs
-        )
-        if matrices and axes == (-1, -2) and any(f.primitive is transposed for f in x.inputs):
-            factors = [self._transpose(f, axes, node) for f in reversed(x.inputs)]
-            return self._instruction(matmul, factors, {}, x.example.T, node)
-        return self._instruction(transposed, [x], {"axes": axes}, x.example.transpose(axes), node)
+    def _as_ufuncs(self, node: Node, operands: list[Any]) -> Instruction | None:
+        """The ufuncs that an elementwise op's value calls; None if it does more than that."""
+        assert node.op is not None
+        before = len(self.instructions)
+        try:
+            symbols = [Symbol(self, o) if isinstance(o, Instruction) else o for o in operands]
+            result = node.op.value(*symbols, **(node.attributes or {}))
+        except Exception:  # whatever an author's op does with what is no array
+            result = None
+        if not isinstance(result, Symbol) or result.value.dtype != node._data.dtype:
+            del self.instructions[before:]
+            return None
+        found = result.value
+        if (
+            node.name is not None
+            and found is self.instructions[-1]
+            and before < len(self.instructions)
+        ):
+            found = self.instructions[-1] = found.called(node.name, None)
+        return found
 
-    def _instruction(
-        self, fn: Any, inputs: Sequence[Any], attributes: Any, example: Any, node: Node | None
-    ) -> Instruction:
-        key = (fn, structural_key(inputs), structural_key(attributes))
-        pure = getattr(fn, "pure", True)
-        if not pure or key not in self._known:
-            made = Instruction(fn, tuple(inputs), attributes, example, scope=self._scope)
-            if node is not None:
-                made.name = node.name
-            if made.scope is None or made.scope.line is None:  # such as a sum of gradients
-                scopes = (x.scope for x in inputs if isinstance(x, Instruction))
-                made.scope = next((s for s in scopes if s is not None and s.line), made.scope)
-            if not pure:
-                return made
-            self._known[key] = made
-        return self._known[key]
+    def _emit(self, instruction: Instruction, name: str | None = None) -> Instruction:
+        origin = self._origin
+        if origin is None or origin.line is None:  # such as a sum of gradients
+            origins = (x.origin for x in inputs_of(instruction.inputs))
+            origin = next((o for o in origins if o is not None and o.line), origin)
+        made = instruction.called(name, origin)
+        self.instructions.append(made)
+        return made
 
-    def ufunc(self, fn: Any, inputs: Sequence[Any]) -> Instruction:
-        """The value of a ufunc that an op's own value calls."""
-        examples = [x.example if isinstance(x, Instruction) else x for x in inputs]
-        with np.errstate(all="ignore"):
-            example = np.asarray(fn(*examples))
-        return self._instruction(fn, inputs, {}, example, None)
+    def ufunc(self, ufunc: np.ufunc, inputs: Sequence[Any]) -> Instruction:
+        """A ufunc that an op's own value calls."""
+        return self._emit(Instruction.of(ufunc, *inputs))
 
 
 class Symbol(np.lib.mixins.NDArrayOperatorsMixin):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -29,15 +28,13 @@ from ...engine.tensor import Tensor
 from ...nn.recurrent.cell import Cell
 from ...nn.recurrent.unroll import masked_step
 from ...ops import generator
-from ..ir.instruction import Instruction, Origin, structural_key
+from ..errors import TraceError
+from ..ir.instruction import Origin
+from ..ir.step import Step
 from .lowering import Lowering, nodes_behind
 from .step_invariance import OpCall, difference, external_arrays, undo_mutations
 
-__all__ = ["Instruction", "Step", "TraceError", "structural_key", "trace"]
-
-
-class TraceError(Exception):
-    """The cell does something that depends on data, so it cannot be traced."""
+__all__ = ["TraceError", "trace"]
 
 
 class Tracer(Tensor):
@@ -133,28 +130,6 @@ def _files_of(cell: Cell) -> frozenset[str]:
     return frozenset(filter(None, (getattr(module, "__file__", None) for module in modules)))
 
 
-@dataclass(eq=False)
-class Step:
-    """A traced step: its inputs, its results, and the results of its backward step."""
-
-    cell: str  # what its class is called
-    x: Instruction
-    mask: Instruction | None
-    state: list[Instruction]
-    leaves: list[Tensor]  # parameters and other tensors that the step reads: their present arrays
-    leaf_values: list[Instruction]
-    learned: list[bool]  # whether those want a gradient
-    new_state: list[Instruction]
-    output: Instruction
-    drawn: list[Instruction]  # random numbers, also those that nothing depends on
-    constants: list[tuple[Any, int]]  # arrays of others that it reads, and what tells a change
-    grad_state: list[Instruction] = field(default_factory=list)  # inputs of the backward step
-    grad_output: Instruction | None = None
-    d_x: Instruction | None = None  # its results; None where there is no dependence
-    d_state: list[Instruction | None] = field(default_factory=list)
-    d_leaves: list[Instruction | None] = field(default_factory=list)
-
-
 def trace(
     cell: Cell, x: Any, state: Any, mask: Any, x_requires_grad: bool, differentiate: bool
 ) -> Step:
@@ -222,22 +197,23 @@ def _trace(
     lowering.run(results)
     value = lowering.value
     return Step(
-        cell=type(cell).__name__,
+        label=type(cell).__name__,
         x=inputs["x"],
         mask=inputs.get("mask"),
-        state=state_values,
-        leaves=[recorder.outer.get(leaf, leaf) for leaf in lowering.leaves],
-        leaf_values=[lowering.of[leaf] for leaf in lowering.leaves],
-        learned=[leaf.requires_grad for leaf in lowering.leaves],
-        new_state=[value(leaf) for leaf in news],
+        state=tuple(state_values),
+        leaves=tuple(recorder.outer.get(leaf, leaf) for leaf in lowering.leaves),
+        leaf_values=tuple(lowering.of[leaf] for leaf in lowering.leaves),
+        learned=tuple(leaf.requires_grad for leaf in lowering.leaves),
+        constants=tuple((array, fingerprint(array)) for array in constants),
+        instructions=tuple(lowering.instructions),
+        new_state=tuple(value(leaf) for leaf in news),
         output=value(output),
-        drawn=[value(node) for node in recorder.drawn],
-        constants=[(array, fingerprint(array)) for array in constants],
-        grad_state=grad_values[:-1],
+        drawn=tuple(value(node) for node in recorder.drawn),
+        grad_state=tuple(grad_values[:-1]),
         grad_output=grad_values[-1],
         d_x=value(found[x_in]) if x_in in found else None,
-        d_state=[value(found[leaf]) if leaf in found else None for leaf in state_in],
-        d_leaves=[value(found[leaf]) if leaf in found else None for leaf in lowering.leaves],
+        d_state=tuple(value(found[leaf]) if leaf in found else None for leaf in state_in),
+        d_leaves=tuple(value(found[leaf]) if leaf in found else None for leaf in lowering.leaves),
     )
 
 

@@ -16,8 +16,9 @@ import numpy as np
 from ... import pytree
 from ...engine.tensor import Tensor
 from ...nn.recurrent.cell import Cell
-from ..ir.instruction import Instruction, ancestors
-from .recording import Step, trace
+from ..ir.instruction import Instruction
+from ..ir.step import Step, needed_for
+from .recording import trace
 
 __all__ = ["rows_independent"]
 
@@ -31,7 +32,7 @@ def rows_independent(cell: Cell, state: Any, step: Step, rows: int) -> bool:
     """
     if step.drawn:  # which numbers a row gets depends on the rows before it
         return False
-    some = np.arange(len(step.x.example))[::-1][:rows]
+    some = np.arange(len(step.x.sample))[::-1][:rows]
     try:
         with np.errstate(all="ignore"):
             part = _traced_on(cell, state, step, some)
@@ -44,10 +45,10 @@ def rows_independent(cell: Cell, state: Any, step: Step, rows: int) -> bool:
 
 
 def _traced_on(cell: Cell, state: Any, step: Step, rows: Array) -> Step:
-    mask = None if step.mask is None else step.mask.example[None, rows]
-    states = [Tensor.of(value.example[rows]) for value in step.state]
+    mask = None if step.mask is None else step.mask.sample[None, rows]
+    states = [Tensor.of(value.sample[rows]) for value in step.state]
     differentiate = any(d is not None for d in [step.d_x, *step.d_state, *step.d_leaves])
-    x = step.x.example[None, rows]
+    x = step.x.sample[None, rows]
     state = pytree.unflatten(state, states)
     return trace(cell, x, state, mask, step.d_x is not None, differentiate)
 
@@ -73,16 +74,16 @@ def _contents(step: Step) -> list[dict[Instruction, Array]]:
         return rng.standard_normal(a.shape) if a.dtype.kind == "f" else rng.permutation(a)
 
     return [
-        {value: change(value.example).astype(value.dtype) for value in _inputs(step)}
+        {value: change(value.sample).astype(value.dtype) for value in _inputs(step)}
         for change in (near, anything)
     ]
 
 
 def _each_instruction(step: Step, given: dict[Instruction, Array], rows: int) -> bool:
     """Whether no instruction brings rows together, but for the gradients of the leaves."""
-    batch = len(step.x.example)
+    batch = len(step.x.sample)
     found, moving = _evaluated(step, given), set(given)
-    for value in ancestors(_row_results(step)):
+    for value in needed_for(_row_results(step), step.instructions):
         moves = [x in moving if isinstance(x, Instruction) else False for x in value.inputs]
         if not any(moves):
             continue
@@ -153,7 +154,7 @@ def _evaluated(step: Step, given: dict[Instruction, Array]) -> dict[Instruction,
     found = dict(given)
     for value, leaf in zip(step.leaf_values, step.leaves, strict=True):
         found[value] = leaf._data
-    for value in ancestors([*_row_results(step), *step.d_leaves]):
+    for value in needed_for([*_row_results(step), *step.d_leaves], step.instructions):
         arrays = [found[x] if isinstance(x, Instruction) else x for x in value.inputs]
         found[value] = np.asarray(value.compute(*arrays))
     return found

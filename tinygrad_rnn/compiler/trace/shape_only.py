@@ -34,14 +34,14 @@ class ShapeOnly:
 
 def shape_only_inputs(op: Any, operands: Sequence[Any], attributes: Any, example: Any) -> list[Any]:
     """The op's inputs; if it views only at their forms, constants of those."""
-    stand_ins = [ShapeOnly(x.example) if isinstance(x, Instruction) else x for x in operands]
+    stand_ins = [ShapeOnly(x.sample) if isinstance(x, Instruction) else x for x in operands]
     try:
         result = np.asarray(op.value(*stand_ins, **attributes))
     except Exception:  # whatever an op of a user's does with what is no array
         return list(operands)
     if (result.shape, result.dtype) != (example.shape, example.dtype):
         return list(operands)
-    return [_form(x.example) if isinstance(x, Instruction) else x for x in operands]
+    return [_form(x.sample) if isinstance(x, Instruction) else x for x in operands]
 
 
 def _form(example: Any) -> Any:

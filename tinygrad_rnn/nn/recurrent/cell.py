@@ -6,13 +6,16 @@ import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from ... import ops, pytree
-from ...engine.dtypes import get_default_dtype
-from ...engine.tensor import Tensor
+from ...engine.dtypes import get_default_dtype, is_floating
+from ...engine.node import Node
+from ...engine.tensor import Tensor, from_numpy
+from ..functional import as_weights, wrong_features
 from ..module import Module
 
 if TYPE_CHECKING:
@@ -104,14 +107,16 @@ class Cell(Module):
         input_size: int | None = None,
         input_gradient: bool = True,
         lengths: bool = False,
+        passes: bool = False,
     ) -> PlanReport:
         """How a scan of this cell is computed: before, in and after its loop, and at what cost.
 
         Print it: a table of all instructions by stage, and one of the lines of the cell's source
         with what each costs. `input_size`: for a cell without an attribute of that name.
         `input_gradient`: whether x gets a gradient, as between layers. `lengths`: whether the
-        sequences are padded. ValueError if the cell can only be run step by step, or if no
-        `input_size` is known.
+        sequences are padded. `passes=True`: print the step after each pass of the compiler, too,
+        with what the pass changed marked by + and -. ValueError if the cell can only be run step
+        by step, or if no `input_size` is known.
 
         >>> import tinygrad_rnn as tg
         >>> plan = tg.nn.LSTMCell(8, 16).plan(batch_size=4)
@@ -121,13 +126,14 @@ class Cell(Module):
         """
         from ...compiler.report import report
 
-        return report(self, batch_size, steps, input_size, input_gradient, lengths)
+        return report(self, batch_size, steps, input_size, input_gradient, lengths, passes)
 
     def __call__(self, x: Any, state: Any = None) -> Any:
         """One step from `state` (None: the initial one); x (B, input_size) or (input_size,).
 
-        Returns the next state. ValueError if `state` does not fit the cell, or if the next state's
-        structure or shapes are not those of `state`.
+        Returns the next state. ValueError if x or `state` does not fit the cell, or if the next
+        state's structure or shapes are not those of `state`. TypeError for a leaf of the state that
+        is no array, or a Tensor of a wider dtype than the cell's own.
         """
         if np.ndim(x) == 1:
             state = None if state is None else pytree.map(_with_batch_axis, state)
@@ -136,48 +142,84 @@ class Cell(Module):
             if not np.ndim(x):
                 raise ValueError("a cell takes x (B, input_size) or (input_size,), not a number")
             state = self.initial_state(np.shape(x)[0])
+        elif not all(isinstance(leaf, Node) for leaf in pytree.leaves(state)):
+            state = self._as_state(x, state)
         observer = _observer.get()
         if observer is None:
-            return self.__step(x, state)
-        return observer(self, self.__step, x, state)
-
-    def __step(self, x: Any, state: Any) -> Any:
-        """The next state, checked."""
-        try:
-            new = super().__call__(x, state)
-        except ValueError:
-            self._check_given(x, state)
-            raise
-        return new if new is state else self._checked(x, state, new)
+            return _checked_step(self, x, state)
+        return observer(self, partial(_checked_step, self), x, state)
 
     def _checked(self, x: Any, old: Any, new: Any) -> Any:
         """The new state, its dicts in the order of the old one's."""
         try:
             new = pytree.aligned(new, old)
-            fits = all(a.shape == b.shape for a, b in zip(pytree.leaves(old), pytree.leaves(new)))
+            pairs = list(zip(pytree.leaves(old), pytree.leaves(new)))
+            fits = all(a.shape == b.shape for a, b in pairs)
         except (ValueError, AttributeError):  # another structure, or a leaf that is no array
             fits = False
-        if fits:
-            return new
-        self._check_given(x, old)
-        raise ValueError(
-            f"{type(self).__name__}.forward must return a state like the one it got: "
-            f"{pytree.described(old)}; it returned {pytree.described(new)}"
-        )
+        if not fits:
+            self._check_given(x, old)
+            raise ValueError(
+                f"{type(self).__name__}.forward must return a state like the one it got: "
+                f"{pytree.described(old)}; it returned {pytree.described(new)}"
+            )
+        if any(a.dtype is not b.dtype for a, b in pairs):
+            self._check_given(x, old)
+        return new
 
     def _check_given(self, x: Any, state: Any) -> None:
-        """Called when a step has failed: was it the fault of the state that it was given?"""
-        expected = pytree.described(self.initial_state(np.shape(x)[0]))
-        if pytree.described(state) != expected:
-            raise ValueError(
-                f"{type(self).__name__} on x of shape {np.shape(x)} takes a state like {expected}; "
-                f"it was given {pytree.described(state)}"
+        """Called when a step went wrong: was it the fault of what it was given?"""
+        own = self.initial_state(np.shape(x)[0])
+        size = getattr(self, "input_size", None)
+        if is_floating(getattr(x, "_data", x)) and isinstance(size, int) and x.shape[-1] != size:
+            raise wrong_features(type(self).__name__, size, x)
+        self._as_state(x, state, own)
+
+    def _as_state(self, x: Any, state: Any, own: Any = None) -> Any:
+        """`state` with Tensors for its arrays; an error if it is not like the cell's own state."""
+        own = self.initial_state(np.shape(x)[0]) if own is None else own
+        try:
+            pairs = list(
+                zip(pytree.leaves(own), pytree.leaves(pytree.aligned(state, own)), strict=True)
             )
+            fits = all(a.shape == np.shape(b) for a, b in pairs)
+        except ValueError:
+            fits = False
+        if not fits:
+            raise ValueError(
+                f"{type(self).__name__} on x of shape {np.shape(x)} takes a state like "
+                f"{pytree.described(own)}; it was given {pytree.described(state)}"
+            )
+        return pytree.map(as_state, pytree.aligned(state, own), own)
 
     def extra_repr(self) -> str:
         """The arguments that the cell was made with."""
         arguments, keywords = self._made_with
         return ", ".join([*map(repr, arguments), *(f"{k}={v!r}" for k, v in keywords.items())])
+
+
+def _checked_step(cell: Cell, x: Any, state: Any) -> Any:
+    """The next state, checked."""
+    try:
+        new = Module.__call__(cell, x, state)
+    except (ValueError, TypeError):
+        cell._check_given(x, state)
+        raise
+    return new if new is state else cell._checked(x, state, new)
+
+
+def as_state(leaf: Any, own: Any) -> Tensor:
+    """A leaf of a state that was given, in the dtype of the cell's own where it is an array.
+
+    TypeError for what is neither a Tensor nor an ndarray, or a Tensor of a wider floating dtype.
+    """
+    if not isinstance(leaf, Node | np.ndarray):
+        raise TypeError(
+            f"a state is made of Tensors or ndarrays; {leaf!r} in it is {type(leaf).__name__}. The "
+            f"cell's own is {pytree.described(own)}"
+        )
+    leaf = as_weights(leaf, own.dtype, "the state")
+    return leaf if isinstance(leaf, Tensor) else from_numpy(np.asarray(leaf))
 
 
 Observer = Callable[[Cell, Callable[[Any, Any], Any], Any, Any], Any]

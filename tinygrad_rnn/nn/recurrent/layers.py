@@ -11,9 +11,10 @@ from ... import ops, pytree
 from ...compiler.runtime.scan import compiled_steps
 from ...engine.node import Node
 from ...engine.tensor import Tensor, from_numpy, tensor
+from ..functional import as_weights, wrong_features
 from ..functional import dropout as apply_dropout
 from ..module import Module, Parameter
-from .cell import Cell
+from .cell import Cell, as_state
 from .gru import GRUCell
 from .lstm import LSTMCell
 from .rnn import RNNCell
@@ -121,10 +122,12 @@ class Recurrent(Module):
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def forward(self, x: Any, state: Any = None, lengths: Any = None) -> tuple[Tensor, Any]:
-        """See the class. ValueError for shapes and lengths that do not fit."""
-        x = _as_tensor(x)
-        if x.ndim < 2:
-            raise ValueError(f"a sequence is (T, B, I) or (T, I); got shape {x.shape}")
+        """See the class. ValueError for shapes and lengths that do not fit.
+
+        A floating ndarray is cast to the dtype of the weights; TypeError for a Tensor that is
+        wider. Integers are left to the cell, which may use them as indices.
+        """
+        x = self._checked_input(_as_tensor(x), isinstance(x, Node))
         batched = x.ndim > 2
         if not batched:
             x = ops.expand_dims(x, axis=1)
@@ -138,6 +141,22 @@ class Recurrent(Module):
         if not batched:
             return outputs[:, 0], pytree.map(lambda leaf: leaf[:, 0], final)
         return ops.swapaxes(outputs, 0, 1) if self.batch_first else outputs, final
+
+    def _checked_input(self, x: Tensor, chosen: bool) -> Tensor:
+        """x in the dtype of the weights, if it is floating and its dtype was not chosen."""
+        if x.ndim < 2:
+            raise ValueError(
+                f"{type(self).__name__} takes a sequence (T, B, features), or (T, features) "
+                f"without a batch; x has the shape {x.shape}"
+            )
+        size = getattr(self, "input_size", None)
+        if size is not None and x.shape[-1] != size:
+            raise wrong_features(type(self).__name__, size, x)
+        first = next(self.parameters(), None)
+        if x.dtype.kind != "f" or first is None or first.dtype is x.dtype:
+            return x
+        dtype = np.result_type(*(p.dtype for p in self.parameters() if p.dtype.kind == "f"))
+        return as_weights(x, dtype) if chosen else from_numpy(as_weights(x._data, dtype))
 
     def _through_layers(self, x: Tensor, states: list[Any], lengths: Any) -> tuple[Tensor, Any]:
         finals: list[Any] = []
@@ -168,13 +187,20 @@ class Recurrent(Module):
         own = [cell.initial_state(batch_size) for cell in self._cells.values()]
         if state is None:
             return own
-        state = pytree.map(_as_tensor, pytree.aligned(state, own[0]))
-        for given, default in zip(pytree.leaves(state), pytree.leaves(own[0]), strict=True):
-            if given.shape != (len(own), *default.shape):
-                raise ValueError(
-                    f"a state leaf has shape {given.shape}, expected {(len(own), *default.shape)}: "
-                    "(num_layers * directions, B, ...)"
-                )
+        expected = pytree.map(lambda leaf: np.empty((len(own), *leaf.shape), leaf.dtype), own[0])
+        try:
+            state = pytree.aligned(state, expected)
+            pairs = zip(pytree.leaves(state), pytree.leaves(expected), strict=True)
+            fits = all(np.shape(given) == leaf.shape for given, leaf in pairs)
+        except ValueError:
+            fits = False
+        if not fits:
+            raise ValueError(
+                f"{type(self).__name__} takes a state like {pytree.described(expected)}, with the "
+                "axes (num_layers * directions, B, ...) as in the state that it returns; it was "
+                f"given {pytree.described(state)}"
+            )
+        state = pytree.map(as_state, state, expected)
         return [pytree.map(lambda leaf, k=k: leaf[k], state) for k in range(len(own))]
 
     def source(self, x: Any = None, state: Any = None, lengths: Any = None) -> str:
@@ -222,7 +248,7 @@ def _as_tensor(x: Any) -> Tensor:
 
 
 def _add_batch_axis(leaf: Any) -> Any:
-    return ops.expand_dims(leaf, axis=1)
+    return ops.expand_dims(leaf, axis=1) if np.ndim(leaf) else leaf
 
 
 def _checked_lengths(lengths: Any, steps: int, batch_size: int) -> Any:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...data import NameData, Vocabulary, stratified_split
+from ...tables import html_table
 
 __all__ = ["HELD_OUT", "Corpus", "Part"]
 
@@ -15,7 +16,7 @@ HELD_OUT = 0.2
 """The share of each class that is held out, to measure on and not to learn from."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Part:
     """Names, their codes (each an array (T,)) and their labels (N,).
 
@@ -31,8 +32,11 @@ class Part:
     def __len__(self) -> int:
         return len(self.names)
 
+    def __repr__(self) -> str:
+        return f"<{len(self):,} names>"
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Corpus:
     """The classes, the letters, and the names to train on and to hold out.
 
@@ -46,6 +50,20 @@ class Corpus:
     vocabulary: Vocabulary
     train: Part
     held_out: Part
+
+    def __repr__(self) -> str:
+        return (
+            f"<corpus of {len(self.classes)} classes, {len(self.vocabulary.letters)} letters, "
+            f"{len(self.train):,} names to train on and {len(self.held_out):,} held out>"
+        )
+
+    def _repr_html_(self) -> str:
+        counts = [np.bincount(part.labels, minlength=len(self.classes)).tolist()
+                  for part in (self.train, self.held_out)]  # fmt: skip
+        rows = [(name, f"{train:,}", f"{held_out:,}")
+                for name, train, held_out in zip(self.classes, *counts)]  # fmt: skip
+        head = ("class", "to train on", "held out")
+        return html_table([head, *rows], right=(1, 2), title=repr(self)[1:-1])
 
     @classmethod
     def of(cls, data: NameData, seed: int = 0) -> Corpus:

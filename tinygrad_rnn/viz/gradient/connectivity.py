@@ -16,6 +16,7 @@ import numpy as np
 
 from ...engine.autograd import _fitted
 from ...graph import GraphNode
+from ...tables import html_table
 from .flow import norm
 from .recorded import Array, Model, numbered
 from .transitions import Transitions, find_transitions
@@ -23,7 +24,7 @@ from .transitions import Transitions, find_transitions
 __all__ = ["Connectivity", "connectivity"]
 
 
-@dataclass
+@dataclass(repr=False)
 class Connectivity:
     """How strongly each step's state depends on the steps before it, and by which paths.
 
@@ -68,6 +69,21 @@ class Connectivity:
     paths: dict[str, Array]
     step_shares: dict[str, Array]
     product_shares: dict[str, Array]
+
+    def __repr__(self) -> str:
+        states = ", ".join(self.slices)
+        return f"<connectivity over {len(self.steps)} steps of the state {states}>"
+
+    def _repr_html_(self) -> str:
+        """For a notebook: what each step still has to say at the end; `plot_connectivity` draws."""
+        head = ("step t", "‖∂ last state / ∂ state t‖", "largest singular value",
+                *(f"by {name}" for name in self.product_shares))  # fmt: skip
+        rows = [
+            (str(step), f"{self.states[-1, t]:.3g}", f"{self.product_values[t].max():.3g}",
+             *(f"{share[t]:.0%}" for share in self.product_shares.values()))
+            for t, step in enumerate(self.steps[:-1])
+        ]  # fmt: skip
+        return html_table([head, *rows], right=range(1, len(head)), title=repr(self)[1:-1])
 
 
 def connectivity(model: Model, x: Any, path: str | None = None) -> Connectivity:

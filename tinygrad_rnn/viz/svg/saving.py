@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from ...files import write_file
 __all__ = ["FORMS", "Saved", "ending"]
 
 FORMS = (".svg", ".png", ".pdf")
+SMALLEST = 0.5  # of its size: how much a notebook may shrink a picture to the page
 SCALE = 2.0  # pixels of a PNG to the px of the SVG, so that it is sharp on a slide
 
 
@@ -41,7 +43,16 @@ class Saved:
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         """What a notebook asks for: the SVG and, where it cannot be shown, one line of text."""
-        return {"image/svg+xml": self.svg(), "text/plain": repr(self)}
+        return {"image/svg+xml": _fitting(self.svg()), "text/plain": repr(self)}
+
+
+def _fitting(svg: str) -> str:
+    """The picture made as wide as the page, if it can still be read then; else it is scrolled."""
+    width = re.search(r'<svg [^>]*\bwidth="([\d.]+)"', svg)
+    if width is None:
+        return svg
+    least = f"{SMALLEST * float(width[1]):.0f}px"
+    return svg.replace("<svg ", f'<svg style="max-width:max(100%,{least});height:auto" ', 1)
 
 
 def ending(path: str | os.PathLike[str], known: tuple[str, ...]) -> str:

@@ -13,8 +13,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ....ops.joining import _parts_of_concatenated, _parts_of_stacked
-from ...passes.builder import is_pure
-from ...trace.recording import Instruction
+from ...ir.instruction import Instruction
 from .elementwise import ElementwiseLoop, nest
 from .expressions import CannotCompile
 from .indexing import Indexed, indexed
@@ -28,8 +27,8 @@ Array = Any
 
 def array_lines(value: Instruction, memory: Memory, new_name: Callable[[Any], str]) -> list[str]:
     """The text of one instruction. `CannotCompile` if it does what loops have no words for."""
-    if not is_pure(value):
-        raise CannotCompile(f"the op {op_name(value)}")
+    if not value.traits.pure:
+        raise CannotCompile(f"the op {value.op_name}")
     writer = Writer(memory, new_name, value)
     operands = [
         LoopArray(writer, *memory[x], known=not isinstance(x, Instruction))
@@ -40,9 +39,9 @@ def array_lines(value: Instruction, memory: Memory, new_name: Callable[[Any], st
     try:
         result = value.compute(*operands)
     except Exception as reason:  # whatever an op of a user's does with what is no NumPy array
-        raise CannotCompile(f"the op {op_name(value)}") from reason
+        raise CannotCompile(f"the op {value.op_name}") from reason
     if not isinstance(result, LoopArray) or result.shape != value.shape:
-        raise CannotCompile(f"the op {op_name(value)}")
+        raise CannotCompile(f"the op {value.op_name}")
     writer.copy(result, LoopArray(writer, *memory[value]))
     return writer.lines
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ir.instruction import kind
+from ...ir.instruction import promotion_kind
 from .mathematics import FUNCTIONS, OF_ANY_DTYPE
 
 __all__ = ["CannotCompile", "Expression", "ExpressionWriter", "type_name"]
@@ -99,7 +99,7 @@ class Expression(np.lib.mixins.NDArrayOperatorsMixin):
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
         if method != "__call__" or keywords or ufunc.nout != 1:
             return NotImplemented
-        *dtypes, result = ufunc.resolve_dtypes((*(kind(x) for x in inputs), None))
+        *dtypes, result = ufunc.resolve_dtypes((*(promotion_kind(x) for x in inputs), None))
         texts = [self._terms.text(x, d) for x, d in zip(inputs, dtypes, strict=True)]
         form = _OPERATORS.get(ufunc)
         if form is None:

@@ -1,4 +1,4 @@
-"""Loops: the loop of a plan as the text of one function that is compiled.
+"""Loops: the loop of a schedule as the text of one function that is compiled.
 
 All shapes and strides are numbers in the text, so the compiler knows how long every loop is. An
 array is an address: of its elements at a step if it has some for each step, else of the one copy.
@@ -12,15 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from ....ops import matmul
+from ...ir.instruction import Instruction, structural_key
+from ...ir.schedule import Schedule
 from ...memory.allocation import Arrays
-from ...passes.builder import Schedule
-from ...trace.recording import Instruction, structural_key
 from .arrays import array_lines
 from .elementwise import ElementwiseLoop, nest
 from .expressions import CannotCompile, Expression, type_name
 from .matmul import PANEL
-from .pointers import Memory, address_of, op_name, strides_of
+from .pointers import Memory, address_of, strides_of
 from .vertical_fusion import FusedLoop, fused_loops, read_from_memory
 
 __all__ = ["LoopText"]
@@ -34,12 +33,12 @@ class LoopText:
     `table` holds the addresses of `places`, in their order.
     """
 
-    def __init__(self, plan: Schedule, trial: Arrays, reverse: bool) -> None:
-        self._plan, self._reverse = plan, reverse
+    def __init__(self, schedule: Schedule, trial: Arrays, reverse: bool) -> None:
+        self._schedule, self._reverse = schedule, reverse
         self._names: dict[str, int] = {}
-        self._memory = Memory(plan, trial, self._new_name)
-        found = fused_loops(plan, self._memory)
-        self._in_memory = read_from_memory(plan, found)
+        self._memory = Memory(schedule, trial, self._new_name)
+        found = fused_loops(schedule, trial)
+        self._in_memory = read_from_memory(schedule, found)
         lines = [line for one in found for line in self._written(one)]
         self._memory.keep(re.findall(r"\w+", "\n".join([*lines, *self._memory.prepared])))
         self.places, self.wrong = self._memory.places, self._memory.wrong
@@ -65,9 +64,9 @@ class LoopText:
         head = one.instructions[0]
         if one.shape is not None:
             return self._elementwise(one.instructions, one.shape)
-        if head.primitive is matmul:
+        if head.is_product:
             return self._product(head)
-        if getattr(head.primitive, "places", None) is not None:
+        if head.traits.places is not None:
             return self._side_by_side(head)
         return array_lines(head, self._memory, self._new_name)
 
@@ -102,7 +101,7 @@ class LoopText:
         try:
             result = value.compute(*operands)
         except (TypeError, NotImplementedError, AttributeError) as reason:
-            raise CannotCompile(f"the op {op_name(value)}", value) from reason
+            raise CannotCompile(f"the op {value.op_name}", value) from reason
         if isinstance(result, np.ndarray) and result.dtype == object and not result.ndim:
             result = result.item()  # np.array of a term
         if isinstance(result, Expression) and result.dtype == value.dtype:
@@ -117,7 +116,7 @@ class LoopText:
             return self._product_by_elements(value)
         width = PANEL // out.itemsize
         right, (row_y, column_y), panel = self._memory.start(y), strides_of(b), width
-        if not self._plan.time_varying(y):
+        if not self._schedule.time_varying(y):
             right = self._memory.packed(y, width).name
             row_y, panel = width, width * b.shape[0]
         elif column_y != 1:
@@ -150,10 +149,9 @@ class LoopText:
     def _side_by_side(self, value: Instruction) -> list[str]:
         """Inputs that have not been computed in their places are copied there."""
         place, mine = self._memory[value]
-        examples = [
-            x.example if isinstance(x, Instruction) else np.asarray(x) for x in value.inputs
-        ]
-        parts = value.primitive.places(mine, *examples, **value.attributes)
+        examples = [x.sample if isinstance(x, Instruction) else np.asarray(x) for x in value.inputs]
+        assert value.traits.places is not None
+        parts = value.traits.places(mine, *examples, **value.attributes)
         lines: list[str] = []
         for x, part in zip(value.inputs, parts, strict=True):
             there, array = self._memory[x]
@@ -175,7 +173,7 @@ class LoopText:
 
     def _new_name(self, of: Any, ending: str = "") -> str:
         """A name that is not taken: as a value's author called it, or as asked for."""
-        base = of.name or op_name(of) if isinstance(of, Instruction) else of
+        base = of.name or of.op_name if isinstance(of, Instruction) else of
         base = base if isinstance(base, str) else "constant"
         base = "".join(c if c.isalnum() and c.isascii() else "_" for c in base)
         base = (base if base[:1].isalpha() else f"v_{base}") + ending

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
+from ...ir.instruction import Instruction, structural_key
+from ...ir.schedule import Schedule
 from ...memory.allocation import Arrays
-from ...passes.builder import Schedule
-from ...trace.recording import Instruction, structural_key
 from .expressions import CannotCompile, type_name
 
 __all__ = ["Memory", "Place", "address_of", "op_name", "strides_of"]
@@ -50,7 +50,9 @@ class Place:
 class Memory:
     """The places of a loop's values and constants, and which of them an operand is in."""
 
-    def __init__(self, plan: Schedule, trial: Arrays, new_name: Callable[[Any, str], str]) -> None:
+    def __init__(
+        self, schedule: Schedule, trial: Arrays, new_name: Callable[[Any, str], str]
+    ) -> None:
         self.places: list[Place] = []
         self.prepared: list[str] = []  # lines before the first step
         self._new_name = new_name
@@ -61,12 +63,12 @@ class Memory:
         self.checks: list[tuple[int, int]] = []  # the number and the size of axes picked from
         self.wrong: Place | None = None  # says which check failed first, and for what place
         found: dict[Any, tuple[Any, Array, int]] = {}
-        for value in plan.stages["loop"]:
+        for value in schedule.stages["loop"]:
             for x in [*value.inputs, value]:
                 if isinstance(x, Instruction):
                     array = trial[x]
                     if array is None:
-                        raise CannotCompile(f"{op_name(x)} without an array")
+                        raise CannotCompile(f"{x.op_name} without an array")
                     time_varying = x in trial.time_varying
                     step = (
                         array[0, ...] if time_varying else np.asarray(array)

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...ir.instruction import Instruction
+from ...ir.schedule import Schedule
 from ...memory.allocation import Arrays
-from ...passes.builder import Schedule
 from ...passes.sinking import is_light, is_simple, sink_into_loop
-from ...trace.recording import Instruction
 from ..numpy.program import Program
 from .code_cache import compiled
 from .expressions import CannotCompile
@@ -28,26 +28,26 @@ class CompiledProgram(Program):
 
     mask = 0.03
 
-    def __init__(self, name: str, plan: Schedule, *arguments: Any, **keywords: Any) -> None:
+    def __init__(self, name: str, schedule: Schedule, *arguments: Any, **keywords: Any) -> None:
         try:
-            super().__init__(name, sink_into_loop(plan, is_light), *arguments, **keywords)
+            super().__init__(name, sink_into_loop(schedule, is_light), *arguments, **keywords)
         except CannotCompile:  # perhaps for what need not be in the loop
-            super().__init__(name, sink_into_loop(plan, is_simple), *arguments, **keywords)
+            super().__init__(name, sink_into_loop(schedule, is_simple), *arguments, **keywords)
 
     def _fixed(self) -> list[Instruction]:
-        loop = self.plan.stages["loop"]
+        loop = self.schedule.stages["loop"]
         read = dict.fromkeys(x for v in loop for x in v.inputs if isinstance(x, Instruction))
-        return [x for x in read if not self.plan.time_varying(x)]
+        return [x for x in read if not self.schedule.time_varying(x)]
 
     def _batch_last(self, ahead: Program | None) -> bool:
         return False  # a pass over elements takes slices as they come
 
     def _loop(self) -> list[str]:
-        if not self.plan.stages["loop"]:
+        if not self.schedule.stages["loop"]:
             self._places: list[Place] = []
             self._checks: Checks | None = None
             return []
-        text = LoopText(self.plan, self._trial, self.layout.reverse)
+        text = LoopText(self.schedule, self._trial, self.layout.reverse)
         self._places = text.places
         self._checks = Checks(text.wrong, text.checks) if text.wrong is not None else None
         self.loop_source = text.text

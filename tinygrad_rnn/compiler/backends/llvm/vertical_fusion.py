@@ -9,12 +9,10 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 
-import numpy as np
-
-from ...passes.builder import Schedule, instructions_in
+from ...ir.instruction import Instruction, inputs_of
+from ...ir.schedule import Schedule
+from ...memory.allocation import Arrays
 from ...passes.sinking import is_elementwise
-from ...trace.recording import Instruction
-from .pointers import Memory
 
 __all__ = ["FusedLoop", "fused_loops", "read_from_memory"]
 
@@ -32,13 +30,13 @@ class FusedLoop:
 Numbers = dict[Instruction, float]
 
 
-def fused_loops(plan: Schedule, memory: Memory) -> list[FusedLoop]:
+def fused_loops(schedule: Schedule, trial: Arrays) -> list[FusedLoop]:
     """The instructions of the loop, each in the first pass that it can be part of."""
     found: list[FusedLoop] = []
     number: Numbers = {}
-    views = {value for value in plan.stages["loop"] if _is_view_of_input(value, memory)}
-    for value in plan.stages["loop"]:
-        inputs = [x for x in instructions_in(value.inputs) if x in number]
+    views = {value for value in schedule.stages["loop"] if value in trial.views}
+    for value in schedule.stages["loop"]:
+        inputs = [x for x in inputs_of(value.inputs) if x in number]
         if value in views:
             number[value] = max((number[x] for x in inputs), default=-1) + 0.5
             continue
@@ -72,7 +70,7 @@ def _delay(found: list[FusedLoop], number: Numbers, views: set[Instruction]) -> 
                 number[value] = target
             else:
                 kept.insert(0, value)
-            for x in instructions_in(value.inputs):
+            for x in inputs_of(value.inputs):
                 readers[x].append(number[value])
                 while x in views:
                     x = x.inputs[0]
@@ -80,24 +78,16 @@ def _delay(found: list[FusedLoop], number: Numbers, views: set[Instruction]) -> 
         found[k].instructions = kept
 
 
-def _is_view_of_input(value: Instruction, memory: Memory) -> bool:
-    """Whether the value is its only input, seen in another way."""
-    if isinstance(value.primitive, np.ufunc) or len(value.inputs) != 1:
-        return False
-    x = value.inputs[0]
-    return isinstance(x, Instruction) and np.may_share_memory(memory[value][1], memory[x][1])
-
-
-def read_from_memory(plan: Schedule, found: list[FusedLoop]) -> set[Instruction]:
+def read_from_memory(schedule: Schedule, found: list[FusedLoop]) -> set[Instruction]:
     """The values that must be written because something else than their pass reads them."""
-    read = set(instructions_in([*plan.results, *plan.kept, *plan.carry_out]))
+    read = set(inputs_of([*schedule.results, *schedule.residuals, *schedule.carry_out]))
     for stage in ("after", "total"):
-        for value in plan.stages[stage]:
-            read.update(instructions_in(value.inputs))
+        for value in schedule.stages[stage]:
+            read.update(inputs_of(value.inputs))
     pass_of = {value: one for one in found if one.shape is not None for value in one.instructions}
-    for value in plan.stages["loop"]:
+    for value in schedule.stages["loop"]:
         mine = pass_of.get(value)
         read.update(
-            x for x in instructions_in(value.inputs) if mine is None or pass_of.get(x) is not mine
+            x for x in inputs_of(value.inputs) if mine is None or pass_of.get(x) is not mine
         )
     return read

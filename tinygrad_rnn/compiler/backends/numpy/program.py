@@ -1,4 +1,4 @@
-"""Program: a plan written out as straight-line Python, and compiled.
+"""Program: a schedule written out as straight-line Python, and compiled.
 
 The text is kept (`source`): one line an instruction, named as the cell's author named them.
 """
@@ -12,13 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from ....ops import matmul
-from ...ir.instruction import kind
+from ...ir.instruction import Instruction, inputs_of, promotion_kind, structural_key
+from ...ir.primitives import recurrence
+from ...ir.schedule import Schedule
 from ...memory.allocation import Arrays, Layout, batch_last_helps
 from ...memory.workspace import Workspace, owner, rows
-from ...passes.affine_recurrence import is_linear, recurrence, solve
-from ...passes.builder import Schedule, instructions_in, is_pure
-from ...trace.recording import Instruction, structural_key
+from ...passes.affine_recurrence import is_linear, solve
 
 __all__ = ["Program"]
 
@@ -40,16 +39,16 @@ class Program:
     def __init__(
         self,
         name: str,
-        plan: Schedule,
+        schedule: Schedule,
         given: Sequence[Instruction],
         reverse: bool,
         outer: Sequence[Instruction] = (),
         kept: Iterable[Instruction] = (),
         ahead: Program | None = None,
     ) -> None:
-        self.plan = plan
+        self.schedule = schedule
         self.given = list(given)
-        self.layout = Layout(plan, reverse, outer, kept, self._fixed(), self._batch_last(ahead))
+        self.layout = Layout(schedule, reverse, outer, kept, self._fixed(), self._batch_last(ahead))
         self._trial: Arrays = self.layout.allocate(3, None if ahead is None else ahead._trial)
         self._owners: dict[int, Instruction] = {}  # of each array, the value that it was made for
         for value, array in [*self._trial.time_varying.items(), *self._trial.scratch.items()]:
@@ -81,28 +80,33 @@ class Program:
     # Writing
 
     def _write(self, name: str) -> str:
-        plan = self.plan
+        schedule = self.schedule
         self._stored = list(self._owners.values())
         once = [
             *self._copies_of_given(time_varying=False),
-            *(self._once(v) for v in plan.stages["once"]),
+            *(self._once(v) for v in schedule.stages["once"]),
         ]
         before = [
             *self._copies_of_given(time_varying=True),
             *self._draws(),
-            *(line for v in plan.stages["before"] if is_pure(v) for line in self._at_all_steps(v)),
+            *(
+                line
+                for v in schedule.stages["before"]
+                if v.traits.pure
+                for line in self._at_all_steps(v)
+            ),
         ]
         loop = self._loop()
         after = [
             *self._batch_first(),
-            *(line for v in plan.stages["after"] for line in self._at_all_steps(v)),
+            *(line for v in schedule.stages["after"] for line in self._at_all_steps(v)),
         ]
         stages = {
             "once": [*once, *self._prepared.values()],
             "before the loop, all steps at once": before,
             "the loop": loop,
             "after the loop, all steps at once": after,
-            "sums over time": [self._once(v) for v in plan.stages["total"]],
+            "sums over time": [self._once(v) for v in schedule.stages["total"]],
         }
         lines = [f"def {name}(steps, given, stored, rows):"]
         if self.given:
@@ -114,7 +118,7 @@ class Program:
         for title, written in stages.items():
             if written:
                 lines += [f"    # {title}", *(f"    {line}" for line in written)]
-        results = "".join(f"{self._everywhere(r)}, " for r in plan.results)
+        results = "".join(f"{self._everywhere(r)}, " for r in schedule.results)
         lines.append(f"    return ({results})")
         return "\n".join(lines) + "\n"
 
@@ -126,12 +130,12 @@ class Program:
 
     def _batch_last(self, ahead: Program | None) -> bool:
         """Whether arrays have the batch as their last axis in memory: as in the program ahead."""
-        return batch_last_helps(self.plan) if ahead is None else ahead.layout.batch_last
+        return batch_last_helps(self.schedule) if ahead is None else ahead.layout.batch_last
 
     def _loop(self) -> list[str]:
         """The lines of the loop."""
-        lines = [line for v in self.plan.stages["loop"] for line in self._in_loop(v)]
-        if is_linear(self.plan):
+        lines = [line for v in self.schedule.stages["loop"] for line in self._in_loop(v)]
+        if is_linear(self.schedule):
             return lines
         columns = ", ".join(self._name(value, what) for value, what in self._columns)
         head = f"for ({columns}{',' if columns else ''}) in rows:"
@@ -151,10 +155,7 @@ class Program:
         """
         value = self._owner(value)
         if value not in self._names:
-            base = value.name or getattr(value.primitive, "__name__", None) or "input"
-            base = re.sub(
-                r"\W+", "_", getattr(value.primitive, "name", base) if not value.name else base
-            )
+            base = re.sub(r"\W+", "_", value.name or value.op_name)
             if not base.isidentifier() or keyword.iskeyword(base):
                 base = f"v_{base}"
             self._names[value] = f"{base}_{len(self._names)}"
@@ -183,18 +184,18 @@ class Program:
         return self._constants[key]
 
     def _function(self, value: Instruction, lifted: bool) -> str:
-        if isinstance(value.primitive, np.ufunc):
+        if value.is_ufunc:
             self._namespace[value.primitive.__name__] = value.primitive
-            return value.primitive.__name__
+            return str(value.primitive.__name__)
         name = f"{'all_' if lifted else ''}{self._name(value)}_op"
-        self._namespace[name] = value.compute_lifted if lifted else value.function()
+        self._namespace[name] = value.compute_batched if lifted else value.function()
         return name
 
     def _operands(self, value: Instruction) -> list[str]:
         """The inputs' names for one application: numbers as constants of the ufunc's dtype."""
         dtypes: Sequence[Any] = [None] * len(value.inputs)
-        if isinstance(value.primitive, np.ufunc):
-            kinds = [kind(x) for x in value.inputs]
+        if value.is_ufunc:
+            kinds = [promotion_kind(x) for x in value.inputs]
             dtypes = value.primitive.resolve_dtypes((*kinds, None))[:-1]
         return [
             self._name(x) if isinstance(x, Instruction) else self._constant(x, d)
@@ -206,15 +207,14 @@ class Program:
             self._everywhere(x) if isinstance(x, Instruction) else self._constant(x)
             for x in value.inputs
         ]
-        has_array, ufunc = self._trial[value] is not None, isinstance(value.primitive, np.ufunc)
+        has_array, ufunc = self._trial[value] is not None, value.is_ufunc
         if has_array and ufunc:
             names.append(f"out={self._name(value)}")
         call = f"{self._function(value, lifted=False)}({', '.join(names)})"
         if has_array:
             return call if ufunc else f"copyto({self._name(value)}, {call})"
         in_product = any(
-            v.primitive is matmul and any(x is value for x in v.inputs)
-            for v in self.plan.stages["loop"]
+            v.is_product and any(x is value for x in v.inputs) for v in self.schedule.stages["loop"]
         )
         if in_product and not self.layout.batch_last:
             # BLAS is fastest on contiguous matrices, and this one is used at each step.
@@ -226,23 +226,23 @@ class Program:
         """The value at all steps, or at no particular one."""
         if not isinstance(x, Instruction):
             return self._constant(x)
-        return (self._all if self.plan.time_varying(x) else self._name)(x, what)
+        return (self._all if self.schedule.time_varying(x) else self._name)(x, what)
 
     def _copies_of_given(self, time_varying: bool) -> list[str]:
         return [
             f"copyto({self._everywhere(v)}, {self._given_name(v)})"
             for v in self.given
-            if v in self._stored and self.plan.time_varying(v) == time_varying
+            if v in self._stored and self.schedule.time_varying(v) == time_varying
         ]
 
     def _at_all_steps(self, value: Instruction) -> list[str]:
         """The lines of an instruction outside the loop, on arrays with a leading time axis."""
-        time_varying = [self.plan.time_varying(x) for x in value.inputs]
+        time_varying = [self.schedule.time_varying(x) for x in value.inputs]
         names = [self._everywhere(x) for x in value.inputs]
         array = self._trial.time_varying.get(value)
-        if array is not None and self._is_view_of_input(value):
+        if value in self._trial.views:
             return []
-        if isinstance(value.primitive, np.ufunc):
+        if value.is_ufunc:
             dtypes = self._operands(value)
             ndim = len(value.shape)
             names = [
@@ -258,7 +258,7 @@ class Program:
         if parts is not None:
             return parts
         call = f"{self._function(value, True)}(steps, {tuple(time_varying)}, {', '.join(names)})"
-        if value.primitive is matmul and time_varying == [True, False]:
+        if value.is_product and time_varying == [True, False]:
             x, y = value.inputs
             plain = len(x.shape) == len(y.shape) == 2 and x.dtype == y.dtype == value.dtype
             if plain and (array is None or array.flags.c_contiguous):
@@ -281,9 +281,9 @@ class Program:
         for x in copied:
             lines.append(f"copyto({self._all(x, 'batch_first')}, {self._all(x)})")
             lines.append(f"{self._all(x)} = {self._all(x, 'batch_first')}")
-        for x in dict.fromkeys(instructions_in(self.plan.results)):
+        for x in dict.fromkeys(inputs_of(self.schedule.results)):
             stored = x in self._trial.time_varying and x not in copied
-            if stored and self.layout.batch_last and self.plan.stage_of[x] != "after":
+            if stored and self.layout.batch_last and self.schedule.stage_of[x] != "after":
                 self._namespace["contiguous"] = np.ascontiguousarray
                 lines.append(f"{self._all(x)} = contiguous({self._all(x)})")
         return lines
@@ -291,39 +291,32 @@ class Program:
     def _draws(self) -> list[str]:
         """Lines that draw random numbers: step by step in running order, so the same ones."""
         lines = []
-        for value in self.plan.stages["before"]:
-            if not is_pure(value):
+        for value in self.schedule.stages["before"]:
+            if not value.traits.pure:
                 names = [
-                    self._everywhere(x) + "[t]" * self.plan.time_varying(x) for x in value.inputs
+                    self._everywhere(x) + "[t]" * self.schedule.time_varying(x)
+                    for x in value.inputs
                 ]
                 call = f"{self._function(value, lifted=False)}({', '.join(names)})"
                 lines.append(f"    {self._all(value)}[t] = {call}")
         steps = "reversed(range(steps))" if self.layout.reverse else "range(steps)"
         return [f"for t in {steps}:", *lines] if lines else []
 
-    def _is_view_of_input(self, value: Instruction) -> bool:
-        """Whether the value's array is its input's, seen in another way."""
-        if isinstance(value.primitive, np.ufunc) or len(value.inputs) != 1:
-            return False
-        x = value.inputs[0]
-        mine, its = self._trial[value], self._trial[x] if isinstance(x, Instruction) else None
-        return mine is not None and its is not None and np.may_share_memory(mine, its)
-
     def _in_loop(self, value: Instruction) -> list[str]:
-        if self._is_view_of_input(value):
+        if value in self._trial.views:
             return []
         if value.primitive is recurrence:
             return [self._recurrence(value)]
-        if value.primitive is matmul:
+        if value.is_product:
             return [self._product(value)]
-        parts = None if isinstance(value.primitive, np.ufunc) else self._parts(value, self._at_step)
+        parts = None if value.is_ufunc else self._parts(value, self._at_step)
         if parts == []:  # they are there already
             return []
         out = self._at_step(value)
         names = self._operands(value)
-        for x in instructions_in(value.inputs):
+        for x in inputs_of(value.inputs):
             self._at_step(x)
-        if isinstance(value.primitive, np.ufunc):
+        if value.is_ufunc:
             names = [
                 self._filled(x, name, value) for x, name in zip(value.inputs, names, strict=True)
             ]
@@ -358,10 +351,10 @@ class Program:
         A ufunc that has to broadcast takes longer to start.
         """
         shape = reader.shape
-        if np.shape(x.example if isinstance(x, Instruction) else x) in (
+        if np.shape(x.sample if isinstance(x, Instruction) else x) in (
             (),
             shape,
-        ) or self.plan.time_varying(x):
+        ) or self.schedule.time_varying(x):
             return name
         filled = f"{name}_{'x'.join(map(str, shape))}"
         if isinstance(x, Instruction):
@@ -374,14 +367,14 @@ class Program:
     def _recurrence(self, value: Instruction) -> str:
         """All steps at once: see `linear.solve`."""
         self._namespace["solve"] = solve
-        time_varying = tuple(self.plan.time_varying(x) for x in value.inputs[1:])
+        time_varying = tuple(self.schedule.time_varying(x) for x in value.inputs[1:])
         names = ", ".join(self._everywhere(x) for x in [*value.inputs, value])
         return f"solve({time_varying}, {self.layout.reverse}, {names})"
 
     def _product(self, value: Instruction) -> str:
         array = self._trial[value]
         step = array[0] if value in self._trial.time_varying else array
-        x, y = (i.example if isinstance(i, Instruction) else np.asarray(i) for i in value.inputs)
+        x, y = (i.sample if isinstance(i, Instruction) else np.asarray(i) for i in value.inputs)
         plain = x.ndim == y.ndim == 2 and x.dtype == y.dtype == value.dtype
         if plain and step.flags.c_contiguous:
             return f"dot({', '.join(map(self._at_step, [*value.inputs, value]))})"
@@ -393,7 +386,7 @@ class Program:
 
     def _parts(self, value: Instruction, name_of: Callable[..., str]) -> list[str] | None:
         """Lines that put inputs side by side, for those that have not written there themselves."""
-        if getattr(value.primitive, "places", None) is None:
+        if value.traits.places is None:
             return None
         return [
             f"copyto({name_of(value, f'part_{k}')}, {name_of(x)})"

@@ -1,0 +1,121 @@
+"""Printing: a program as text that a person can read, and what a pass changed in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import SequenceMatcher
+from os.path import basename
+from textwrap import wrap
+from typing import Any
+
+import numpy as np
+
+from .instruction import Instruction
+from .program import Program
+from .schedule import STAGES, Schedule
+from .step import Step, needed_for
+
+__all__ = ["Printer", "changes", "input_names"]
+
+
+def input_names(step: Step, parameters: Mapping[int, str]) -> dict[Instruction, str]:
+    """Names for the inputs of a step; `parameters`: those of its leaves, by `id`."""
+    names = {step.x: "x"}
+    if step.mask is not None:
+        names[step.mask] = "mask"
+    for k, (old, new) in enumerate(zip(step.state, step.new_state, strict=True)):
+        name = getattr(new, "name", None) or f"state {k}"
+        names[old] = f"{name} before"
+        if step.grad_state:
+            names[step.grad_state[k]] = f"grad of {name}"
+    if step.grad_output is not None:
+        names[step.grad_output] = "grad of output"
+    for leaf, value in zip(step.leaves, step.leaf_values, strict=True):
+        names[value] = parameters.get(id(leaf)) or value.name or "constant"
+    return names
+
+
+class Printer:
+    """Names values, the same ones after every pass, and writes programs down.
+
+    A value is called what its author called it, else by its primitive and a number. A pass that
+    makes an instruction read other inputs keeps its sample, by which it is recognised.
+    """
+
+    def __init__(self, names: Mapping[Instruction, str]) -> None:
+        self._names = {id(value.sample): name for value, name in names.items()}
+        self._samples = [value.sample for value in names]  # kept alive, so that ids stay theirs
+        self._count: dict[str, int] = {}
+
+    def name(self, x: Any) -> str:
+        """What an operand is called."""
+        if not isinstance(x, Instruction):
+            return f"{x:.6g}" if np.ndim(x) == 0 else f"constants {np.shape(x)}"
+        key = id(x.sample)
+        if key not in self._names:
+            self._samples.append(x.sample)
+            base = x.name or x.op_name
+            self._count[base] = number = self._count.get(base, 0) + 1
+            self._names[key] = base if x.name and number == 1 else f"{base} {number}"
+        return self._names[key]
+
+    def call(self, instruction: Instruction) -> str:
+        """The primitive and its operands: `add(x, h before)`."""
+        operands = ", ".join(map(self.name, instruction.inputs))
+        part = "" if instruction.output is None else f"[{instruction.output}]"
+        return f"{instruction.op_name}({operands}){part}"
+
+    def line(self, instruction: Instruction) -> str:
+        """One instruction: its name, what it computes, shape and dtype, and where it is written."""
+        shape = "x".join(map(str, instruction.shape)) or "number"
+        line = getattr(instruction.origin, "line", None)
+        written = f"  {basename(line)}" if line else ""
+        text = f"{self.name(instruction)} = {self.call(instruction)}"
+        return f"{text:<50} {shape} {instruction.dtype}{written}"
+
+    def lines(self, program: Program) -> list[str]:
+        """The program: as a step or, once it is scheduled, stage by stage."""
+        if program.forward is None:
+            return list(self._step(program.step))
+        found = list(self._schedule("forward", program.forward))
+        if program.backward is not None:
+            found += self._schedule("backward", program.backward)
+        return found
+
+    def _step(self, step: Step) -> Iterator[str]:
+        ahead = needed_for([*step.forward_results(), *step.drawn], step.instructions)
+        made_ahead = set(ahead)
+        yield "forward step"
+        yield from self._section(ahead)
+        yield from self._listed("return", step.forward_results())
+        back = [v for v in step.instructions if v not in made_ahead]
+        if back:
+            yield "backward step"
+            yield from self._section(back)
+            gradients = (d for d in step.gradients() if d is not None)
+            yield from self._listed("return", gradients)
+
+    def _schedule(self, direction: str, schedule: Schedule) -> Iterator[str]:
+        for stage, title in STAGES.items():
+            if schedule.stages[stage]:
+                yield f"{direction}: {title}"
+                yield from self._section(schedule.stages[stage])
+        if schedule.residuals:
+            yield from self._listed("keep", schedule.residuals)
+        yield from self._listed("return", schedule.results)
+
+    def _listed(self, word: str, values: Iterable[Any]) -> list[str]:
+        text = f"  {word} {', '.join(map(self.name, values))}"
+        return wrap(text, 78, initial_indent="  ", subsequent_indent="    ")
+
+    def _section(self, instructions: Iterable[Instruction]) -> Iterator[str]:
+        yield from (f"  {self.line(instruction)}" for instruction in instructions)
+
+
+def changes(before: list[str], after: list[str]) -> Iterator[str]:
+    """The lines after a pass, new ones marked `+`, and those that are gone, marked `-`."""
+    matcher = SequenceMatcher(None, before, after, autojunk=False)
+    for tag, first, last, start, stop in matcher.get_opcodes():
+        if tag != "equal":
+            yield from (f"- {line}" for line in before[first:last])
+        yield from (f"{'  ' if tag == 'equal' else '+ '}{line}" for line in after[start:stop])

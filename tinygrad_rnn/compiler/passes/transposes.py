@@ -1,0 +1,67 @@
+"""Transposes: two of them are one or none, and the transpose of a product is a product.
+
+The gradient of x @ W.T with respect to W is (x.T @ grad).T as its rule has it. Written as
+grad.T @ x it needs no transpose, and it lies in memory as W does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ...ops.shape import _permute
+from ..ir.instruction import Instruction, inputs_of
+from ..ir.program import Program
+from ..ir.rewrite import rebuilt
+
+__all__ = ["permutation", "simplify_transposes"]
+
+
+def simplify_transposes(program: Program) -> Program:
+    """Needs a step. Guarantees that nothing is a transpose of a transpose."""
+    new: list[Instruction] = []
+
+    def simplified(_: Instruction, instruction: Instruction) -> Any:
+        order = permutation(instruction)
+        if order is None:
+            return instruction
+        return _transposed(instruction.inputs[0], order, instruction, new)
+
+    return replace(program, step=rebuilt(program.step, simplified, new))
+
+
+def permutation(instruction: Any) -> tuple[int, ...] | None:
+    """The order in which the instruction puts the axes of its input; None if it is no transpose."""
+    if not isinstance(instruction, Instruction) or instruction.traits.permutation is None:
+        return None
+    return instruction.traits.permutation(**instruction.attributes)
+
+
+def _transposed(x: Any, order: tuple[int, ...], like: Instruction, new: list[Instruction]) -> Any:
+    """x with its axes in that order, as the transpose `like` would put them."""
+    before = permutation(x)
+    if before is not None:
+        order = tuple(before[axis] for axis in order)
+        x = x.inputs[0]
+        if order == tuple(range(-len(order), 0)):
+            return x
+        return _transposed(x, order, like, new)
+    if order == (-1, -2) and _is_product_of_matrices(x):
+        if any(permutation(factor) is not None for factor in x.inputs):
+            factors = [_transposed(factor, order, like, new) for factor in reversed(x.inputs)]
+            return _kept(
+                Instruction.of(x.primitive, *factors, name=like.name, origin=x.origin), new
+            )
+    if x is like.inputs[0] and order == permutation(like):
+        return like
+    made = Instruction.of(_permute, x, attributes={"axes": order}, origin=like.origin)
+    return _kept(made, new)
+
+
+def _kept(made: Instruction, new: list[Instruction]) -> Instruction:
+    new.append(made)
+    return made
+
+
+def _is_product_of_matrices(x: Any) -> bool:
+    return isinstance(x, Instruction) and x.is_matrix_product and len(inputs_of(x.inputs)) == 2

@@ -1,0 +1,68 @@
+"""The pipeline: from a traced step to the schedules that a backend runs, pass by pass.
+
+Read this first: it is the table of contents of the compiler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from .ir.printing import Printer, changes, input_names
+from .ir.program import Pass, Program
+from .ir.step import Step
+from .passes.affine_recurrence import extract_recurrences
+from .passes.common_subexpressions import eliminate_common_subexpressions
+from .passes.dead_code import eliminate_dead_code, select_residuals
+from .passes.hoisting import hoist
+from .passes.horizontal_fusion import fuse_horizontally
+from .passes.transposes import simplify_transposes
+from .passes.weight_folding import fold_into_weights
+
+__all__ = ["PASSES", "after_each_pass", "optimize", "printed"]
+
+# `trace` has recorded a step and its backward step, and lowered both to NumPy calls.
+PASSES: tuple[Pass, ...] = (
+    simplify_transposes,  # two are one or none; the transpose of a product is a product
+    eliminate_common_subexpressions,  # the same operation on the same operands is done once
+    eliminate_dead_code,  # gradients that nobody asked for are gone
+    fuse_horizontally,  # one tanh over all gates of an LSTM instead of one each
+    fold_into_weights,  # a constant factor of a product is taken of its weights
+    hoist,  # to each instruction its stage: once, before, in or after the loop, summed over time
+    extract_recurrences,  # loops that are affine in their state can run in blocks of time
+    select_residuals,  # what the backward run reads is kept, what nothing reads is gone
+)
+# A backend runs the two schedules: `backends/numpy` as Python, `backends/llvm` as machine code.
+
+
+def optimize(step: Step) -> Program:
+    """The step after all passes."""
+    program = Program(step)
+    for run in PASSES:
+        program = run(program)
+    return program
+
+
+def printed(step: Step, parameters: Mapping[int, str]) -> str:
+    """The step as it was lowered, then after each pass, with what the pass changed marked.
+
+    `parameters`: names of the tensors that the step reads, by `id`.
+    """
+    printer = Printer(input_names(step, parameters))
+    before: list[str] = []
+    text: list[str] = []
+    for name, program in after_each_pass(step):
+        lines = printer.lines(program)
+        text += ["", f"== {name}" + (" (nothing changed)" if lines == before else "")]
+        if lines != before:
+            text += [line.rstrip() for line in changes(before, lines)] if before else lines
+        before = lines
+    return "\n".join(text[1:])
+
+
+def after_each_pass(step: Step) -> Iterator[tuple[str, Program]]:
+    """What each pass leaves, by its name; first the step as it was lowered."""
+    program = Program(step)
+    yield "lower", program
+    for run in PASSES:
+        program = run(program)
+        yield run.__name__, program
