@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import doctest
 import io
+import re
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -40,6 +43,17 @@ def test_public_name_is_explained_by_an_example(path: str) -> None:
 
 def test_names_without_example_are_public() -> None:
     assert set(PUBLIC) >= WITHOUT_EXAMPLE
+
+
+def test_every_name_in_the_reference_is_reached_from_the_package() -> None:
+    written = reference["REFERENCE"].read_text(encoding="utf-8")
+    names = re.findall(r"^(?:- `|## )tg\.([\w.]+)", written, re.MULTILINE)
+    assert len(names) > 300
+    code = (
+        "import sys, tinygrad_rnn as tg; from functools import reduce\n"
+        "for name in sys.stdin.read().split(): reduce(getattr, name.split('.'), tg)"
+    )  # in a process that has imported the package alone
+    subprocess.run([sys.executable, "-c", code], input="\n".join(names), text=True, check=True)
 
 
 def test_reference_lists_every_public_name() -> None:

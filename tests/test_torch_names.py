@@ -7,6 +7,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import torch_names
@@ -154,6 +156,62 @@ def assert_same(found, expected) -> None:
         np.testing.assert_allclose(found, expected, tolerance, tolerance)
     else:
         assert found == expected or found == pytest.approx(expected)
+
+
+@st.composite
+def arrays_and_calls(draw):
+    """A shape, and a line that takes axes and sizes which fit it."""
+    shape = tuple(draw(st.lists(st.integers(1, 4), min_size=1, max_size=4)))
+    n = len(shape)
+    axis = st.integers(-n, n - 1)
+    one, other = draw(axis), draw(axis)
+    start = draw(st.integers(0, shape[one] - 1))
+    first, last = sorted((one % n, other % n))
+    indices = [size if k == one % n else draw(st.integers(1, size)) for k, size in enumerate(shape)]
+    taken = draw(st.lists(st.integers(0, shape[one] - 1), min_size=1, max_size=3))
+    wide = [draw(st.integers(1, 3)), *(draw(st.sampled_from([-1, size])) for size in shape)]
+    lines = [
+        f"x.permute({', '.join(map(str, draw(st.permutations(range(n)))))})",
+        f"x.unsqueeze({draw(st.integers(-n - 1, n))})",
+        f"x.flatten({first}, {last})",
+        f"torch.flatten(x, {first - n}, {last - n})",
+        f"x.narrow({one}, {start}, {draw(st.integers(0, shape[one] - start))})",
+        f"x.select({one}, {start})",
+        f"x.index_select({one}, torch.tensor({taken}))",
+        f"x.gather({one}, torch.zeros({indices}).long() + {start})",
+        f"x.chunk({draw(st.integers(1, 5))}, dim={one})",
+        f"x.unbind({one})",
+        f"x.expand({', '.join(map(str, wide))})",
+        f"x.flip({one})",
+        f"torch.flip(x, [{first}] if {first} == {last} else [{first}, {last}])",
+        f"x.roll({draw(st.integers(-5, 5))}, {one})",
+        f"torch.cat([x, x], dim={one})",
+        f"torch.stack([x, x], dim={draw(st.integers(-n - 1, n))})",
+        f"x.swapdims({one}, {other})",
+        f"x.movedim({one}, {other})",
+        f"x.repeat_interleave(2, dim={one})",
+        f"x.tile({', '.join(map(str, draw(st.lists(st.integers(1, 2), min_size=1, max_size=5))))})",
+        *(f"x.{f}(dim={one}, keepdim={draw(st.booleans())})"
+          for f in ("sum", "mean", "prod", "amax", "amin", "argmax", "logsumexp", "all", "any")),
+        f"x.sum(dim=({first},) if {first} == {last} else ({first}, {last}), keepdim=True)",
+        *(f"x.{f}(dim={one})" for f in ("cumsum", "cumprod", "softmax", "log_softmax", "argsort")),
+        f"torch.diff(x, dim={one})",
+        f"torch.count_nonzero(x, dim={one})",
+        f"torch.linspace({draw(st.integers(-3, 3))}, 3, {draw(st.integers(1, 7))})",
+    ]  # fmt: skip
+    return shape, draw(st.sampled_from(lines))
+
+
+@given(arrays_and_calls())
+@settings(max_examples=4 * settings().max_examples, deadline=None)
+def test_aliases_are_pytorchs_for_every_shape(case) -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    shape, line = case
+    x = np.random.default_rng(0).normal(size=shape)
+    assert_same(
+        eval(line, {"torch": tg, "x": tg.tensor(x)}),
+        eval(line, {"torch": torch, "x": torch.tensor(x)}),
+    )
 
 
 def test_twenty_five() -> None:

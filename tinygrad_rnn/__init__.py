@@ -28,11 +28,18 @@ from .pytree import detach
 from .serialization import CheckpointError, load, save
 
 if TYPE_CHECKING:
-    from . import data, optim, testing, training, viz
+    from . import data, graph, optim, testing, training, viz
 
 __version__ = "0.1.0"
 
-_WHEN_ASKED = ("data", "optim", "testing", "training", "viz")  # imported at their first use
+_WHEN_ASKED = (
+    "data",
+    "graph",
+    "optim",
+    "testing",
+    "training",
+    "viz",
+)  # imported at their first use
 
 
 if not TYPE_CHECKING:  # a type checker knows this package's own names only
@@ -62,6 +69,7 @@ __all__ = [
     "get_default_dtype",
     "get_executor",
     "grad",
+    "graph",
     "implements",
     "is_grad_enabled",
     "jacobian",

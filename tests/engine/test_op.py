@@ -213,3 +213,17 @@ def test_more_attributes_than_there_are() -> None:
 def test_an_attribute_that_is_given_twice_is_refused() -> None:
     with pytest.raises(TypeError, match=r"sum\(\): \['axis'\] given twice"):
         tg.sum(tg.ones(2, 3), 0, axis=1)
+
+
+def test_an_output_that_numpy_makes_a_scalar_is_an_array_like_any_other() -> None:
+    @tg.op
+    def ends(x):
+        return np.min(x), np.max(x)
+
+    ends.vjp(lambda grad, out, x: grad[0] * (x == out[0]) + grad[1] * (x == out[1]))
+    x = tg.tensor([1.0, 5.0, 2.0], requires_grad=True)
+    for low, high in (ends(x), ends(x.detach())):
+        assert isinstance(low.data, np.ndarray) and low.data.shape == high.data.shape == ()
+    first = tg.unstack(x.detach())[0]
+    first.data[...] = 7.0
+    assert first.item() == 7.0

@@ -87,7 +87,7 @@ class Op(Primitive):
         kind: type[Node] = Tensor
         if data.__class__ is not ndarray:
             if data.__class__ is tuple:
-                kind = Node
+                kind, data = Node, tuple(map(np.asarray, data))  # NumPy's scalars among them
             else:
                 data = np.asarray(data)
         if recorded and mode.grad and self.traits.differentiable:
