@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from . import nn, pytree
 from . import torch_names as _torch_names
 from .compiler.backends.executor import get_executor, set_executor
+from .compiler.memory.pool import get_workspace_limit, set_workspace_limit
 from .engine.anomaly import detect_anomaly
 from .engine.dtypes import get_default_dtype, set_default_dtype
 from .engine.mode import enable_grad, is_grad_enabled, no_grad, scope
@@ -68,6 +69,7 @@ __all__ = [
     "from_numpy",
     "get_default_dtype",
     "get_executor",
+    "get_workspace_limit",
     "grad",
     "graph",
     "implements",
@@ -83,6 +85,7 @@ __all__ = [
     "scope",
     "set_default_dtype",
     "set_executor",
+    "set_workspace_limit",
     "tensor",
     "testing",
     "training",

@@ -286,7 +286,12 @@ def test_memory_is_used_again_and_bounded() -> None:
 
     one = held(1, 1)
     assert held(5, 1) < 1.1 * one
-    assert held(2, 12) < 5 * one
+    limit = tg.get_workspace_limit()
+    tg.set_workspace_limit(4 * one)
+    try:
+        assert held(2, 12) < 5 * one
+    finally:
+        tg.set_workspace_limit(limit)
 
 
 # Threads
@@ -314,3 +319,38 @@ def test_threads_share_a_layer(fresh) -> None:
     for thread in threads:
         thread.join()
     assert not wrong, wrong[0]
+
+
+def test_idle_workspaces_of_many_shapes_stay_within_one_limit() -> None:
+    from tinygrad_rnn.compiler.memory.pool import workspaces
+
+    limit = tg.get_workspace_limit()
+    tg.set_workspace_limit(3 << 20)
+    try:
+        layers = [nn.LSTM(4, 16), nn.GRU(4, 16)]
+        for batch in range(1, 17):
+            for layer in layers:
+                layer(tg.ones(40, batch, 4))[0].sum().backward()
+        assert 0 < workspaces.nbytes <= 3 << 20
+        used = workspaces.nbytes
+        tg.set_workspace_limit(used // 2)
+        assert workspaces.nbytes <= used // 2
+        tg.set_workspace_limit(0)
+        layers[0](tg.ones(40, 2, 4))[0].sum().backward()
+        assert workspaces.nbytes == 0
+        with pytest.raises(ValueError, match="at least 0 bytes"):
+            tg.set_workspace_limit(-1)
+    finally:
+        tg.set_workspace_limit(limit)
+
+
+def test_a_layer_that_is_gone_keeps_no_workspace() -> None:
+    from tinygrad_rnn.compiler.memory.pool import workspaces
+
+    before = workspaces.nbytes
+    layer = nn.LSTM(4, 64)
+    layer(tg.ones(40, 8, 4))[0].sum().backward()
+    assert workspaces.nbytes > before
+    del layer
+    gc.collect()
+    assert workspaces.nbytes <= before

@@ -95,11 +95,20 @@ class Instruction:
 
     def with_inputs(self, inputs: Sequence[Any]) -> Instruction:
         """The same operation on inputs that stand for the same values."""
-        return replace(self, inputs=tuple(inputs))
+        return Instruction(
+            self.primitive,
+            tuple(inputs),
+            self.attributes,
+            self.sample,
+            self.output,
+            self.name,
+            self.origin,
+        )
 
     def called(self, name: str | None, origin: Scope | None) -> Instruction:
         """The same instruction, under a name and from an origin, where these are given."""
-        return replace(self, name=name or self.name, origin=origin or self.origin)
+        name, origin = name or self.name, origin or self.origin
+        return replace(self, name=name, origin=origin)
 
     # What it is
 

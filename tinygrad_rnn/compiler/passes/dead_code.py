@@ -34,7 +34,8 @@ def select_residuals(program: Program) -> Program:
         backward = _without_dead_code(backward)
         made_ahead = set(forward.instructions())
         made_ahead |= set(forward.carry_in)
-        read = [v for v in backward.stage_of if v in backward.values_read() and v in made_ahead]
+        used = backward.values_read()
+        read = [v for v in backward.stage_of if v in used and v in made_ahead]
         residuals = tuple(v for v in read if forward.time_varying(v))
         invariants = tuple(v for v in read if not forward.time_varying(v))
         results = (*forward.results, *invariants)

@@ -24,6 +24,7 @@ from ..backends.numpy.program import Program
 from ..errors import TraceError
 from ..ir.cost import row_seconds
 from ..ir.step import Step
+from ..memory.pool import workspaces
 from ..memory.workspace import Workspace
 from ..pipeline import optimize
 from ..specialization import settings_of
@@ -118,11 +119,6 @@ def _compiled_for(
 class CompiledStep:
     """The programs of a traced step, and workspaces that no run is using."""
 
-    # What is kept for later runs: batches of words are of some twenty lengths, each of which has
-    # arrays of its own.
-    most_alike = 4  # for runs of one length at the same time
-    most_bytes = 1 << 28  # in all; those of the latest run are kept in any case
-
     def __init__(self, step: Step, reverse: bool) -> None:
         self.step = step
         self.next_dtypes = [new.dtype for new in step.new_state]
@@ -135,7 +131,6 @@ class CompiledStep:
                 step.leaves, step.leaf_values, step.learned, strict=True
             )
         ]
-        self._free: list[tuple[Any, Workspaces]] = []
         self._row_seconds: float | None = None
         self._rows_independent: dict[
             int, bool
@@ -191,26 +186,15 @@ class CompiledStep:
 
     def take(self, steps: int, kept: int) -> Workspaces:
         """Arrays for a run of that many steps, `kept` chunks at a time, which no other run has."""
-        for entry in list(self._free):
-            if entry[0] == (steps, kept):
-                try:
-                    self._free.remove(entry)
-                except ValueError:  # another thread was quicker
-                    continue
-                return entry[1]
-        return Workspaces(self.forward, self.backward, kept)
+        idle = workspaces.take((id(self), steps, kept))
+        return idle or Workspaces(self.forward, self.backward, kept)
 
-    def give_back(self, steps: int, workspaces: Workspaces) -> None:
-        """The arrays of a run that is over: kept, if there are not too many already."""
-        key = steps, workspaces.kept
-        if sum(known == key for known, _ in list(self._free)) < self.most_alike:
-            self._free.append((key, workspaces))
-        kept = sum(free.nbytes for _, free in list(self._free))
-        while kept > self.most_bytes and len(self._free) > 1:
-            try:
-                kept -= self._free.pop(0)[1].nbytes
-            except IndexError:  # another thread took the last one
-                break
+    def give_back(self, steps: int, held: Workspaces) -> None:
+        """The arrays of a run that is over, for later runs."""
+        workspaces.give_back((id(self), steps, held.kept), held)
+
+    def __del__(self) -> None:
+        workspaces.drop(id(self))
 
     # Running
 

@@ -1,0 +1,115 @@
+"""The pool of idle workspaces: one for the process, with one bound.
+
+A training step uses the arrays of the step before it again. Between two steps these arrays are
+idle, and so are those of other batch sizes and lengths. What is idle longest goes first.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Protocol, TypeAlias
+
+__all__ = ["get_workspace_limit", "set_workspace_limit", "workspaces"]
+
+Key: TypeAlias = tuple[int, int, int]  # whose they are, the steps, and the chunks that are kept
+
+_VARIABLE = "TINYGRAD_RNN_WORKSPACE_LIMIT"
+_DEFAULT = 1 << 29
+
+
+def set_workspace_limit(nbytes: int) -> None:
+    """Bound the memory of idle arrays that scans keep to use again, in bytes, for this process.
+
+    The default is 512 MiB, or the environment variable TINYGRAD_RNN_WORKSPACE_LIMIT. 0 keeps
+    nothing: every run then allocates its arrays anew. Arrays in use do not count. ValueError if it
+    is negative.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.set_workspace_limit(1 << 30)
+    >>> tg.get_workspace_limit()
+    1073741824
+    >>> tg.set_workspace_limit(1 << 29)
+    """
+    if nbytes < 0:
+        raise ValueError(f"a limit of memory is at least 0 bytes, got {nbytes}")
+    workspaces.limit = int(nbytes)
+    workspaces.shrink()
+
+
+def get_workspace_limit() -> int:
+    """The bound of the memory of idle arrays, in bytes; see `set_workspace_limit`.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.get_workspace_limit()
+    536870912
+    """
+    return workspaces.limit
+
+
+class Workspaces(Protocol):
+    """The arrays of a run."""
+
+    @property
+    def nbytes(self) -> int:
+        """Their memory."""
+        ...
+
+
+class Pool:
+    """Idle workspaces by what they were made for; no more bytes in all than `limit`.
+
+    Without a lock: the garbage collector may give workspaces back in the middle of any of these
+    methods, in any thread. Each list operation is atomic, and copes with what others took first.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._idle: list[tuple[Key, Any]] = []  # the one given back last at the end
+
+    @property
+    def nbytes(self) -> int:
+        """The memory of all that is idle."""
+        return sum(held.nbytes for _, held in list(self._idle))
+
+    def take(self, key: Key) -> Any:
+        """Workspaces made for that key, which no other run has from now on; None without any."""
+        for entry in reversed(list(self._idle)):
+            if entry[0] == key and self._removed(entry):
+                return entry[1]
+        return None
+
+    def give_back(self, key: Key, held: Workspaces) -> None:
+        """Keep the workspaces of a run that is over, if the limit allows it."""
+        self._idle.append((key, held))
+        self.shrink()
+
+    def drop(self, owner: int) -> None:
+        """Forget the workspaces whose key begins with `owner`."""
+        for entry in list(self._idle):
+            if entry[0][0] == owner:
+                self._removed(entry)
+
+    def shrink(self) -> None:
+        """Let go of what is idle longest until the rest is within the limit."""
+        while self.nbytes > self.limit:
+            for entry in self._idle[:1]:
+                self._removed(entry)
+
+    def _removed(self, entry: tuple[Key, Workspaces]) -> bool:
+        try:
+            self._idle.remove(entry)
+        except ValueError:  # another thread was quicker
+            return False
+        return True
+
+
+def _limit_of_environment() -> int:
+    given = os.environ.get(_VARIABLE)
+    if not given:
+        return _DEFAULT
+    if not given.isdigit():
+        raise ValueError(f"{_VARIABLE} is {given!r}, but should be a number of bytes")
+    return int(given)
+
+
+workspaces = Pool(_limit_of_environment())
