@@ -306,8 +306,20 @@ def test_the_watch_repeats_the_step_with_the_same_random_numbers() -> None:
 
 def test_what_does_not_come_again_is_said() -> None:
     losses = iter([math.nan, 1.0])
-    with pytest.raises(TrainingError, match="it did not come again when the step was repeated"):
+    with pytest.raises(TrainingError, match="it did not come again when that was repeated"):
         quiet(Scale(), lambda m, x: m(1.0).sum() * next(losses), [0])
+
+
+def test_the_watch_looks_at_the_validation() -> None:
+    model = Scale(1.0)
+
+    def loss(model: Any, x: Any) -> Any:
+        return tg.log(model(x)).sum()
+
+    message = r"the validation's loss is -inf after epoch 1: the result of log has the first"
+    with pytest.raises(TrainingError, match=message):
+        quiet(model, loss, [np.ones(1, "f4")], validation=[np.zeros(1, "f4")])
+    assert model.training and math.isfinite(model.scale.data[0])
 
 
 def test_weights_that_were_lost_before() -> None:

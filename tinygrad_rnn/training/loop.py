@@ -22,7 +22,7 @@ from .means import Means, measured
 from .progress import Progress
 from .random_state import random_state, set_random_state
 from .run import Run
-from .watch import TrainingError, first_nonfinite
+from .watch import TrainingError, first_nonfinite, nonfinite_validation
 
 __all__ = ["Loss", "Training", "evaluate", "fit"]
 
@@ -65,8 +65,9 @@ def fit(
     depends on is committed to it, so that it can be resumed; `data` then needs `state_dict` and
     `load_state_dict`. `progress`: show a bar and a line for each epoch on stderr.
 
-    TrainingError if loss or gradient become infinite or NaN: it names the step and the layer where
-    that began, and the weights are those before the step. TypeError and ValueError for arguments
+    TrainingError if the loss or its gradient becomes infinite or NaN: it names the step and the
+    layer where that began, and the weights are those before the step; or if the validation's loss
+    does. TypeError and ValueError for arguments
     that do not fit, before anything is trained.
 
     >>> import tinygrad_rnn as tg
@@ -177,7 +178,7 @@ class Training:
             raise ValueError("data gave no batch: it is empty")
         row = {"epoch": self.epoch + 1, **self.means.values()}
         if self.validation is not None:
-            row |= _validated(self.model, self.loss, self.validation)
+            row |= self._validated()
         row["learning_rate"] = self.learning_rate
         row["seconds"] = before + time.perf_counter() - start
         self.history.append(row)
@@ -255,6 +256,22 @@ class Training:
         """The callbacks with a state of their own, and their classes' names."""
         return [(type(c).__name__, c) for c in self.callbacks if c.state_dict()]
 
+    def _validated(self) -> dict[str, float]:
+        """What `validation` measures."""
+        found: Mapping[str, float]
+        if callable(self.validation):
+            self.model.eval()
+            with no_grad():
+                found = self.validation(self.model)
+            self.model.train()
+        else:
+            # A NaN that the last step made shows here first, and is told by the watch.
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                found = evaluate(self.model, self.loss, self.validation)
+            if not math.isfinite(found["loss"]):
+                raise TrainingError(nonfinite_validation(self, found["loss"]))
+        return {f"val_{name}": float(value) for name, value in found.items()}
+
     def _clip(self) -> float:
         """Clip the gradients; the norm that they had before, together."""
         limit = math.inf if callable(self.clip) else self.clip
@@ -287,14 +304,3 @@ def evaluate(model: nn.Module, loss: Loss, data: Iterable[Any]) -> dict[str, flo
     if not means.batches:
         raise ValueError("data gave no batch: it is empty")
     return means.values()
-
-
-def _validated(model: nn.Module, loss: Loss, validation: Any) -> dict[str, float]:
-    if not callable(validation):
-        found: Mapping[str, float] = evaluate(model, loss, validation)
-    else:
-        model.eval()
-        with no_grad():
-            found = validation(model)
-        model.train()
-    return {f"val_{name}": float(value) for name, value in found.items()}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..engine.anomaly import detect_anomaly
+from ..engine.mode import no_grad
 from ..errors import AnomalyError, TinygradRnnError
 from ..ops import generator
 from .means import measured
@@ -14,7 +16,7 @@ from .means import measured
 if TYPE_CHECKING:
     from .loop import Training
 
-__all__ = ["TrainingError", "first_nonfinite"]
+__all__ = ["TrainingError", "first_nonfinite", "nonfinite_validation"]
 
 
 class TrainingError(TinygradRnnError):
@@ -40,23 +42,47 @@ def first_nonfinite(training: Training, batch: Any, what: str, value: float, dra
     generator had before it. Gradients are forgotten, weights not touched.
     """
     here = f"the {what} is {value} in epoch {training.epoch + 1}, step {training.means.batches + 1}"
-    rate = training.optimizer.param_groups[0]["lr"]
-    return f"{here}: {_origin(training, batch, drawn)} (learning rate {rate:.3g})"
 
+    def again() -> None:
+        training.optimizer.zero_grad()
+        measured(training.loss, training.model, batch)[0].backward()
 
-def _origin(training: Training, batch: Any, drawn: Any) -> str:
-    for name, parameter in training.model.named_parameters():
-        if not np.isfinite(parameter.data).all():
-            return f"parameter {name!r} was no longer finite before it"
-    training.optimizer.zero_grad()
     after = generator().bit_generator.state
     generator().bit_generator.state = drawn
     try:
-        with detect_anomaly(), np.errstate(all="ignore"):
-            measured(training.loss, training.model, batch)[0].backward()
-    except AnomalyError as error:
-        return str(error)
+        return f"{here}: {_origin(training, again)} ({_rate(training)})"
     finally:
         generator().bit_generator.state = after
         training.optimizer.zero_grad()
-    return "it did not come again when the step was repeated, op by op"
+
+
+def nonfinite_validation(training: Training, value: float) -> str:
+    """One line: in which layer the loss of the validation became `value`."""
+
+    def again() -> None:
+        for batch in training.validation:
+            measured(training.loss, training.model, batch)
+
+    training.model.eval()
+    with no_grad():
+        origin = _origin(training, again)
+    training.model.train()
+    here = f"the validation's loss is {value} after epoch {training.epoch + 1}"
+    return f"{here}: {origin} ({_rate(training)})"
+
+
+def _origin(training: Training, again: Callable[[], None]) -> str:
+    """What `again` computes that is not finite."""
+    for name, parameter in training.model.named_parameters():
+        if not np.isfinite(parameter.data).all():
+            return f"parameter {name!r} was no longer finite before it"
+    try:
+        with detect_anomaly(), np.errstate(all="ignore"):
+            again()
+    except AnomalyError as error:
+        return str(error)
+    return "it did not come again when that was repeated, op by op"
+
+
+def _rate(training: Training) -> str:
+    return f"learning rate {training.optimizer.param_groups[0]['lr']:.3g}"
