@@ -141,6 +141,28 @@ def test_best_weights_and_patience_are_remembered(tmp_path: Path) -> None:
     assert resumed.weight.data.tobytes() == model.weight.data.tobytes()
 
 
+def test_a_callback_that_begins_to_remember_later(tmp_path: Path) -> None:
+    class Later(Callback):
+        seen: dict[str, int]
+
+        def __init__(self) -> None:
+            self.seen = {}
+
+        def after_epoch(self, training: Any) -> None:
+            self.seen[f"epoch {training.epoch}"] = training.step
+
+        def state_dict(self) -> dict[str, Any]:
+            return dict(self.seen)
+
+        def load_state_dict(self, state: Any) -> None:
+            self.seen = dict(state)
+
+    train(tmp_path, epochs=1, callbacks=[Later()])
+    later = Later()
+    train(Run(tmp_path, resume=True), epochs=2, callbacks=[later, lambda training: None])
+    assert later.seen == {"epoch 1": 4, "epoch 2": 8}
+
+
 def test_no_run_writes_over_another(tmp_path: Path) -> None:
     train(tmp_path, epochs=1)
     before = (tmp_path / "checkpoint.safetensors").read_bytes()

@@ -71,7 +71,7 @@ class EpochTable(Callback):
 
     def _line(self, row: Mapping[str, float]) -> None:
         self._bar.write(
-            f"  {row['epoch']:5}{row['train_loss']:13.3f}{row['val_loss']:16.3f}"
+            f"  {row['epoch']:5}{_loss(row['train_loss']):>13}{_loss(row['val_loss']):>16}"
             f"{row['val_accuracy']:20.3f}{row['seconds']:10.1f}",
             file=sys.stdout,
         )
@@ -113,3 +113,8 @@ def stopped(models: Mapping[NamedCell, Classifier], run: NamesRun) -> int:
 
 def _weights(model: Classifier) -> int:
     return sum(parameter.size for parameter in model.parameters())
+
+
+def _loss(value: float) -> str:
+    """A loss as the table has room for: one that has grown without bounds, too."""
+    return f"{value:.3f}" if abs(value) < 1e6 else f"{value:.3g}"

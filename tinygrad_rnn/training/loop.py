@@ -191,7 +191,7 @@ class Training:
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             self.optimizer.zero_grad()
             value, metrics = measured(self.loss, self.model, batch)
-            if not math.isfinite(metrics["loss"][0]) or not math.isfinite(value.item()):
+            if not math.isfinite(value.item()):
                 raise TrainingError(first_nonfinite(self, batch, "loss", value.item(), drawn))
             value.backward()
             norm = self._clip()
@@ -254,7 +254,8 @@ class Training:
 
     def _remembering(self) -> list[tuple[str, Callback]]:
         """The callbacks with a state of their own, and their classes' names."""
-        return [(type(c).__name__, c) for c in self.callbacks if c.state_dict()]
+        kept = [c for c in self.callbacks if type(c).state_dict is not Callback.state_dict]
+        return [(type(callback).__name__, callback) for callback in kept]
 
     def _validated(self) -> dict[str, float]:
         """What `validation` measures."""
