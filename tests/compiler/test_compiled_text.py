@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 
@@ -138,6 +140,42 @@ def test_a_damaged_file_is_compiled_again(own_directory) -> None:
         file.write_bytes(damaged)
         assert code_cache._code("loop_of_nothing", text) == code
         assert file.read_bytes() == whole
+
+
+def test_a_file_in_the_place_of_another_is_not_run(own_directory) -> None:
+    texts = ["def loop(steps, table):\n    pass\n", "def loop(steps, table):\n    steps + 1\n"]
+    codes = [code_cache._code(f"loop_{k}", text) for k, text in enumerate(texts)]
+    first, second = (own_directory / f"loop_{k}.o" for k in range(2))
+    whole = first.read_bytes(), second.read_bytes()
+    first.write_bytes(whole[1])
+    second.write_bytes(whole[0])
+    assert [code_cache._code(f"loop_{k}", text) for k, text in enumerate(texts)] == codes
+    assert (first.read_bytes(), second.read_bytes()) == whole
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs mode bits")
+def test_what_others_could_write_is_not_loaded(own_directory, monkeypatch) -> None:
+    text = "def loop(steps, table):\n    pass\n"
+    code_cache._code("loop_of_nothing", text)
+    (file,) = own_directory.iterdir()
+    before = dict(code_cache.counts)
+    file.chmod(0o666)
+    code_cache._code("loop_of_nothing", text)
+    assert code_cache.counts["from disk"] == before["from disk"]
+    own_directory.chmod(0o777)
+    assert code_cache._safe_directory() != own_directory
+    own_directory.chmod(0o700)
+    monkeypatch.setattr(os, "getuid", lambda: 12345)
+    assert code_cache._safe_directory() != own_directory
+
+
+def test_a_full_disk_stops_no_run(own_directory, monkeypatch) -> None:
+    def full(*_) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(code_cache, "write_file", full)
+    assert code_cache._code("loop_of_nothing", "def loop(steps, table):\n    pass\n")
+    assert not list(own_directory.iterdir())
 
 
 def test_a_function_without_a_compiled_form_is_named() -> None:

@@ -290,7 +290,7 @@ def test_the_cache_goes_elsewhere_where_it_cannot_be_written(monkeypatch, tmp_pa
     file = tmp_path / "file"
     file.write_text("")
     monkeypatch.setenv("TINYGRAD_RNN_CACHE", str(file))
-    elsewhere = code_cache._writable_directory()
+    elsewhere = code_cache._safe_directory()
     assert elsewhere != file
     if os.name == "posix":  # what others can write is not run
         assert elsewhere.stat().st_uid == os.getuid()
@@ -304,4 +304,4 @@ def test_without_a_home_the_cache_goes_elsewhere(monkeypatch) -> None:
     monkeypatch.delenv("TINYGRAD_RNN_CACHE")
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(code_cache.Path, "home", nobody)
-    assert code_cache._writable_directory().is_dir()
+    assert code_cache._safe_directory().is_dir()

@@ -9,9 +9,9 @@ from importlib.util import find_spec
 from typing import Any
 
 from ..ir.instruction import Instruction
-from .numpy.program import Program
+from .numpy.executable import Executable
 
-__all__ = ["get_executor", "program", "set_executor"]
+__all__ = ["build", "get_executor", "set_executor"]
 
 _NEEDS = {"numpy": "numpy", "llvm": "llvmlite"}
 _VARIABLE = "TINYGRAD_RNN_EXECUTOR"
@@ -70,16 +70,16 @@ def _checked(name: str, asked_by: str) -> str:
     return name
 
 
-def program(cell: str, direction: str, *arguments: Any, **keywords: Any) -> Program:
-    """A `Program` for the executor that is chosen; for NumPy if its loop cannot be compiled."""
+def build(cell: str, direction: str, *arguments: Any, **keywords: Any) -> Executable:
+    """An `Executable` for the executor that is chosen; for NumPy if its loop cannot be compiled."""
     if get_executor() == "llvm":
-        from .llvm.program import CannotCompile, CompiledProgram
+        from .llvm.executable import CannotCompile, CompiledExecutable
 
         try:
-            return CompiledProgram(direction, *arguments, **keywords)
+            return CompiledExecutable(direction, *arguments, **keywords)
         except CannotCompile as reason:
             _notify(cell, direction, str(reason), reason.value)
-    return Program(direction, *arguments, **keywords)
+    return Executable(direction, *arguments, **keywords)
 
 
 def _notify(cell: str, direction: str, reason: str, value: Instruction | None) -> None:

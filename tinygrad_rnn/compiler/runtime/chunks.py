@@ -16,7 +16,7 @@ from functools import lru_cache
 from math import ceil, sqrt
 from typing import Any
 
-from ..backends.numpy.program import Program
+from ..backends.numpy.executable import Executable
 from ..memory.workspace import Workspace
 
 __all__ = ["GradientSums", "Workspaces", "chunks", "chunks_per_checkpoint"]
@@ -52,7 +52,7 @@ class Workspaces:
     What belongs to a chunk is at its place, its number modulo `kept`.
     """
 
-    def __init__(self, forward: Program, backward: Program | None, kept: int) -> None:
+    def __init__(self, forward: Executable, backward: Executable | None, kept: int) -> None:
         self.kept = kept
         self._forward, self._backward = forward, backward
         self._ahead: dict[tuple[int, int], Workspace] = {}

@@ -19,8 +19,8 @@ from ...engine.op import op
 from ...engine.tensor import Tensor
 from ...nn.recurrent.cell import Cell
 from ...nn.recurrent.unroll import valid_steps
-from ..backends.executor import get_executor, program
-from ..backends.numpy.program import Program
+from ..backends.executor import build, get_executor
+from ..backends.numpy.executable import Executable
 from ..errors import TraceError
 from ..ir.cost import row_seconds
 from ..ir.step import Step
@@ -145,11 +145,11 @@ class CompiledStep:
         self.given = [*inputs, *step.leaf_values]
         self._shared = len(optimized.invariants)
         kept = forward.residuals
-        self.forward = program(step.label, "forward", forward, self.given, reverse, kept=kept)
-        self.backward: Program | None = None
+        self.forward = build(step.label, "forward", forward, self.given, reverse, kept=kept)
+        self.backward: Executable | None = None
         if backward is not None:
             given = [*self.given, step.grad_output, *optimized.invariants]
-            self.backward = program(
+            self.backward = build(
                 step.label, "backward", backward, given, not reverse, kept, ahead=self.forward
             )
 

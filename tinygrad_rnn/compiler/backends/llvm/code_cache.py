@@ -1,7 +1,9 @@
 """Compiled loops, found again: in this process, and on disk by the next one.
 
 The machine code of a loop is a file in the cache directory, named by a hash of all that it depends
-on. It begins with a hash of itself: a damaged one is compiled again.
+on. It begins with a hash of its name and its content: a damaged file, or one in the place of
+another, is compiled again. Nothing is loaded that another user owns or could have written, and a
+directory that cannot be written never stops a run.
 """
 
 from __future__ import annotations
@@ -11,9 +13,11 @@ import ctypes
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -62,32 +66,58 @@ _WRITTEN_BY = ("codegen", "mathematics", "matmul", "builder")
 
 def _code(name: str, text: str) -> bytes:
     """The machine code of a loop's text, from disk if it is there."""
-    path = _writable_directory() / f"{name}.o"
-    try:
-        stored = path.read_bytes()
-    except OSError:
-        stored = b""
+    path = _safe_directory() / f"{name}.o"
+    stored = _read(path)
     code = stored[_DIGEST:]
-    if stored and hashlib.sha256(code).digest() == stored[:_DIGEST]:
+    if stored and stored[:_DIGEST] == _digest(name, code):
         counts["from disk"] += 1
         return code
     code = machine_code(text)
-    write_file(path, hashlib.sha256(code).digest() + code)
     counts["compiled"] += 1
+    with suppress(
+        OSError
+    ):  # a full disk, a directory that is gone: the next process compiles again
+        write_file(path, _digest(name, code) + code)
     return code
 
 
 _DIGEST = hashlib.sha256().digest_size
 
 
-def _writable_directory() -> Path:
-    """The directory of compiled loops; one of this process alone where that cannot be written."""
+def _digest(name: str, code: bytes) -> bytes:
+    """What a file begins with. It covers the name, so that no file can stand for another."""
+    return hashlib.sha256(name.encode() + code).digest()
+
+
+def _read(path: Path) -> bytes:
+    """The content of a file that nobody else could have written; empty if there is none."""
+    try:
+        return path.read_bytes() if _is_ours_alone(path) else b""
+    except OSError:
+        return b""
+
+
+def _is_ours_alone(path: Path) -> bool:
+    """Whether the file or directory belongs to this user, and nobody else may write it.
+
+    What is in it will be run. Windows has no such mode bits; there a user's folders are theirs.
+    """
+    if not hasattr(os, "getuid"):
+        return True
+    status = path.stat(follow_symlinks=False)
+    return status.st_uid == os.getuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def _safe_directory() -> Path:
+    """The directory of compiled loops; one of this process alone where that is not safe to use."""
     try:
         place = directory()
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        place = place.resolve()
+        safe = os.access(place, os.W_OK) and _is_ours_alone(place)
     except (OSError, RuntimeError):  # RuntimeError: there is no home directory
-        return _own_directory()
-    return place if os.access(place, os.W_OK) else _own_directory()
+        safe = False
+    return place if safe else _own_directory()
 
 
 @cache

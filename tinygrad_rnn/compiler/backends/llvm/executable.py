@@ -11,16 +11,16 @@ from ...ir.instruction import Instruction
 from ...ir.schedule import Schedule
 from ...memory.allocation import Arrays
 from ...passes.sinking import is_light, is_simple, sink_into_loop
-from ..numpy.program import Program
+from ..numpy.executable import Executable
 from .code_cache import compiled
 from .expressions import CannotCompile
 from .loop import LoopText
 from .pointers import Place
 
-__all__ = ["CannotCompile", "CompiledProgram"]
+__all__ = ["CannotCompile", "CompiledExecutable"]
 
 
-class CompiledProgram(Program):
+class CompiledExecutable(Executable):
     """One direction of a planned scan, whose loop is compiled.
 
     `CannotCompile` if the loop has an instruction that no compiled form is known for.
@@ -39,7 +39,7 @@ class CompiledProgram(Program):
         read = dict.fromkeys(x for v in loop for x in v.inputs if isinstance(x, Instruction))
         return [x for x in read if not self.schedule.time_varying(x)]
 
-    def _batch_last(self, ahead: Program | None) -> bool:
+    def _batch_last(self, ahead: Executable | None) -> bool:
         return False  # a pass over elements takes slices as they come
 
     def _loop(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Program: a schedule written out as straight-line Python, and compiled.
+"""Executable: a schedule written out as straight-line Python, and compiled.
 
 The text is kept (`source`): one line an instruction, named as the cell's author named them.
 """
@@ -19,14 +19,14 @@ from ...memory.allocation import Arrays, Layout, batch_last_helps
 from ...memory.workspace import Workspace, owner, rows
 from ...passes.affine_recurrence import is_linear, solve
 
-__all__ = ["Program"]
+__all__ = ["Executable"]
 
 Array = Any
 
 _OUT_BY_NAME = {np.maximum, np.minimum}  # which may take more inputs in some NumPy to come
 
 
-class Program:
+class Executable:
     """One direction of a planned scan, ready to run.
 
     `given`: the values that the caller provides, in the order in which `run` takes their arrays.
@@ -44,7 +44,7 @@ class Program:
         reverse: bool,
         outer: Sequence[Instruction] = (),
         kept: Iterable[Instruction] = (),
-        ahead: Program | None = None,
+        ahead: Executable | None = None,
     ) -> None:
         self.schedule = schedule
         self.given = list(given)
@@ -128,7 +128,7 @@ class Program:
         """The values known once whose arrays must be where they were in the run before."""
         return []
 
-    def _batch_last(self, ahead: Program | None) -> bool:
+    def _batch_last(self, ahead: Executable | None) -> bool:
         """Whether arrays have the batch as their last axis in memory: as in the program ahead."""
         return batch_last_helps(self.schedule) if ahead is None else ahead.layout.batch_last
 
