@@ -7,6 +7,7 @@
 tensor([0.41997433, 0.07065082], dtype=float32)
 """
 
+import sys as _sys
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING
 
@@ -50,7 +51,7 @@ if not TYPE_CHECKING:  # a type checker knows this package's own names only
             return _import_module(f".{name}", __name__)
         if name in _torch_names.FUNCTIONS:
             return _torch_names.FUNCTIONS[name]
-        return _torch_names.missing("torch", name, __all__, __name__)
+        return _torch_names.missing("torch", name, _sys.modules[__name__], __name__)
 
 
 __all__ = [

@@ -1,5 +1,6 @@
 """Networks: modules, layers, losses, initialisers and recurrent cells, as in `torch.nn`."""
 
+import sys as _sys
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from .. import torch_names as _torch_names
@@ -94,4 +95,4 @@ __all__ = [
 if not _TYPE_CHECKING:  # a type checker knows this package's own names only
 
     def __getattr__(name: str) -> object:
-        return _torch_names.missing("nn", name, __all__)
+        return _torch_names.missing("nn", name, _sys.modules[__name__])

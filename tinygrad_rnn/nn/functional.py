@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,7 @@ if not TYPE_CHECKING:  # a type checker knows this package's own names only
     def __getattr__(name: str) -> Any:
         if name in torch_names.FUNCTIONAL:
             return torch_names.FUNCTIONAL[name]
-        return torch_names.missing("nn.functional", name, __all__)
+        return torch_names.missing("nn.functional", name, sys.modules[__name__])
 
 
 def linear(x: Any, weight: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -26,7 +27,7 @@ __all__ = [
 if not TYPE_CHECKING:  # a type checker knows this package's own names only
 
     def __getattr__(name: str) -> object:
-        return torch_names.missing("nn.init", name, __all__)
+        return torch_names.missing("nn.init", name, sys.modules[__name__])
 
 
 T = TypeVar("T", bound=Tensor)

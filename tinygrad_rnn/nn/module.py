@@ -92,7 +92,7 @@ class Module:
                 return object.__getattribute__(self, name)
             if name in torch_names.MODULE:
                 return MethodType(torch_names.MODULE[name], self)
-            return torch_names.missing("Module", name, dir(self), type(self).__name__)
+            return torch_names.missing("Module", name, self, type(self).__name__)
 
     # The tree
 

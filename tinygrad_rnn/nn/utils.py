@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -13,4 +14,4 @@ __all__ = ["clip_grad_norm_", "clip_grad_value_"]  # noqa: F822  (see below)
 def __getattr__(name: str) -> Any:
     if name in __all__:  # looked up at its use: `optim` stands on `nn`
         return getattr(import_module("tinygrad_rnn.optim"), name)
-    return torch_names.missing("nn.utils", name, __all__)
+    return torch_names.missing("nn.utils", name, sys.modules[__name__])

@@ -17,6 +17,7 @@ Read `optimizer.py` first: the loop that every optimiser shares. The others are 
 tensor([ 0.95 , -0.475], dtype=float32, requires_grad=True)
 """
 
+import sys as _sys
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from .. import torch_names as _torch_names
@@ -41,4 +42,4 @@ __all__ = [
 if not _TYPE_CHECKING:  # a type checker knows this package's own names only
 
     def __getattr__(name: str) -> object:
-        return _torch_names.missing("optim", name, __all__)
+        return _torch_names.missing("optim", name, _sys.modules[__name__])

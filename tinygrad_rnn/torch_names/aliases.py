@@ -289,4 +289,4 @@ def _attribute(t: Tensor, name: str) -> Any:
         return MethodType(METHODS[name], t)
     if name in PROPERTIES:
         return PROPERTIES[name](t)
-    return missing("Tensor", name, dir(Tensor))
+    return missing("Tensor", name, t)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import NoReturn
 
@@ -154,25 +154,39 @@ DIFFERENT.update(
 )
 
 
-def missing(where: str, name: str, known: Iterable[str] = (), owner: str = "") -> NoReturn:
+def missing(where: str, name: str, owner: object, called: str = "") -> NoReturn:
     """Raise the AttributeError for a name that `where` ("torch", "Tensor", "nn", ...) has not here.
 
-    It says where PyTorch's thing of that name is, or else which of the `known` names is close.
-    `owner`: what to call the thing that was asked.
+    It says where PyTorch's thing of that name is, or else which name of the `owner` is close.
+    `called`: what to call the owner.
     """
-    error = f"{owner or where} has no attribute {name!r}"
-    if name.startswith("__"):
-        raise AttributeError(error)
-    for patterns, answer in ANSWERS[where].items():
-        if any(fnmatchcase(name, pattern) for pattern in patterns.split("|")):
-            answer = answer if answer.startswith("not here") else f"here it is {answer}"
-            raise AttributeError(f"{error}. PyTorch's {name}: {answer}")
-    if where == "Tensor" and name.endswith("_"):
-        raise AttributeError(f"{error}. PyTorch's {name}: {_NO_INPLACE}")
-    close = difflib.get_close_matches(name, [n for n in known if not n.startswith("_")], 1, 0.75)
-    if close:
-        error += f"; did you mean {close[0]!r}?"
-    raise AttributeError(f"{error} (PyTorch's {name}, if that is meant, is not here{_OWN[where]})")
+    raise AttributeError(_Answer(where, name, owner, called or where))
+
+
+@dataclass(frozen=True, eq=False)
+class _Answer:
+    """A text that is made when it is read: `hasattr` asks often, and reads nothing."""
+
+    where: str
+    name: str
+    owner: object
+    called: str
+
+    def __str__(self) -> str:
+        where, name, owner = self.where, self.name, self.owner
+        error = f"{self.called} has no attribute {name!r}"
+        if name.startswith("_"):
+            return error
+        for patterns, answer in ANSWERS[where].items():
+            if any(fnmatchcase(name, pattern) for pattern in patterns.split("|")):
+                answer = answer if answer.startswith("not here") else f"here it is {answer}"
+                return f"{error}. PyTorch's {name}: {answer}"
+        if where == "Tensor" and name.endswith("_"):
+            return f"{error}. PyTorch's {name}: {_NO_INPLACE}"
+        close = difflib.get_close_matches(name, (n for n in dir(owner) if n[0] != "_"), 1, 0.75)
+        if close:
+            error += f"; did you mean {close[0]!r}?"
+        return f"{error} (PyTorch's {name}, if that is meant, is not here{_OWN[where]})"
 
 
 _AN_OP = "; `@tg.op` makes an op of any NumPy expression, see docs/your-own-op.md"
