@@ -36,7 +36,8 @@ def test_a_cell_of_the_users_own_becomes_a_page(
 ) -> None:
     out = tmp_path / "map.html"
     assert main(["draw", spec, "--steps", "30", "--out", str(out)]) == 0
-    assert capsys.readouterr().out == f"mine.py:LeakyCell over 30 steps: {out}\n"
+    said = capsys.readouterr().out.splitlines()
+    assert said == ["mine.py:LeakyCell over 30 steps", f"Open {out.as_uri()}"]
     data = json.loads(
         re.search(r'id="data">(.*?)</script>', out.read_text(encoding="utf-8"), re.S)[1]  # type: ignore[index]
     )
@@ -66,9 +67,35 @@ def test_options_reach_the_picture(tmp_path: Path) -> None:
     assert "t = 2 … 6" in out.read_text(encoding="utf-8")
 
 
+def test_an_lstm_that_vanishes_says_why_and_with_an_open_forget_gate_does_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "a.svg"
+    common = ["draw", "lstm", "--steps", "100", "--out", str(out)]
+    assert main(common) == 0
+    assert "because the forget gate is 0.48 on average" in capsys.readouterr().out
+    assert "vanishes here" in out.read_text(encoding="utf-8")
+    assert main([*common, "--forget-bias", "3"]) == 0
+    assert "because" not in capsys.readouterr().out
+    assert "vanishes here" not in out.read_text(encoding="utf-8")
+
+
+def test_a_run_is_drawn_with_its_trained_weights_and_the_letters_of_the_name(
+    run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "a.svg"
+    options = ["--name", "Nowak", "--trained", "gru", "--out", str(out)]
+    assert main(["draw", str(run_folder), *options]) == 0
+    assert capsys.readouterr().out.startswith("gru reading “Nowak”\n")
+    text = out.read_text(encoding="utf-8")
+    assert all(f">t = {t} · {letter}<" in text for t, letter in enumerate("Nowak"))
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
+        (["gru", "--forget-bias", "3"], "--forget-bias is for lstm"),
+        (["gru", "--name", "Nowak"], "are for the folder of a run"),
         (["transformer"], "no cell 'transformer'"),
         (["lstm", "--steps", "0"], "--steps is 0, but must be at least 1"),
         (["lstm", "--out", "a.gif"], "'a.gif' should end in .svg or .png"),

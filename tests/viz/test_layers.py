@@ -248,3 +248,17 @@ def test_the_recorded_backward_pass_is_a_band_that_runs_against_time():
     gradients = tg.grad(h.sum(), [u], create_graph=True)
     bands = viz.draw(*gradients, gradient=False).drawing("ops").scene.sheet.bands
     assert [band.backward for band in bands if band.states] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("layer", "symbols"),
+    [
+        (nn.LSTM, ["σ", "σ", "tanh", "σ", "×", "×", "+", "tanh", "×"]),
+        (nn.GRU, ["1 −", "×", "×", "+"]),
+    ],
+)
+def test_the_level_gates_shows_the_arithmetic_of_the_textbooks(layer, symbols):
+    sheet = viz.bptt(layer(2, 3), sequence(), level="gates").drawing("gates").scene.sheet
+    labels = [box.label for band in sheet.bands for box in band.boxes]
+    for symbol in set(symbols):
+        assert labels.count(symbol) == symbols.count(symbol)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from .parser import CommandError, add_command
 
 if TYPE_CHECKING:
+    from ..nn import Cell
     from ..viz import Picture
     from .parser import Commands
     from .user_code import NamedCell
@@ -17,10 +18,13 @@ __all__ = ["register"]
 
 _DETAILS = """\
 Runs a cell, its weights as they are at first, over random inputs, and draws the
-unrolled network with the gradient of the last step on its way back.
+unrolled network with the gradient of the last step on its way back; or draws a
+trained network of a run reading a name.
 OPTIONS
 examples:
   tinygrad-rnn draw lstm
+  tinygrad-rnn draw lstm --steps 100 --forget-bias 3
+  tinygrad-rnn draw runs/surnames --name Kowalski
   tinygrad-rnn draw my_file.py:MyCell --steps 30 --out map.html
   tinygrad-rnn draw gru --level ops --steps 4 --out gru.svg
 
@@ -43,12 +47,21 @@ def register(commands: Commands) -> None:
     from ..viz.model.levels import LEVELS
 
     parser = add_command(commands, "draw", "draw backpropagation through time", _DETAILS)
-    parser.add_argument("cell", metavar="CELL", help="rnn, lstm, gru, or my_file.py:MyCell")
+    parser.add_argument(
+        "cell", metavar="CELL", help="rnn, lstm, gru, my_file.py:MyCell, or the folder of a run"
+    )
+    parser.add_argument("--name", metavar="NAME", help="of a run: the name that is read")
+    parser.add_argument(
+        "--trained", metavar="CELL", help="of a run: the network (default: the most accurate)"
+    )
+    parser.add_argument(
+        "--forget-bias", type=float, metavar="X", help="bias of an LSTM's forget gate"
+    )
     parser.add_argument(
         "--out",
         metavar="FILE",
         default="bptt.html",
-        help="file to write, .html, .svg or .dot (default: %(default)s)",
+        help="file to write, .html, .svg, .png, .pdf or .dot (default: %(default)s)",
     )
     parser.add_argument(
         "--level", choices=LEVELS, default="gates", help="of detail (default: %(default)s)"
@@ -72,25 +85,81 @@ def _draw(options: argparse.Namespace) -> int:
     out = Path(options.out)
     if out.suffix not in ENDINGS:
         raise CommandError(f"--out {options.out!r} should end in {' or '.join(ENDINGS)}")
-    cell = find_cell(options.cell)
-    with blame(cell):
-        picture = _picture(cell, options)
-    picture.save(out)
-    print(f"{cell.name} over {options.steps} steps: {out}")
+    if Path(options.cell).is_dir():
+        picture = _trained(options)
+    elif options.name or options.trained:
+        raise CommandError("--name and --trained are for the folder of a run, not for a cell")
+    else:
+        cell = find_cell(options.cell)
+        with blame(cell):
+            picture = _picture(cell, options)
+    try:
+        picture.save(out)
+    except ImportError as error:  # what PNG and PDF need is not installed
+        raise CommandError(str(error)) from error
+    print(picture.title)
+    if picture.note:
+        print(picture.note)
+    print(f"Open {out.resolve().as_uri()}")
     return 0
+
+
+def _trained(options: argparse.Namespace) -> Picture:
+    """A trained network reading a name."""
+    from ..training.names import Trained
+    from .pictures import _LETTERS_IN_REPORT, name_of_length, reading
+    from .report import corpus_of, trained_models
+
+    trained = Trained.load(options.cell)
+    ((cell, model),) = trained_models(trained, [options.trained or trained.best]).items()
+    corpus = corpus_of(options.cell, trained)
+    name = options.name or name_of_length(corpus, _LETTERS_IN_REPORT)
+    return reading(cell, model, corpus, name, options.level, options.fold or None)
 
 
 def _picture(cell: NamedCell, options: argparse.Namespace) -> Picture:
     from .. import nn, ops, viz
 
     ops.manual_seed(options.seed)
+    made = cell.cell(options.input_size, options.hidden_size)
+    if options.forget_bias is not None:
+        _open_forget_gate(made, options.forget_bias)
     model = nn.Recurrent(
-        cell.cell(options.input_size, options.hidden_size),
+        made,
         options.layers,
         bidirectional=options.bidirectional,
         truncate=options.truncate or None,
     )
     x = ops.randn(options.steps, options.batch_size, options.input_size)
-    return viz.bptt(
-        model, x.named("x"), level=options.level, fold=options.fold or None, title=cell.name
+    title = f"{cell.name} over {options.steps} steps"
+    if options.forget_bias is not None:
+        title += f", forget bias {options.forget_bias:g}"
+    picture = viz.bptt(
+        model, x.named("x"), level=options.level, fold=options.fold or None, title=title
+    )
+    picture.note = _why_it_vanishes(picture)
+    return picture
+
+
+def _open_forget_gate(cell: Cell, bias: float) -> None:
+    from .. import nn
+
+    if not isinstance(cell, nn.LSTMCell):
+        raise CommandError("--forget-bias is for lstm: no other cell has that gate's bias")
+    nn.init.forget_gate_bias_(cell.bias_ih, bias)
+    nn.init.forget_gate_bias_(cell.bias_hh, 0.0)
+
+
+def _why_it_vanishes(picture: Picture) -> str:
+    """If a gradient vanishes past forget gates that are half closed: that it is for their sake."""
+    gates = [n.value for n in picture.graph if n.name == "forget gate" and n.op is not None]
+    vanishes = any(d.verdict == "vanishes" for d in picture.drawing(picture.level).descents)
+    if not gates or not vanishes:
+        return ""
+    mean = sum(float(value.mean()) for value in gates) / len(gates)
+    if mean > 0.8:
+        return ""
+    return (
+        f"It vanishes because the forget gate is {mean:.2f} on average, as with a bias of 0: each "
+        "step keeps that share of the gradient. --forget-bias 3 opens it."
     )

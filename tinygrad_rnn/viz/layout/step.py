@@ -154,7 +154,7 @@ def make_box(unrolled: Unrolled, row: Row) -> Box:
         return Box(row, "", 0, 0, 0.0, BOX_HEIGHT, "tick")
     label = label_of(unrolled, row)
     name = unrolled.graph[row.top(min(row.members))].name if row.kind == "op" else None
-    is_group = row.kind == "op" and unrolled.is_grouped
+    is_group = row.kind == "op" and len(row.members[min(row.members)]) > 1
     if is_group:
         label = _group_name(row) or name or label
     shown = fitted(label, 11, 120)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Hashable
 
+import numpy as np
+
+from ...graph import GraphNode
 from .bands import bands_of
 from .columns import AFTER, BEFORE
 from .unrolled import Unrolled
@@ -18,7 +21,8 @@ def at_level(unrolled: Unrolled, level: str) -> Unrolled:
     """The graph of `unrolled`, its ops grouped for `level`. ValueError for an unknown level.
 
     `ops` (and `rolled`, which shows one step of it): each op. `gates`: what has a name, each
-    with the nameless ops that only it uses. `modules`: a box for each loop and step.
+    with the nameless ops that only it uses, and the arithmetic between what has names.
+    `modules`: a box for each loop and step.
     """
     if level not in LEVELS:
         raise ValueError(f"level {level!r} is not one of {', '.join(LEVELS)}")
@@ -43,7 +47,9 @@ def _modules(unrolled: Unrolled) -> Callable[[Hashable], Hashable]:
 def _cones(unrolled: Unrolled) -> Callable[[Hashable], Hashable]:
     """Each nameless op that all its users share with one named op belongs to that one.
 
-    It then is inside the cone that only the named op is the tip of, so groups have no cycles.
+    It then is inside the cone that only the named op is the tip of, so groups have no cycles. An
+    op that takes nothing but what has a name, such as the product of a gate and a state, stands
+    for itself: it is the × and + of the textbooks.
     """
     graph, keys = unrolled.graph, unrolled.keys
     tips: dict[Hashable, set[Hashable]] = defaultdict(set)
@@ -51,11 +57,15 @@ def _cones(unrolled: Unrolled) -> Callable[[Hashable], Hashable]:
     crosses: set[Hashable] = set()  # rows whose value another step, or no step, uses
     users: dict[Hashable, dict[Hashable, None]] = defaultdict(dict)
     order: dict[Hashable, str | None] = {}
+    arithmetic: set[int] = set()
     for node in graph:
         if not unrolled.is_box(node.index):
             continue
         key, column = keys[node.index], unrolled.column_of[node.index]
         order.setdefault(key, node.name)
+        if node.name is None and _is_arithmetic(unrolled, node, arithmetic):
+            arithmetic.add(node.index)
+            order[key] = ""  # in some step: a first one may start from what has no name
         for i in node.inputs:
             source = unrolled.whole(i)
             if unrolled.is_box(source):
@@ -68,3 +78,13 @@ def _cones(unrolled: Unrolled) -> Callable[[Hashable], Hashable]:
         alone = len(tips[key]) == 1 and len(users[key]) and key not in crosses
         tip[key] = next(iter(tips[key])) if alone and order[key] is None else key
     return lambda key: tip.get(key, key)
+
+
+def _is_arithmetic(unrolled: Unrolled, node: GraphNode, known: set[int]) -> bool:
+    """Whether an op takes named values, or other arithmetic, alone, but for numbers."""
+    taken = [unrolled.graph[i] for i in node.inputs if np.ndim(unrolled.graph[i].value)]
+    return bool(taken) and all(
+        x.index in known
+        or (x.op is not None and x.name is not None and not unrolled.only_parameters[x.index])
+        for x in taken
+    )

@@ -38,7 +38,8 @@ class Picture(Saved):
 
     `level`: "ops", "gates", "modules" or "rolled". `fold`: how many steps are drawn in full at
     most; those in the middle of a longer sequence become one band. None: no folding.
-    `labels`: a word for each step, such as the letter that was read.
+    `labels`: a word for each step, such as the letter that was read. `note` may be set to what
+    else is to be said under the title.
     A notebook shows a Picture as SVG.
 
     >>> import tinygrad_rnn as tg
@@ -64,6 +65,7 @@ class Picture(Saved):
         self.fold = fold
         self.title = title
         self.labels = labels
+        self.note = ""
         self._unrolled: Unrolled | None = None  # what all levels have in common
 
     def drawing(self, level: str, prefix: str = "") -> Drawing:
@@ -81,9 +83,9 @@ class Picture(Saved):
         sheet = arrange(unrolled, LOOP if level == "rolled" else 0.0)
         if level == "rolled":
             one = Strip({columns // 2: 0.0}, sheet.pitch)
-            return Drawing(sheet, one, self.flow, self.title, True, prefix, self.labels)
+            return Drawing(sheet, one, self.flow, self.title, True, prefix, self.labels, self.note)
         strip = Strip.of(columns, sheet.pitch, self.fold, sheet.gutter)
-        return Drawing(sheet, strip, self.flow, self.title, False, prefix, self.labels)
+        return Drawing(sheet, strip, self.flow, self.title, False, prefix, self.labels, self.note)
 
     def svg(self, still: bool = False) -> str:
         """The picture as an SVG document; in a browser it follows the theme, light or dark."""

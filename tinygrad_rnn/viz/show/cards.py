@@ -11,9 +11,9 @@ import numpy as np
 from ..charts.marks import Line, draw_legend, draw_lines, legend_height
 from ..charts.panel import Panel
 from ..style.palette import Scale
-from ..style.text import escaped, number, text_width
+from ..style.text import escaped, number, text_width, wrapped
 
-__all__ = ["card", "card_lines", "flow_card", "mark", "note", "strip", "vanished"]
+__all__ = ["card", "flow_card", "mark", "note", "strip", "vanished"]
 
 WIDTH = 390.0
 TALL = 170.0
@@ -116,18 +116,6 @@ def vanished(norms: Array, share: float = 1e-6) -> int | None:
 def note(panel: Panel, text: str, legend: float = 4.0) -> None:
     """Write what is seen under the chart, in lines."""
     y = panel.under + legend + 12
-    for line in card_lines(text, panel.width - 24):
+    for line in wrapped(text, TEXT, panel.width - 24):
         panel.text(12, y, escaped(line), "left told")
         y += LINE
-
-
-def card_lines(text: str, width: float) -> list[str]:
-    """`text` in lines of a width, in the font of `.told`."""
-    found = [""]
-    for word in text.split(" "):
-        longer = f"{found[-1]} {word}".strip()
-        if text_width(longer, TEXT) * 0.93 > width and found[-1]:
-            found.append(word)
-        else:
-            found[-1] = longer
-    return found

@@ -13,9 +13,8 @@ from typing import Any
 from ..charts.panel import Panel
 from ..page.document import document
 from ..style.palette import palette, style_sheet, themed
-from ..style.text import escaped, number
+from ..style.text import escaped, number, wrapped
 from ..svg.saving import Saved
-from .cards import card_lines
 from .lesson import Card, Lesson
 
 __all__ = ["Show"]
@@ -42,7 +41,7 @@ class Show(Saved):
         """Both networks side by side as an SVG document."""
         panels = self.panels()
         width = 2 * MARGIN + GAP + sum(panel.width for panel in panels)
-        look = card_lines(self.lesson.look, width - 2 * MARGIN)
+        look = wrapped(self.lesson.look, 13, width - 2 * MARGIN)
         top = 54 + 18 * len(look)
         height = top + max(panel.height for panel in panels) + 12
         rules = style_sheet(palette(), halo=False) if still else themed()

@@ -159,6 +159,7 @@ def style_sheet(ink: Mapping[str, str], halo: bool = True) -> str:
         ".caption": f"font-size:{SMALL:g}px;fill:{ink['soft']};{border}",
         ".time": f"font-size:11px;fill:{ink['soft']}",
         ".title": "font-size:15px;font-weight:600;text-anchor:start",
+        ".look": "font-size:12px;text-anchor:start",
         ".note": f"font-size:11px;fill:{ink['soft']};text-anchor:start",
         ".band": f"font-size:11px;font-weight:600;fill:{ink['soft']};text-anchor:start",
         ".alarm": f"font-size:10px;font-weight:600;fill:{ink['alarm']}",

@@ -58,6 +58,22 @@ def fitted(text: str, size: float, width: float) -> str:
     return "…"
 
 
+def wrapped(text: str, size: float, width: float) -> list[str]:
+    """`text` in lines of about `width` px; none for an empty text.
+
+    >>> wrapped("one two three", 10, 45)
+    ['one two', 'three']
+    """
+    lines: list[str] = []
+    for word in text.split(" ") if text else ():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and text_width(longer, size) * 0.93 <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
+
+
 def escaped(text: str) -> str:
     """`text` for SVG and HTML, in an element or an attribute; control characters are dropped.
 

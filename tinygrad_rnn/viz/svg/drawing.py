@@ -9,7 +9,7 @@ from ..layout.sheet import TRACK, Sheet
 from ..layout.step import Box
 from ..layout.strip import Strip
 from ..style.palette import Scale, palette, style_sheet, themed
-from ..style.text import escaped, number
+from ..style.text import escaped, number, wrapped
 from .canvas import Canvas, arrow_heads
 from .cuts import cuts_of, draw_cuts
 from .descents import descents
@@ -18,6 +18,7 @@ from .flags import draw_flags, flags_of
 from .fold import draw_fold
 from .ground import draw_ground
 from .legend import draw_legend
+from .look import look
 from .rolled import draw_loops, loops_width
 from .scene import Piece, Scene
 from .stamps import stamp
@@ -37,7 +38,8 @@ class Drawing:
     """One sheet drawn along a strip, with the gradient's norms where a flow is given.
 
     `scale` may be set before it is drawn, `legend` switched off. `prefix`: of identifiers, to tell
-    drawings in one document apart. `ends`: what `content` has drawn beside the steps.
+    drawings in one document apart. `note`: what else is said under the title. `ends`: what
+    was drawn beside the steps.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Drawing:
         rolled: bool = False,
         prefix: str = "",
         labels: Sequence[str] | None = None,
+        note: str = "",
     ) -> None:
         self.scene = Scene(sheet, strip, flow, rolled, labels)
         self.title = title
@@ -59,6 +62,8 @@ class Drawing:
         self.flags = [] if rolled else flags_of(self.scene, self.descents, self.cuts)
         self.scale = Scale.over(self.norms())
         self.ends = Ends(0.0)
+        said = " ".join(filter(None, [look(self.scene, self.descents), note]))
+        self._note = wrapped(said, 12, max(strip.width + 120, NARROWEST - 60))
 
     @property
     def left(self) -> float:
@@ -71,7 +76,8 @@ class Drawing:
         """The upper border of the picture, above the lines that collect what goes to the head."""
         head = self.scene.sheet.head
         lines = len(head.entries) if head is not None else 0
-        return self.collector - (HEADER - COLLECTOR) - TRACK * max(lines - 1, 0)
+        header = HEADER + 16 * len(self._note)
+        return self.collector - (header - COLLECTOR) - TRACK * max(lines - 1, 0)
 
     @property
     def collector(self) -> float:
@@ -110,6 +116,9 @@ class Drawing:
             f'<text class="title" x="{self.left + 16}" y="{self.top + 28}">'
             f"{escaped(self.title)}</text>"
         )
+        for n, line in enumerate(self._note):
+            y = number(self.top + 47 + 16 * n)
+            canvas.add(f'<text class="look" x="{self.left + 16}" y="{y}">{escaped(line)}</text>')
         draw_ground(scene, canvas)
         boxes = [box for band in scene.sheet.bands for box in band.boxes]
         for column, x in scene.strip.places.items():
