@@ -249,7 +249,9 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--every-point", type=int, default=1, metavar="STEP", help="0: none")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--executor", choices=["numpy", "llvm"], default="numpy")
     options = parser.parse_args()
+    tg.set_executor(options.executor)
     with tempfile.TemporaryDirectory() as name:
         parent = Path(name)
         expected = train(parent / "never-killed")

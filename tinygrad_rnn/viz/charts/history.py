@@ -62,7 +62,7 @@ def _panel(rows: Rows, metric: str, names: Sequence[str]) -> Panel:
     if low == high:
         half = 0.5 * abs(low) or 0.5
         low, high = low - half, high + half
-    panel.axis(low, high, [(v, f"{v:.3g}") for v in _ticks(low, high)])
+    panel.axis(low, high, _labelled(_ticks(low, high)))
     panel.name_steps()
     draw_lines(panel, lines)
     if several:
@@ -80,3 +80,12 @@ def _ticks(low: float, high: float) -> list[float]:
     ten = 10.0 ** math.floor(math.log10(rough))
     step = next(n * ten for n in (1, 2, 2.5, 5, 10) if n * ten >= rough)
     return [n * step for n in range(math.ceil(low / step), math.floor(high / step) + 1)]
+
+
+def _labelled(ticks: Sequence[float]) -> list[tuple[float, str]]:
+    """Ticks with labels of as few digits as tell them apart."""
+    for digits in range(2, 17):
+        labels = [f"{tick:.{digits}g}" for tick in ticks]
+        if len(set(labels)) == len(ticks):
+            break
+    return list(zip(ticks, labels))
