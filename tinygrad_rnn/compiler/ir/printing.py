@@ -43,21 +43,33 @@ class Printer:
     """
 
     def __init__(self, names: Mapping[Instruction, str]) -> None:
-        self._names = {id(value.sample): name for value, name in names.items()}
-        self._samples = [value.sample for value in names]  # kept alive, so that ids stay theirs
+        self._names: dict[int, str] = {id(value): name for value, name in names.items()}
+        self._named: list[Any] = [*names]  # kept alive, so that ids stay theirs
         self._count: dict[str, int] = {}
+        self._by_author: dict[str, list[int]] = {}  # in the program that is being printed
 
     def name(self, x: Any) -> str:
         """What an operand is called."""
         if not isinstance(x, Instruction):
             return f"{x:.6g}" if np.ndim(x) == 0 else f"constants {np.shape(x)}"
-        key = id(x.sample)
-        if key not in self._names:
-            self._samples.append(x.sample)
-            base = x.name or x.op_name
-            self._count[base] = number = self._count.get(base, 0) + 1
-            self._names[key] = base if x.name and number == 1 else f"{base} {number}"
+        known_by = x if x.primitive is None else x.sample
+        key = id(known_by)
+        if key in self._names:
+            return self._names[key]
+        self._named.append(known_by)
+        if x.name:
+            return self._authors_name(x.name, key)
+        self._count[x.op_name] = number = self._count.get(x.op_name, 0) + 1
+        self._names[key] = f"{x.op_name} {number}"
         return self._names[key]
+
+    def _authors_name(self, name: str, key: int) -> str:
+        """The name that the author gave; with a number, if other values of the program have it."""
+        keys = self._by_author.setdefault(name, [])
+        if key not in keys:
+            keys.append(key)
+        number = keys.index(key) + 1
+        return name if number == 1 else f"{name} {number}"
 
     def call(self, instruction: Instruction) -> str:
         """The primitive and its operands: `add(x, h before)`."""
@@ -75,6 +87,7 @@ class Printer:
 
     def lines(self, program: Program) -> list[str]:
         """The program: as a step or, once it is scheduled, stage by stage."""
+        self._by_author.clear()
         if program.forward is None:
             return list(self._step(program.step))
         found = list(self._schedule("forward", program.forward))

@@ -261,7 +261,8 @@ class Scheduler(AffineBuilder):
     def _summed(
         self, function: Any, inputs: Sequence[Any], of: Instruction, attributes: Any = None
     ) -> Instruction:
-        made = Instruction(function, tuple(inputs), attributes or {}, of.sample, origin=of.origin)
+        sample = np.array(of.sample)  # a value of its own
+        made = Instruction(function, tuple(inputs), attributes or {}, sample, origin=of.origin)
         return self.emit(made, "total")
 
     def _carried(self, x: Any, k: int) -> Instruction:
