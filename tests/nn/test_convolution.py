@@ -55,6 +55,14 @@ def test_refusals_name_the_sizes() -> None:
         tg.conv1d(tg.zeros(1, 4), tg.zeros(1, 1, 2), stride=0)
 
 
+def test_whole_numbers_and_arrays_are_cast_to_the_dtype_of_the_weights() -> None:
+    layer = nn.Conv1d(1, 2, 3)
+    for x in (np.ones((1, 5)), tg.tensor([[1, 2, 3, 4, 5]])):
+        assert layer(x).dtype == np.float32
+    with pytest.raises(TypeError, match="x is a float64 Tensor, the weights are float32"):
+        layer(tg.tensor(np.ones((1, 5))))
+
+
 class ConvLSTMCell(nn.Cell):
     def __init__(self, input_size=1, hidden_size=2, size=4):
         self.input_size, self.hidden_size, self.size = input_size, hidden_size, size

@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import ops
 from ..engine.tensor import Tensor
-from . import init
+from . import functional, init
 from .layers import empty_parameter
 from .module import Module
 
@@ -57,6 +57,7 @@ class _Convolution(Module):
 
     def forward(self, x: Any) -> Tensor:
         """x (N, in_channels, *sizes), or without N, to (N, out_channels, *places)."""
+        x = functional.as_weights(x, self.weight.dtype)
         out: Tensor = type(self).op(
             x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
         )

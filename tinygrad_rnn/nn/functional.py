@@ -327,13 +327,20 @@ def binary_cross_entropy(prediction: Tensor, target: Any, reduction: str = "mean
     """-t log p - (1 - t) log(1 - p) of probabilities p; both of one shape.
 
     As in PyTorch, a logarithm below -100 counts as -100. From scores, take
-    `binary_cross_entropy_with_logits`: it is exact where p rounds to 0 or 1.
+    `binary_cross_entropy_with_logits`: it is exact where p rounds to 0 or 1. ValueError for what
+    is no probability.
 
     >>> import tinygrad_rnn as tg
     >>> tg.nn.functional.binary_cross_entropy(tg.tensor([0.5, 0.0]), tg.tensor([1.0, 0.0]))
     tensor(0.3465736, dtype=float32)
     """
     target = _same_shape("binary_cross_entropy", prediction, target)
+    values = prediction._data if isinstance(prediction, Node) else np.asarray(prediction)
+    if not np.all((values >= 0) & (values <= 1)):
+        raise ValueError(
+            f"binary_cross_entropy takes probabilities, got numbers from {values.min()} to "
+            f"{values.max()}; of scores, binary_cross_entropy_with_logits takes the sigmoid itself"
+        )
     known, unknown = (
         ops.maximum(ops.where(p > 0, ops.log(p, where=p > 0), -100.0), -100.0)
         for p in (prediction, 1 - prediction)

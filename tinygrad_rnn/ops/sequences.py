@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,8 @@ def diff(
     ]
     x = np.concatenate(parts, axis) if len(parts) > 1 else x
     for _ in range(n):
-        x = _part(x, axis, 1, None) - _part(x, axis, None, -1)
+        after, before = _part(x, axis, 1, None), _part(x, axis, None, -1)
+        x = np.not_equal(after, before) if x.dtype.kind == "b" else after - before
     return x
 
 
@@ -96,7 +98,7 @@ def roll(x: Array, shift: Any, axis: Any = None) -> Array:
     for places, one_axis in np.broadcast(shift, axis):
         place = normalize_axis_index(int(one_axis), np.ndim(x))
         size = np.shape(x)[place]
-        start = -int(places) % size if size else 0
+        start = -index(places) % size if size else 0
         x = np.concatenate([_part(x, place, start, None), _part(x, place, None, start)], place)
     return x
 

@@ -26,7 +26,7 @@ def average(
     """Mean over `axis`, weighted: sum(weights * x) / sum(weights).
 
     `weights`: of the shape of x, or a vector along the one axis. With `returned`, a pair: the
-    average and the sum of the weights. ZeroDivisionError where the weights are known to sum to 0.
+    average and the sum of the weights. Where the weights sum to 0 the average is infinite or NaN.
 
     >>> import tinygrad_rnn as tg
     >>> tg.average(tg.tensor([1.0, 4.0]), weights=tg.tensor([3.0, 1.0]))

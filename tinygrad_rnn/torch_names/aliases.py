@@ -92,10 +92,13 @@ def _to(t: Tensor, target: Any = None, *, dtype: Any = None, **_: Any) -> Tensor
     return t if t.dtype == np.dtype(target) else t.astype(target)
 
 
-def _randint(*bounds: Any, dtype: Any = None) -> Tensor:
+def _randint(
+    *bounds: Any, low: int = 0, high: Any = None, size: Any = None, dtype: Any = None
+) -> Tensor:
     """randint(high, size) or randint(low, high, size)."""
-    low, high, size = bounds if len(bounds) == 3 else (0, *bounds)
-    return tensor(ops.generator().integers(low, high, size), dtype)
+    *limits, size = bounds if size is None else (*bounds, size)
+    *lows, high = limits if high is None else (*limits, high)
+    return tensor(ops.generator().integers(lows[0] if lows else low, high, size), dtype)
 
 
 def _is_cpu(target: Any) -> bool:
