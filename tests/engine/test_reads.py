@@ -136,7 +136,9 @@ def leaf(*values):
     return tg.tensor(np.array(values), requires_grad=True)
 
 
-@pytest.mark.parametrize("rule", READING_Y, ids=lambda rule: getattr(rule, "__name__", str(rule)))
+@pytest.mark.parametrize(
+    "rule", READING_Y, ids=lambda rule: getattr(rule, "__name__", type(rule).__name__)
+)
 @pytest.mark.parametrize("shared", [False, True])
 def test_a_change_of_what_a_rule_reads_is_noticed(rule, shared) -> None:
     y = np.array([3.0, 4.0])
