@@ -128,8 +128,8 @@ def test_an_interrupted_experiment_goes_on(tmp_path: Path) -> None:
             "fit(Model(), loss, [1], epochs=1, optimizer=None, run=run)",
             "optimizer is NoneType, not an Optimizer",
         ),
-        ("fit(Model(), lambda m, b: 1.0, [1], epochs=1, run=run,"
-         " optimizer=tg.optim.SGD([nn.Parameter(1.0)]))", "has no state_dict"),
+        ("model = Model(); fit(model, loss, [1], epochs=1, run=run,"
+         " optimizer=tg.optim.SGD(model.parameters()))", "has no state_dict"),
     ],
 )  # fmt: skip
 def test_mistakes_are_one_line_and_leave_no_folder(
