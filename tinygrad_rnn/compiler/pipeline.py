@@ -15,6 +15,7 @@ from .passes.common_subexpressions import eliminate_common_subexpressions
 from .passes.dead_code import eliminate_dead_code, select_residuals
 from .passes.hoisting import hoist
 from .passes.horizontal_fusion import fuse_horizontally
+from .passes.products import canonicalize_products
 from .passes.transposes import simplify_transposes
 from .passes.weight_folding import fold_into_weights
 
@@ -22,6 +23,7 @@ __all__ = ["PASSES", "after_each_pass", "optimize", "printed"]
 
 # `trace` has recorded a step and its backward step, and lowered both to NumPy calls.
 PASSES: tuple[Pass, ...] = (
+    canonicalize_products,  # einsum or matmul, of batches or matrices: one product of two matrices
     simplify_transposes,  # two are one or none; the transpose of a product is a product
     eliminate_common_subexpressions,  # the same operation on the same operands is done once
     eliminate_dead_code,  # gradients that nobody asked for are gone

@@ -1,4 +1,4 @@
-"""Storage: which values of a planned loop have an array for all steps, one for each, or none.
+"""Buffer allocation: which values of a schedule get an array for all steps, one array, or none.
 
 Arrays are made once for a length T and used again in later runs. An op that only views at its
 input in another way (a slice, a transpose) shares its input's array and costs nothing in the
@@ -21,25 +21,25 @@ __all__ = ["Arrays", "Layout", "batch_last_helps"]
 
 Array = Any
 
-# Measured by tests/benchmarks/recurrent.py: in larger arrays, ufuncs are busy with elements rather
-# than with being called, and to transpose these costs more.
+# Measured by tests/benchmarks/recurrent.py. In larger arrays the time goes into elements, not into
+# calls, and a transposition costs more than it saves.
 MOST_ELEMENTS = 1 << 14
 
 
 class Arrays:
-    """The arrays of one run: for all steps (T, ...), or one that each step writes anew."""
+    """The arrays of one run: one for all steps (T, ...), or one that every step overwrites."""
 
     def __init__(
         self,
         time_varying: dict[Instruction, Array] | None = None,
         shared: dict[Any, Array] | None = None,
     ) -> None:
-        self.shared = {} if shared is None else shared  # arrays that other runs use in their turn
+        self.shared = {} if shared is None else shared  # arrays that several runs use in turn
         self.time_varying: dict[Instruction, Array] = dict(time_varying or {})
         self.scratch: dict[Instruction, Array] = {}
         self.views: set[Instruction] = set()  # what is a view of its input's array
         self.carries: list[Array] = []  # (T + 1, ...): before the first step, after each
-        # What else a value has: a copy with the "batch_first", and places for its parts.
+        # Further arrays of a value: a "batch_first" copy, and the parts of a concatenation.
         self.besides: dict[tuple[Instruction, str], Array] = {}
 
     def __getitem__(self, value: Instruction) -> Array:
@@ -47,7 +47,7 @@ class Arrays:
 
 
 class Layout:
-    """Decides the storage of a schedule's values, and allocates it.
+    """Decides where the values of a schedule are stored, and allocates it.
 
     `reverse`: the loop runs from the last step to the first. `kept`: values that are needed after
     the run, by the backward run. `outer`: values of the forward run that the schedule reads.
@@ -81,9 +81,7 @@ class Layout:
             if schedule.time_varying(x)
         }
         self.used_outside |= {x for x in schedule.results if schedule.time_varying(x)} | set(kept)
-        for value in reversed(
-            schedule.stages["loop"]
-        ):  # what is looked at is as long-lived as the look
+        for value in reversed(schedule.stages["loop"]):  # a viewed array lives as long as the view
             if value in self.used_outside and not value.writes_anywhere:
                 self.used_outside.update(x for x in value.inputs if schedule.time_varying(x))
         self._viewed = {
@@ -102,7 +100,7 @@ class Layout:
                 self.lasting.update(x for x in value.inputs if schedule.time_varying(x))
         self._leaving = set(
             inputs_of(schedule.results)
-        )  # must not be in arrays that are used again
+        )  # they leave the run, so their arrays are not used again
         for value in reversed([v for stage in ("before", "after") for v in schedule.stages[stage]]):
             if value in self._leaving and not value.writes_anywhere:
                 self._leaving.update(inputs_of(value.inputs))
@@ -173,7 +171,7 @@ class Layout:
     def _new(self, arrays: Arrays, value: Instruction, shape: tuple[int, ...]) -> Array:
         if value in self._own or (value, shape) not in arrays.shared:
             batch_last = self.batch_last and len(value.shape) == 2
-            batch_last = batch_last and self.schedule.stage_of[value] != "after"  # read by products
+            batch_last = batch_last and self.schedule.stage_of[value] != "after"  # products read it
             made = (_empty_batch_last if batch_last else np.empty)(shape, value.dtype)
             if value in self._own:
                 return made
@@ -181,7 +179,7 @@ class Layout:
         return arrays.shared[value, shape]
 
     def filled(self, x: Array, shape: tuple[int, ...]) -> Array:
-        """x repeated along the axes that it lacks to be an array of that shape."""
+        """x, broadcast to that shape and copied."""
         batch_last = self.batch_last and len(shape) == 2
         array = (_empty_batch_last if batch_last else np.empty)(shape, x.dtype)
         array[...] = x
@@ -193,17 +191,17 @@ class Layout:
         return bool(flags.f_contiguous if self.batch_last else flags.c_contiguous)
 
     def _read_by_products(self) -> list[Instruction]:
-        """Values from in or before the loop that are read behind it by other than ufuncs."""
+        """Values of the loop, or from before it, that products and the like read after it."""
         stages = self.schedule.stages
         outside = [v for v in stages["after"] + stages["total"] if not v.is_ufunc]
         read = dict.fromkeys(x for v in outside if not v.traits.places for x in inputs_of(v.inputs))
         return [x for x in read if self.schedule.stage_of[x] not in ("after", "total")]
 
     def _find_own(self) -> set[Instruction]:
-        """The values in whose arrays something lies that is kept."""
+        """The values whose arrays hold something that outlives the run."""
         own = set(self.kept)
         instructions = [v for values in self.schedule.stages.values() for v in values]
-        for value in reversed(instructions):  # what is looked at lasts as long as the look
+        for value in reversed(instructions):  # a viewed array lives as long as the view
             if value in own and not value.writes_anywhere:
                 own.update(inputs_of(value.inputs))
         own.update(
@@ -217,7 +215,7 @@ class Layout:
         return own
 
     def _lend(self, reader: Instruction, stage: str, arrays: Arrays) -> None:
-        """Let an input that this ufunc alone reads be computed in the ufunc's own array."""
+        """Compute an input in place: in the array of the only ufunc that reads it."""
         array = arrays[reader]
         if array is None or not reader.is_ufunc:
             return
@@ -237,7 +235,7 @@ class Layout:
                 return
 
     def _place(self, value: Instruction, stage: str, steps: int, arrays: Arrays) -> None:
-        """Give the value an array, if it has none: a look at its input's if it is that, or new."""
+        """Give the value an array if it has none: a view of its input's, or a new one."""
         if arrays[value] is not None:
             return
         time_varying = stage != "loop" or value in self.used_outside
@@ -265,7 +263,7 @@ class Layout:
         return seen, time_varying
 
     def _place_parts(self, value: Instruction, stage: str, arrays: Arrays) -> None:
-        """Let what is only put side by side be computed in its place, where that is possible."""
+        """Compute the inputs of a concatenation in their places, where that is possible."""
         time_varying = value in arrays.time_varying
         examples = [x.sample if isinstance(x, Instruction) else x for x in value.inputs]
         assert value.traits.places is not None

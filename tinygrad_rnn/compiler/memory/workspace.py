@@ -1,4 +1,4 @@
-"""Workspace: the arrays of a program's runs of one length, and their views step by step."""
+"""Workspace: the arrays for runs of one length, and their views step by step."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Workspace:
 
     def __init__(self, arrays: Arrays, stored: Sequence[Array], rows: Any) -> None:
         self.arrays = arrays
-        self.stored = stored  # those that the program mentions, in its order
+        self.stored = stored  # those that the executable's text names, in its order
         self.rows = rows
         held = [*arrays.time_varying.values(), *arrays.scratch.values(), *arrays.carries]
         held += arrays.besides.values()
@@ -26,7 +26,7 @@ class Workspace:
 
 
 def owner(array: Any) -> Any:
-    """The array whose memory this one views at."""
+    """The array that owns the memory."""
     while (below := getattr(array, "base", None)) is not None:
         array = below
     return array
@@ -35,7 +35,7 @@ def owner(array: Any) -> Any:
 def rows(
     arrays: Arrays, columns: Sequence[tuple[Instruction, str]], steps: int, reverse: bool
 ) -> Any:
-    """What a loop goes over: for each step, in running order, views of what it reads and writes.
+    """What a loop iterates over: for each step, in running order, views of its operands.
 
     A column is a value and what of it is meant: "" itself, "T" its transpose, or the name of
     something that it has besides.

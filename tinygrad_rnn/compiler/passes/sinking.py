@@ -1,4 +1,4 @@
-"""Arrange: what a compiled loop does at each step that NumPy does better for all steps at once.
+"""Sinking: light instructions beside the loop move into it, for backends that compile the loop.
 
 NumPy pays for each call, so it computes outside the loop whatever can be; a compiled loop pays for
 each array that is written to memory and read again. What computes little beside the loop, such as
@@ -19,7 +19,7 @@ __all__ = ["is_elementwise", "is_light", "is_simple", "sink_into_loop"]
 
 
 def sink_into_loop(schedule: Schedule, moves: Callable[[Instruction], bool]) -> Schedule:
-    """The same plan with instructions beside the loop moved into it, of those that may."""
+    """The schedule with the instructions that may move sunk into its loop."""
     stages = {stage: list(values) for stage, values in schedule.stages.items()}
     stage_of = dict(schedule.stage_of)
     inside = set(stages["loop"])
@@ -50,7 +50,7 @@ def sink_into_loop(schedule: Schedule, moves: Callable[[Instruction], bool]) -> 
 
 
 def is_elementwise(value: Instruction) -> bool:
-    """Whether each element of the result comes from the elements at its place alone."""
+    """Whether each element of the result depends on the elements at its place alone."""
     return value.traits.elementwise and value.traits.pure
 
 
@@ -62,7 +62,7 @@ def is_light(value: Instruction) -> bool:
 
 
 def is_simple(value: Instruction) -> bool:
-    """Whether the instruction is elementwise, or only views at its one input."""
+    """Whether the instruction is elementwise, or a view of its only input."""
     return is_elementwise(value) or value.is_view
 
 

@@ -1,4 +1,4 @@
-"""Pieces: a long sequence is computed chunk by chunk, so that what is temporary stays small.
+"""Chunks: a long sequence is computed chunk by chunk, so that temporary arrays stay small.
 
 A chunk is long enough for its products to be large ones, and short enough for its arrays to stay
 in the cache. Arrays that only one chunk needs at a time serve all of them; an array whose content
@@ -21,8 +21,8 @@ from ..memory.workspace import Workspace
 
 __all__ = ["GradientSums", "Workspaces", "chunks", "chunks_per_checkpoint"]
 
-# Measured by tests/benchmarks/memory.py and recurrent.py: with fewer rows in a product, or with
-# fewer elements in a ufunc, calls and the work that each chunk starts with are felt.
+# Measured by tests/benchmarks/memory.py and recurrent.py: with fewer rows in a product, or
+# fewer elements in a ufunc, the fixed cost of calls and chunks shows.
 ROWS = 1024
 ELEMENTS = 1 << 16
 
@@ -87,7 +87,7 @@ class Workspaces:
 
 
 class GradientSums:
-    """Arrays added up over the chunks, the first of which may belong to someone else."""
+    """Gradients summed over the chunks; the first arrays are not ours to write into."""
 
     def __init__(self) -> None:
         self.arrays: list[Any] = []

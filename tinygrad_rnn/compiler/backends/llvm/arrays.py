@@ -26,7 +26,7 @@ Array = Any
 
 
 def array_lines(value: Instruction, memory: Memory, new_name: Callable[[Any], str]) -> list[str]:
-    """The text of one instruction. `CannotCompile` if it does what loops have no words for."""
+    """The text of one instruction. `CannotCompile` if it has no compiled form."""
     if not value.traits.pure:
         raise CannotCompile(f"the op {value.op_name}")
     writer = Writer(memory, new_name, value)
@@ -47,14 +47,14 @@ def array_lines(value: Instruction, memory: Memory, new_name: Callable[[Any], st
 
 
 class Writer:
-    """The lines so far, and room for what comes between."""
+    """The lines so far, and scratch arrays for intermediate results."""
 
     def __init__(self, memory: Memory, new_name: Callable[[Any], str], value: Instruction) -> None:
         self.lines: list[str] = []
         self._memory, self._new_name, self._value = memory, new_name, value
 
     def room(self, shape: Sequence[int], dtype: Any) -> LoopArray:
-        """An array for what comes between."""
+        """A scratch array."""
         return LoopArray(self, *self._memory.room(op_name(self._value), np.zeros(shape, dtype)))
 
     def known(self, content: Array) -> LoopArray:
@@ -76,7 +76,7 @@ class Writer:
         return out
 
     def elementwise(self, fn: Callable[..., Any], operands: Any) -> LoopArray:
-        """`fn` of each element of the operands, in a room of its own."""
+        """`fn` of each element of the operands, in a scratch array."""
         operands = [self.known(x) if isinstance(x, np.ndarray) and x.ndim else x for x in operands]
         shape = np.broadcast_shapes(*(getattr(x, "shape", ()) for x in operands))
         elements = self._pass(shape)
@@ -96,7 +96,7 @@ class Writer:
         self.put(source, target, Indexed(target.array, []))
 
     def pick(self, source: LoopArray, where: Indexed) -> LoopArray:
-        """ElementwiseLoop at computed places, in a room of their own."""
+        """The elements at computed indices, in a scratch array."""
         elements = self._pass(where.base.shape)
         out = self.room(where.base.shape, source.dtype)
         found = elements.load(source.place, where.base, self._moved(elements, where))
@@ -105,9 +105,9 @@ class Writer:
         return out
 
     def put(self, source: Any, target: LoopArray, where: Indexed, add: bool = False) -> None:
-        """Write to elements at computed places, or add to them, one after the other."""
+        """Write to elements at computed indices, or add to them, one after the other."""
         if isinstance(source, LoopArray) and np.may_share_memory(source.array, target.array):
-            source = source.copy()  # which all is read before any is written
+            source = source.copy()  # all of it is read before any of it is written
         elements = self._pass(where.base.shape)
         if isinstance(source, LoopArray):
             source = elements.load(source.place, source.array)
@@ -123,7 +123,7 @@ class Writer:
         return elements
 
     def _moved(self, elements: ElementwiseLoop, where: Indexed) -> list[str]:
-        """How far from the base an element is, read from the places that were computed."""
+        """The offset of an element from the base, by the computed indices."""
         moved = []
         for pick in where.picks:
             place: Any = elements.load(pick.places.place, pick.array).astype(np.int64)
@@ -149,7 +149,7 @@ class LoopArray(np.lib.mixins.NDArrayOperatorsMixin):
         )  # fmt: skip
 
     def seen(self, array: Array) -> LoopArray:
-        """Other elements of the same place. NotImplementedError if they are none."""
+        """Another view of the same memory. NotImplementedError if it is not one."""
         if array.size and not np.may_share_memory(array, self.array):
             raise NotImplementedError("elements in an order that memory does not have")
         return LoopArray(self.writer, self.place, array, self.known)
@@ -159,7 +159,7 @@ class LoopArray(np.lib.mixins.NDArrayOperatorsMixin):
         return indexed(self.array, tuple(x for part in parts for x in self._places(part)))
 
     def _places(self, part: Any) -> list[Any]:
-        """A part of a key; in place of known flags, where they are set."""
+        """A part of an index; a known mask becomes the indices where it is True."""
         if isinstance(part, np.ndarray | list):
             part = self.writer.known(np.asarray(part))
         if not isinstance(part, LoopArray) or part.dtype.kind in "iu":
@@ -193,7 +193,7 @@ class LoopArray(np.lib.mixins.NDArrayOperatorsMixin):
         return copied.seen(copied.array.reshape(*shape))
 
     def copy(self) -> LoopArray:
-        """The same elements in a room of their own, one after the other."""
+        """The same elements, copied to a scratch array."""
         return self.writer.elementwise(lambda x: x, [self])
 
     def __getattr__(self, name: str) -> Any:
@@ -227,7 +227,7 @@ class LoopArray(np.lib.mixins.NDArrayOperatorsMixin):
 
 
 def _like(number: Any) -> Callable[..., LoopArray]:
-    """An array of one number, in the form of another one."""
+    """An array of one number, in the shape of another array."""
 
     def make(writer: Writer, x: LoopArray, **keywords: Any) -> LoopArray:
         form = np.zeros_like(x.array, **keywords)
@@ -251,7 +251,7 @@ def _take(writer: Writer, x: LoopArray, places: Any, axis: int | None = None) ->
 
 
 def _along(x: LoopArray, places: LoopArray, axis: int) -> tuple[Any, ...]:
-    """The key for one place of an axis at each place of the others."""
+    """The index that takes one place along an axis for each place along the others."""
     key: list[Any] = [*np.ix_(*map(np.arange, x.shape))]
     key[axis] = places
     return tuple(key)

@@ -1,4 +1,4 @@
-"""ElementwiseLoop: one pass over the elements of arrays of one shape, as text."""
+"""ElementwiseLoop: one loop over the elements of arrays of one shape, as text."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ from .pointers import Place, strides_of
 __all__ = ["ElementwiseLoop", "nest"]
 
 Array = Any
-# Marks in the text, and what each stands for: an array in a place, from which the element is so
-# many elements away as the rest of the entry says in words.
+# Marks in the text, and what each stands for: a place, an array in it, and further offsets as text.
 Used = Sequence[tuple[Any, ...]]
 
 
 class ElementwiseLoop:
-    """What a pass loads, computes and stores for each element."""
+    """What the loop loads, computes and stores for each element."""
 
     def __init__(self, shape: tuple[int, ...], new_name: Callable[[Any], str]) -> None:
         self.shape = shape
@@ -28,7 +27,7 @@ class ElementwiseLoop:
         self._used: list[tuple[Any, ...]] = []
 
     def load(self, place: Place, array: Array, moved: Sequence[str] = ()) -> Expression:
-        """The element of an array; `moved`: how many elements further, as writer of a sum."""
+        """The element of an array; `moved`: how many elements further, as the terms of a sum."""
         flag = " != 0" if array.dtype.kind == "b" else ""
         return self.writer.add(f"{self._mark(place, array, moved)}{flag}", array.dtype)
 
@@ -44,12 +43,12 @@ class ElementwiseLoop:
         return mark
 
     def lines(self) -> list[str]:
-        """The pass."""
+        """The loop."""
         return nest(self.shape, self.writer.lines, self._used)
 
 
 def nest(shape: Sequence[int], lines: Sequence[str], used: Used) -> list[str]:
-    """Lines in loops over a shape; axes that lie in memory one after the other are one loop."""
+    """Lines inside loops over a shape; axes that are contiguous in memory become one loop."""
     if 0 in shape:
         return []
     axes: list[tuple[int, list[int]]] = []  # (size, stride in each array)

@@ -1,4 +1,4 @@
-"""A program whose loop is one compiled function."""
+"""An executable whose loop is one compiled function."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["CannotCompile", "CompiledExecutable"]
 
 
 class CompiledExecutable(Executable):
-    """One direction of a planned scan, whose loop is compiled.
+    """One direction of a scheduled scan, whose loop is compiled.
 
     `CannotCompile` if the loop has an instruction that no compiled form is known for.
     """
@@ -31,7 +31,7 @@ class CompiledExecutable(Executable):
     def __init__(self, name: str, schedule: Schedule, *arguments: Any, **keywords: Any) -> None:
         try:
             super().__init__(name, sink_into_loop(schedule, is_light), *arguments, **keywords)
-        except CannotCompile:  # perhaps for what need not be in the loop
+        except CannotCompile:  # perhaps because of what need not be in the loop
             super().__init__(name, sink_into_loop(schedule, is_simple), *arguments, **keywords)
 
     def _fixed(self) -> list[Instruction]:
@@ -40,7 +40,7 @@ class CompiledExecutable(Executable):
         return [x for x in read if not self.schedule.time_varying(x)]
 
     def _batch_last(self, ahead: Executable | None) -> bool:
-        return False  # a pass over elements takes slices as they come
+        return False  # a compiled loop gains nothing from it
 
     def _loop(self) -> list[str]:
         if not self.schedule.stages["loop"]:
@@ -62,7 +62,7 @@ class CompiledExecutable(Executable):
 
 
 class Checks(NamedTuple):
-    """What a loop makes sure of: that places are inside of axes, given by number and size.
+    """The bounds that a loop checks: indices along axes, given by number and size.
 
     `wrong` is where it notes which one of them is not.
     """
@@ -72,7 +72,7 @@ class Checks(NamedTuple):
 
 
 class _Table:
-    """The addresses that a loop works on, and where they stand."""
+    """The addresses that a loop works on."""
 
     def __init__(
         self, places: Sequence[Place], arrays: Arrays, backwards: bool, checks: Checks | None
@@ -87,7 +87,7 @@ class _Table:
         self._wrong: Any = None if checks is None else self._arrays[places.index(checks.wrong)]
 
     def check(self) -> None:
-        """IndexError if the loop was asked for a place outside of an axis."""
+        """IndexError if an index in the loop was out of bounds."""
         assert self._checks is not None and self._wrong is not None
         number, place = (int(x) for x in self._wrong)
         if number:

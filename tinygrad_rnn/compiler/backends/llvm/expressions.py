@@ -1,4 +1,4 @@
-"""ExpressionWriter: an elementwise instruction as text, by running its NumPy expression on names.
+"""Expressions: an elementwise instruction as text, by running its NumPy expression on names.
 
 What an op computes is asked of the op itself: its value runs on writer that answer NumPy's
 protocols and write down what they are asked for.
@@ -19,7 +19,7 @@ __all__ = ["CannotCompile", "Expression", "ExpressionWriter", "type_name"]
 
 
 class CannotCompile(Exception):
-    """The loop has something in it that is not written as compiled code: `value`, if known."""
+    """The loop contains something that has no compiled form: the instruction `value`, if known."""
 
     def __init__(self, reason: str, value: Any = None) -> None:
         super().__init__(reason)
@@ -63,13 +63,13 @@ class ExpressionWriter:
         self._name = name
 
     def add(self, text: str, dtype: Any) -> Expression:
-        """A line that computes `text`, and the term for its result."""
+        """A line that computes `text`, and the expression for its result."""
         name, dtype = self._name(), np.dtype(dtype)
         self.lines.append(f"{name} = {text}")
         return Expression(self, name, dtype)
 
     def text(self, x: Any, dtype: Any) -> str:
-        """A term, or a number, as an element of that dtype."""
+        """An expression, or a number, as an element of that dtype."""
         if isinstance(x, Expression):
             if x.dtype == dtype:
                 return x.text

@@ -1,4 +1,4 @@
-"""Loops: the loop of a schedule as the text of one function that is compiled.
+"""The loop of a schedule as the text of one function, to be compiled.
 
 All shapes and strides are numbers in the text, so the compiler knows how long every loop is. An
 array is an address: of its elements at a step if it has some for each step, else of the one copy.
@@ -67,7 +67,7 @@ class LoopText:
         if head.is_product:
             return self._product(head)
         if head.traits.places is not None:
-            return self._side_by_side(head)
+            return self._concatenation(head)
         return array_lines(head, self._memory, self._new_name)
 
     def _elementwise(
@@ -103,7 +103,7 @@ class LoopText:
         except (TypeError, NotImplementedError, AttributeError) as reason:
             raise CannotCompile(f"the op {value.op_name}", value) from reason
         if isinstance(result, np.ndarray) and result.dtype == object and not result.ndim:
-            result = result.item()  # np.array of a term
+            result = result.item()  # np.array of an expression
         if isinstance(result, Expression) and result.dtype == value.dtype:
             return result
         return elements.writer.add(elements.writer.text(result, value.dtype), value.dtype)
@@ -111,9 +111,11 @@ class LoopText:
     def _product(self, value: Instruction) -> list[str]:
         x, y = value.inputs
         a, b, out = (self._memory[v][1] for v in (x, y, value))
-        plain = all(v.ndim == 2 and v.size and v.dtype == value.dtype for v in (a, b, out))
-        if not plain or value.dtype.kind != "f" or strides_of(out)[1] != 1:
+        matrices = all(v.ndim == 2 and v.size and v.dtype == value.dtype for v in (a, b, out))
+        if value.dtype.kind != "f" or strides_of(out)[-1:] != [1]:
             return self._product_by_elements(value)
+        if not matrices:
+            return self._batched_product(value)
         width = PANEL // out.itemsize
         right, (row_y, column_y), panel = self._memory.start(y), strides_of(b), width
         if not self._schedule.time_varying(y):
@@ -125,6 +127,23 @@ class LoopText:
         sizes = map(str, (*a.shape, b.shape[1]))
         texts = [self._memory.start(x), right, self._memory.start(value), *sizes]
         return [f"product({', '.join(texts)}, {steps})"]
+
+    def _batched_product(self, value: Instruction) -> list[str]:
+        """A product of two batches of matrices: a loop over products of matrices."""
+        arrays = [self._memory[v][1] for v in (*value.inputs, value)]
+        alike = all(v.ndim == 3 and v.size and v.dtype == value.dtype for v in arrays)
+        x, y, out = (strides_of(v) for v in arrays)
+        if not alike or len({v.shape[0] for v in arrays}) > 1 or y[2] != 1:
+            return self._product_by_elements(value)
+        starts = [
+            f"{self._memory.start(v)} + batch * {strides[0]}"
+            for v, strides in zip((*value.inputs, value), (x, y, out))
+        ]
+        batch, rows, inner = arrays[0].shape
+        steps = (*x[1:], y[1], out[1], PANEL // arrays[2].itemsize)
+        sizes = f"{rows}, {inner}, {arrays[1].shape[2]}"
+        call = f"product({', '.join(starts)}, {sizes}, {steps})"
+        return [f"for batch in range({batch}):", f"    {call}"]
 
     def _product_by_elements(self, value: Instruction) -> list[str]:
         """Any product that NumPy knows, one multiplication after the other."""
@@ -146,8 +165,8 @@ class LoopText:
             *nest(shape, [f"<2> = add_up(<2>, {kind}(<0>) * {kind}(<1>))"], seen),
         ]
 
-    def _side_by_side(self, value: Instruction) -> list[str]:
-        """Inputs that have not been computed in their places are copied there."""
+    def _concatenation(self, value: Instruction) -> list[str]:
+        """A concatenation: inputs that were not computed in place are copied."""
         place, mine = self._memory[value]
         examples = [x.sample if isinstance(x, Instruction) else np.asarray(x) for x in value.inputs]
         assert value.traits.places is not None
@@ -172,7 +191,7 @@ class LoopText:
         return [*lines, "    for t in range(steps):", f"        step({', '.join(now)})"]
 
     def _new_name(self, of: Any, ending: str = "") -> str:
-        """A name that is not taken: as a value's author called it, or as asked for."""
+        """A new name: what the author called the value, or the name asked for."""
         base = of.name or of.op_name if isinstance(of, Instruction) else of
         base = base if isinstance(base, str) else "constant"
         base = "".join(c if c.isalnum() and c.isascii() else "_" for c in base)

@@ -1,4 +1,4 @@
-"""Memory: the places that a compiled step reads and writes, each known by one name.
+"""Pointers: the memory regions that a compiled step reads and writes, each under one name.
 
 A compiled loop is told that its places share no memory, so that LLVM need not fear that writing
 one changes another. Arrays whose elements overlap are therefore one place, whatever they are.
@@ -35,12 +35,12 @@ class Place:
         self.name = ""
 
     def address(self, array: Array, backwards: bool) -> int:
-        """Where it is at the first step to run, if its source has that array."""
+        """The address at the first step that runs, given the array of its source."""
         first = array[-1 if backwards else 0, ...] if self.stride else array
         return address_of(first) - self.offset
 
     def element(self, array: Array) -> int:
-        """Where the first element of an array in it stands, counted in elements."""
+        """The offset of an array's first element in this memory, in elements."""
         low, high = byte_bounds(array)
         if low < self.low or high > self.high:
             raise CannotCompile("elements that are not where they should be")
@@ -48,7 +48,7 @@ class Place:
 
 
 class Memory:
-    """The places of a loop's values and constants, and which of them an operand is in."""
+    """The places of a loop's values and constants, and the place of each operand."""
 
     def __init__(
         self, schedule: Schedule, trial: Arrays, new_name: Callable[[Any, str], str]
@@ -60,8 +60,8 @@ class Memory:
             Any, tuple[Place, Array]
         ] = {}  # by value or structural_key of a constant
         self._packed: dict[Place, Place] = {}
-        self.checks: list[tuple[int, int]] = []  # the number and the size of axes picked from
-        self.wrong: Place | None = None  # says which check failed first, and for what place
+        self.checks: list[tuple[int, int]] = []  # the number and the size of each indexed axis
+        self.wrong: Place | None = None  # which check failed first, and for which index
         found: dict[Any, tuple[Any, Array, int]] = {}
         for value in schedule.stages["loop"]:
             for x in [*value.inputs, value]:
@@ -75,7 +75,7 @@ class Memory:
                     )  # a view, of a number too
                     found[x] = x, step, array.strides[0] if time_varying else 0
                 elif isinstance(x, np.ndarray) and x.ndim:
-                    constant = np.array(x, order="C")  # its own: never part of another's place
+                    constant = np.array(x, order="C")  # a copy, so that it overlaps with nothing
                     found[structural_key(x)] = constant, constant, 0
         self._join(found)
 
@@ -91,7 +91,7 @@ class Memory:
             found.items(), key=lambda entry: byte_bounds(entry[1][1])[0]
         ):
             low, high = byte_bounds(step)
-            if not step.size:  # nowhere, so in no one's way
+            if not step.size:  # without elements nothing can overlap
                 self._arrays[key] = Place(source, step, stride), step
                 continue
             if place is not None and low < place.high:
@@ -112,14 +112,14 @@ class Memory:
         return self._arrays[x if isinstance(x, Instruction) else structural_key(x)]
 
     def check(self, place: str, axis: int, size: int) -> str:
-        """The text for a place along an axis, made sure of: 0 if it is none, which is noted."""
+        """The text of an index along an axis, checked: 0 if it is out of bounds, which is noted."""
         if self.wrong is None:
             self.wrong, _ = self.room("wrong", np.zeros(2, np.int64))
         self.checks.append((axis, size))
         return f"within({place}, {size}, {self.wrong.name}, {len(self.checks)})"
 
     def room(self, name: str, content: Array) -> tuple[Place, Array]:
-        """A place of no value's: of known content, or for what is computed in between."""
+        """A place that belongs to no value: for a constant, or for an intermediate result."""
         array = np.ascontiguousarray(content).reshape(np.shape(content))
         place = Place(array, array, 0)
         place.name = self._new_name(name, "_at")
@@ -127,7 +127,7 @@ class Memory:
         return place, array
 
     def packed(self, y: Any, width: int) -> Place:
-        """The place of a matrix (k, n) in panels of `width` columns, laid out before the loop."""
+        """The place of a matrix (k, n), packed before the loop into panels of `width` columns."""
         place, array = self[y]
         if place not in self._packed:
             k, n = array.shape
@@ -146,7 +146,7 @@ class Memory:
         return f"{place.name} + {elements}" if elements else place.name
 
     def keep(self, words: Iterable[str]) -> None:
-        """Forget the places that no text mentions."""
+        """Drop the places that the text does not mention."""
         mentioned = set(words)
         self.places = [place for place in self.places if place.name in mentioned]
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["REDUCTIONS"]
 
-_JOINED = {  # how the next element joins a result
+_JOINED = {  # how a result takes in the next element
     np.sum: "add_up(<0>, {})",
     np.mean: "add_up(<0>, {})",
     np.prod: "<0> * {}",
@@ -34,7 +34,7 @@ def _form(function: Any, x: LoopArray, **keywords: Any) -> Any:
 
 
 def _first(function: Any, dtype: np.dtype[Any]) -> Any:
-    """What a reduction begins with."""
+    """The initial value of a reduction."""
     if function in (np.sum, np.mean, np.prod):
         return int(function is np.prod)
     smallest = function is np.max
@@ -62,7 +62,7 @@ def _reduced(function: Any) -> Callable[..., LoopArray]:
 
 
 def _place_of(function: Any, better: str) -> Callable[..., LoopArray]:
-    """The place of an extreme: of the first one, or of the first NaN."""
+    """argmax and argmin: the first extreme, or the first NaN."""
     extreme = np.max if function is np.argmax else np.min
 
     def find(
@@ -134,10 +134,10 @@ def _product(writer: Writer, factors: list[tuple[str, LoopArray]], output: str) 
 
 
 def _along(array: Any, term: str, letters: str) -> Any:
-    """A factor with an axis for each letter, of size 1 for those that are not its own."""
+    """A factor with an axis for each letter; axes that it lacks have size 1."""
     own = "".join(letter for letter in letters if letter in term)
     if term != own:
-        array = np.einsum(f"{term}->{own}", array)  # which is a look, too
+        array = np.einsum(f"{term}->{own}", array)  # a view, too
     return array[(*(slice(None) if letter in term else None for letter in letters), ...)]
 
 

@@ -1,4 +1,4 @@
-"""Passes: which elementwise instructions of a step are one loop over elements.
+"""Vertical fusion: which elementwise instructions of a step share one loop over elements.
 
 Instructions on arrays of one shape are fused into one pass; what only that pass reads is never
 written to memory.
@@ -18,20 +18,20 @@ __all__ = ["FusedLoop", "fused_loops", "read_from_memory"]
 
 
 class FusedLoop:
-    """Instructions carried out together: elementwise ones of one shape, or one other."""
+    """Instructions that run together: elementwise ones of one shape, or one that is not."""
 
     def __init__(self, shape: tuple[int, ...] | None) -> None:
         self.shape = shape  # None: not elementwise
         self.instructions: list[Instruction] = []
 
 
-# The number of the pass that a value is computed in. Half of one more: seen in that pass's
-# results in another way, which takes no pass.
+# The number of the loop that a value is computed in. A half is added for a view of that loop's
+# results, which needs no loop.
 Numbers = dict[Instruction, float]
 
 
 def fused_loops(schedule: Schedule, trial: Arrays) -> list[FusedLoop]:
-    """The instructions of the loop, each in the first pass that it can be part of."""
+    """The instructions of the step, each in the first loop that it can be part of."""
     found: list[FusedLoop] = []
     number: Numbers = {}
     views = {value for value in schedule.stages["loop"] if value in trial.views}
@@ -58,7 +58,7 @@ def fused_loops(schedule: Schedule, trial: Arrays) -> list[FusedLoop]:
 
 
 def _delay(found: list[FusedLoop], number: Numbers, views: set[Instruction]) -> None:
-    """Move instructions to the pass where they are first read, if it is of their shape."""
+    """Move instructions to the loop that reads them first, if it has their shape."""
     readers: dict[Instruction, list[float]] = defaultdict(list)
     for k in reversed(range(len(found))):
         kept: list[Instruction] = []
@@ -79,7 +79,7 @@ def _delay(found: list[FusedLoop], number: Numbers, views: set[Instruction]) -> 
 
 
 def read_from_memory(schedule: Schedule, found: list[FusedLoop]) -> set[Instruction]:
-    """The values that must be written because something else than their pass reads them."""
+    """The values that must be written to memory, because other loops read them."""
     read = set(inputs_of([*schedule.results, *schedule.residuals, *schedule.carry_out]))
     for stage in ("after", "total"):
         for value in schedule.stages[stage]:

@@ -23,18 +23,18 @@ __all__ = ["Executable"]
 
 Array = Any
 
-_OUT_BY_NAME = {np.maximum, np.minimum}  # which may take more inputs in some NumPy to come
+_OUT_BY_NAME = {np.maximum, np.minimum}  # they may take more inputs in a later NumPy
 
 
 class Executable:
-    """One direction of a planned scan, ready to run.
+    """One direction of a scheduled scan, ready to run.
 
     `given`: the values that the caller provides, in the order in which `run` takes their arrays.
     `outer`: values of the forward run, the program `ahead`, whose arrays for all steps this run
     reads. `kept`: values whose arrays are needed after the run.
     """
 
-    mask = 0.15  # by how much a masked step takes longer than another, as a share: see `going`
+    mask = 0.15  # how much longer a masked step takes, as a share: see `runtime/ragged.py`
 
     def __init__(
         self,
@@ -50,14 +50,14 @@ class Executable:
         self.given = list(given)
         self.layout = Layout(schedule, reverse, outer, kept, self._fixed(), self._batch_last(ahead))
         self._trial: Arrays = self.layout.allocate(3, None if ahead is None else ahead._trial)
-        self._owners: dict[int, Instruction] = {}  # of each array, the value that it was made for
+        self._owners: dict[int, Instruction] = {}  # by array: the value that it was made for
         for value, array in [*self._trial.time_varying.items(), *self._trial.scratch.items()]:
             self._owners.setdefault(id(array), value)
         self._names: dict[Instruction, str] = {}
         self._namespace: dict[str, Any] = {"dot": np.dot, "copyto": np.copyto}
         self._constants: dict[Any, str] = {}
-        self._prepared: dict[str, str] = {}  # what the loop reads besides: names, and their lines
-        # The values with an array for all steps, used in the loop; and what of them is used.
+        self._prepared: dict[str, str] = {}  # lines before the loop that make what it reads
+        # What the loop takes a view of at each step: a value, and which of its arrays.
         self._columns: list[tuple[Instruction, str]] = []
         self.source = self._write(name)
         exec(compile(self.source, f"<scan: {name}>", "exec"), self._namespace)
@@ -122,14 +122,14 @@ class Executable:
         lines.append(f"    return ({results})")
         return "\n".join(lines) + "\n"
 
-    # The loop, which another executor runs in another way
+    # The loop, which other backends run in another way
 
     def _fixed(self) -> list[Instruction]:
-        """The values known once whose arrays must be where they were in the run before."""
+        """The loop-invariant values whose arrays must keep their addresses."""
         return []
 
     def _batch_last(self, ahead: Executable | None) -> bool:
-        """Whether arrays have the batch as their last axis in memory: as in the program ahead."""
+        """Whether the batch is the last axis in memory: decided by the forward executable."""
         return batch_last_helps(self.schedule) if ahead is None else ahead.layout.batch_last
 
     def _loop(self) -> list[str]:
@@ -142,7 +142,7 @@ class Executable:
         return [head, *(f"    {line}" for line in lines)] if lines else []
 
     def _rows(self, arrays: Arrays, steps: int) -> Any:
-        """What the loop goes over: the views of all arrays, step by step."""
+        """What the loop iterates over: for each step, views of the arrays."""
         return rows(arrays, self._columns, steps, self.layout.reverse)
 
     # Names and lines
@@ -192,7 +192,7 @@ class Executable:
         return name
 
     def _operands(self, value: Instruction) -> list[str]:
-        """The inputs' names for one application: numbers as constants of the ufunc's dtype."""
+        """The names of the inputs: numbers as constants of the dtype that the ufunc computes in."""
         dtypes: Sequence[Any] = [None] * len(value.inputs)
         if value.is_ufunc:
             kinds = [promotion_kind(x) for x in value.inputs]
@@ -223,7 +223,7 @@ class Executable:
         return f"{self._name(value)} = {call}"
 
     def _everywhere(self, x: Any, what: str = "") -> str:
-        """The value at all steps, or at no particular one."""
+        """The name of a value at all steps, or of one that is the same at each."""
         if not isinstance(x, Instruction):
             return self._constant(x)
         return (self._all if self.schedule.time_varying(x) else self._name)(x, what)
@@ -275,7 +275,7 @@ class Executable:
         return [f"{self._all(value)} = {call}"]
 
     def _batch_first(self) -> list[str]:
-        """Lines that give arrays back their usual order, where a product or the caller wants it."""
+        """Lines that copy arrays to the usual memory order, for products and for the caller."""
         lines = []
         copied = [x for x, what in self._trial.besides if what == "batch_first"]
         for x in copied:
@@ -289,7 +289,7 @@ class Executable:
         return lines
 
     def _draws(self) -> list[str]:
-        """Lines that draw random numbers: step by step in running order, so the same ones."""
+        """Lines that draw random numbers step by step, in the order of the unrolled run."""
         lines = []
         for value in self.schedule.stages["before"]:
             if not value.traits.pure:
@@ -310,7 +310,7 @@ class Executable:
         if value.is_product:
             return [self._product(value)]
         parts = None if value.is_ufunc else self._parts(value, self._at_step)
-        if parts == []:  # they are there already
+        if parts == []:  # they have been computed in place
             return []
         out = self._at_step(value)
         names = self._operands(value)
@@ -346,7 +346,7 @@ class Executable:
         return name
 
     def _filled(self, x: Any, name: str, reader: Instruction) -> str:
-        """The name of a ufunc's operand; one that is the same at each step gets the shape first.
+        """The name of a ufunc's operand, broadcast beforehand if it is the same at each step.
 
         A ufunc that has to broadcast takes longer to start.
         """
@@ -365,7 +365,7 @@ class Executable:
         return filled
 
     def _recurrence(self, value: Instruction) -> str:
-        """All steps at once: see `linear.solve`."""
+        """All steps at once: see `affine_recurrence.solve`."""
         self._namespace["solve"] = solve
         time_varying = tuple(self.schedule.time_varying(x) for x in value.inputs[1:])
         names = ", ".join(self._everywhere(x) for x in [*value.inputs, value])
@@ -385,7 +385,7 @@ class Executable:
         return f"matmul({', '.join(map(self._at_step, [*value.inputs, value]))})"
 
     def _parts(self, value: Instruction, name_of: Callable[..., str]) -> list[str] | None:
-        """Lines that put inputs side by side, for those that have not written there themselves."""
+        """Lines that copy the inputs of a concatenation, but for those computed in place."""
         if value.traits.places is None:
             return None
         return [
