@@ -170,11 +170,22 @@ def test_the_mouse_moves_zooms_and_points(browser_page):
 def test_every_button_is_reached_by_the_keyboard_and_the_play_button_plays(browser_page):
     page = browser_page
     reached = set()
-    for _ in range(12):
+    for _ in range(13):
         page.keyboard.press("Tab")
         reached.add(page.evaluate("document.activeElement.id"))
-    wanted = {"level-rolled", "level-ops", "play", "time", "search", "fit", "actual", "theme"}
+    wanted = {
+        "level-rolled",
+        "level-ops",
+        "play",
+        "time",
+        "speed",
+        "search",
+        "fit",
+        "actual",
+        "theme",
+    }
     assert wanted | {"stage"} <= reached
+    page.select_option("#speed", "120")
     page.locator("#play").focus()
     page.keyboard.press("Space")
     page.wait_for_function("time.value === time.max", timeout=10_000)
@@ -228,3 +239,23 @@ def test_no_label_is_wider_than_its_box_thinks(browser_page, label):
         label,
     )
     assert 0.5 * text_width(label, 11) < drawn <= text_width(label, 11) + 2
+
+
+def test_a_long_picture_opens_at_the_loss(browser_page):
+    page = browser_page
+    page.set_viewport_size({"width": 400, "height": 500})
+    page.click("#level-ops")
+    for button in (None, "#fit", "#actual"):
+        if button:
+            page.click(button)
+        x, _, width, _ = (
+            float(n) for n in page.locator("#svg-ops").get_attribute("viewBox").split()
+        )
+        assert x < page.evaluate("drawing().ends[-2]") < x + width
+        assert x > 0
+
+
+def test_pointing_at_a_box_says_what_its_op_does():
+    boxes = data_of(picture()[0].html())["levels"]["ops"]["boxes"]
+    about = {box["op"]: box["about"] for box in boxes}
+    assert about["matmul"].startswith("The matrix product")

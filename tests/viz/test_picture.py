@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tinygrad_rnn as tg
-from tinygrad_rnn import viz
+from tinygrad_rnn import nn, viz
 from tinygrad_rnn.graph import Graph
 from tinygrad_rnn.viz.gradient.flow import Flow, norm, weights_of
 from tinygrad_rnn.viz.model.levels import LEVELS
@@ -154,8 +154,43 @@ def test_an_ordinary_expression_needs_no_steps():
 def test_a_notebook_gets_the_svg_and_a_line_of_text():
     picture = viz.draw(rnn()[0])
     shown = picture._repr_mimebundle_()
-    assert shown["image/svg+xml"] == picture.svg()
+    assert shown["image/svg+xml"].endswith(picture.svg().removeprefix("<svg "))
     assert "time steps" in shown["text/plain"]
+
+
+def test_a_small_expression_shows_every_value_and_every_gradient():
+    a = tg.tensor(-4.0, requires_grad=True).named("a")
+    b = tg.tensor(2.0, requires_grad=True).named("b")
+    e = (a * b).named("e")
+    out = e * e + a
+    grads = tg.grad(out, [a, b, e], retain_graph=True)
+    sheet = viz.draw(out).drawing("ops").scene.sheet
+    shown = {box.caption or box.label: box.numbers for band in sheet.bands for box in band.boxes}
+    for tensor, grad in zip([a, b, e], grads):
+        expected = (f"value {tensor.item():.4g}", f"grad {grad.item():.4g}")
+        assert shown[tensor.name] == tuple(text.replace("-", "−") for text in expected)
+    assert shown["a"] == ("value −4", "grad −31")
+    assert len(sheet.bands) == 1 and sum(len(band.boxes) for band in sheet.bands) == 5
+
+
+def test_a_box_that_is_pointed_at_tells_its_value_and_its_gradient():
+    loss, states = rnn(steps=2)
+    (grad,) = tg.grad(loss, [states[0]], retain_graph=True)
+    titles = [e.text for e in ET.fromstring(viz.draw(loss).svg()).iter() if "title" in e.tag]
+    value, gradient = (
+        f"[{', '.join(f'{v:.4g}' for v in a.data.ravel())}]" for a in (states[0], grad)
+    )
+    expected = f"h (tanh), t = 0: 1×2, {value}; gradient {gradient}"
+    assert expected.replace("-", "−") in titles
+    assert viz.draw(rnn(steps=300)[0], fold=None).svg().count("; gradient") < 5  # not of each step
+
+
+def test_a_feed_forward_network_runs_from_left_to_right():
+    model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 3), nn.Linear(3, 1))
+    (band,) = viz.draw(model(tg.ones(5, 2)).sum()).drawing("ops").scene.sheet.bands
+    places = [box.x for box in band.boxes if box.label == "matmul"]
+    assert places == sorted(places) and len(set(places)) == 3
+    assert not any(box.numbers for box in band.boxes)
 
 
 if __name__ == "__main__":

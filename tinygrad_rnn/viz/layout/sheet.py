@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ..model.bands import bands_of
 from ..model.columns import AFTER, BARS, BEFORE
 from ..model.unrolled import Edge, Link, Row, Unrolled
-from .step import Band, Point, draw_band
+from .step import Band, Numbers, Point, draw_band, no_numbers
 
 __all__ = ["Sheet", "Way", "arrange", "lower"]
 
@@ -80,10 +80,11 @@ class Sheet:
         return sum(value in self.collected for value in ends)
 
 
-def arrange(unrolled: Unrolled, loop: float = 0.0) -> Sheet:
+def arrange(unrolled: Unrolled, loop: float = 0.0, numbers: Numbers = no_numbers) -> Sheet:
     """Lay out the bands of `unrolled`, stack them, and lead the ways between them.
 
-    `loop`: the room to leave above a band for each of its states.
+    `loop`: the room to leave above a band for each of its states. `numbers`: see `Numbers`. Without
+    steps all is one band, from left to right.
     """
     in_time: list[Row] = []
     head, foot = Band(["head"], []), Band(["foot"], [])
@@ -92,12 +93,14 @@ def arrange(unrolled: Unrolled, loop: float = 0.0) -> Sheet:
         (head.rows if columns == {AFTER} else foot.rows if columns == {BEFORE} else in_time).append(
             row
         )
-    bands = [Band(_paths(rows), rows, bar=_bar(rows)) for rows in bands_of(unrolled, in_time)]
+    is_one = not unrolled.graph.steps and not any(n.origin is not None for n in unrolled.graph)
+    groups = [in_time] if is_one and in_time else bands_of(unrolled, in_time)
+    bands = [Band(_paths(rows), rows, bar=_bar(rows)) for rows in groups]
     bands.reverse()  # the topmost first: what is fed; and what computes gradients at the bottom
     sheet = Sheet(unrolled, sorted(bands, key=lambda band: _is_backward(unrolled, band)))
     for band in sheet.bands:
         if band.bar is None:
-            draw_band(unrolled, band)
+            draw_band(unrolled, band, numbers)
         else:
             band.top, band.bottom = -BAR_HEIGHT / 2, BAR_HEIGHT / 2
     sheet.width = max((band.width for band in sheet.bands), default=0.0)

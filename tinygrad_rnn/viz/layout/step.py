@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,13 +23,15 @@ TAG_WIDTH = 86.0  # the widest that a small label is drawn
 RAIL = 4.0  # forward edges run this much above the middle of a box, gradient edges below
 
 Point = tuple[float, float]
+Numbers = Callable[[int], tuple[str, ...]]  # what is written of a node: its value, its gradient
 
 
 @dataclass
 class Box:
     """A box of the step, about its middle, and what is written under it.
 
-    `tags`: what is written for each parameter, by its name; `more`: for those left out.
+    `tags`: what is written for each parameter, by its name; `more`: for those left out. `numbers`:
+    the value and the gradient, where a picture is so small that they are shown.
     """
 
     row: Row
@@ -42,6 +44,12 @@ class Box:
     tags: dict[str, str] = field(default_factory=dict)
     more: str = ""
     caption: str = ""
+    numbers: tuple[str, ...] = ()
+
+    @property
+    def below(self) -> list[str]:
+        """The lines under it that are no tags."""
+        return [line for line in (self.more, self.caption, *self.numbers) if line]
 
 
 @dataclass
@@ -127,6 +135,11 @@ class Band:
         return [*self.courses, *self.tags]
 
 
+def no_numbers(_: int) -> tuple[str, ...]:
+    """Nothing is written of any node."""
+    return ()
+
+
 def label_of(unrolled: Unrolled, row: Row) -> str:
     """What stands in an op's box: its symbol or name, with the numbers that it was given."""
     graph = unrolled.graph
@@ -148,7 +161,7 @@ def label_of(unrolled: Unrolled, row: Row) -> str:
     return f"{symbol} {' '.join(filter(None, shown))}"
 
 
-def make_box(unrolled: Unrolled, row: Row) -> Box:
+def make_box(unrolled: Unrolled, row: Row, numbers: Numbers) -> Box:
     """The box of a row, not yet placed."""
     if unrolled.is_compact and max(row.members) >= 0:
         return Box(row, "", 0, 0, 0.0, BOX_HEIGHT, "tick")
@@ -170,7 +183,19 @@ def make_box(unrolled: Unrolled, row: Row) -> Box:
     }
     more = f"+ {left_out} more" if left_out else ""
     caption = fitted(name, SMALL, 104) if name and not is_group else ""
-    return Box(row, shown, 0, 0, width, BOX_HEIGHT, look, tags, more, caption)
+    return Box(
+        row,
+        shown,
+        0,
+        0,
+        width,
+        BOX_HEIGHT,
+        look,
+        tags,
+        more,
+        caption,
+        numbers(row.top(min(row.members))),
+    )
 
 
 def _group_name(row: Row) -> str:
@@ -181,7 +206,7 @@ def _group_name(row: Row) -> str:
 
 def block_of(box: Box) -> Block:
     """What the layout has to keep free for a box."""
-    below = [line for line in (*box.tags.values(), box.more, box.caption) if line]
+    below = [*box.tags.values(), *box.below]
     text = max((text_width(line, SMALL) + 8 for line in below), default=0.0)
     down = box.height / 2 + len(below) * LINE + (4 if below else 0)
     return Block(
@@ -193,13 +218,15 @@ def block_of(box: Box) -> Block:
     )
 
 
-def draw_band(unrolled: Unrolled, band: Band) -> None:
+def draw_band(unrolled: Unrolled, band: Band, numbers: Numbers = no_numbers) -> None:
     """Place the rows of `band` and find the courses of its edges."""
     compact = unrolled.is_compact and any(max(row.members) >= 0 for row in band.rows)
     if compact:
         band.rows = [row for row in band.rows if row.kind != "input"]
     own = {row.key for row in band.rows}
-    boxes = {row.key: make_box(unrolled, row) for row in band.rows if row.kind != "initial"}
+    boxes = {
+        row.key: make_box(unrolled, row, numbers) for row in band.rows if row.kind != "initial"
+    }
     blocks = [block_of(box) for box in boxes.values()]
     edges: dict[tuple[Hashable, Hashable], list[Link]] = defaultdict(list)
     outward: dict[Hashable, list[Link]] = defaultdict(list)  # by value: to where others use it

@@ -20,9 +20,12 @@ import numpy as np
 
 from ...engine.node import Node
 from ...graph import Graph, GraphNode
+from ..style.text import FEW
 from .columns import AFTER, BEFORE, assign_columns, columns_of_use, dependence
 
 __all__ = ["Edge", "Link", "Row", "Unrolled", "common_path", "state_name"]
+
+SMALL_GRAPH = 40  # nodes of an expression of which each number is shown
 
 Edge = tuple[int, int, int]  # places in the graph of the input and of the op, and the position
 
@@ -85,6 +88,7 @@ class Unrolled:
         self.column_of = assign_columns(graph, self.steps, self.only_parameters, self.no_parameters)
         self.is_grouped = False
         self.is_compact = False  # whether there are so many steps that only the lines are drawn
+        self.is_expression = is_expression(graph)
         self.keys: list[Hashable] = []
         # If steps were left out: where what a step hands over is, by key and column.
         self.handed: dict[tuple[Hashable, int], int] = {}
@@ -161,6 +165,8 @@ class Unrolled:
     def is_input(self, i: int) -> bool:
         """Whether node `i` is what a step is given: a leaf, or a piece of a leaf cut out for it."""
         node = self.graph[i]
+        if self.is_expression and node.op is None:
+            return node.kind != "constant" or np.ndim(node.constant) > 0
         if self.only_parameters[i] and node.kind != "input":
             return node.kind == "constant" and np.ndim(node.constant) > 0
         if node.op is None:
@@ -286,7 +292,8 @@ class Unrolled:
                 uses = self.rows[key].parameters.setdefault(name, defaultdict(list))
                 uses[column].append(edge)
         else:
-            input_key = ("input", node.path, slot if leaf.op is None else self.keys[value])
+            by_use = leaf.op is None and not self.is_expression
+            input_key = ("input", node.path, slot if by_use else self.keys[value])
             row = self.rows.setdefault(input_key, Row(input_key, "input", node.path))
             if value not in row.members[column]:
                 row.members[column].append(value)
@@ -324,6 +331,17 @@ class Unrolled:
         while (node := self.graph[i]).op is not None and node.name is None:
             i = node.inputs[0]
         return node.name
+
+
+def is_expression(graph: Graph) -> bool:
+    """Whether a graph has no steps and is so small that each leaf is a box, with its numbers.
+
+    >>> import tinygrad_rnn as tg
+    >>> is_expression(tg.viz.draw(tg.ones(2).requires_grad_() * 3.0).graph)
+    True
+    """
+    small = all(not n.has_several_outputs and np.size(n.value) <= FEW for n in graph)
+    return not graph.steps and len(graph) <= SMALL_GRAPH and small
 
 
 def state_name(value: Hashable) -> str:

@@ -20,6 +20,7 @@ def page(drawings: dict[str, Drawing], level: str, title: str) -> str:
     """The document: `drawings` by level, `level` shown first."""
     svgs, levels = [], {}
     for name, drawing in drawings.items():
+        drawing.hover = False  # the page tells more
         content, definitions, view = drawing.parts()
         svgs.append(
             f'<svg id="svg-{name}" viewBox="{" ".join(map(str, view))}" hidden>'
@@ -42,6 +43,8 @@ def page(drawings: dict[str, Drawing], level: str, title: str) -> str:
         f'<div class="group" role="group" aria-label="level of detail">{buttons}</div>'
         f'<div class="group"><button id="play" aria-label="play">▶</button>'
         f'<input id="time" type="range" min="0" step="1" aria-label="time: forward, then backward">'
+        f'<select id="speed" aria-label="speed of playing"><option value="1500">slow</option>'
+        f'<option value="600" selected>normal</option><option value="120">fast</option></select>'
         f'<output id="when"></output></div>'
         f'<div class="group"><input id="search" type="search" placeholder="search (/)" '
         f'aria-label="search"><output id="found"></output></div>'

@@ -3,6 +3,7 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const stage = document.getElementById("stage"), info = document.getElementById("info");
 const time = document.getElementById("time"), when = document.getElementById("when");
 const search = document.getElementById("search"), found = document.getElementById("found");
+const speed = document.getElementById("speed");
 const NS = "http://www.w3.org/2000/svg";
 let level = data.level, view = null, chosen = -1, hits = [], hit = -1, playing = null;
 
@@ -30,15 +31,25 @@ function shown() {
   const size = stage.getBoundingClientRect(), scale = Math.max(view.w / size.width, view.h / size.height);
   return { scale, x: view.x + view.w / 2 - size.width * scale / 2, y: view.y + view.h / 2 - size.height * scale / 2 };
 }
-// A picture that would be too small to read as a whole is opened at full size, at its left end.
+// A picture that would be too small to read as a whole is shown at full height, at its right end:
+// there the loss is, and there the gradient begins.
 function open() {
   const size = stage.getBoundingClientRect();
   if (drawing().view[2] > 1.4 * size.width || drawing().view[3] > 1.4 * size.height) actual(); else fit();
 }
-function fit() { const [x, y, w, h] = drawing().view; setView({ x, y, w, h }); }
+function fit() {
+  const [x, y, w, h] = drawing().view, size = stage.getBoundingClientRect();
+  const scale = Math.max(w / size.width, h / size.height);
+  if (scale <= 2.2) { setView({ x, y, w, h }); return; } // smaller would be a thread
+  const high = Math.max(h, 0.5 * size.height), wide = (high * size.width) / size.height;
+  setView({ x: Math.max(x, x + w - wide), y: y + h / 2 - high / 2, w: wide, h: high });
+}
 function actual() {
-  const [x, y, , h] = drawing().view, size = stage.getBoundingClientRect();
-  setView({ x, y: h > size.height ? y : y + h / 2 - size.height / 2, w: size.width, h: size.height });
+  const [x, y, w, h] = drawing().view, size = stage.getBoundingClientRect();
+  setView({
+    x: w > size.width ? x + w - size.width : x + w / 2 - size.width / 2,
+    y: h > size.height ? y : y + h / 2 - size.height / 2, w: size.width, h: size.height,
+  });
 }
 function zoom(factor, at) {
   const c = at || { x: view.x + view.w / 2, y: view.y + view.h / 2 };
@@ -88,12 +99,13 @@ function goTo(moment) {
   if (places[column] < s.x || places[column] + pitch > s.x + width) setView({ ...view, x: places[column] + pitch / 2 - view.w / 2 });
 }
 function play() {
-  if (playing) { clearInterval(playing); playing = null; return; }
+  if (playing) { clearTimeout(playing); playing = null; return; }
   if (time.value === time.max) time.value = 0;
-  playing = setInterval(() => {
+  const tick = () => {
     goTo(Number(time.value) + 1);
-    if (time.value === time.max) { clearInterval(playing); playing = null; }
-  }, Math.max(60, 2400 / Number(time.max)));
+    playing = time.value === time.max ? null : setTimeout(tick, Number(speed.value));
+  };
+  playing = setTimeout(tick, Number(speed.value));
 }
 
 // Facts about a box.
@@ -105,16 +117,17 @@ function tell(item) {
   element("h2", box.name ? `${box.name} (${box.op})` : box.op, info);
   const step = column >= 0 ? `, t = ${data.steps[column]}` : "";
   element("p", `${box.path || "no module"}${step} · ${facts.dtype} ${facts.shape}` + (box.ops > 1 ? ` · ${box.ops} ops` : ""), info);
+  if (box.about) element("p", box.about, info);
   for (const [name, [norm, gradient]] of Object.entries(facts.parameters ?? {}))
     element("p", `${name}: norm ${norm}` + (gradient === null ? "" : `, gradient of this use ${gradient}`), info);
   for (const what of ["value", "gradient"]) {
     const s = facts[what];
     if (!s) continue;
     const table = document.createElement("table");
-    for (const key of ["norm", "mean", "std", "min", "max", "bad"]) {
+    for (const key of ["is", "norm", "mean", "std", "min", "max", "bad"]) {
       if (!(key in s) || (key === "bad" && !s.bad)) continue;
       const row = table.insertRow();
-      row.insertCell().textContent = `${what} ${key === "bad" ? "not finite" : key}`;
+      row.insertCell().textContent = key === "is" ? what : `${what} ${key === "bad" ? "not finite" : key}`;
       row.insertCell().textContent = String(s[key]);
     }
     info.append(table);

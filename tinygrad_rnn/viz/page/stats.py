@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from ... import ops
 from ...graph import GraphNode
 from ..gradient.flow import Gradients, norm
 from ..layout.step import Box
 from ..model.unrolled import Row, Unrolled
+from ..style.text import FEW, in_brief
 
 __all__ = ["box_facts", "summary"]
 
@@ -88,6 +90,7 @@ def _outline(box: Box, unrolled: Unrolled) -> dict[str, Any]:
         "h": round(box.height, 1),
         "label": box.label,
         "op": node.label,
+        "about": _about(node),
         "name": node.name or ("" if box.row.kind == "op" else box.label),
         "path": node.path,
         "parameters": list(box.row.parameters),
@@ -104,9 +107,23 @@ def _facts(node: GraphNode, flow: Gradients | None, bins: int) -> dict[str, Any]
     found: dict[str, Any] = {
         "shape": "×".join(map(str, array.shape)) or "scalar",
         "dtype": str(array.dtype),
-        "value": summary(array, bins),
+        "value": _described(array, bins),
     }
     gradient = flow.at(node.index) if flow is not None else None
     if gradient is not None:
-        found["gradient"] = summary(gradient, bins)
+        found["gradient"] = _described(gradient, bins)
     return found
+
+
+def _described(array: Any, bins: int) -> dict[str, Any]:
+    """The statistics of many numbers; a few as they are."""
+    is_few = np.size(array) <= FEW
+    return {**summary(array, bins), **({"is": in_brief(array)} if is_few else {})}
+
+
+def _about(node: GraphNode) -> str:
+    """What an op does, by the first sentence of its own or its function's docstring."""
+    if node.op is None:
+        return ""
+    told = node.op.__doc__ or getattr(getattr(ops, node.label, None), "__doc__", None) or ""
+    return " ".join(told.split("\n\n")[0].split()).partition(": ")[0]

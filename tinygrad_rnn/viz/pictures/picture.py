@@ -14,6 +14,7 @@ from ...graph import Graph
 from ..gradient.backward import backward_graph
 from ..gradient.flow import Flow, Gradients, weights_of
 from ..layout.sheet import arrange
+from ..layout.step import no_numbers
 from ..layout.strip import Strip
 from ..model.folding import folded_graph, no_collection
 from ..model.history import WholeHistory
@@ -21,6 +22,7 @@ from ..model.levels import LEVELS, at_level
 from ..model.run import run_unrolled, scalar_of
 from ..model.unrolled import Unrolled
 from ..page.html import page
+from ..style.text import in_brief
 from ..svg.drawing import Drawing
 from ..svg.rolled import LOOP
 from ..svg.saving import FORMS, Saved
@@ -80,12 +82,19 @@ class Picture(Saved):
         columns = len(unrolled.steps)
         shown = columns if self.fold is None else min(columns, self.fold)
         unrolled.is_compact = level == "modules" and shown > MANY
-        sheet = arrange(unrolled, LOOP if level == "rolled" else 0.0)
+        numbers = self._numbers if unrolled.is_expression else no_numbers
+        sheet = arrange(unrolled, LOOP if level == "rolled" else 0.0, numbers)
         if level == "rolled":
             one = Strip({columns // 2: 0.0}, sheet.pitch)
             return Drawing(sheet, one, self.flow, self.title, True, prefix, self.labels, self.note)
         strip = Strip.of(columns, sheet.pitch, self.fold, sheet.gutter)
         return Drawing(sheet, strip, self.flow, self.title, False, prefix, self.labels, self.note)
+
+    def _numbers(self, i: int) -> tuple[str, ...]:
+        """The value and the gradient of a node, in a line each."""
+        gradient = self.flow.at(i) if self.flow is not None else None
+        found = [f"value {in_brief(self.graph[i].value)}"]
+        return (*found, f"grad {in_brief(gradient)}") if gradient is not None else tuple(found)
 
     def svg(self, still: bool = False) -> str:
         """The picture as an SVG document; in a browser it follows the theme, light or dark."""

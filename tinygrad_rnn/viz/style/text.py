@@ -5,19 +5,17 @@ from __future__ import annotations
 import math
 import unicodedata
 from html import escape
+from typing import Any
 
-__all__ = [
-    "escaped",
-    "fitted",
-    "in_words",
-    "number",
-    "power",
-    "printable",
-    "subscript",
-    "text_width",
-]
+import numpy as np
+
+__all__ = ["FEW", "escaped", "fitted", "in_brief", "in_words", "number", "power", "printable"]
+__all__ += ["text_width", "wrapped"]
 
 _NARROW, _WIDE = frozenset("iljtfrI.,:;'|!()[]{}/ -`\""), frozenset("mwMW@%—→∂")
+
+
+FEW = 4  # numbers that are written out
 
 
 def text_width(text: str, size: float) -> float:
@@ -102,15 +100,6 @@ def number(value: float) -> str:
     return text[:-2] if text.endswith(".0") else text
 
 
-def subscript(value: int) -> str:
-    """An integer in subscript digits.
-
-    >>> "x" + subscript(12)
-    'x₁₂'
-    """
-    return str(value).translate(str.maketrans("-0123456789", "₋₀₁₂₃₄₅₆₇₈₉"))
-
-
 def power(exponent: int) -> str:
     """Ten to an integer power.
 
@@ -118,6 +107,24 @@ def power(exponent: int) -> str:
     '10⁻⁶'
     """
     return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def in_brief(value: Any) -> str:
+    """A few numbers as they are; of more, their mean.
+
+    >>> import numpy as np
+    >>> in_brief(np.array([1.0, -2.5])), in_brief(np.ones((3, 4)))
+    ('[1, −2.5]', 'mean 1')
+    """
+    flat = np.ravel(value)
+    if flat.size > FEW:
+        return f"mean {_number(float(np.mean(flat)))}"
+    numbers = ", ".join(_number(float(v)) for v in flat)
+    return numbers if np.ndim(value) == 0 or flat.size == 1 else f"[{numbers}]"
+
+
+def _number(value: float) -> str:
+    return f"{value:.4g}".replace("-", "−")
 
 
 def in_words(value: float) -> str:

@@ -8,6 +8,7 @@ from ..gradient.flow import Gradients
 from ..layout.sheet import TRACK, Sheet
 from ..layout.step import Box
 from ..layout.strip import Strip
+from ..model.columns import AFTER
 from ..style.palette import Scale, palette, style_sheet, themed
 from ..style.text import escaped, number, wrapped
 from .canvas import Canvas, arrow_heads
@@ -17,6 +18,7 @@ from .ends import Ends, draw_ends
 from .flags import draw_flags, flags_of
 from .fold import draw_fold
 from .ground import draw_ground
+from .hover import draw_hover
 from .legend import draw_legend
 from .look import look
 from .rolled import draw_loops, loops_width
@@ -37,9 +39,9 @@ View = tuple[float, float, float, float]
 class Drawing:
     """One sheet drawn along a strip, with the gradient's norms where a flow is given.
 
-    `scale` may be set before it is drawn, `legend` switched off. `prefix`: of identifiers, to tell
-    drawings in one document apart. `note`: what else is said under the title. `ends`: what
-    was drawn beside the steps.
+    `scale` may be set before it is drawn, `legend` and `hover` switched off. `prefix`: of
+    identifiers, to tell drawings in one document apart. `note`: what else is said under the title.
+    `ends`: what was drawn beside the steps.
     """
 
     def __init__(
@@ -56,7 +58,7 @@ class Drawing:
         self.scene = Scene(sheet, strip, flow, rolled, labels)
         self.title = title
         self.prefix = prefix
-        self.legend = True
+        self.legend = self.hover = True
         self.descents = descents(self.scene)
         self.cuts = cuts_of(self.scene)
         self.flags = [] if rolled else flags_of(self.scene, self.descents, self.cuts)
@@ -126,6 +128,11 @@ class Drawing:
         right = self._draw_beside(canvas)
         if self.legend:
             draw_legend(scene, canvas, self.left)
+        if self.hover:
+            draw_hover(scene, canvas, boxes, scene.strip.places)
+            head = scene.sheet.head
+            if head is not None and not scene.rolled:
+                draw_hover(scene, canvas, head.boxes, {AFTER: self.ends.head_at})
         width, height = right + MARGIN - self.left, scene.sheet.bottom + 92 - self.top
         view = (self.left, self.top, max(width, NARROWEST), height)
         return canvas.content(), canvas.definitions(), view

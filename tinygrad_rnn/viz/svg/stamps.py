@@ -135,7 +135,7 @@ def _box(box: Box) -> str:
             f'<text class="small" x="{number(box.x)}" y="{number(y + 8.5)}">{escaped(tag)}</text>'
         )
         y += LINE
-    for line in filter(None, (box.more, box.caption)):
+    for line in box.below:
         parts.append(
             f'<text class="caption" x="{number(box.x)}" y="{number(y + 9)}">{escaped(line)}</text>'
         )
