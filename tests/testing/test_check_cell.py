@@ -35,7 +35,7 @@ class Plain(nn.Cell):
 @pytest.mark.parametrize("cell", [nn.RNNCell, nn.LSTMCell, nn.GRUCell])
 def test_our_cells_keep_every_law(cell) -> None:
     report = check_cell(cell, hidden_size=2)
-    assert report.ok and str(report).startswith(f"{cell.__name__}(hidden_size=2, input_size=2): 16")
+    assert report.ok and str(report).startswith(f"{cell.__name__}(hidden_size=2, input_size=2): 18")
 
 
 def test_a_cell_with_options_and_kinks() -> None:
@@ -182,7 +182,7 @@ def test_our_layers_keep_every_law(layer, options) -> None:
 
 def test_a_layer_of_any_cell_and_dropout_that_is_off() -> None:
     nested = check_cell(lambda: nn.Recurrent(Nested(2), num_layers=2))
-    assert str(nested).startswith("Recurrent(Nested(2), num_layers=2): 17 laws hold")
+    assert str(nested).startswith("Recurrent(Nested(2), num_layers=2): 19 laws hold")
     quiet = check_cell(lambda: nn.Recurrent(Plain(1), num_layers=2, dropout=0.5).eval())
     assert ruled_out(quiet) == set()
     letters = check_cell(lambda: nn.Recurrent(Letters(2)), inputs=range(5))
@@ -220,6 +220,41 @@ wrong_gate = an_op(lambda x: np.tanh(x), lambda grad, out, x: grad * (1.0 - out)
 class WidensState(Plain):
     def forward(self, x, h):
         return self.activated(x, h) * np.ones(1)
+
+
+class AsWide(Plain):
+    """A Parameter of NumPy's dtype, which makes all the rest float64."""
+
+    def __init__(self, input_size=2):
+        super().__init__(input_size)
+        self.scale = nn.Parameter(np.ones(1), "float64")
+
+    def forward(self, x, h):
+        return self.activated(x, h) * self.scale
+
+
+class WidensWholeNumbers(Plain):
+    def forward(self, x, h):
+        return tg.tanh(self.linear.weight[0, 0] * h + x.sum(axis=-1, keepdims=True))
+
+
+class Tied(Plain):
+    """Its map is no argument: one and the same in every cell."""
+
+    the_map = nn.Linear(2, 1)
+
+    def __init__(self, input_size=2):
+        super().__init__(input_size)
+        self.shared = self.the_map
+
+    def forward(self, x, h):
+        return self.activated(x, h) + 0.1 * self.shared(tg.concatenate([h, h], axis=-1))
+
+
+class DropsThroughNumPy(Plain):
+    def forward(self, x, h):
+        new = self.activated(x, h)
+        return new / (1.0 + np.abs(new.data))
 
 
 class WrongStructure(Plain):
@@ -324,8 +359,17 @@ class HiddenConstant(Plain):
 
 BROKEN = {
     "state": [(WidensState, "state is float32 before a step, float64 after"), (WrongStructure, "")],
+    "dtype": [
+        (AsWide, "scale is made in float64, the default dtype is float32"),
+        (WidensWholeNumbers, "for x of int64, the output is float64, not float32"),
+    ],
+    "apart": [(Tied, r"shared.weight of a cell is shared.weight of the next")],
     "repeat": [(Remembers, "the second time")],
-    "parameters": [(WrongGate, r"planted \(gate\) \[WrongGate, step 0"), (CutParameter, "is cut")],
+    "parameters": [
+        (WrongGate, r"planted \(gate\) \[WrongGate, step 0"),
+        (CutParameter, "is cut"),
+        (DropsThroughNumPy, "all inputs, along one direction"),
+    ],
     "inputs": [(CutInput, r"x\[0, 0, 0\]: gradient 0, true derivative")],
     "initial state": [(CutState, r"initial state\[0, 0\]: gradient 0, true")],
     "own start": [(CutStart, "start.*a factor of 0.5")],

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import tinygrad_rnn as tg
 from tinygrad_rnn.testing import GradientError, gradcheck, gradgradcheck
@@ -282,3 +284,63 @@ def test_parameters_have_their_values_back() -> None:
     with pytest.raises(GradientError):
         gradcheck(lambda x: x * weight.detach(), [POINT], [weight])
     assert weight.data is array and weight.dtype == np.float64 and weight.grad is None
+
+
+# Values that leave the graph
+
+DROPPED = {
+    "abs, max": lambda x: x * np.abs(x.data).max(),
+    "max": lambda x: x / x.data.real.max(),
+    "norm": lambda x: x / np.linalg.norm(x.data),
+    "sort": lambda x: x * np.sort(np.abs(x.data)),
+    "float": lambda x: x * float(np.abs(x.data).sum()),
+    "item": lambda x: x * abs(x.sum().item()),
+    "tolist": lambda x: x * max(map(abs, x.tolist())),
+    "real": lambda x: x * x.data.real,
+    "detach, numpy": lambda x: x + np.sqrt(np.abs(x.detach().numpy())),
+    "asarray": lambda x: x * np.abs(np.asarray(x.detach())).mean(),
+    "hypot": lambda x: x * np.hypot(x.data.real, x.data.imag),
+    "where": lambda x: x * np.where(np.abs(x.data) > 1, np.abs(x.data), 1.0),
+    "a constant": lambda x: tg.sum(x) * 0.0 + tg.tensor(np.abs(x.data).max()),
+    "deep inside": lambda x: tg.tanh(tg.sigmoid(x * np.abs(x.data)[::-1]) @ tg.ones(3, dtype="f8")),
+}
+
+
+@pytest.mark.parametrize("fn", DROPPED.values(), ids=DROPPED.keys())
+@pytest.mark.parametrize("one_evaluation", [False, True])
+def test_values_that_leave_the_graph_are_found(fn, one_evaluation) -> None:
+    with pytest.raises(GradientError):
+        gradcheck(fn, [np.array([0.3, -1.7, 0.9])], one_evaluation=one_evaluation)
+
+
+KEPT = {
+    "a mask": lambda x: x * (np.abs(x.data) > 1),
+    "rounded": lambda x: x * np.round(np.abs(x.data)),
+    "sign": lambda x: x * np.sign(x.data.real),
+    "an index": lambda x: x[int(np.argmax(np.abs(x.data)))] ** 2,
+    "an order": lambda x: tg.take(x, np.argsort(np.abs(x.data)), axis=0) * tg.tensor([1.0, 2, 3]),
+    "a shift": lambda x: tg.log(tg.sum(tg.exp(x - abs(x.data).max()))) + abs(x.data).max(),
+}
+
+
+@pytest.mark.parametrize("fn", KEPT.values(), ids=KEPT.keys())
+def test_constants_that_are_read_off_values_are_no_fault(fn) -> None:
+    assert gradcheck(fn, [np.array([0.3, -1.7, 0.9])]).ok
+
+
+@settings(max_examples=settings().max_examples // 2)
+@given(
+    st.sampled_from([tg.tanh, tg.exp, tg.sin, tg.abs, tg.relu, tg.square, tg.softmax, tg.cumsum]),
+    st.sampled_from(list(DROPPED.values())),
+    st.lists(st.floats(0.1, 3) | st.floats(-3, -0.1), min_size=3, max_size=3, unique_by=abs),
+)
+def test_a_dropped_part_is_found_behind_any_op(op, fn, values) -> None:
+    x = np.array(values)
+    options = {"axis": -1} if op in (tg.softmax, tg.cumsum) else {}
+    assert gradcheck(lambda x: op(x, **options), [x]).ok
+
+    def both(x):
+        return op(x, **options) + fn(x)
+
+    with pytest.raises(GradientError):
+        gradcheck(both, [x])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from types import MethodType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from .. import torch_names
+from .. import pytree, torch_names
 from ..engine.dtypes import get_default_dtype, is_floating
 from ..engine.guard import note_change
 from ..engine.mode import scope
@@ -74,6 +76,40 @@ class Module:
     training: bool = True
     _name: str | None = None  # under which a parent holds it
     _buffer_names: tuple[str, ...] = ()
+
+    _made_with: tuple[tuple[Any, ...], dict[str, Any]]
+
+    def __new__(cls: type[M], *arguments: Any, **keywords: Any) -> M:
+        """Remember the arguments, so that `made_again` can make another such module."""
+        module = object.__new__(cls)
+        object.__setattr__(module, "_made_with", (arguments, keywords))
+        return module
+
+    def made_again(self: M, others: dict[int, Module] | None = None, **changes: Any) -> M:
+        """A new module of the same dtype, made with the same arguments but for `changes`.
+
+        Its parameters are drawn anew and none is shared: Modules among the arguments, or in lists,
+        tuples or dicts of them, are made again, too, and Parameters are copied. `others`: Modules
+        that take the place of some of those, by the id of the one that is replaced.
+        """
+        again: dict[int, Any] = {} if others is None else others
+
+        def of(argument: Any) -> Any:
+            if not isinstance(argument, Module | Parameter):
+                return argument
+            if id(argument) not in again:
+                if isinstance(argument, Module):
+                    again[id(argument)] = argument.made_again(again)
+                else:
+                    again[id(argument)] = deepcopy(argument)
+            return again[id(argument)]
+
+        arguments, keywords = self._made_with
+        bound = inspect.signature(self.__init__).bind(*arguments, **keywords)  # type: ignore[misc]
+        bound.arguments.update(changes)
+        new = type(self)(*pytree.map(of, bound.args), **pytree.map(of, bound.kwargs))
+        first = next(self.parameters(), None)
+        return new if first is None else new.astype(first.dtype)
 
     def forward(self, *inputs: Any, **keywords: Any) -> Any:
         """The computation; to be written by subclasses."""

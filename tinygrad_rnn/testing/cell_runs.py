@@ -97,12 +97,16 @@ class Subject:
         options = [] if self.sizes else [module.extra_repr()]
         return f"{type(module).__name__}({', '.join(filter(None, made_with + options))})"
 
-    def fresh(self, seed: int, dtype: str = "float64") -> Network:
-        """A new one, its parameters moved a little, so that none is 0 or like another."""
+    def fresh(self, seed: int, dtype: str | None = "float64") -> Network:
+        """A new one, its parameters moved a little, so that none is 0 or like another.
+
+        `dtype` None: those that it is made in.
+        """
         with seeded(seed):
             made = self._make(**self.sizes)
         network = network_of(made)
-        made.astype(dtype)
+        if dtype is not None:
+            made.astype(dtype)
         rng = np.random.default_rng(seed)
         for name, parameter in made.named_parameters():
             parameter.name = name

@@ -12,7 +12,7 @@ from ..engine.transforms import grad
 from .differentiation import RESOLUTION, ComplexStep, difference_quotient
 from .locate import first_wrong
 from .program import Program, direction_for, one_at, tensors_in
-from .report import GradientError, GradientReport
+from .report import Disagreement, GradientError, GradientReport
 from .rounding import magnitudes
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ __all__ = [
     "EPS",
     "ROUNDINGS",
     "Truth",
+    "compare_in_real_numbers",
     "dot",
     "gradcheck",
     "gradgradcheck",
@@ -34,6 +35,9 @@ __all__ = [
 
 ROUNDINGS = 64
 """Units in the last place of the contributions that a correct gradient may be off."""
+
+_REAL_RTOL = 1e-6
+"""What differences in float64 may be off; a part that is missing from a gradient is far larger."""
 
 EPS = float(np.finfo(np.float64).eps)
 
@@ -57,7 +61,9 @@ def gradcheck(
     of the contributions that the element is summed from (see `rounding`). There is no absolute
     tolerance: a gradient of 1e-13 is held to its own size. Where an op is not analytic (`abs`),
     a difference quotient of that op in extended precision is used; elements on a kink have no
-    derivative and are listed as excluded.
+    derivative and are listed as excluded. Then the whole of `fn` is differentiated once more, along
+    one direction and by differences in real numbers: this finds values that leave the graph by a
+    function that is not analytic, such as `np.abs(x.data).max()`.
 
     `one_evaluation`: instead of one run an element, one run in all, for large inputs. It compares
     <u, J v> with <J^T u, v> (u the weights, v a random direction that lets every element count
@@ -137,7 +143,45 @@ def gradient_report(program: Program, rtol: float, one_evaluation: bool = False)
     report = GradientReport("complex step", rtol)
     compare(program, truth, found, sizes, report)
     truth.explain(report)
+    compare_in_real_numbers(program, found, report)
     return report
+
+
+def compare_in_real_numbers(program: Program, found: list[Array], report: GradientReport) -> None:
+    """Compare the whole gradient, along one direction, with differences in plain float64.
+
+    The complex step sees what an op does, and not what plain NumPy does to an array that was taken
+    out of the graph: `np.abs(x.data)`, `float(x.sum())`. Where that is no analytic function of
+    complex numbers, its derivative is missing from the truth just as it is from the gradient.
+    Says nothing where the gradient is wrong already, or at a kink.
+    """
+    if report.excluded or not report.ok:
+        return
+    rng = np.random.default_rng(1)
+    scales = [np.where(x == 0, np.abs(x).mean() or 1.0, np.abs(x)) for x in program.point]
+    signs = [rng.choice([-1.0, 1.0], s.shape) * rng.uniform(0.5, 1, s.shape) for s in scales]
+    direction = [sign * scale for sign, scale in zip(signs, scales, strict=True)]
+    coarse, fine = (_central_difference(program, direction, step) for step in (2.0**-11, 2.0**-12))
+    slope = (4 * fine - coarse) / 3  # Richardson's extrapolation
+    total, size = dot(found, direction), dot(map(np.abs, found), map(np.abs, direction))
+    rounding = dot(map(np.abs, program.outputs), program.weights) * EPS * ROUNDINGS * 2**12
+    allowed = _REAL_RTOL * size + 4 * abs(coarse - fine) + rounding
+    if np.isfinite(slope) and abs(total - slope) > allowed:
+        wrong = Disagreement("all inputs, along one direction", (), total, slope, allowed)
+        report.disagreements.append(wrong)
+        report.notes.append(
+            "In real numbers the derivative is another: fn computes with values that left the "
+            "graph (t.data, t.numpy(), t.item(), float(t), np.asarray(t)). Use ops on the Tensor, "
+            "or detach() it outside of fn if no gradient is meant."
+        )
+
+
+def _central_difference(program: Program, direction: list[Array], step: float) -> float:
+    def value(by: float) -> float:
+        outs = program.run([x + by * v for x, v in zip(program.point, direction, strict=True)])
+        return dot((out._data for out in outs), program.weights)
+
+    return (value(step) - value(-step)) / (2 * step)
 
 
 class Truth:

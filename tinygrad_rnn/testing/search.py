@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .gradcheck import EPS, ROUNDINGS, Truth, dot, rounding_error
+from .gradcheck import EPS, ROUNDINGS, Truth, compare_in_real_numbers, dot, rounding_error
 from .program import Program, one_at
 from .report import GradientReport
 from .rounding import magnitudes
@@ -55,6 +55,8 @@ class _Search:
         self.report = GradientReport("complex step, along directions", rtol)
         self._run()
         self._truth.explain(self.report)
+        spend()
+        compare_in_real_numbers(program, self._found, self.report)
 
     def _run(self) -> None:
         self.report.checked = sum(g.size for g in self._found)

@@ -275,3 +275,93 @@ def test_an_unfinished_cell_says_what_is_missing() -> None:
         Empty()(tg.zeros(2, 3))
     with pytest.raises(NotImplementedError, match=r"Empty has no forward\(x, state\)"):
         Empty()(tg.zeros(2, 3), tg.zeros(2, 4))
+
+
+class Around(nn.Cell):
+    """A cell around others that are its arguments, in every form of argument."""
+
+    def __init__(self, inner, others=(), *, norm=None, scale=None):
+        self.inner, self.others, self.norm, self.scale = inner, list(others), norm, scale
+        self.hidden_size = inner.hidden_size
+
+    def initial_state(self, batch_size):
+        return tuple(cell.initial_state(batch_size) for cell in (self.inner, *self.others))
+
+    def forward(self, x, states):
+        cells = (self.inner, *self.others)
+        new = [cell(x, state) for cell, state in zip(cells, states)]
+        first = pytree.map(lambda leaf: leaf if self.norm is None else self.norm(leaf), new[0])
+        return (first, *new[1:])
+
+
+@pytest.mark.parametrize("num_layers", [1, 2, 3])
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_layers_of_a_cell_made_of_cells_share_nothing(num_layers, bidirectional) -> None:
+    class Summed(nn.Cell):
+        def __init__(self, a, b, head):
+            self.a, self.b, self.head, self.hidden_size = a, b, head, a.hidden_size
+
+        def initial_state(self, batch_size):
+            return {"a": self.a.initial_state(batch_size), "b": self.b.initial_state(batch_size)}
+
+        def forward(self, x, state):
+            h, c = self.a(x, state["a"])
+            other = self.b(x, state["b"])
+            return {"a": (h + self.head(other), c), "b": other}
+
+    def layer_of(seed):
+        tg.manual_seed(seed)
+        cell = Summed(nn.LSTMCell(3, 4), nn.GRUCell(3, 4), nn.Sequential(nn.Linear(4, 4)))
+        return nn.Recurrent(cell, num_layers=num_layers, bidirectional=bidirectional)
+
+    layer = layer_of(0).astype("float64")
+    assert len(list(layer.parameters())) == len(layer.state_dict())
+    assert {p.dtype for p in layer.parameters()} == {np.dtype("float64")}
+    first, *more = layer._cells.values()
+    for other in more:  # drawn anew, too
+        for one, two in zip(first.parameters(), other.parameters()):
+            assert one.shape != two.shape or not np.array_equal(one.data, two.data)
+    outputs, _ = layer(tg.ones(5, 2, 3, dtype="float64"))
+    assert outputs.shape == (5, 2, 4 * (1 + bidirectional))
+    fresh = layer_of(1).astype("float64")
+    fresh.load_state_dict(layer.state_dict())
+    np.testing.assert_array_equal(fresh(tg.ones(5, 2, 3, dtype="float64"))[0].data, outputs.data)
+
+
+def test_a_module_is_made_again_with_all_its_arguments() -> None:
+    parts = {"norm": nn.LayerNorm(4), "scale": nn.Parameter(2.0)}
+    cell = Around(nn.LSTMCell(3, 4), [nn.RNNCell(3, 2)], **parts)
+    again = cell.made_again()
+    assert not {id(p) for p in cell.parameters()} & {id(p) for p in again.parameters()}
+    assert [p.shape for p in cell.parameters()] == [p.shape for p in again.parameters()]
+    assert again.scale.item() == 2.0
+    wider = cell.sibling(7)
+    assert (wider.inner.input_size, wider.others[0].input_size) == (7, 7)
+
+
+def test_cells_inside_that_take_something_else_keep_their_size() -> None:
+    class Stacked(nn.Cell):
+        def __init__(self, input_size, lower, upper):
+            self.lower, self.upper, self.hidden_size = lower, upper, upper.hidden_size
+
+        def initial_state(self, batch_size):
+            return self.upper.initial_state(batch_size), self.lower.initial_state(batch_size)
+
+        def forward(self, x, state):
+            lower = self.lower(x, state[1])
+            return self.upper(lower, state[0]), lower
+
+    layer = nn.Recurrent(Stacked(3, nn.RNNCell(3, 5), nn.GRUCell(5, 4)), num_layers=2)
+    assert layer(tg.zeros(6, 2, 3))[0].shape == (6, 2, 4)
+
+
+def test_a_cell_without_an_input_size_anywhere_has_one_layer() -> None:
+    with pytest.raises(TypeError, match="needs an argument input_size"):
+        nn.Recurrent(NoSize(), num_layers=2)
+
+
+class NoSize(nn.Cell):
+    hidden_size = 4
+
+    def forward(self, x, h):
+        return h + x

@@ -51,13 +51,6 @@ class Cell(Module):
     """
 
     hidden_size: int
-    _made_with: tuple[tuple[Any, ...], dict[str, Any]]
-
-    def __new__(cls: type[C], *arguments: Any, **keywords: Any) -> C:
-        """Remember the arguments, so that `sibling` can make another such cell."""
-        cell = super().__new__(cls)
-        object.__setattr__(cell, "_made_with", (arguments, keywords))
-        return cell
 
     def forward(self, x: Tensor, state: Any) -> Any:
         """The next state; to be written by subclasses."""
@@ -86,18 +79,33 @@ class Cell(Module):
     def sibling(self: C, input_size: int | None = None) -> C:
         """A new cell of the same dtype, made with the same arguments, or another `input_size`.
 
-        TypeError if `__init__` has no argument of that name.
+        Nothing is shared: Modules among the arguments are made again (`Module.made_again`), and
+        cells among them that take this cell's input get the new `input_size`, too: those with the
+        `input_size` that this cell had or, if it has none, that the first of them had.
+
+        TypeError if neither `__init__` nor a cell among its arguments takes an `input_size`.
+
+        >>> import tinygrad_rnn as tg
+        >>> tg.nn.LSTMCell(3, 4).sibling(8).input_size
+        8
         """
-        arguments, keywords = self._made_with
-        bound = inspect.signature(self.__init__).bind(*arguments, **keywords)  # type: ignore[misc]
-        if input_size is not None:
-            if "input_size" not in bound.signature.parameters:
-                raise TypeError(
-                    f"{type(self).__name__}.__init__ needs an argument input_size, so that cells "
-                    "for further layers can be made"
-                )
-            bound.arguments["input_size"] = input_size
-        return type(self)(*bound.args, **bound.kwargs).astype(self.zeros().dtype)
+        if input_size is None:
+            return self.made_again()
+        inner: list[Cell] = [
+            cell for cell in _modules_in(self._made_with) if isinstance(cell, Cell)
+        ]
+        takes = "input_size" in inspect.signature(self.__init__).parameters  # type: ignore[misc]
+        cells: list[Cell] = [self, *inner]
+        sizes = [size for cell in cells if (size := _input_size(cell)) is not None]
+        if not takes and not any(_input_size(cell) is not None for cell in inner):
+            raise TypeError(
+                f"{type(self).__name__}.__init__ needs an argument input_size, so that cells "
+                "for further layers can be made"
+            )
+        others: dict[int, Module] = {
+            id(cell): cell.sibling(input_size) for cell in inner if _input_size(cell) == sizes[0]
+        }
+        return self.made_again(others, **({"input_size": input_size} if takes else {}))
 
     def plan(
         self,
@@ -196,6 +204,19 @@ class Cell(Module):
         """The arguments that the cell was made with."""
         arguments, keywords = self._made_with
         return ", ".join([*map(repr, arguments), *(f"{k}={v!r}" for k, v in keywords.items())])
+
+
+def _modules_in(arguments: Any) -> list[Module]:
+    return [leaf for leaf in pytree.leaves(arguments) if isinstance(leaf, Module)]
+
+
+def _input_size(cell: Cell) -> int | None:
+    """The size of x that a cell was made for, if it was made with one or says it."""
+    arguments, keywords = cell._made_with
+    bound = inspect.signature(cell.__init__).bind(*arguments, **keywords)  # type: ignore[misc]
+    bound.apply_defaults()
+    size: int | None = bound.arguments.get("input_size", getattr(cell, "input_size", None))
+    return size
 
 
 def _checked_step(cell: Cell, x: Any, state: Any) -> Any:
