@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ...engine.autograd import _fitted
+from ...engine.broadcasting import unbroadcast
 from ...graph import GraphNode
 from ...tables import html_table
 from .flow import norm
@@ -266,7 +266,7 @@ def _led_back(node: GraphNode, position: int, part: Any, to: GraphNode, before: 
     assert node.op is not None and node.source is not None and node.source.values is not None
     values, given = node.source.values, tuple(part) if isinstance(part, list) else part
     back = node.op.rule(position)(given, node.value, *values, **node.attributes)
-    back = _fitted(back, values[position])
+    back = unbroadcast(back, values[position])
     return back if before is None else before + back
 
 
