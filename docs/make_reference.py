@@ -17,10 +17,7 @@ import tinygrad_rnn as tg
 
 REFERENCE = Path(__file__).with_name("reference.md")
 INSIDE = {
-    "tinygrad_rnn.cli",
-    "tinygrad_rnn.files",
-    "tinygrad_rnn.tables",
-    "tinygrad_rnn.torch_names",
+    f"tinygrad_rnn.{name}" for name in ("cli", "files", "invocation", "tables", "torch_names")
 }
 """Modules whose names are for their neighbours."""
 

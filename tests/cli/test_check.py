@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
 
 from tinygrad_rnn.cli import main
+from tinygrad_rnn.cli.terminal import coloured
 
 from .conftest import Fails
 
@@ -64,6 +66,7 @@ def test_exit_status_1_and_the_place(file: str, capsys: pytest.CaptureFixture[st
     assert main(["check", f"{file}:Wrong", "--with", "hidden_size=1"]) == 1
     printed = capsys.readouterr().out
     assert "BROKEN          parameters" in printed
+    printed = " ".join(printed.split())  # its lines are wrapped
     assert "gate (reset gate) [Wrong, step 0, " in printed and "mine.py:21]" in printed
 
 
@@ -93,10 +96,45 @@ def test_what_cannot_be_checked(file: str, fails: Fails) -> None:
     assert "needs a value for 'mode'" in fails("check", f"{file}:Needy")
     assert "TypeError" in fails("check", f"{file}:Right", "--with", "hidden=1")
     assert "NAME=VALUE" in fails("check", f"{file}:Right", "--with", "hidden_size")
-    assert "no law rowz; they are state, " in fails("check", "rnn", "--except", "rowz")
+    assert "no law 'rowz' (did you mean 'rows'?); they are state, " in fails(
+        "check", "rnn", "--except", "rowz"
+    )
     assert "--indices: at least 1, not 0" in fails("check", "rnn", "--indices", "0")
     assert "--layer: Recurrent" in fails("check", "rnn", "--layer", "layers=2")
     assert "--layer: num_layers must be at least" in fails(
         "check", "rnn", "--layer", "num_layers=0"
     )
     assert "no class 'Missing'" in fails("check", f"{file}:Missing")
+
+
+def test_verdicts_are_coloured_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    table = "Cell: 1 laws hold\n  holds           state\n  BROKEN          rows\n      holds"
+    assert coloured(table, Terminal()) == table.replace(
+        "  holds           s", "  \033[32mholds\033[0m           s"
+    ).replace("BROKEN", "\033[1;31mBROKEN\033[0m")
+    assert coloured(table, io.StringIO()) == table
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert coloured(table, Terminal()) == table
+
+
+def test_a_class_may_have_any_name_but_does_not_steer_the_terminal(
+    file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = Path(file).read_text() + "\nRight.__name__ = 'Red\\x1b[31m'\n"
+    Path(file).write_text(source)
+    assert main(["check", f"{file}:Right", "--with", "hidden_size=1"]) == 0
+    printed = capsys.readouterr().out
+    assert "Red\\x1b[31m" in printed and "\x1b" not in printed
+
+
+def test_what_is_too_long_is_said(file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.warns(UserWarning, match="not enough"):
+        assert main(["check", f"{file}:Right", "--seconds", "1e-9"]) == 0
+    assert "not checked" in capsys.readouterr().out
+    assert main(["check", f"{file}:Right", "--input-shape", "2", "--with", "hidden_size=1"]) == 0

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tinygrad_rnn.cli.ctrl_c import between_steps
+from tinygrad_rnn.invocation import command
 from tinygrad_rnn.training.names import Trained
 
 from .conftest import SMALL
@@ -20,10 +21,10 @@ from .conftest import SMALL
 def test_stops_cleanly_with_the_last_complete_checkpoint(
     names_folder: Path, tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-m", "tinygrad_rnn", "train", "--data", str(names_folder)]
+    train = [sys.executable, "-m", "tinygrad_rnn", "train", "--data", str(names_folder)]
     options = ["--out", str(tmp_path), "--name", "run", *SMALL, "--epochs", "100000"]
     process = subprocess.Popen(
-        [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*train, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     folder = tmp_path / "run"
     while not (folder / "rnn" / "metrics.jsonl").exists() and process.poll() is None:
@@ -36,7 +37,7 @@ def test_stops_cleanly_with_the_last_complete_checkpoint(
     text = (folder / "rnn" / "metrics.jsonl").read_text()
     lines = [json.loads(line) for line in text.splitlines()]
     kept = f"kept in {folder}/: rnn after epoch {len(lines)}"
-    advice = f"(go on: tinygrad-rnn train --resume {folder})"
+    advice = f"(go on: {command('train', '--resume', folder)})"
     assert error.splitlines() == [f"tinygrad-rnn: stopped by Ctrl-C; {kept} {advice}"]
     assert Trained.load(folder).accuracies == {"rnn": lines[-1]["val_accuracy"]}
     assert sorted(f.name for f in folder.iterdir()) == ["rnn", "run.json"]

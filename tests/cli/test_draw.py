@@ -63,7 +63,7 @@ def test_options_reach_the_picture(tmp_path: Path) -> None:
     text = out.read_text(encoding="utf-8")
     assert all(f">t = {t}<" in text for t in range(9))
     assert "against time" in text
-    assert main([*common, "--fold", "4", "--level", "modules"]) == 0
+    assert main([*common, "--fold", "4", "--level", "modules", "--force"]) == 0
     assert "t = 2 … 6" in out.read_text(encoding="utf-8")
 
 
@@ -105,6 +105,22 @@ def test_a_run_is_drawn_with_its_trained_weights_and_the_letters_of_the_name(
 )
 def test_what_cannot_be_drawn(options: list[str], expected: str, fails: Fails) -> None:
     assert expected in fails("draw", *options)
+
+
+def test_no_file_is_written_over_without_being_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: Fails
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.svg").write_text("mine")
+    assert "'a.svg' is there already: --force" in fails("draw", "rnn", "--out", "a.svg")
+    assert "'a.svg' is there already: --force" in fails("plan", "rnn", "--out", "a.svg")
+    assert "'a.svg' is there already: --force" in fails("show", "vanishing", "--out", "a.svg")
+    assert (tmp_path / "a.svg").read_text() == "mine"
+    for _ in range(2):
+        assert main(["draw", "rnn", "--steps", "2"]) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"a.svg", "bptt.html", "bptt-2.html"}
+    assert main(["draw", "rnn", "--steps", "2", "--out", "a.svg", "--force"]) == 0
+    assert (tmp_path / "a.svg").read_text(encoding="utf-8").startswith("<")
 
 
 def test_an_error_in_the_users_cell_names_its_line(spec: str, tmp_path: Path, fails: Fails) -> None:

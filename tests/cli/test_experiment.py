@@ -9,6 +9,7 @@ import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn.cli import main
+from tinygrad_rnn.invocation import command
 
 from .conftest import Fails
 
@@ -106,14 +107,14 @@ def test_an_interrupted_experiment_goes_on(tmp_path: Path) -> None:
     globals()["fit"] = lambda *a, **k: fit_with(*a, **k, callbacks=[stop])
     train(run)"""
     file = experiment(tmp_path, stopping)
-    command = [sys.executable, "-m", "tinygrad_rnn", "train", str(file), "--out", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    train = [sys.executable, "-m", "tinygrad_rnn", "train", str(file), "--out", str(tmp_path)]
+    done = subprocess.run(train, capture_output=True, text=True)
     assert done.returncode == 130
     folder = tmp_path / "my_experiment"
-    assert f"go on: tinygrad-rnn train {file} --resume {folder}" in done.stderr
+    assert f"go on: {command('train', file, '--resume', folder)}" in done.stderr
     assert len((folder / "metrics.jsonl").read_text().splitlines()) == 1
     experiment(tmp_path, "train(run)")
-    assert subprocess.run([*command[:-2], "--resume", str(folder)]).returncode == 0
+    assert subprocess.run([*train[:-2], "--resume", str(folder)]).returncode == 0
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert [row["epoch"] for row in rows] == [1, 2, 3]
 

@@ -8,6 +8,7 @@ import pytest
 
 import tinygrad_rnn
 from tinygrad_rnn.cli import main
+from tinygrad_rnn.invocation import command
 
 from .conftest import Fails
 
@@ -17,7 +18,7 @@ def test_help(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main(arguments)
     assert stop.value.code == 0
-    assert "usage: tinygrad-rnn" in capsys.readouterr().out
+    assert f"usage: {command()}" in capsys.readouterr().out
 
 
 def test_without_a_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
@@ -35,6 +36,21 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_unknown_command(fails: Fails) -> None:
     assert "invalid choice: 'fly'" in fails("fly")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (["trian"], "train"),
+        (["train", "--epohcs", "3"], "--epochs"),
+        (["draw", "ltsm"], "lstm"),
+        (["draw", "lstm", "--level", "gate"], "gates"),
+        (["show", "vanish"], "vanishing"),
+        (["check", "lstm", "--except", "rowz"], "rows"),
+    ],
+)
+def test_what_was_meant(arguments: list[str], meant: str, fails: Fails) -> None:
+    assert f"(did you mean '{meant}'?)" in fails(*arguments)
 
 
 def test_help_loads_neither_progress_bars_nor_safetensors() -> None:
@@ -59,9 +75,9 @@ def test_terminal_that_knows_ascii_only(run_folder: Path) -> None:
 
 
 def test_reader_that_goes_away(run_folder: Path) -> None:
-    command = [sys.executable, "-m", "tinygrad_rnn", "predict", str(run_folder)]
+    predict = [sys.executable, "-m", "tinygrad_rnn", "predict", str(run_folder)]
     with subprocess.Popen(
-        [*command, *["Nowak"] * 20], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*predict, *["Nowak"] * 20], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
         assert process.stdout and process.stderr
         process.stdout.close()

@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
@@ -138,3 +139,11 @@ def test_options(run_folder: Path, fails: Fails) -> None:
     )
     assert "--top is 0" in fails("predict", run_folder, "Nowak", "--top", "0")
     assert "NAME" in fails("predict", run_folder)
+
+
+def test_weights_that_are_not_finite(run_folder: Path, tmp_path: Path, fails: Fails) -> None:
+    saved = tg.load(run_folder / "gru" / "checkpoint.safetensors")
+    saved["model"]["readout.weight"] = np.full_like(saved["model"]["readout.weight"], np.nan)
+    tg.save(saved, tmp_path / "nan.safetensors")
+    message = fails("predict", tmp_path / "nan.safetensors", "Nowak")
+    assert "not finite; train it again, with a smaller --learning-rate" in message

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import re
+import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,6 +32,12 @@ class Broken(LeakyCell):
         return x @ h
 """
 
+STILL = """
+class Still(LeakyCell):
+    def forward(self, x, h):
+        return h
+"""
+
 
 @pytest.fixture
 def leaky(tmp_path: Path) -> Path:
@@ -49,7 +59,11 @@ def test_cell_of_the_users_own_is_trained_and_asked(
     options = ["--data", str(names_folder), "--out", str(tmp_path), *SMALL]
     assert main(["train", *options, "--cell", spec]) == 0
     assert main(["predict", str(tmp_path / "names"), "Nowak", "--cell", spec]) == 0
-    assert capsys.readouterr().out.count("Polish") == 1
+    said = capsys.readouterr().out
+    assert said.count("Polish") == 1
+    # The command at the end of the training is complete, though the code is not in the run.
+    (line,) = re.findall(r"^Now try: .* -m tinygrad_rnn (.*)$", said, re.MULTILINE)
+    assert main(shlex.split(line)) == 0
     # A model file names code, but is no reason to run it.
     assert "--cell random.py:LeakyCell" in fails("predict", tmp_path / "names", "Nowak")
 
@@ -83,6 +97,7 @@ def test_classes_that_cannot_be_found(spec: str, expected: str, leaky: Path) -> 
         ("x = 1\ndef (:\n", "line 2: SyntaxError"),
         ("\n\nimport no_such_module\n", "line 3: ModuleNotFoundError"),
         ("1 / 0\n", "line 1: ZeroDivisionError"),
+        ("\nimport sys\nsys.exit(0)\n", "line 3: SystemExit: 0 (sys.exit() would end this command"),
     ],
 )
 def test_files_that_cannot_be_run(source: str, expected: str, tmp_path: Path, fails: Fails) -> None:
@@ -100,3 +115,25 @@ def test_a_cell_that_fails_says_where_before_anything_is_trained(
     )
     assert "random.py, line 16: ValueError" in message
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_cell_that_records_no_step_is_trained_and_the_missing_report_is_said(
+    names_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "still.py"
+    file.write_text(LEAKY.replace("from helper import RATE\n", "RATE = 0.5\n") + STILL)
+    options = ["--data", str(names_folder), "--out", str(tmp_path), *SMALL]
+    assert main(["train", *options, "--cell", f"{file}:Still"]) == 0
+    assert "No report.html: the model records no time steps" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs file names that are any bytes")
+def test_a_file_name_that_is_not_utf_8(
+    leaky: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / os.fsdecode(b"caf\xe9.py")
+    file.write_text(LEAKY.replace("from helper import RATE\n", "RATE = 0.5\n"))
+    assert (
+        main(["draw", f"{file}:LeakyCell", "--steps", "2", "--out", str(tmp_path / "a.svg")]) == 0
+    )
+    assert "caf\\udce9.py:LeakyCell" in capsys.readouterr().out

@@ -280,7 +280,7 @@ def test_a_choice_that_cannot_be_met_says_what_to_do(monkeypatch) -> None:
     with monkeypatch.context() as without:
         executor._checked.cache_clear()
         without.setattr(executor, "find_spec", lambda name: None)
-        with pytest.raises(ImportError, match=r"pip install 'tinygrad-rnn\[llvm\]'"):
+        with pytest.raises(ImportError, match=r"install '\S*\[llvm\]'"):
             tg.set_executor("llvm")
         executor._checked.cache_clear()
     assert tg.get_executor() == "llvm"

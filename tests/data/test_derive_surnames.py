@@ -10,6 +10,7 @@ import pytest
 
 from tinygrad_rnn.data.derive_surnames import clean_surname, keep_at_most, main, shared_names
 from tinygrad_rnn.data.names import PACKAGED_SURNAMES
+from tinygrad_rnn.invocation import install_command
 
 
 @pytest.mark.parametrize(
@@ -53,7 +54,7 @@ def test_without_faker_the_error_names_the_extra(
     assert main([str(tmp_path / "out")]) == 1
     assert capsys.readouterr().err == (
         "error: deriving the surnames needs the faker package, which is not installed: "
-        "pip install 'tinygrad-rnn[data]'\n"
+        f"{install_command('data')}\n"
     )
     assert not (tmp_path / "out").exists()
 

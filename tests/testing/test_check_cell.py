@@ -487,12 +487,10 @@ def test_what_laws_have_in_common_is_printed_once() -> None:
     assert str(caught.value).count("first wrong on the way back: the same place as above") == 1
 
 
-def test_the_table_fits_80_columns_and_its_verdicts_can_be_painted() -> None:
+def test_the_table_fits_80_columns() -> None:
     with pytest.raises(CellError) as caught:
         check_cell(WrongGate)
-    report = caught.value.report
-    assert max(map(len, str(report).splitlines())) <= 80
-    assert report.text(lambda verdict: f"<{verdict}>").count("<BROKEN>") == len(report.broken)
+    assert max(map(len, str(caught.value).splitlines())) <= 80
 
 
 def test_a_check_that_takes_too_long_says_what_is_missing() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import find, given
 
+from tinygrad_rnn.invocation import install_command
 from tinygrad_rnn.testing import strategies as s
 
 
@@ -83,4 +84,4 @@ def test_without_hypothesis_the_error_names_the_extra() -> None:
         "except ImportError as error:\n    print(error)\n"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert out.stdout.count("pip install 'tinygrad-rnn[test]'") == 2
+    assert out.stdout.count(install_command("test")) == 2

@@ -16,7 +16,9 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..errors import TinygradRnnError
+from ..invocation import command
 from .parser import Parser
+from .terminal import printable
 
 __all__ = ["main"]
 
@@ -26,10 +28,10 @@ _DESCRIPTION = """\
 Recurrent networks composed from differentiable NumPy ops.
 """
 _EPILOG = """\
-begin with:
-  tinygrad-rnn train                               trains on the surnames that come along
-  tinygrad-rnn predict runs/surnames Kowalski      asks the trained network
-  tinygrad-rnn show vanishing                      a page on what LSTMs are for
+train on the surnames that come along, ask the network, see what LSTMs are for:
+  tinygrad-rnn train
+  tinygrad-rnn predict runs/surnames Kowalski
+  tinygrad-rnn show vanishing
 """
 
 
@@ -64,18 +66,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fail(message: str, status: int = 2) -> int:
-    print("tinygrad-rnn:", " ".join(message.split()), file=sys.stderr)
+    print("tinygrad-rnn:", printable(" ".join(message.split())), file=sys.stderr)
     return status
 
 
 def _parser() -> Parser:
     parser = Parser(
-        prog="tinygrad-rnn",
+        prog=command(),
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    parser.add_argument("--version", action="version", version=f"tinygrad-rnn {__version__}")
 
     def show_help(_: argparse.Namespace) -> int:
         parser.print_help()

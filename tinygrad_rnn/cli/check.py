@@ -6,7 +6,8 @@ import argparse
 import ast
 from typing import TYPE_CHECKING, Any
 
-from .parser import CommandError, add_command
+from .parser import CommandError, add_command, did_you_mean
+from .terminal import coloured, printable
 
 if TYPE_CHECKING:
     from .parser import Commands
@@ -52,6 +53,20 @@ def register(commands: Commands) -> None:
         help="x holds indices from 0 to N - 1, such as of characters, instead of numbers",
     )
     parser.add_argument(
+        "--input-shape",
+        type=int,
+        metavar="N",
+        nargs="+",
+        help="shape of one input, such as 3 8 8 for an image (default: input_size)",
+    )
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        metavar="X",
+        default=60.0,
+        help="how long the check may take; what is left is not checked (default: %(default)g)",
+    )
+    parser.add_argument(
         "--layer",
         metavar="NAME=VALUE",
         nargs="*",
@@ -87,12 +102,15 @@ def _check(options: argparse.Namespace) -> int:
     from ..testing.cell_runs import complete
     from .user_code import blame, find_cell
 
-    unknown = set(options.except_for) - {law.name for law in LAWS}
-    if unknown:
-        raise CommandError(
-            f"--except: no law {', '.join(sorted(unknown))}; they are "
-            + ", ".join(law.name for law in LAWS)
-        )
+    names = [law.name for law in LAWS]
+    for name in options.except_for:
+        if name not in names:
+            guess = did_you_mean(name, names)
+            raise CommandError(f"--except: no law {name!r}{guess}; they are {', '.join(names)}")
+    if options.seconds <= 0:
+        raise CommandError(f"--seconds: more than 0, not {options.seconds:g}")
+    if min(options.input_shape or [1]) < 1:
+        raise CommandError("--input-shape: each number at least 1")
     if options.indices is not None and options.indices < 1:
         raise CommandError(f"--indices: at least 1, not {options.indices}")
     cell = find_cell(options.cell)
@@ -112,11 +130,13 @@ def _check(options: argparse.Namespace) -> int:
             report = check_cell(
                 make,
                 inputs=None if options.indices is None else range(options.indices),
+                input_shape=options.input_shape,
+                seconds=options.seconds,
                 except_for=options.except_for,
                 seed=options.seed,
                 **sizes,
             )
         except CellError as error:
             report = error.report
-    print(report)
+    print(coloured(printable(report)))
     return 0 if report.ok else 1

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .parser import CommandError, add_command
+from .parser import CommandError, add_command, add_out, out_file
 
 if TYPE_CHECKING:
     from ..nn import Cell
@@ -30,6 +30,7 @@ examples:
 
 A cell of your own is a class with MyCell(input_size, hidden_size).
 """
+_FILE = "bptt.html"
 _NUMBERS = {  # option: (default, least, what it is)
     "steps": (12, 1, "time steps"),
     "fold": (12, 0, "steps drawn in full, those between are folded; 0: all"),
@@ -57,12 +58,7 @@ def register(commands: Commands) -> None:
     parser.add_argument(
         "--forget-bias", type=float, metavar="X", help="bias of an LSTM's forget gate"
     )
-    parser.add_argument(
-        "--out",
-        metavar="FILE",
-        default="bptt.html",
-        help="file to write, .html, .svg, .png, .pdf or .dot (default: %(default)s)",
-    )
+    add_out(parser, _FILE, "file to write, .html, .svg, .png, .pdf or .dot")
     parser.add_argument(
         "--level", choices=LEVELS, default="gates", help="of detail (default: %(default)s)"
     )
@@ -82,9 +78,9 @@ def _draw(options: argparse.Namespace) -> int:
         given = getattr(options, name.replace("-", "_"))
         if given < least:
             raise CommandError(f"--{name} is {given}, but must be at least {least}")
-    out = Path(options.out)
+    out = out_file(options, _FILE)
     if out.suffix not in ENDINGS:
-        raise CommandError(f"--out {options.out!r} should end in {' or '.join(ENDINGS)}")
+        raise CommandError(f"--out {str(out)!r} should end in {' or '.join(ENDINGS)}")
     if Path(options.cell).is_dir():
         picture = _trained(options)
     elif options.name or options.trained:

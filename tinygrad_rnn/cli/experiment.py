@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import nn
+from ..invocation import command
 from .folders import new_folder, remove_if_nothing_was_learnt
 from .parser import CommandError
 from .user_code import NamedCell, UserCodeError, blame, run_file
@@ -109,6 +110,6 @@ def _stopped(experiment: str, folder: Path) -> int:
 
     kept = "no epoch was complete: nothing kept"
     if checkpoints_in(folder):
-        kept = f"go on: tinygrad-rnn train {experiment} --resume {folder}"
+        kept = f"go on: {command('train', experiment, '--resume', folder)}"
     print(f"tinygrad-rnn: stopped by Ctrl-C; {kept}", file=sys.stderr)
     return 130

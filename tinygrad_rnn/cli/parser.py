@@ -1,16 +1,23 @@
-"""What all commands share: a parser whose errors are one line, and an error of their own."""
+"""What all commands share: a parser whose errors are one line, files to write, suggestions."""
 
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, NoReturn
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import TinygradRnnError
+from ..invocation import command
+from .terminal import printable
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction["Parser"]
 
-__all__ = ["CommandError", "Parser", "add_command"]
+__all__ = ["CommandError", "Parser", "add_command", "add_out", "did_you_mean", "out_file"]
 
 
 class CommandError(TinygradRnnError):
@@ -18,11 +25,66 @@ class CommandError(TinygradRnnError):
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse's, but what is wrong with the arguments is said on one line."""
+    """argparse's, but what is wrong is said on one line, with what may have been meant.
+
+    In help texts a line that begins with `tinygrad-rnn` is a command: it is shown as it was called.
+    """
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and where help is; leave with exit status 2."""
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        wrong = re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message)
+        if wrong:
+            message += did_you_mean(wrong[1], re.findall(r"[\w-]+", wrong[2]))
+        help_command = f"{self.prog} --help"
+        self.exit(2, printable(f"tinygrad-rnn: {message} (see {help_command})") + "\n")
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """As argparse's, but what is unknown is refused here, where its neighbours are known."""
+        found, rest = super().parse_known_args(args, namespace)
+        if rest:
+            option = next((word for word in rest if word.startswith("-")), "").partition("=")[0]
+            guess = did_you_mean(option, self._option_string_actions)
+            self.error(f"unrecognized arguments: {' '.join(rest)}{guess}")
+        return found, rest
+
+    def format_help(self) -> str:
+        """As argparse's, with its examples as they can be pasted."""
+        return re.sub(r"^( +)tinygrad-rnn\b", rf"\1{command()}", super().format_help(), flags=re.M)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The question to put behind an error about `word`; nothing if nothing known is like it.
+
+    >>> did_you_mean("ltsm", ["rnn", "lstm"])
+    " (did you mean 'lstm'?)"
+    >>> did_you_mean("transformer", ["rnn", "lstm"])
+    ''
+    """
+    close = difflib.get_close_matches(word, list(known), 1, 0.6)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def add_out(parser: Parser, default: str | None, what: str) -> None:
+    """The options `--out` and `--force`, for `out_file`. `default`: shown, and used if given."""
+    shown = f" (default: {default})" if default else ""
+    parser.add_argument("--out", metavar="FILE", help=f"{what}{shown}")
+    parser.add_argument("--force", action="store_true", help="write over a file that is there")
+
+
+def out_file(options: argparse.Namespace, default: str) -> Path:
+    """The file to write: `--out` if it is not there yet, else the next free name like `default`."""
+    if options.out is None:
+        base = Path(default)
+        names = (base.with_stem(f"{base.stem}-{n}") if n > 1 else base for n in count(1))
+        return base if options.force else next(path for path in names if not path.exists())
+    path = Path(options.out)
+    if path.exists() and not options.force:
+        raise CommandError(
+            f"{options.out!r} is there already: --force writes over it, or choose another --out"
+        )
+    return path
 
 
 def add_command(commands: Commands, name: str, summary: str, details: str) -> Parser:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from .terminal import printable
+
 if TYPE_CHECKING:
     from ..training.names import Classifier, Corpus, NamesRun
     from ..viz import Picture
@@ -20,15 +22,26 @@ _LETTERS_IN_REPORT = 8  # long enough for the gradient to have a way to go
 
 
 def draw(models: Mapping[NamedCell, Classifier], run: NamesRun) -> None:
-    """Draw the last model's picture, for a short name, and write the report on all of them."""
+    """Draw the last model's picture, for a short name, and write the report on all of them.
+
+    What cannot be drawn, such as weights that are not finite, is said: the training is kept.
+    """
     from .. import viz
 
     cell, model = list(models.items())[-1]
-    short = name_of_length(run.corpus, _LETTERS_IN_PICTURE)
-    reading(cell.name, model, run.corpus, short).save(run.folder / PICTURE_FILE)
     by_name = {cell.name: model for cell, model in models.items()}
-    name = name_of_length(run.corpus, _LETTERS_IN_REPORT)
-    viz.names_report(run.folder / REPORT_FILE, by_name, run.corpus, run.histories, name)
+    short, name = (
+        name_of_length(run.corpus, letters) for letters in (_LETTERS_IN_PICTURE, _LETTERS_IN_REPORT)
+    )
+    picture, page = run.folder / PICTURE_FILE, run.folder / REPORT_FILE
+    for path, write in (
+        (picture, lambda: reading(cell.name, model, run.corpus, short).save(picture)),
+        (page, lambda: viz.names_report(page, by_name, run.corpus, run.histories, name)),
+    ):
+        try:
+            write()
+        except ValueError as error:  # LinAlgError is one
+            print(printable(f"No {path.name}: {error}"))
 
 
 def reading(

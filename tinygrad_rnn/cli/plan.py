@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from .parser import CommandError, add_command
+from .parser import CommandError, add_command, add_out, out_file
+from .terminal import printable
 
 if TYPE_CHECKING:
     from .parser import Commands
@@ -48,7 +49,7 @@ def register(commands: Commands) -> None:
     parser.add_argument(
         "--passes", action="store_true", help="print the step after each pass of the compiler"
     )
-    parser.add_argument("--out", metavar="FILE.svg", help="also draw the plan into this file")
+    add_out(parser, None, "also draw the plan into this file, which ends in .svg")
     parser.set_defaults(command=_plan)
 
 
@@ -61,14 +62,15 @@ def _plan(options: argparse.Namespace) -> int:
         if getattr(options, name) < 1:
             option = f"--{name.replace('_', '-')}"
             raise CommandError(f"{option} is {getattr(options, name)}, but must be at least 1")
+    out = None if options.out is None else out_file(options, options.out)
     cell = find_cell(options.cell)
     with blame(cell):
         plan = _planned(cell, options)
-    print(plan)
-    if options.out is not None:
+    print(printable(plan))
+    if out is not None:
         from .. import viz
 
-        print(f"\nDrawn in {viz.stages(plan).save(options.out)}")
+        print(f"\nDrawn in {viz.stages(plan).save(out)}")
     return 0
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from typing import TYPE_CHECKING
 
 from ..errors import TinygradRnnError
 from .parser import CommandError, add_command
+from .terminal import printable
 
 if TYPE_CHECKING:
     from ..training.names import Classifier, Trained
@@ -57,13 +59,20 @@ def _predict(options: argparse.Namespace) -> int:
         except TinygradRnnError as error:
             problems.append(error)
             continue
-        print(f"\n{name}")
-        for language, probability in trained.rank(model, codes)[: options.top]:
+        ranked = trained.rank(model, codes)
+        if not all(math.isfinite(probability) for _, probability in ranked):
+            raise CommandError(
+                f"{cell} gives no probabilities, as some of its weights are not finite; train it "
+                "again, with a smaller --learning-rate"
+            )
+        print(printable(f"\n{name}"))
+        for language, probability in ranked[: options.top]:
             bar = "█" * round(probability * _BAR_WIDTH)
-            print(f"  {language:<{_width(trained)}}  {probability:6.1%}  {bar}".rstrip())
+            line = f"  {language:<{_width(trained)}}  {probability:6.1%}  {bar}"
+            print(printable(line.rstrip()))
     sys.stdout.flush()
     for problem in problems:
-        print("tinygrad-rnn:", problem, file=sys.stderr)
+        print("tinygrad-rnn:", printable(problem), file=sys.stderr)
     return 2 if problems else 0
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from ..invocation import command
 from ..training.callbacks import Callback
 from .pictures import REPORT_FILE
 
@@ -86,14 +87,20 @@ def results(models: Mapping[NamedCell, Classifier], run: NamesRun) -> None:
         epochs = run.histories[cell.name]
         last, seconds = epochs[-1], sum(epochs["seconds"])
         print(
-            f"{cell.name:<{width}}{_weights(model):10,}{last['val_loss']:16.3f}"
+            f"{cell.name:<{width}}{_weights(model):10,}{_loss(last['val_loss']):>16}"
             f"{last['val_accuracy']:20.3f}{seconds:10.1f}"
         )
     print(f"\nIn {run.folder}/: {', '.join(sorted(f.name for f in run.folder.iterdir()))}")
     name = run.corpus.held_out.names[len(run.corpus.held_out) // 2]
-    print(f"Now try: tinygrad-rnn predict {run.folder} {name}")
-    print(f"         tinygrad-rnn report {run.folder} --name {name}")
-    print(f"\nOpen {(run.folder / REPORT_FILE).resolve().as_uri()}")
+    best = max(models, key=lambda cell: run.histories[cell.name][-1]["val_accuracy"])
+    own = [cell.spec for cell in models if cell.file]  # their code is not in the run
+    print(
+        f"Now try: {command('predict', run.folder, name, *(['--cell', best.spec] if own else []))}"
+    )
+    cells = ["--cell", *(cell.spec for cell in models)] if own else []
+    print(f"         {command('report', run.folder, '--name', name, *cells)}")
+    if (run.folder / REPORT_FILE).exists():
+        print(f"\nOpen {(run.folder / REPORT_FILE).resolve().as_uri()}")
 
 
 def stopped(models: Mapping[NamedCell, Classifier], run: NamesRun) -> int:
@@ -106,7 +113,8 @@ def stopped(models: Mapping[NamedCell, Classifier], run: NamesRun) -> int:
     )
     where = "no epoch was complete: nothing kept"
     if kept:
-        where = f"kept in {run.folder}/: {kept} (go on: tinygrad-rnn train --resume {run.folder})"
+        resume = command("train", "--resume", run.folder)
+        where = f"kept in {run.folder}/: {kept} (go on: {resume})"
     print(f"tinygrad-rnn: stopped by Ctrl-C; {where}", file=sys.stderr)
     return 130
 

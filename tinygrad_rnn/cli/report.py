@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .parser import CommandError, add_command
+from .parser import CommandError, add_command, add_out, out_file
 
 if TYPE_CHECKING:
     from ..training.names import Classifier, Corpus, Trained
@@ -36,9 +36,7 @@ def register(commands: Commands) -> None:
         help="the cells to compare (default: all of the run); one of your own needs its code: "
         "my_file.py:MyCell",
     )
-    parser.add_argument(
-        "--out", metavar="FILE.html", help="file to write (default: report.html in RUN)"
-    )
+    add_out(parser, "report.html in RUN", "file to write, .html")
     parser.set_defaults(command=_report)
 
 
@@ -47,7 +45,10 @@ def _report(options: argparse.Namespace) -> int:
     from ..training.names import Trained
     from .pictures import _LETTERS_IN_REPORT, REPORT_FILE, name_of_length
 
-    out = Path(options.out) if options.out else Path(options.run) / REPORT_FILE
+    if options.out is None:  # the run's own report, made anew
+        out = Path(options.run) / REPORT_FILE
+    else:
+        out = out_file(options, options.out)
     if out.suffix != ".html":
         raise CommandError(f"--out is {options.out!r}, but should end in .html")
     trained = Trained.load(options.run)

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .parser import CommandError, add_command
+from .parser import CommandError, add_command, add_out, out_file
 
 if TYPE_CHECKING:
     from .parser import Commands
@@ -46,11 +46,7 @@ def register(commands: Commands) -> None:
     parser.add_argument("lesson", metavar="LESSON", choices=_LESSONS, help=", ".join(_LESSONS))
     for name, what in _KNOBS.items():
         parser.add_argument(f"--{name}", type=float, metavar="X", help=what)
-    parser.add_argument(
-        "--out",
-        metavar="FILE",
-        help="file to write, .html, .svg, .png or .pdf (default: LESSON.html)",
-    )
+    add_out(parser, "LESSON.html", "file to write, .html, .svg, .png or .pdf")
     parser.set_defaults(command=_show)
 
 
@@ -59,9 +55,10 @@ def _show(options: argparse.Namespace) -> int:
 
     names = (name.replace("-", "_") for name in _KNOBS)
     knobs = {name: value for name in names if (value := getattr(options, name)) is not None}
+    out = out_file(options, f"{options.lesson}.html")
     try:
         lesson = viz.show(options.lesson, **knobs)
-        path = lesson.save(options.out or f"{options.lesson}.html")
+        path = lesson.save(out)
     except (ValueError, ImportError) as error:
         raise CommandError(str(error).replace("_", "-")) from error
     print(lesson.lesson.question)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 import sys
 import traceback
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ from typing import Any, NamedTuple
 
 from .. import nn
 from ..errors import TinygradRnnError
+from .parser import did_you_mean
+from .terminal import printable
 
 __all__ = [
     "NamedCell",
@@ -47,6 +50,11 @@ class NamedCell(NamedTuple):
     cell: type[nn.Cell]
     file: Path | None
 
+    @property
+    def spec(self) -> str:
+        """What names it on the command line."""
+        return self.name if self.file is None else f"{self.file}:{self.cell.__name__}"
+
 
 def cell_names() -> dict[str, type[nn.Cell]]:
     """The cells of `tinygrad_rnn.nn` by the names that commands know them by.
@@ -69,15 +77,17 @@ def find_cell(spec: str) -> NamedCell:
     """
     if ":" not in spec:
         known = cell_names()
+        if spec.endswith(".py"):
+            raise UserCodeError(f"{spec!r} is a file: say which class of it, {spec}:MyCell")
         if spec.lower() not in known:
             raise UserCodeError(
-                f"no cell {spec!r}: it is one of {', '.join(known)}, or a class of your own, "
-                "written my_file.py:MyCell"
+                f"no cell {spec!r}{did_you_mean(spec.lower(), known)}: it is one of "
+                f"{', '.join(known)}, or a class of your own, written my_file.py:MyCell"
             )
         return NamedCell(spec.lower(), known[spec.lower()], None)
     file, _, name = spec.rpartition(":")
     cell = load_class(spec, nn.Cell)
-    return NamedCell(f"{Path(file).name}:{name}", cell, Path(file))
+    return NamedCell(printable(f"{Path(file).name}:{name}"), cell, Path(file))
 
 
 def load_class(spec: str, base: type) -> type[Any]:
@@ -99,7 +109,7 @@ def load_class(spec: str, base: type) -> type[Any]:
     kind = f"a subclass of {base.__module__.split('.')[0]}'s {base.__name__}"
     if not hasattr(module, name):
         there = f"it has {', '.join(own)}" if own else f"it has no class that is {kind}"
-        raise UserCodeError(f"no class {name!r} in {file!r}; {there}")
+        raise UserCodeError(f"no class {name!r} in {file!r}{did_you_mean(name, own)}; {there}")
     found = getattr(module, name)
     if not (isinstance(found, type) and issubclass(found, base)):
         raise UserCodeError(f"{name!r} in {file!r} is not {kind}")
@@ -113,7 +123,7 @@ def run_file(file: Path, spec: str) -> ModuleType:
         raise UserCodeError(f"{str(file)!r}: {problem} (a class of your own: my_file.py:MyClass)")
     path = file.resolve()
     # A name that no other module can have, so that `random.py:MyCell` replaces nothing.
-    name = f"{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    name = f"{path.stem}_{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}"
     if name in sys.modules:
         return sys.modules[name]
     found = importlib.util.spec_from_file_location(name, path)
@@ -140,16 +150,19 @@ def blame(cell: NamedCell) -> Iterator[None]:
     """
     try:
         yield
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if cell.file is None:
             raise
         what = " ".join(str(error).split())
+        if isinstance(error, SystemExit):
+            what += " (sys.exit() would end this command: what only a program should do belongs "
+            what += "under `if __name__ == '__main__':`)"
         raise UserCodeError(
             f"{cell.file}{_line_in(cell.file, error)}: {type(error).__name__}: {what}"
         ) from error
 
 
-def _line_in(file: Path, error: Exception) -> str:
+def _line_in(file: Path, error: BaseException) -> str:
     if isinstance(error, SyntaxError) and error.lineno is not None:
         return f", line {error.lineno}"
     path = str(file.resolve())

@@ -23,6 +23,8 @@ from .runtime.scan import compiled_step
 
 __all__ = ["STAGES", "PlanLine", "PlanReport", "report"]
 
+_WIDTH, _NARROWEST = 80, 16
+
 
 @dataclass(frozen=True)
 class PlanLine:
@@ -96,7 +98,11 @@ class PlanReport:
     def __str__(self) -> str:
         title = f"{self.cell}, {self.steps} steps, batch of {self.batch_size}"
         by_stage, by_line = self._stage_rows(), self._line_rows()
-        tables = [*_table(by_stage, _STAGE_NUMBERS), "", *_table(by_line, _LINE_NUMBERS)]
+        tables = [
+            *_table(by_stage, _STAGE_NUMBERS, long=0),
+            "",
+            *_table(by_line, _LINE_NUMBERS, long=1),
+        ]
         passes = [self.passes, ""] if self.passes else []
         return "\n".join([title, "", *passes, *tables])
 
@@ -125,7 +131,7 @@ class PlanReport:
                     written = f"{line.name} = {line.call}"
                     shape = "x".join(map(str, line.shape)) or "number"
                     costs = _counted(line.cost) if line.cost.bytes else ("-", "-")
-                    rows.append((f"  {_short(written, 58)}", shape, *costs, _briefly(line.sources)))
+                    rows.append((f"  {written}", shape, *costs, _briefly(line.sources)))
             rows.append((f"{direction.upper()}: all", "", *self._cost(direction)))
         rows.append(("ALL", "", *self._cost()))
         return rows
@@ -142,7 +148,7 @@ class PlanReport:
             rows.append(
                 (
                     _base(source) if source else "-",
-                    _short(_text(source), 50) if source else "(gradients added up, and the like)",
+                    _text(source) if source else "(gradients added up, and the like)",
                     _count(ahead.flops),
                     _count(back.flops),
                     _count(costs.get("loop", zero).flops),
@@ -235,8 +241,7 @@ def _briefly(sources: Sequence[str]) -> str:
     if not sources:
         return ""
     numbers = ",".join(str(_place(source)[1]) for source in sources)
-    more = f"  {_short(_text(sources[0]), 44)}" if len(sources) == 1 else ""
-    return f"{os.path.basename(_place(sources[0])[0])}:{numbers}{more}"
+    return f"{os.path.basename(_place(sources[0])[0])}:{numbers}"
 
 
 def _sum(costs: Iterable[Cost]) -> Cost:
@@ -261,10 +266,15 @@ def _short(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 3] + "..."
 
 
-def _table(rows: Sequence[Sequence[str]], right: Sequence[int]) -> Iterator[str]:
+def _table(rows: Sequence[Sequence[str]], right: Sequence[int], long: int) -> Iterator[str]:
+    """The rows as lines; column `long` is shortened so that they fit 80 columns."""
     columns = max(map(len, rows))
     cells = [[*row, *[""] * (columns - len(row))] for row in rows]
     widths = [max(len(row[i]) for row in cells) for i in range(columns)]
+    too_wide = sum(widths) + 2 * (columns - 1) - _WIDTH
+    widths[long] = max(widths[long] - max(too_wide, 0), _NARROWEST)
+    for row in cells:
+        row[long] = _short(row[long], widths[long])
     for number, row in enumerate(cells):
         padded = (
             cell.rjust(width) if i in right else cell.ljust(width)

@@ -6,7 +6,7 @@ Run it with::
     python -m tinygrad_rnn.data.derive_surnames FOLDER     # writes somewhere else
 
 The same version of ``faker`` gives the same bytes. ``faker`` comes with the ``data`` extra:
-``pip install 'tinygrad-rnn[data]'``; nothing else in the package needs it.
+the extra ``data``; nothing else in the package needs it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pathlib import Path
 
 from tinygrad_rnn.data.errors import DataError
 from tinygrad_rnn.data.surname_sources import LANGUAGES, Language, SurnameList
+from tinygrad_rnn.invocation import install_command
 
 LARGEST_CLASS = 1000
 """Languages with more surnames are cut to this many, so that none drowns the others."""
@@ -97,7 +98,7 @@ def write_surnames(folder: Path) -> dict[str, list[str]]:
     except (ImportError, metadata.PackageNotFoundError):
         raise DataError(
             "deriving the surnames needs the faker package, which is not installed: "
-            "pip install 'tinygrad-rnn[data]'"
+            f"{install_command('data')}"
         ) from None
     surnames = {name: derive_language(language) for name, language in LANGUAGES.items()}
     folder.mkdir(parents=True, exist_ok=True)
@@ -151,7 +152,7 @@ Derived from the locale lists of the Python package
 
     {_COMMAND}
 
-which needs `pip install 'tinygrad-rnn[data]'`. The same version of faker gives the same bytes.
+which needs the extra `data`. The same version of faker gives the same bytes.
 This file is written by that command too.
 
 | Language | Names | Lists of faker | Remark |

@@ -67,30 +67,21 @@ class CellReport:
         return [law for law in self.laws if law.verdict == "not checked"]
 
     def __str__(self) -> str:
-        return self.text()
-
-    def text(self, paint: Callable[[str], str] = str) -> str:
-        """The table, 80 columns wide. `paint`: what makes a verdict, a word, into a coloured one.
-
-        What several laws have in common, an error or a place in the code, is told once.
-        """
+        """The table, 80 columns wide; an error or a place that laws have in common is told once."""
         told: set[str] = set()
         holding = sum(law.verdict == "holds" for law in self.laws)
         unchecked = f", {len(self.unchecked)} not checked" if self.unchecked else ""
         lines = [f"{self.cell}: {holding} laws hold, {len(self.broken)} broken{unchecked}"]
         for law in (law for law in self.laws if not law.same_error):
-            line, *more = _wrapped(f"{law.verdict:<14}  {law.name:<13}  {law.says}", 2, 33)
-            lines += [line.replace(law.verdict, paint(law.verdict), 1), *more]
+            lines += _wrapped(f"{law.verdict:<14}  {law.name:<13}  {law.says}", 2, 33)
             for note in law.note.splitlines():
                 again = note in told and note.startswith(ORIGIN)
                 told.add(note)
                 lines += _wrapped(f"{ORIGIN}the same place as above" if again else note, 6, 8)
         same = [law for law in self.laws if law.same_error]
         if same:
-            verdict = same[0].verdict
             names = ", ".join(law.name for law in same)
-            line, *more = _wrapped(f"{verdict:<14}  by the same error: {names}", 2, 18)
-            lines += [line.replace(verdict, paint(verdict), 1), *more]
+            lines += _wrapped(f"{same[0].verdict:<14}  by the same error: {names}", 2, 18)
         return "\n".join(lines)
 
     def __repr__(self) -> str:

@@ -1,7 +1,7 @@
 """Hypothesis strategies: arrays of every kind NumPy has, and arguments that fit them.
 
-Made to shrink to what a person can read: small shapes, eighths, plain layouts. Needs the `test`
-extra: `pip install 'tinygrad-rnn[test]'`.
+Made to shrink to what a person can read: small shapes, eighths, plain layouts. Needs the extra
+`test`.
 
 >>> from hypothesis import given
 >>> from tinygrad_rnn.testing import strategies
@@ -21,9 +21,11 @@ try:
     from hypothesis import strategies as st
     from hypothesis.extra import numpy as hnp
 except ImportError as error:
+    from ..invocation import install_command
+
     raise ImportError(
         "tinygrad_rnn.testing.strategies needs hypothesis, which the extra 'test' brings: "
-        "pip install 'tinygrad-rnn[test]'"
+        f"{install_command('test')}"
     ) from error
 
 from .. import ops

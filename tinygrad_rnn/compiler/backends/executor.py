@@ -8,6 +8,7 @@ from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
+from ...invocation import install_command
 from ..ir.instruction import Instruction
 from .numpy.executable import Executable
 
@@ -22,7 +23,7 @@ _notices: set[str] = set()
 def set_executor(name: str) -> None:
     """Choose what runs the loops of recurrent layers from now on: "numpy" or "llvm".
 
-    With "llvm", `pip install 'tinygrad-rnn[llvm]'`, the loop over time of a cell is one compiled
+    With "llvm", which the extra `llvm` brings, the loop over time of a cell is one compiled
     function. (LLVM compiles it, as it compiles Numba's functions, but from instructions that are
     written without Numba.) The first sequence of a new shape waits for the compiler; the code is
     kept on disk, in `~/.cache/tinygrad_rnn` or the directory that the environment variable
@@ -64,8 +65,7 @@ def _checked(name: str, asked_by: str) -> str:
         raise ValueError(f"{asked_by}: there is no executor {name!r}; choose from {[*_NEEDS]}")
     if find_spec(_NEEDS[name]) is None:
         raise ImportError(
-            f"{asked_by}: the executor {name!r} needs {_NEEDS[name]}: "
-            "pip install 'tinygrad-rnn[llvm]'"
+            f"{asked_by}: the executor {name!r} needs {_NEEDS[name]}: {install_command('llvm')}"
         )
     return name
 

@@ -10,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from ...invocation import command
 from ..charts.panel import Panel
 from ..page.document import document
 from ..style.palette import palette, style_sheet, themed
@@ -26,8 +27,8 @@ class Show(Saved):
     """A lesson with its knobs set; made by `show`. A notebook shows it as SVG.
 
     >>> import tinygrad_rnn as tg
-    >>> tg.viz.show("truncation", truncate=10).command()
-    'tinygrad-rnn show truncation --truncate 10'
+    >>> tg.viz.show("truncation", truncate=10).command().partition(" show ")[2]
+    'truncation --truncate 10'
     """
 
     def __init__(self, lesson: Lesson) -> None:
@@ -111,9 +112,11 @@ class Show(Saved):
     def command(self) -> str:
         """The command that makes this page."""
         options = (
-            f"--{knob.name.replace('_', '-')} {knob.default:g}" for knob in self.lesson.knobs
+            word
+            for knob in self.lesson.knobs
+            for word in (f"--{knob.name.replace('_', '-')}", f"{knob.default:g}")
         )
-        return f"tinygrad-rnn show {self.lesson.name} {' '.join(options)}"
+        return command("show", self.lesson.name, *options)
 
     def _frames(self, card: Card) -> dict[str, Any]:
         """The card at every position of its knobs."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ...files import write_file
+from ...invocation import install_command
 
 __all__ = ["FORMS", "Saved", "ending"]
 
@@ -72,7 +73,7 @@ def _converted(svg: str, form: str) -> bytes:
         import cairosvg
     except (ImportError, OSError) as error:  # OSError: the library Cairo itself is missing
         raise ImportError(
-            f"{form} files need CairoSVG: pip install 'tinygrad-rnn[pictures]' ({error}). "
+            f"{form} files need CairoSVG: {install_command('pictures')} ({error}). "
             "A file that ends in .svg needs nothing."
         ) from error
     write = cairosvg.svg2png if form == ".png" else cairosvg.svg2pdf
