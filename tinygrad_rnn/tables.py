@@ -31,7 +31,7 @@ def text_table(rows: Sequence[Row], right: Collection[int] = ()) -> str:
 def html_table(rows: Sequence[Row], right: Collection[int] = (), title: str = "") -> str:
     """The same as a table of HTML. All text is escaped; spaces at the start of a cell indent it.
 
-    >>> html_table([("a",), ("1 < 2",)])[-39:]
+    >>> html_table([("a",), ("1 < 2",)])[-40:]
     '1 &lt; 2</td></tr></tbody></table></div>'
     """
     head, *body = ([*row, *[""] * (len(rows[0]) - len(row))] for row in rows)

@@ -94,9 +94,8 @@ def results(models: Mapping[NamedCell, Classifier], run: NamesRun) -> None:
     name = run.corpus.held_out.names[len(run.corpus.held_out) // 2]
     best = max(models, key=lambda cell: run.histories[cell.name][-1]["val_accuracy"])
     own = [cell.spec for cell in models if cell.file]  # their code is not in the run
-    print(
-        f"Now try: {command('predict', run.folder, name, *(['--cell', best.spec] if own else []))}"
-    )
+    asked = ["--cell", best.spec] if own else []
+    print(f"Now try: {command('predict', run.folder, name, *asked)}")
     cells = ["--cell", *(cell.spec for cell in models)] if own else []
     print(f"         {command('report', run.folder, '--name', name, *cells)}")
     if (run.folder / REPORT_FILE).exists():
