@@ -75,7 +75,7 @@ def test_an_lstm_that_vanishes_says_why_and_with_an_open_forget_gate_does_not(
     assert main(common) == 0
     assert "because the forget gate is 0.48 on average" in capsys.readouterr().out
     assert "vanishes here" in out.read_text(encoding="utf-8")
-    assert main([*common, "--forget-bias", "3"]) == 0
+    assert main([*common, "--forget-bias", "3", "--force"]) == 0
     assert "because" not in capsys.readouterr().out
     assert "vanishes here" not in out.read_text(encoding="utf-8")
 
