@@ -13,6 +13,7 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 __all__ = ["command", "install_command"]
 
@@ -77,7 +78,7 @@ def _source(extra: str) -> list[str]:
         text = metadata.distribution(_DISTRIBUTION).read_text("direct_url.json")
     except metadata.PackageNotFoundError:
         text = None
-    origin = json.loads(text) if text else {"url": ""}
+    origin: dict[str, Any] = json.loads(text) if text else {"url": ""}
     url = str(origin["url"])
     if url.startswith("file:"):
         place = Path(url2pathname(urlparse(url).path))

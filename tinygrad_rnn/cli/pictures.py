@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .terminal import printable
@@ -33,15 +34,18 @@ def draw(models: Mapping[NamedCell, Classifier], run: NamesRun) -> None:
     short, name = (
         name_of_length(run.corpus, letters) for letters in (_LETTERS_IN_PICTURE, _LETTERS_IN_REPORT)
     )
-    picture, page = run.folder / PICTURE_FILE, run.folder / REPORT_FILE
-    for path, write in (
-        (picture, lambda: reading(cell.name, model, run.corpus, short).save(picture)),
-        (page, lambda: viz.names_report(page, by_name, run.corpus, run.histories, name)),
-    ):
+
+    def picture(path: Path) -> None:
+        reading(cell.name, model, run.corpus, short).save(path)
+
+    def page(path: Path) -> None:
+        viz.names_report(path, by_name, run.corpus, run.histories, name)
+
+    for file, write in ((PICTURE_FILE, picture), (REPORT_FILE, page)):
         try:
-            write()
+            write(run.folder / file)
         except ValueError as error:  # LinAlgError is one
-            print(printable(f"No {path.name}: {error}"))
+            print(printable(f"No {file}: {error}"))
 
 
 def reading(
