@@ -92,8 +92,8 @@ def n_gram(learnt: str, text: str, n: int = 6, discount: float = 0.75) -> np.nda
 def train(name, models, learnt, held_out, counted, epochs, seed) -> dict[str, float]:
     """Bits per letter held out, of the model and of its mean with the n-gram model."""
     model = models[name] = MODELS[name]()
-    data = TextBatches(LETTERS.encode(learnt), batch_size=16, length=64)
-    adam = optim.Adam(model.parameters(), lr=0.004)
+    data = TextBatches(LETTERS.encode(learnt), batch_size=32, length=64)
+    adam = optim.Adam(model.parameters(), lr=0.006)
     schedule = optim.lr_scheduler.CosineAnnealingLR(adam, T_max=epochs * len(data))
     fit(model, loss, data, epochs=epochs, optimizer=adam, schedule=schedule, clip=1.0)
     p = probabilities(model, held_out)
@@ -132,7 +132,7 @@ def main(arguments: list[str] | None = None):
     parser.add_argument("--quick", action="store_true", help="little text, one seed")
     parser.add_argument("--picture", default="sentences.svg")
     options = parser.parse_args(arguments)
-    seeds, epochs = (1, 5) if options.quick else (3, 4)
+    seeds, epochs = (1, 10) if options.quick else (3, 5)
     learnt, held_out = (LEARNT[-16_000:], HELD_OUT[:2000]) if options.quick else (LEARNT, HELD_OUT)
     models, counted = {}, n_gram(learnt, held_out)
     print(f"{'bits per letter held out':30}{'alone':16}mean with 6-gram")
