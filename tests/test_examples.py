@@ -141,6 +141,15 @@ def test_stocks_have_a_volatility_and_no_direction(run, tmp_path: Path) -> None:
     assert is_picture(tmp_path / "stocks.svg")
 
 
+def test_captions_are_composed_from_what_is_seen(run, tmp_path: Path) -> None:
+    printed = run("captions.py", "--quick")
+    whole, words = column(printed, 0), column(printed, 1)
+    for name in ("RNN", "LSTM", "LSTM with attention"):
+        assert words[name] > words["feed-forward, without order"] > 25, printed
+        assert words[name] > 40 and whole[name] <= words[name]
+    assert is_picture(tmp_path / "captions.svg")
+
+
 def test_the_seven_uses_are_short_enough_to_copy() -> None:
     for path in (ROOT / "examples").glob("*.py"):
         assert len(path.read_text(encoding="utf-8").splitlines()) < 150, path.name
