@@ -55,6 +55,7 @@ ANSWERS = {
     "torch.transpose(x, 0, 1)": (TypeError, r"here it is tg\.swapaxes\(x, 0, 1\)"),
     "x.min(dim=1)": (TypeError, "PyTorch returns a pair"),
     "torch.sort(x, dim=1)": (TypeError, r"tg\.argsort\(t, axis=\.\.\.\) the places"),
+    "torch.median(x, dim=1)": (TypeError, "lower of both middles"),
     "torch.var(x, dim=1)": (TypeError, "ddof=1"),
     "torch.split(x, 1, dim=0)": (TypeError, r"tg\.chunk\(t, n, dim\) is PyTorch's"),
     "x.sort()": (AttributeError, r"here it is `tg\.sort\(t, axis\)` for the values"),
@@ -97,7 +98,7 @@ x.eq(y) | x.ne(y) | x.lt(y) | x.le(y) | x.gt(y) | x.ge(y) | torch.eq(x, x) | tor
 x.add(y) | x.sub(y) | x.mul(2) | x.div(y) | x.pow(2) | x.neg() | x.abs() | x.exp() | (x * x).sqrt()
 (x * x).rsqrt() | x.sin() | x.cos() | x.tan() | x.sinh() | x.cosh() | x.tanh() | x.atan() | x.atan2(y)
 x.sigmoid() | x.relu() | x.round() | x.floor() | x.ceil() | x.trunc() | x.sign() | x.square() | x.reciprocal()
-torch.asin(x.tanh()) | torch.acos(x.tanh()) | torch.hypot(x, y) | torch.log2(x * x) | torch.log1p(x * x)
+torch.asin(x.tanh()) | x.asinh() | x.tanh().atanh() | (x * x + 1).acosh() | torch.acos(x.tanh()) | torch.hypot(x, y) | torch.log2(x * x) | torch.log1p(x * x)
 x.mm(y.t()) | x.matmul(y.t()) | x.mv(y[0]) | torch.bmm(x.view(2, 3, 1), y.view(2, 1, 3)) | torch.outer(x[0], y[0])
 torch.addmm(x, x @ x.t(), y) | torch.addmm(x, x @ x.t(), y, beta=0.5, alpha=2) | torch.lerp(x, y, 0.3)
 torch.dot(x[0], y[0]) | torch.einsum('ij,kj->ik', x, y) | x.flip(0) | x.flip(0, 1) | torch.flip(x, dims=(1,))

@@ -30,12 +30,12 @@ def largest(z):
 UNARY = """
 abs copy cos elu exp expm1 gelu isfinite isinf isnan leaky_relu logical_not logsumexp neg ones_like
 rand_like relu sigmoid sign silu sin softplus square tanh zeros_like sum mean max min prod var std
-norm all any arctan ceil cosh count_nonzero exp2 floor log_sigmoid ptp randn_like ravel round sinh
-tan trunc
+norm all any arcsinh nan_to_num arctan ceil cosh count_nonzero exp2 floor log_sigmoid ptp
+randn_like ravel round sinh tan trunc
 """
 BINARY = """
 add sub mul hadamard div maximum minimum logaddexp greater greater_equal less less_equal equal
-not_equal logical_and logical_or remainder floor_divide outer arctan2 hypot isclose
+not_equal logical_and logical_or logical_xor remainder floor_divide outer arctan2 hypot isclose
 """
 
 
@@ -65,6 +65,8 @@ STEPS = {
         tg.log2(z * z + 0.5) + tg.log10(z * z + 0.5) + tg.reciprocal(z * z + 0.5)
     ),
     "arcsin, arccos": lambda z: tg.arcsin(0.9 * tg.tanh(z)) + tg.arccos(0.9 * tg.tanh(z)),
+    "arctanh, arccosh": lambda z: tg.arctanh(0.9 * tg.tanh(z)) + tg.arccosh(z * z + 1.5),
+    "dstack, array_split": lambda z: tg.dstack(tg.array_split(z, 2, axis=1)) ** 2,
     "round to places": lambda z: z * tg.round(z, decimals=1),
     "cumprod": lambda z: tg.cumprod(z, axis=1) * tg.cumprod(z, axis=0),
     "diff": lambda z: tg.diff(z, prepend=0.0) ** 2,
@@ -154,7 +156,7 @@ STEPS = {
     "shape, ndim and size": lambda z: z * (tg.ndim(z) + tg.size(z) + tg.shape(z)[0]) * z.size,
 }
 ON_NUMPY = {  # which have no compiled form, and run in the loop all the same
-    "sort": lambda z: tg.sort(z) ** 2,
+    "sort, median": lambda z: tg.sort(z) ** 2 * tg.median(z, axis=0),
     "argsort, argpartition": lambda z: z * tg.argsort(z) * tg.argpartition(z, 1),
     "partition": lambda z: tg.partition(z, 1, axis=0) ** 2,
 }

@@ -204,6 +204,19 @@ def ordered(**keywords):
     return along_one_axis(none=True, **keywords).filter(lambda call: _all_differ(call.args[0]))
 
 
+def medians():
+    def build(shape):
+        one_axis = st.none() | axis(len(shape))
+        return calls(arrays(shape), axis=one_axis, keepdims=st.booleans())
+
+    drawn = with_shape(build, min_dims=1, max_dims=2, min_side=1)
+    return drawn.filter(lambda call: _all_differ(call.args[0]))
+
+
+def cut_up(shape):
+    return calls(arrays(shape), ints(1, 4) | st.just([1, 2]), axis=axis(len(shape)))
+
+
 def _all_differ(x):
     return np.unique(x).size == x.size
 
@@ -379,6 +392,14 @@ masked_log = shapes().flatmap(
 
 # op -> its calls, and what else check_op should know. `order`: how often it is differentiable.
 TABLE = {
+    "arcsinh": (one(), {}),
+    "arccosh": (one(numbers(1.125, 4.0)), {}),
+    "arctanh": (one(numbers(-0.875, 0.875)), {}),
+    "median": (medians(), {}),
+    "dstack": (with_shape(side_by_side), {}),
+    "array_split": (with_shape(cut_up, min_dims=1), {}),
+    "logical_xor": (two(), {"order": 0}),
+    "nan_to_num": (one(), {}),
     "all": (over_axes(), {"order": 0}),
     "any": (over_axes(), {"order": 0}),
     "allclose": (two(), {"own_test": True}),
@@ -654,3 +675,12 @@ def test_comparisons_of_whole_arrays_are_pythons_bools() -> None:
     assert tg.isclose(x, near).data.tolist() == [True, True, False]
     learned = tg.ones(2, requires_grad=True)
     assert not tg.isclose(learned, learned).requires_grad and not tg.any(learned).requires_grad
+
+
+def test_numbers_that_are_none() -> None:
+    x = tg.tensor([1.0, np.nan, np.inf, -np.inf], requires_grad=True)
+    y = np.nan_to_num(x, nan=3.0)
+    np.testing.assert_array_equal(y.data, np.nan_to_num(x.data, nan=3.0))
+    y.sum().backward()
+    np.testing.assert_array_equal(x.grad.data, [1, 0, 0, 0])
+    assert np.isnan(np.median(x[:2]).item()) and np.isnan(np.median(x[None, :3], axis=1).data[0])

@@ -85,7 +85,7 @@ def test_numpys_function_records(name) -> None:
     ("name", "call"),
     [
         ("np.linalg.inv", lambda t: np.linalg.inv(t)),
-        ("np.median", lambda t: np.median(t)),
+        ("np.percentile", lambda t: np.percentile(t, 5)),
         ("np.fft.fft", lambda t: np.fft.fft(t)),
         ("np.cbrt", lambda t: np.cbrt(t)),
         ("np.unique", lambda t: np.unique(t)),
@@ -99,8 +99,8 @@ def test_a_function_without_a_rule_is_refused_by_name(name, call, requires_grad)
 
 
 def test_a_suggestion_names_something_that_works() -> None:
-    with pytest.raises(TypeError, match=r"`np\.sort` and the elements in its middle"):
-        np.median(tg.tensor(X))
+    with pytest.raises(TypeError, match=r"`np\.sort` and the elements at their places"):
+        np.percentile(tg.tensor(X), 5)
 
 
 def test_out_is_refused() -> None:

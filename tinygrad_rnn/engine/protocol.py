@@ -18,7 +18,7 @@ FUNCTIONS: dict[Callable[..., Any] | str, Callable[..., Any]] = {}
 
 _INSTEAD = {
     "linalg.inv": "a solver outside the graph",
-    "median": "`np.sort` and the elements in its middle",
+    "percentile": "`np.sort` and the elements at their places",
 }
 
 

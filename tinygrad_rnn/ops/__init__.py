@@ -36,6 +36,7 @@ from .comparison import (
     logical_and,
     logical_not,
     logical_or,
+    logical_xor,
     not_equal,
 )
 from .convolution import conv1d, conv2d
@@ -58,9 +59,12 @@ from .creation import (
 from .diagonals import diag, diagonal, trace, tril, triu
 from .elementary import (
     arccos,
+    arccosh,
     arcsin,
+    arcsinh,
     arctan,
     arctan2,
+    arctanh,
     cosh,
     exp2,
     hypot,
@@ -73,7 +77,7 @@ from .elementary import (
 from .indexing import getitem, index_add, index_update, one_hot, take, take_along_axis
 from .joining import concatenate, pad, repeat, split, stack, tile, unstack
 from .linalg import einsum, matmul, outer
-from .order import argpartition, argsort, partition, sort
+from .order import argpartition, argsort, median, partition, sort
 from .products import dot, inner, tensordot, vdot
 from .reduction import (
     argmax,
@@ -92,8 +96,19 @@ from .reduction import (
     var,
 )
 from .rounding import ceil, floor, round, trunc
-from .selection import clip, maximum, minimum, where
-from .sequences import append, column_stack, cumprod, diff, hstack, ravel, roll, vstack
+from .selection import clip, maximum, minimum, nan_to_num, where
+from .sequences import (
+    append,
+    array_split,
+    column_stack,
+    cumprod,
+    diff,
+    dstack,
+    hstack,
+    ravel,
+    roll,
+    vstack,
+)
 from .shape import (
     astype,
     broadcast_to,
@@ -119,14 +134,18 @@ __all__ = [
     "append",
     "arange",
     "arccos",
+    "arccosh",
     "arcsin",
+    "arcsinh",
     "arctan",
     "arctan2",
+    "arctanh",
     "argmax",
     "argmin",
     "argpartition",
     "argsort",
     "array_equal",
+    "array_split",
     "astype",
     "average",
     "broadcast_to",
@@ -147,6 +166,7 @@ __all__ = [
     "diff",
     "div",
     "dot",
+    "dstack",
     "einsum",
     "elu",
     "equal",
@@ -188,16 +208,19 @@ __all__ = [
     "logical_and",
     "logical_not",
     "logical_or",
+    "logical_xor",
     "logsumexp",
     "manual_seed",
     "matmul",
     "max",
     "maximum",
     "mean",
+    "median",
     "min",
     "minimum",
     "moveaxis",
     "mul",
+    "nan_to_num",
     "ndim",
     "neg",
     "norm",

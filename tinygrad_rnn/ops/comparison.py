@@ -54,3 +54,14 @@ isinf = _predicate(np.isinf, "Whether x is infinite", _ODD, "[False,  True, Fals
 isfinite = _predicate(
     np.isfinite, "Whether x is neither NaN nor infinite", _ODD, "[ True, False, False]"
 )
+
+
+@implements(np.logical_xor)
+def logical_xor(x: Array, y: Array) -> Array:
+    """Whether exactly one holds, element by element; a boolean result without gradient.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.logical_xor(tg.tensor([True, False]), True)
+    tensor([False,  True], dtype=bool)
+    """
+    return np.not_equal(np.not_equal(x, 0), np.not_equal(y, 0))

@@ -158,6 +158,51 @@ def cosh(x: Array) -> Array:
 cosh.vjp(lambda grad, out, x: grad * np.sinh(x))
 
 
+@implements(np.arcsinh)
+@elementwise
+def arcsinh(x: Array) -> Array:
+    """The number whose hyperbolic sine is x.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.arcsinh(tg.tensor([0.0, 1.0])).data.round(3)
+    array([0.   , 0.881], dtype=float32)
+    """
+    return np.arcsinh(x)
+
+
+arcsinh.vjp(lambda grad, out, x: grad / np.sqrt(1.0 + x * x))
+
+
+@implements(np.arccosh)
+@elementwise
+def arccosh(x: Array) -> Array:
+    """The number not below 0 whose hyperbolic cosine is x.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.arccosh(tg.tensor([1.0, 2.0])).data.round(3)
+    array([0.   , 1.317], dtype=float32)
+    """
+    return np.arccosh(x)
+
+
+arccosh.vjp(lambda grad, out, x: grad / (np.sqrt(x - 1.0) * np.sqrt(x + 1.0)))
+
+
+@implements(np.arctanh)
+@elementwise
+def arctanh(x: Array) -> Array:
+    """The number whose hyperbolic tangent is x.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.arctanh(tg.tensor([0.0, 0.5])).data.round(3)
+    array([0.   , 0.549], dtype=float32)
+    """
+    return np.arctanh(x)
+
+
+arctanh.vjp(lambda grad, out, x: grad / (1.0 - x * x))
+
+
 _LN_2 = math.log(2)
 _LN_10 = math.log(10)
 

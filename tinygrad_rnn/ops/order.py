@@ -89,3 +89,26 @@ def partition(x: Array, kth: Any, axis: int | None = -1) -> Array:
     """
     x, axis = _in_one_axis(x, axis)
     return np.take_along_axis(x, _argpartition(x, kth=kth, axis=axis), axis=axis)
+
+
+@implements(np.median)
+@takes_dim
+def median(x: Array, axis: int | None = None, keepdims: bool = False) -> Array:
+    """The middle of the sorted elements along `axis`, or the mean of both middles; NaN if one is.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.median(tg.tensor([3.0, 1.0, 2.0])), tg.median(tg.tensor([4.0, 1.0, 2.0, 3.0]))
+    (tensor(2., dtype=float32), tensor(2.5, dtype=float32))
+    """
+    shape = np.shape(x)
+    x, place = _in_one_axis(x, axis)
+    size = np.shape(x)[place]
+    if not size:
+        raise ValueError(f"median of no elements: axis {axis} of shape {shape}")
+    in_order = sort(x, axis=place)
+    both = np.take(in_order, [(size - 1) // 2, size // 2], axis=place)
+    middle = np.mean(both, axis=place, keepdims=keepdims)
+    last = np.take(in_order, [-1], axis=place)  # NaN is sorted behind all numbers
+    last = last if keepdims else np.squeeze(last, axis=place)
+    middle = np.where(np.isnan(last), last, middle) if x.dtype.kind == "f" else middle
+    return np.reshape(middle, (1,) * len(shape)) if keepdims and axis is None else middle

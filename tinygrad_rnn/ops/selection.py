@@ -108,3 +108,30 @@ where.vjp(
     x=lambda grad, out, condition, x, y: np.where(condition, grad, 0),
     y=lambda grad, out, condition, x, y: np.where(condition, 0, grad),
 )
+
+
+@implements(np.nan_to_num)
+def nan_to_num(
+    x: Array,
+    copy: bool = True,
+    nan: float = 0.0,
+    posinf: float | None = None,
+    neginf: float | None = None,
+) -> Array:
+    """x with numbers in the place of NaN and infinities, to which no gradient gets.
+
+    Infinities become the largest and the smallest number of the dtype unless `posinf` and `neginf`
+    say otherwise. `copy` is NumPy's; here x is never written into.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.nan_to_num(tg.tensor([1.0, float("nan"), float("inf")]), posinf=9.0)
+    tensor([1., 0., 9.], dtype=float32)
+    """
+    if x.dtype.kind != "f":
+        return np.copy(x)
+    limits = np.finfo(x.dtype)
+    high = float(limits.max) if posinf is None else posinf
+    low = float(limits.min) if neginf is None else neginf
+    finite = np.where(np.isnan(x), nan, x)
+    finite = np.where(np.equal(x, np.inf), high, finite)
+    return np.where(np.equal(x, -np.inf), low, finite)

@@ -11,6 +11,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from ..engine.keywords import takes_dim
 from ..engine.protocol import implements
+from .joining import split
 
 Array = Any
 
@@ -174,3 +175,31 @@ def ravel(x: Array) -> Array:
     tensor([1., 1., 1., 1.], dtype=float32)
     """
     return np.reshape(x, -1)
+
+
+@implements(np.dstack)
+def dstack(arrays: Sequence[Array]) -> Array:
+    """The arrays one behind the other: joined along the third axis.
+
+    >>> import tinygrad_rnn as tg
+    >>> tg.dstack([tg.ones(2, 3), tg.zeros(2, 3)]).shape
+    (2, 3, 2)
+    """
+    deep = [np.expand_dims(_with_axes(a, 2), 2) if np.ndim(a) < 3 else a for a in arrays]
+    return np.concatenate(deep, 2)
+
+
+@implements(np.array_split)
+def array_split(x: Array, sections: Any, axis: int = 0) -> tuple[Array, ...]:
+    """x cut along `axis` into `sections` parts whose sizes differ by 1 at most, or at places.
+
+    >>> import tinygrad_rnn as tg
+    >>> [part.shape for part in tg.array_split(tg.ones(5), 2)]
+    [(3,), (2,)]
+    """
+    if isinstance(sections, int | np.integer):
+        if sections < 1:
+            raise ValueError(f"array_split: into {sections} parts")
+        each, longer = divmod(np.shape(x)[axis], sections)
+        sections = [each * k + min(k, longer) for k in range(1, int(sections))]
+    return split(x, sections, axis)

@@ -113,11 +113,12 @@ def _is_cpu(target: Any) -> bool:
 # torch.f(x, ...) and x.f(...)
 BOTH: dict[str, Callable[..., Any]] = {
     **_ops("""
-        abs add all allclose any arccos arcsin arctan arctan2 argmax argmin argsort
-        broadcast_to ceil clip cos cosh count_nonzero cumprod cumsum diag diagonal diff
+        abs add all allclose any arccos arccosh arcsin arcsinh arctan arctan2 arctanh argmax
+        argmin argsort broadcast_to ceil clip cos cosh count_nonzero cumprod cumsum diag diagonal
+        diff
         div dot exp exp2 expm1 floor greater greater_equal hypot inner isclose
         isfinite isinf isnan less less_equal log log10 log1p log2 log_softmax logaddexp
-        logical_and logical_not logical_or logsumexp matmul maximum mean minimum
+        logical_and logical_not logical_or logical_xor logsumexp matmul maximum mean minimum
         moveaxis mul neg not_equal outer pow prod ravel reciprocal relu remainder
         reshape roll round sigmoid sign sin sinh softmax sqrt square squeeze sub sum
         swapaxes tan tanh trace tril triu trunc vdot
@@ -127,7 +128,10 @@ BOTH: dict[str, Callable[..., Any]] = {
     "addmm": _addmm,
     "amax": lambda t, dim=None, keepdim=False: ops.max(t, axis=dim, keepdims=keepdim),
     "amin": lambda t, dim=None, keepdim=False: ops.min(t, axis=dim, keepdims=keepdim),
+    "acosh": ops.arccosh,
     "asin": ops.arcsin,
+    "asinh": ops.arcsinh,
+    "atanh": ops.arctanh,
     "atan": ops.arctan,
     "atan2": ops.arctan2,
     "bmm": ops.matmul,

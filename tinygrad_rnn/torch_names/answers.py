@@ -40,7 +40,7 @@ ANSWERS: dict[str, dict[str, str]] = {
         "FloatTensor|DoubleTensor|LongTensor|IntTensor|BoolTensor": "`tg.tensor(data, dtype=...)`",
         "Generator|seed|initial_seed|get_rng_state|set_rng_state": "`tg.generator()`, NumPy's, "
         "and `tg.manual_seed`",
-        "median|mode|quantile|kthvalue": "`tg.sort(t, axis)` and the elements at their places",
+        "mode|quantile|kthvalue": "`tg.sort(t, axis)` and the elements at their places",
         "multinomial": "`tg.generator().choice(n, p=...)`",
         "normal": "`mean + std * tg.randn(*shape)`",
         "quantize*|qint*|quint*|*quant*": "not here; nothing is quantised",
@@ -63,7 +63,8 @@ ANSWERS: dict[str, dict[str, str]] = {
         "index_copy|index_fill|*scatter": "`tg.where` or `tg.index_update(t, index, values)`",
         "layout|stride|storage*|untyped_storage|data_ptr|element_size|is_contiguous": "NumPy's, of "
         "the array itself: `t.data.strides`, `t.data.flags`",
-        "median|mode|quantile|kthvalue": "`tg.sort(t, axis)` and the elements at their places",
+        "median": "`tg.median(t)`, the mean of both middles; PyTorch's is the lower one",
+        "mode|quantile|kthvalue": "`tg.sort(t, axis)` and the elements at their places",
         "multinomial": "`tg.generator().choice(n, p=t.numpy())`",
         "bernoulli": "`tg.rand_like(t) < t`",
         "repeat": "`tg.tile(t, sizes)`; NumPy's repeat, each element so many times, is `tg.repeat`",
@@ -143,6 +144,8 @@ DIFFERENT.update(
     "the places (PyTorch's amax is tg.amax(t, dim=...))",
     min="PyTorch returns a pair; here tg.min(t, axis=...) is the values and tg.argmin(t, axis=...) "
     "the places (PyTorch's amin is tg.amin(t, dim=...))",
+    median="PyTorch returns a pair with the lower of both middles; here tg.median(t, axis=...) is "
+    "their mean, as in NumPy",
     sort="PyTorch returns a pair; here tg.sort(t, axis=...) is the values and "
     "tg.argsort(t, axis=...) the places",
     split="PyTorch cuts into parts of a size; here tg.split(t, n, axis=...) makes n equal parts, "
