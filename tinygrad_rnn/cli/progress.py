@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from ..invocation import command
-from ..training.callbacks import Callback
+from ..training.loop import Callback
 from .pictures import REPORT_FILE
 
 if TYPE_CHECKING:

@@ -1,7 +1,8 @@
 """Training of any model: `fit`, what is measured, runs that can be resumed.
 
-Read `loop.py` first: the training loop, on one page. `callbacks` are early stopping and the like;
-`run` is the folder that a training is committed to; `names` is the main job, one user of `fit`.
+Read `fitting.py` first, then `loop.py`: the training loop, on one page. `callbacks` are early
+stopping and the like; `run` is the folder that a training is committed to; `names` is the main job,
+one user of `fit`.
 
 >>> import tinygrad_rnn as tg
 >>> x = tg.nn.Parameter([4.0])
@@ -14,9 +15,10 @@ Read `loop.py` first: the training loop, on one page. `callbacks` are early stop
 """
 
 from . import names
-from .callbacks import Callback, EachEpoch, EarlyStopping, KeepBest
+from .callbacks import EachEpoch, EarlyStopping, KeepBest
+from .fitting import fit
 from .history import History
-from .loop import Training, evaluate, fit
+from .loop import Callback, Training, evaluate
 from .progress import Progress
 from .run import ResumeWarning, Run, RunError
 from .spread import Spread, over_seeds

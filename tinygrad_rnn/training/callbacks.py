@@ -4,62 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+from .loop import Callback, Training
 
-if TYPE_CHECKING:
-    from .loop import Training
-
-__all__ = ["Callback", "EachEpoch", "EarlyStopping", "KeepBest"]
-
-
-class Callback:
-    """Base of callbacks: methods that `fit` calls with its `Training`. Override what you need.
-
-    What a callback remembers from epoch to epoch it returns from `state_dict`, as numbers,
-    strings, arrays, lists and dicts, so that a run that is resumed goes on as if it had never
-    stopped. After `after_epoch` the checkpoint is written.
-
-    >>> import tinygrad_rnn as tg
-    >>> class Count(Callback):
-    ...     steps = 0
-    ...     def after_step(self, training):
-    ...         self.steps += 1
-    ...     def state_dict(self):
-    ...         return {"steps": self.steps}
-    ...     def load_state_dict(self, state):
-    ...         self.steps = state["steps"]
-    >>> count, x = Count(), tg.nn.Parameter([1.0])
-    >>> _ = tg.training.fit(
-    ...     tg.nn.Module(), lambda model, batch: (x * x).sum(), [0, 1, 2], epochs=2,
-    ...     optimizer=tg.optim.SGD([x]), callbacks=[count], progress=False,
-    ... )
-    >>> count.steps
-    6
-    """
-
-    def before_fit(self, training: Training) -> None:
-        """Training is about to begin, or to go on after it was resumed."""
-
-    def after_step(self, training: Training) -> None:
-        """The optimiser has made a step."""
-
-    def after_epoch(self, training: Training) -> None:
-        """An epoch is complete and measured: `training.metrics`."""
-
-    def after_fit(self, training: Training) -> None:
-        """All epochs are done, or a callback has stopped the training."""
-
-    def close(self, training: Training) -> None:
-        """The last call, after an error and Ctrl-C, too."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """What the callback remembers."""
-        return {}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Remember what `state_dict` returned."""
+__all__ = ["EachEpoch", "EarlyStopping", "KeepBest", "as_callbacks"]
 
 
 class _AfterEpoch(Callback):

@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, overload
-
-if TYPE_CHECKING:
-    from ..viz import Chart
+from typing import Any, overload
 
 __all__ = ["History"]
 
@@ -85,8 +82,8 @@ class History:
             for row in self.rows
         )
 
-    def plot(self, *metrics: str) -> Chart:
-        """A chart: each metric over the epochs, training and validation in one panel.
+    def plot(self, *metrics: str) -> Any:
+        """A `viz.Chart`: each metric over the epochs, training and validation in one panel.
 
         `metrics`: their names without `train_` and `val_`; all if none is given.
 

@@ -1,11 +1,10 @@
-"""The training loop: read `fit` first, then `Training.train_epoch` and `Training.train_step`."""
+"""The training loop: `Training.train_epoch` and `train_step`. `fit` calls them for each epoch."""
 
 from __future__ import annotations
 
 import math
-import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any, TypeAlias
 
@@ -15,100 +14,19 @@ from .. import nn, optim
 from ..engine.mode import no_grad
 from ..engine.tensor import Tensor
 from ..ops import generator
-from .callbacks import Callback, as_callbacks
 from .checks import check_arguments
 from .history import History
 from .means import Means, measured
-from .progress import Progress
 from .random_state import random_state, set_random_state
-from .run import Run
-from .watch import TrainingError, first_nonfinite, nonfinite_validation
+from .watch import TrainingError, origin
 
-__all__ = ["Loss", "Training", "evaluate", "fit"]
+__all__ = ["Callback", "Clip", "Loss", "Training", "evaluate"]
 
 Loss: TypeAlias = Callable[[Any, Any], Tensor | tuple[Tensor, Mapping[str, Any]]]
 """`loss(model, batch)`: what is minimised, a Tensor of one element; or that and metrics by name."""
 
 Clip: TypeAlias = float | Callable[[list[Tensor]], Tensor | None]
-
-
-def fit(
-    model: nn.Module,
-    loss: Loss,
-    data: Iterable[Any],
-    *,
-    validation: Iterable[Any] | Callable[[nn.Module], Mapping[str, float]] | None = None,
-    epochs: int,
-    optimizer: optim.Optimizer,
-    schedule: optim.lr_scheduler.LRScheduler | None = None,
-    clip: Clip | None = None,
-    callbacks: Sequence[Callback | Callable[[Training], object]] = (),
-    run: Run | str | os.PathLike[str] | None = None,
-    progress: bool = True,
-) -> History:
-    """Train `model` for so many `epochs`, passes over `data`; returns what was measured in each.
-
-    `loss(model, batch)` is a Tensor of one element, or that and a dict of metrics: numbers, or
-    pairs (number, how much it counts). The mean of each over an epoch is in the history, as
-    `train_loss` and `train_NAME`; a batch counts by its `weight`, if it has one, as those of
-    `tinygrad_rnn.data` do, and else 1. A metric named `loss` stands in the history instead of
-    what is minimised.
-
-    `data`: batches, iterable again and again. `validation`: the same, measured after each epoch
-    with the same loss, without dropout and gradient, as `val_...`; or a function of the model that
-    returns a dict of numbers. `optimizer` holds the parameters; `schedule` is stepped after each
-    of its steps (`EachEpoch` is for one that counts epochs). `clip`: the largest norm of all
-    gradients together, or a function that is given the parameters. `callbacks`: see `Callback`; a
-    function is called with the `Training` after each epoch.
-
-    `run`: a folder that must not hold a run yet, or a `Run`. After each epoch all that training
-    depends on is committed to it, so that it can be resumed; `data` then needs `state_dict` and
-    `load_state_dict`. `progress`: show a bar and a line for each epoch on stderr.
-
-    TrainingError if the loss or its gradient becomes infinite or NaN: it names the step and the
-    layer where that began, and the weights are those before the step; or if the validation's loss
-    does. TypeError and ValueError for arguments
-    that do not fit, before anything is trained.
-
-    >>> import tinygrad_rnn as tg
-    >>> from tinygrad_rnn.data import PaddedBatches
-    >>> tg.manual_seed(0)
-    >>> words = [[1, 2], [2, 2, 1], [2, 1], [1, 1, 2]]  # does it begin with 1?
-    >>> data = PaddedBatches(words, [1, 0, 0, 1], batch_size=2, generator=0)
-    >>> class Net(tg.nn.Module):
-    ...     def __init__(self):
-    ...         self.embedding = tg.nn.Embedding(3, 4)
-    ...         self.lstm = tg.nn.LSTM(4, 8)
-    ...         self.readout = tg.nn.Linear(8, 2)
-    ...     def forward(self, batch):
-    ...         _, (h, _) = self.lstm(self.embedding(batch.inputs), lengths=batch.lengths)
-    ...         return self.readout(h[-1])
-    >>> def loss(model, batch):
-    ...     scores = model(batch)
-    ...     right = scores.data.argmax(-1) == batch.labels
-    ...     return tg.nn.cross_entropy(scores, batch.labels), {"accuracy": right.mean()}
-    >>> model = Net()
-    >>> optimizer = tg.optim.Adam(model.parameters(), lr=0.05)
-    >>> history = fit(model, loss, data, epochs=20, optimizer=optimizer, progress=False)
-    >>> history["train_accuracy"][-1]
-    1.0
-    """
-    training = Training(model, loss, data, validation, epochs, optimizer, schedule, clip)
-    training.callbacks = as_callbacks(callbacks)
-    if progress:
-        training.callbacks.append(Progress())
-    with Run.of(run) as run:
-        run.begin(training)
-        try:
-            training.tell("before_fit")
-            while training.epoch < epochs and not training.stopped:
-                training.train_epoch(after_step=lambda: run.commit_between_epochs(training))
-                training.tell("after_epoch")
-                run.commit(training)
-            training.tell("after_fit")
-        finally:
-            training.tell("close")
-    return training.history
+"""The largest norm of all gradients together, or a function of the parameters."""
 
 
 class Training:
@@ -192,11 +110,11 @@ class Training:
             self.optimizer.zero_grad()
             value, metrics = measured(self.loss, self.model, batch)
             if not math.isfinite(value.item()):
-                raise TrainingError(first_nonfinite(self, batch, "loss", value.item(), drawn))
+                raise self._error("loss", value.item(), batch, drawn)
             value.backward()
             norm = self._clip()
             if not math.isfinite(norm):
-                raise TrainingError(first_nonfinite(self, batch, "gradient's norm", norm, drawn))
+                raise self._error("gradient's norm", norm, batch, drawn)
             self.learning_rate = self.optimizer.param_groups[0]["lr"]
             self.optimizer.step()
         if self.schedule is not None:
@@ -270,8 +188,34 @@ class Training:
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
                 found = evaluate(self.model, self.loss, self.validation)
             if not math.isfinite(found["loss"]):
-                raise TrainingError(nonfinite_validation(self, found["loss"]))
+                raise self._validation_error(found["loss"])
         return {f"val_{name}": float(value) for name, value in found.items()}
+
+    def _error(self, what: str, value: float, batch: Any, drawn: Any) -> TrainingError:
+        """In which step `what` became `value`, and where: the step is made once more, watched.
+
+        `drawn`: the state that the generator had before it. Gradients are forgotten.
+        """
+
+        def again() -> None:
+            self.optimizer.zero_grad()
+            measured(self.loss, self.model, batch)[0].backward()
+
+        after = generator().bit_generator.state
+        generator().bit_generator.state = drawn
+        where = origin(self.model, again)
+        generator().bit_generator.state = after
+        self.optimizer.zero_grad()
+        step = f"epoch {self.epoch + 1}, step {self.means.batches + 1}"
+        rate = self.optimizer.param_groups[0]["lr"]
+        return TrainingError(f"the {what} is {value} in {step}: {where} (learning rate {rate:.3g})")
+
+    def _validation_error(self, value: float) -> TrainingError:
+        """Where the loss of the validation became `value`."""
+        where = origin(self.model, lambda: evaluate(self.model, self.loss, self.validation))
+        return TrainingError(
+            f"the validation's loss is {value} after epoch {self.epoch + 1}: {where}"
+        )
 
     def _clip(self) -> float:
         """Clip the gradients; the norm that they had before, together."""
@@ -305,3 +249,51 @@ def evaluate(model: nn.Module, loss: Loss, data: Iterable[Any]) -> dict[str, flo
     if not means.batches:
         raise ValueError("data gave no batch: it is empty")
     return means.values()
+
+
+class Callback:
+    """Base of callbacks: methods that `fit` calls with its `Training`. Override what you need.
+
+    What a callback remembers from epoch to epoch it returns from `state_dict`, as numbers,
+    strings, arrays, lists and dicts, so that a run that is resumed goes on as if it had never
+    stopped. After `after_epoch` the checkpoint is written.
+
+    >>> import tinygrad_rnn as tg
+    >>> class Count(Callback):
+    ...     steps = 0
+    ...     def after_step(self, training):
+    ...         self.steps += 1
+    ...     def state_dict(self):
+    ...         return {"steps": self.steps}
+    ...     def load_state_dict(self, state):
+    ...         self.steps = state["steps"]
+    >>> count, x = Count(), tg.nn.Parameter([1.0])
+    >>> _ = tg.training.fit(
+    ...     tg.nn.Module(), lambda model, batch: (x * x).sum(), [0, 1, 2], epochs=2,
+    ...     optimizer=tg.optim.SGD([x]), callbacks=[count], progress=False,
+    ... )
+    >>> count.steps
+    6
+    """
+
+    def before_fit(self, training: Training) -> None:
+        """Training is about to begin, or to go on after it was resumed."""
+
+    def after_step(self, training: Training) -> None:
+        """The optimiser has made a step."""
+
+    def after_epoch(self, training: Training) -> None:
+        """An epoch is complete and measured: `training.metrics`."""
+
+    def after_fit(self, training: Training) -> None:
+        """All epochs are done, or a callback has stopped the training."""
+
+    def close(self, training: Training) -> None:
+        """The last call, after an error and Ctrl-C, too."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the callback remembers."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Remember what `state_dict` returned."""

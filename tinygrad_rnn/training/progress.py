@@ -5,12 +5,9 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .callbacks import Callback
-
-if TYPE_CHECKING:
-    from .loop import Training
+from .loop import Callback, Training
 
 __all__ = ["Progress"]
 

@@ -8,16 +8,14 @@ import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import TinygradRnnError
 from ..files import remove_leftovers, write_file
 from ..serialization import CheckpointError, load, save
 from .environment import differences, environment
 from .history import History
-
-if TYPE_CHECKING:
-    from .loop import Training
+from .loop import Training
 
 __all__ = [
     "CHECKPOINT_FILE",

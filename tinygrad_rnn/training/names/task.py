@@ -10,9 +10,9 @@ import numpy as np
 from ... import nn, ops, optim
 from ...data import Batch, PaddedBatches
 from ...engine.tensor import Tensor
-from ..callbacks import Callback
+from ..fitting import fit
 from ..history import History
-from ..loop import evaluate, fit
+from ..loop import Callback, evaluate
 from ..run import Run
 from .classifier import CellMaker, Classifier
 from .corpus import Corpus, Part
