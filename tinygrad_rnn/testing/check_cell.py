@@ -168,7 +168,7 @@ def check_cell(
     ...     tg.testing.check_cell(tg.nn.GRUCell, input_size=1, hidden_size=2)
     >>> print(tg.testing.check_cell(tg.nn.RNNCell))  # doctest: +ELLIPSIS
     RNNCell(input_size=2, hidden_size=3): 18 laws hold, 0 broken
-      holds           state          a step keeps the structure, shapes and dtype of the state
+      holds           state          a step keeps the state's structure and dtypes
       ...
 
     A layer, of any cell, and a cell whose inputs are indices:
