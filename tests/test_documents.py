@@ -69,6 +69,9 @@ def help_text(*command: str) -> str:
 def check_command(words: list[str]) -> None:
     """Fail if a command names a script, a module or an option that does not exist."""
     program, *rest = words
+    # Whoever followed the README has activated nothing: the environment's programs have a path.
+    if program not in ("python3", ".ci/run"):
+        assert program.startswith(".venv/bin/"), f"cannot be pasted: {words}"
     program = program.rpartition("/")[2]
     if program == "tinygrad-rnn":
         subcommand = [word for word in rest[:1] if not word.startswith("-")]
@@ -76,7 +79,8 @@ def check_command(words: list[str]) -> None:
         for option in (word for word in rest if word.startswith("--")):
             assert re.search(rf"{option.partition('=')[0]}\b", known), f"no {option}: {words}"
     elif program in {"python", "python3"} and rest[0] == "-m":
-        assert rest[1] in {"venv", "pip", "pytest"} or (ROOT / rest[1].replace(".", "/")).exists()
+        known = {"venv", "pip", "pytest", "tinygrad_rnn"}
+        assert rest[1] in known or (ROOT / rest[1].replace(".", "/")).exists()
     elif program in {"python", "python3"}:
         assert (ROOT / rest[0]).is_file(), f"no {rest[0]}: {words}"
     else:
@@ -94,6 +98,18 @@ def test_code_runs(document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         if block.language == "sh":
             for words in commands(block):
                 check_command(words)
+
+
+# The reference is made of docstrings, and the changes tell of old names: both mean the program.
+GUIDES = [path for path in DOCUMENTS if path.name not in {"reference.md", "changes.md"}]
+
+
+@pytest.mark.parametrize("document", GUIDES, ids=lambda path: path.name)
+def test_commands_in_the_text_can_be_pasted(document: Path) -> None:
+    text = re.sub(r"^```.*?^```$", "", document.read_text(encoding="utf-8"), flags=re.M | re.S)
+    programs = r"(?:\S*/)?(?:tinygrad-rnn|python3?|pip)"
+    for line in re.findall(rf"`({programs}\s+\S[^`]*)`", re.sub(r"\s+", " ", text)):
+        check_command(shlex.split(line))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -124,7 +140,14 @@ def test_wrong_code_is_noticed(content: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["tinygrad-rnn train --no-such-option", "python examples/none.py", "no-such-program"]
+    "line",
+    [
+        ".venv/bin/tinygrad-rnn train --no-such-option",
+        ".venv/bin/python examples/none.py",
+        ".venv/bin/no-such-program",
+        "tinygrad-rnn train",
+        "python examples/own_op.py",
+    ],
 )
 def test_wrong_command_is_noticed(line: str) -> None:
     (words,) = commands(Block("sh", 1, line))
