@@ -57,7 +57,7 @@ EXAMPLES: dict[str, tuple[tuple[object, ...], dict[str, object]]] = {
 def example(op):
     if op.name in EXAMPLES:
         return EXAMPLES[op.name]
-    return (np.abs(x), np.abs(y))[: len(op.input_names)], {}
+    return (np.abs(x), np.abs(y), np.abs(x - y))[: len(op.input_names)], {}
 
 
 def value(op, inputs, attributes):
@@ -238,3 +238,49 @@ def test_a_trait_of_an_input_that_is_not_there_is_refused() -> None:
         @tg.op(linear="x y")
         def double(x):
             return 2 * x
+
+
+def differentiated(op):
+    """Applications of an op to leaves and arrays, and its gradients."""
+    inputs, attributes = example(op)
+    leaves = [
+        tg.tensor(i, requires_grad=True) if getattr(i, "dtype", None) == np.float64 else i
+        for i in inputs
+    ]
+    return leaves, op(*leaves, **attributes)
+
+
+def gradients(leaves, out, before_backward):
+    outputs = out if isinstance(out, tuple) else (out,)
+    loss = sum((np.cos(np.arange(o.size).reshape(o.shape)) * o).sum() for o in outputs)
+    before_backward()
+    loss.backward()
+    return [leaf.grad.data for leaf in leaves if isinstance(leaf, tg.Tensor)]
+
+
+def overwritten(tensor):
+    if tensor._data.flags.writeable:
+        with tg.no_grad():
+            tensor.detach()[...] = 0.3
+
+
+@pytest.mark.parametrize(
+    "op", [op for op in OPS.values() if op.traits.differentiable], ids=lambda op: op.name
+)
+def test_no_change_of_an_input_or_output_makes_a_gradient_wrong(op) -> None:
+    expected = gradients(*differentiated(op), lambda: None)
+    count = len(example(op)[0])
+    for changed in range(-1, count):
+        leaves, out = differentiated(op)
+        target = out if changed == -1 else leaves[changed]
+        targets = target if isinstance(target, tuple) else (target,)
+        if not isinstance(targets[0], tg.Tensor):
+            continue
+        try:
+            found = gradients(leaves, out, lambda t=targets: [overwritten(each) for each in t])
+        except tg.StaleValueError as error:
+            role = "its output" if changed == -1 else f"its input {op.input_name(changed)!r}"
+            assert role in str(error)
+        else:
+            for a, b in zip(found, expected, strict=True):
+                np.testing.assert_array_equal(a, b)

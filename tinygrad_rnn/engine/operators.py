@@ -1,4 +1,4 @@
-"""The operators and methods of a Tensor: each is NumPy's function, or our op, of that name."""
+"""What a Tensor answers to: operators, methods and NumPy's functions, each the op of that name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import numpy as np
 
 from .keywords import takes_dim
-from .protocol import FUNCTIONS
+from .protocol import FUNCTIONS, implementation
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -30,6 +30,26 @@ class Operators(Generic[Tensor]):
 
     def _update(self, ufunc: Any, other: Any) -> Tensor:
         raise NotImplementedError
+
+    # NumPy's functions on Tensors
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if kwargs.pop("out", None) is not None:
+            raise TypeError(
+                f"np.{ufunc.__name__}(..., out=...) with a Tensor would drop the graph; "
+                "assign the result instead: `a = a + t`"
+            )
+        if method != "__call__":
+            raise TypeError(
+                f"np.{ufunc.__name__}.{method} has no differentiable rule for Tensors; "
+                "use np.sum, np.prod, np.max, np.min or np.cumsum"
+            )
+        return implementation(ufunc)(*inputs, **kwargs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return implementation(function)(*args, **kwargs)
+
+    # Operators and methods
 
     def __add__(self, other: Any) -> Tensor:
         return self._answers[np.add](self, other)

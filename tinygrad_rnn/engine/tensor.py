@@ -285,22 +285,6 @@ class Tensor(Operators["Tensor"], Node):
 
     # NumPy's protocols
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if kwargs.pop("out", None) is not None:
-            raise TypeError(
-                f"np.{ufunc.__name__}(..., out=...) with a Tensor would drop the graph; "
-                "assign the result instead: `a = a + t`"
-            )
-        if method != "__call__":
-            raise TypeError(
-                f"np.{ufunc.__name__}.{method} has no differentiable rule for Tensors; "
-                "use np.sum, np.prod, np.max, np.min or np.cumsum"
-            )
-        return implementation(ufunc)(*inputs, **kwargs)
-
-    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        return implementation(function)(*args, **kwargs)
-
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         if self.requires_grad:
             raise TypeError(
