@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +15,7 @@ import tinygrad_rnn as tg
 from tinygrad_rnn import nn, pytree
 from tinygrad_rnn.compiler.backends import executor
 from tinygrad_rnn.compiler.runtime import ragged
-from tinygrad_rnn.compiler.runtime.scan import compiled_steps
+from tinygrad_rnn.compiler.specialization import compiled_steps
 from tinygrad_rnn.graph import Graph
 
 H = 3
@@ -183,5 +184,5 @@ def shrinking(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def nothing_told(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A cell that falls back to unrolling says so in every test, where it is an error."""
-    monkeypatch.setattr(sys.modules["tinygrad_rnn.nn.recurrent.run"], "_notices", set())
+    monkeypatch.setattr(sys.modules["tinygrad_rnn.compiler.execution"], "_told", weakref.WeakSet())
     yield

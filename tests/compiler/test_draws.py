@@ -8,7 +8,7 @@ import pytest
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 from tinygrad_rnn.compiler.runtime import chunks
-from tinygrad_rnn.compiler.runtime.scan import compiled_steps
+from tinygrad_rnn.compiler.specialization import compiled_steps
 
 T, B, H = 7, 3, 4
 X = np.random.default_rng(0).standard_normal((T, B, H))

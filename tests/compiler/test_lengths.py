@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 from tinygrad_rnn.compiler.runtime import ragged
-from tinygrad_rnn.compiler.runtime.scan import compiled_steps
+from tinygrad_rnn.compiler.specialization import compiled_steps
 
 quick = settings(
     max_examples=settings().max_examples * 80 // 100,
@@ -25,7 +25,7 @@ def rows_are_left_out(shrinking) -> None:
 
 def batch_sizes(cell: nn.Cell) -> set[int]:
     """The numbers of rows that the cell was compiled for."""
-    return {compiled.step.x.shape[0] for compiled in compiled_steps(cell)}
+    return {compiled.step.xs[0].shape[0] for compiled in compiled_steps(cell)}
 
 
 def sequence(steps: int, batch: int, inputs: int, seed: int = 0) -> np.ndarray:

@@ -9,10 +9,11 @@ import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
+from tinygrad_rnn.compiler.compilation import compile_step
 from tinygrad_rnn.compiler.ir.instruction import Instruction, inputs_of
 from tinygrad_rnn.compiler.ir.step import Step
 from tinygrad_rnn.compiler.pipeline import after_each_pass
-from tinygrad_rnn.compiler.runtime.scan import compiled_step
+from tinygrad_rnn.nn.recurrent.run import sequence
 
 B, I, H = 2, 3, 4
 CELLS = [nn.RNNCell, nn.LSTMCell, nn.GRUCell]
@@ -21,13 +22,13 @@ CELLS = [nn.RNNCell, nn.LSTMCell, nn.GRUCell]
 def lowered(kind: type[nn.Cell]) -> Step:
     cell = kind(I, H)
     x = tg.randn(3, B, I, requires_grad=True)
-    return compiled_step(cell, x, cell.initial_state(B), None, False).step
+    return compile_step(sequence(cell, x, cell.initial_state(B)))[0].step
 
 
 def evaluate(step: Step, seed: int) -> list[np.ndarray]:
     """All results of a step, on random inputs."""
     rng = np.random.default_rng(seed)
-    given = [step.x, *step.state, *step.leaf_values, *step.grad_state, step.grad_output]
+    given = [*step.xs, *step.carry, *step.leaves, *step.grad_carry, *step.grad_ys]
     found = {v: rng.standard_normal(v.shape).astype(v.dtype) for v in given}
     for value in step.instructions:
         operands = (found[x] if isinstance(x, Instruction) else x for x in value.inputs)

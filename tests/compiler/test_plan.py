@@ -9,8 +9,10 @@ import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
+from tinygrad_rnn.compiler.compilation import compile_step
 from tinygrad_rnn.compiler.ir.primitives import summed_product
-from tinygrad_rnn.compiler.runtime.scan import compiled_step, compiled_steps
+from tinygrad_rnn.compiler.specialization import compiled_steps
+from tinygrad_rnn.nn.recurrent.run import sequence
 from tinygrad_rnn.ops import matmul
 from tinygrad_rnn.ops.shape import _permute as transposed
 
@@ -26,7 +28,11 @@ TITLES = [
 
 def compiled(cell, x_wants_gradient=False, **options):
     x = tg.randn(T, B, I, requires_grad=x_wants_gradient)
-    return compiled_step(cell, x, cell.initial_state(B), options.get("valid"), False)
+    return compiled_step(cell, x, cell.initial_state(B), **options)
+
+
+def compiled_step(cell, x, state, **options):
+    return compile_step(sequence(cell, x, state, **options))[0]
 
 
 def functions(program, *stages):
@@ -227,10 +233,10 @@ def test_a_plan_is_made_once_for_inputs_alike() -> None:
     first = compiled(cell)
     assert compiled(cell) is first
     assert compiled(cell, x_wants_gradient=True) is not first
-    assert compiled(cell, valid=np.ones((T, B), bool)) is not first
+    assert compiled(cell, lengths=np.array([T, T - 1])) is not first
     assert compiled(cell) is first
     x, h = tg.randn(2 * T, B, I), cell.initial_state(B)
-    assert compiled_step(cell, x, h, None, False) is first  # for any number of steps
+    assert compiled_step(cell, x, h) is first  # for any number of steps
     for batch in range(1, 40):  # and no more than some are kept
-        compiled_step(cell, tg.randn(T, batch, I), cell.initial_state(batch), None, False)
+        compiled_step(cell, tg.randn(T, batch, I), cell.initial_state(batch))
     assert compiled(cell) is not first

@@ -7,7 +7,7 @@ import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.compiler.runtime.scan import compiled_steps
+from tinygrad_rnn.compiler.specialization import compiled_steps
 
 B, K, H = 3, 4, 5
 FORMS = {

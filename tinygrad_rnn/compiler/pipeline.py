@@ -5,7 +5,7 @@ Read this first: it is the table of contents of the compiler.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 
 from .ir.printing import Printer, changes, input_names
 from .ir.program import Pass, Program
@@ -44,12 +44,12 @@ def optimize(step: Step) -> Program:
     return program
 
 
-def printed(step: Step, parameters: Mapping[int, str]) -> str:
+def printed(step: Step, leaf_names: Sequence[str | None]) -> str:
     """The step as it was lowered, then after each pass, with what the pass changed marked.
 
-    `parameters`: names of the tensors that the step reads, by `id`.
+    `leaf_names`: what the tensors that the step reads are called.
     """
-    printer = Printer(input_names(step, parameters))
+    printer = Printer(input_names(step, leaf_names))
     before: list[str] = []
     text: list[str] = []
     for name, program in after_each_pass(step):

@@ -7,19 +7,13 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from .. import ops
-from ..engine.mode import enable_grad
-from ..nn.recurrent.cell import Cell
 from ..tables import html_table
-from .errors import TraceError
 from .ir.cost import Cost, cost
 from .ir.instruction import Instruction
 from .ir.printing import Printer, input_names
 from .ir.schedule import STAGES, Schedule
 from .pipeline import printed
-from .runtime.scan import compiled_step
+from .runtime.scan import CompiledStep
 
 __all__ = ["STAGES", "PlanLine", "PlanReport", "report"]
 
@@ -163,38 +157,25 @@ class PlanReport:
 
 
 def report(
-    cell: Cell,
+    compiled: CompiledStep,
+    leaf_names: Sequence[str | None],
     batch_size: int,
     steps: int,
-    input_size: int | None,
-    input_gradient: bool,
-    lengths: bool,
     passes: bool,
 ) -> PlanReport:
-    """See `Cell.plan`."""
-    kind = type(cell).__name__
-    size = getattr(cell, "input_size", None) if input_size is None else input_size
-    if size is None:
-        raise ValueError(f"{kind} has no attribute input_size: call plan(input_size=...)")
-    if steps < 1 or batch_size < 1:
-        raise ValueError(f"a plan is for 1 step and 1 sequence at least: {steps}, {batch_size}")
-    x = ops.zeros(1, batch_size, size, dtype=cell.zeros().dtype)
-    x.requires_grad = input_gradient
-    mask = np.ones((1, batch_size), bool) if lengths else None
-    try:
-        with enable_grad():
-            compiled = compiled_step(cell, x, cell.initial_state(batch_size), mask, False)
-    except TraceError as reason:
-        raise ValueError(f"{kind} has no plan: it runs step by step, because {reason}") from reason
-    names = {id(parameter): name for name, parameter in cell.named_parameters()}
-    printer = Printer(input_names(compiled.step, names))
+    """The plan of a compiled step. `leaf_names`: what the tensors that it reads are called.
+
+    `passes`: with the step after each pass.
+    """
+    step = compiled.step
+    printer = Printer(input_names(step, leaf_names))
     backward = compiled.backward.schedule if compiled.backward is not None else None
     lines = [
         *_lines(printer, "forward", compiled.forward.schedule, steps),
         *_lines(printer, "backward", backward, steps),
     ]
-    text = printed(compiled.step, names) if passes else ""
-    return PlanReport(kind, batch_size, steps, tuple(lines), text)
+    text = printed(step, leaf_names) if passes else ""
+    return PlanReport(step.label, batch_size, steps, tuple(lines), text)
 
 
 def _lines(

@@ -1,130 +1,276 @@
-"""Settings: everything about a cell, but for its parameters' elements, that a trace depends on."""
+"""Specializations: the compiled programs of a step, each for one set of shapes, dtypes and flags.
+
+What a program was made for stands in its key and in its guards. The key is what the arguments of a
+scan are like; the guards are all that the step reads besides. Those of a cell live as long as the
+cell does, those of a function as long as its code.
+"""
 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from types import CodeType
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..engine.guard import fingerprint
 from ..engine.tensor import Tensor
-from ..nn.module import Module
-from ..nn.recurrent.cell import Cell
+from .errors import TraceError
+from .guards.checks import Binding, Same, content_of
+from .guards.guards import Guards, Unguardable
+from .runtime.scan import CompiledStep
+from .step_function import FlatStep
+from .trace.differentiation import step_of
+from .trace.recording import Record
+from .trace.step_invariance import Place, Summary, difference, external_arrays, numbers_at
 
-__all__ = ["Settings", "settings_of"]
+__all__ = [
+    "Refusal",
+    "Seen",
+    "Specialization",
+    "Specializations",
+    "compiled_steps",
+    "refusal",
+    "seen",
+    "specializations",
+    "specialize",
+]  # fmt: skip
 
-
-_MISSING = object()
-
-
-class Settings:
-    """What a cell and its submodules hold, as a key; `learns`: whether a parameter does."""
-
-    def __init__(self, cell: Cell) -> None:
-        self._key = tuple(
-            (name, _setting(value)) for module in cell.modules() for name, value in _held_by(module)
-        )
-        self._hash = hash(self._key)
-        self.learns = any(parameter.requires_grad for parameter in cell.parameters())
-
-    def __hash__(self) -> int:
-        return self._hash
-
-    def __eq__(self, other: object) -> bool:
-        return self is other or (isinstance(other, Settings) and self._key == other._key)
-
-
-def settings_of(cell: Cell) -> Settings:
-    """The settings of a cell as it is now: those found before, if it still holds the same."""
-    look = _LOOKS.get(cell)
-    if look is None or not look.still_holds():
-        look = _LOOKS[cell] = _Look(cell)
-    return look.settings
+MOST = 16  # specializations that an owner keeps
+MOST_ALIKE = 8  # of one key, which differ in what the guards say
 
 
-class _Look:
-    """Settings, and what they were read from: to see at little cost that nothing was exchanged."""
+class Refusal:
+    """Why a step runs op by op, and for how long: while what its function is made of is the same.
 
-    def __init__(self, cell: Cell) -> None:
-        self.settings = Settings(cell)
-        modules = list(cell.modules())
-        self._modules = [
-            (weakref.ref(module), len(vars(module)), [(n, _kept(v)) for n, v in _held_by(module)])
-            for module in modules
-        ]
-        tensors = [v for m in modules for _, v in _held_by(m) if isinstance(v, Tensor)]
-        self._tensors: list[Callable[[], Any]] = [weakref.ref(tensor) for tensor in tensors]
-        self._learned = [tensor.requires_grad for tensor in tensors]
-        values = [value for module in modules for _, value in _held_by(module)]
-        # What can change without being exchanged has to be read each time.
-        self._fixed = all(
-            value is None or isinstance(value, Tensor | Module | int | float | str)
-            for value in values
-        )
+    `guards`: everything that it reads, where that can be guarded; otherwise its closure alone.
+    """
 
-    def still_holds(self) -> bool:
-        if not self._fixed:
+    def __init__(
+        self, reason: str, function: Callable[..., Any], guards: Guards | None = None
+    ) -> None:
+        self.reason, self._guards = reason, guards
+        self._cells = [Same(cell) for cell in _closure(function)]
+
+    def holds(self, function: Callable[..., Any]) -> bool:
+        """Whether the reason holds for this function, as far as can be known without a trace."""
+        if self._guards is not None:
+            return self._guards.bind(function) is not None
+        cells, none = _closure(function), Binding(0)
+        if len(cells) != len(self._cells):
             return False
-        for module, count, held in self._modules:
-            now = vars(module())
-            if len(now) != count:
-                return False
-            for name, kept in held:
-                value = now.get(name, _MISSING)
-                if value is not kept() or (value is None and kept is not _none):  # it may be gone
-                    return False
-        return [tensor().requires_grad for tensor in self._tensors] == self._learned
+        return all(known.holds(cell, none) for known, cell in zip(self._cells, cells))
 
 
-_LOOKS: weakref.WeakKeyDictionary[Cell, _Look] = weakref.WeakKeyDictionary()
+def _closure(function: Callable[..., Any]) -> list[Any]:
+    """What a function is made of besides its code."""
+    bound = getattr(function, "__self__", None)
+    cells = getattr(getattr(function, "__func__", function), "__closure__", None) or ()
+    return [*([bound] if bound is not None else []), *map(content_of, cells)]
 
 
-def _held_by(module: Any) -> list[tuple[str, Any]]:
-    """The attributes of a module, without the arguments that its siblings would be made with."""
-    return [entry for entry in vars(module).items() if entry[0] != "_made_with"]
+def refusal(step: FlatStep, reason: str, recorded: Record | None) -> Refusal:
+    """A refusal with the guards of the recorded step, if it has any."""
+    guards = None
+    if recorded is not None and recorded.refusal is not None:
+        with suppress(Unguardable):
+            guards = Guards(step.of.function, recorded.codes, ())
+    return Refusal(reason, step.of.function, guards)
 
 
-def _kept(value: Any) -> Callable[[], Any]:
-    """A function that returns the value for as long as it lives, and keeps no module alive."""
-    if value is None:
-        return _none
+class Specialization:
+    """A compiled step and what it was made for. `sources`: what each leaf is; see `step_of`.
+
+    `summary`: what the recorded step did. `numbers`: the places of the Python numbers that are
+    inputs of the program. `dtypes`: of the carry.
+    """
+
+    def __init__(
+        self,
+        compiled: CompiledStep,
+        guards: Guards,
+        summary: Summary,
+        sources: Sequence[Any],
+        dtypes: Sequence[Any],
+        y_structure: Any,
+    ) -> None:
+        self.y_structure = y_structure
+        self.uses = 0  # how often it was found again
+        self.compiled, self.guards, self.summary = compiled, guards, summary
+        self.dtypes = dtypes
+        self._places = [s if isinstance(s, Place) else None for s in sources]
+        self.numbers = [place for place in self._places if place is not None]
+        self._kinds = [value.dtype for value in compiled.step.leaves]
+        self._watched = [
+            (array, fingerprint(array))
+            for array in compiled.step.constants
+            if not any(np.may_share_memory(array, known) for known in guards.arrays)
+        ]
+        guards.arrays = []
+
+    def constants_are_unchanged(self) -> bool:
+        """Whether the arrays are that the step reads, and that no guard has found."""
+        return all(fingerprint(array) == known for array, known in self._watched)
+
+    def leaves(self, binding: Binding, now: Summary | None = None) -> list[Tensor]:
+        """The Tensors that a run reads besides its arguments; numbers are those of `now`."""
+        if not self.numbers:
+            return binding.leaves
+        tensors = iter(binding.leaves)
+        numbers = numbers_at(self.numbers, now or self.summary)
+        return [
+            next(tensors) if place is None else Tensor.of(np.asarray(numbers[place], kind))
+            for place, kind in zip(self._places, self._kinds, strict=True)
+        ]
+
+
+class Specializations:
+    """Those of one owner, by key; the one used last at the end."""
+
+    def __init__(self) -> None:
+        self._known: dict[Any, list[Specialization | Refusal]] = {}
+        self.pending: dict[Any, Seen] = {}  # the only steps of runs of one step
+        self.latest: Specialization | Refusal | None = None
+
+    def find(
+        self, key: Any, function: Callable[..., Any]
+    ) -> tuple[Specialization | Refusal | None, Binding | None]:
+        """One whose guards hold, and its leaves."""
+        known = self._known.get(key, ())
+        for k, entry in enumerate(known):
+            if isinstance(entry, Refusal):
+                if entry.holds(function):
+                    return entry, None
+                continue
+            binding = entry.guards.bind(function)
+            if binding is not None and entry.constants_are_unchanged():
+                if k and isinstance(known, list):
+                    known.insert(0, known.pop(k))
+                entry.uses += 1
+                return entry, binding
+        return None, None
+
+    def differing_in_numbers(
+        self, key: Any, function: Callable[..., Any]
+    ) -> tuple[Specialization, Binding] | None:
+        """One whose guards hold but for numbers that have changed."""
+        for entry in self._known.get(key, ()):
+            if isinstance(entry, Specialization):
+                binding = entry.guards.bind(function, numbers=True)
+                if binding is not None:
+                    return entry, binding
+        return None
+
+    def dtypes(self, key: Any) -> Sequence[Any] | None:
+        """Those of the carry from its second step on, if that is known."""
+        entries = self._known.get(key, ())
+        return next((e.dtypes for e in entries if isinstance(e, Specialization)), None)
+
+    def add(self, key: Any, entry: Specialization | Refusal) -> None:
+        """Keep one; of too many, those used least recently are given up.
+
+        TraceError if each run so far has made a program of its own.
+        """
+        alike = self._known.pop(key, [])
+        others = [e for e in alike if isinstance(e, Specialization)]
+        if isinstance(entry, Specialization) and len(others) >= MOST_ALIKE - 1:
+            if not any(other.uses for other in others):  # each call has made another
+                raise TraceError(
+                    f"{MOST_ALIKE} programs of it differ only in what it reads besides arguments"
+                )
+        self._known[key] = [entry, *alike[: MOST_ALIKE - 1]]
+        while sum(map(len, self._known.values())) > MOST and len(self._known) > 1:
+            del self._known[next(iter(self._known))]
+
+    def replace(self, key: Any, old: Specialization, new: Specialization | Refusal) -> None:
+        """Put one in the place of another."""
+        self._known[key] = [new, *(e for e in self._known.get(key, []) if e is not old)]
+
+    def compiled(self) -> list[CompiledStep]:
+        """All compiled steps, the one used last at the end."""
+        entries = [e for alike in self._known.values() for e in reversed(alike)]
+        entries.sort(key=lambda entry: entry is self.latest)
+        return [e.compiled for e in entries if isinstance(e, Specialization)]
+
+
+_OF: weakref.WeakKeyDictionary[Any, Specializations] = weakref.WeakKeyDictionary()
+
+
+def specializations(owner: Any) -> Specializations:
+    """Those of a cell, or of the code of a function."""
+    found = _OF.get(owner)
+    if found is None:
+        found = _OF[owner] = Specializations()
+    return found
+
+
+def compiled_steps(owner: Any) -> list[CompiledStep]:
+    """All that are compiled for this owner, the one used last at the end."""
+    return specializations(owner).compiled()
+
+
+def specialize(
+    step: FlatStep,
+    recorded: Record,
+    seen: Seen,
+    recording: bool,
+    reverse: bool,
+    numbers: Collection[Place] = (),
+) -> Specialization:
+    """The specialization for a recorded step, of which another has been `seen`.
+
+    `recording`: whether gradients may be asked for. TraceError if no program can stand for both.
+    """
+    if recorded.refusal is not None:
+        raise TraceError(recorded.refusal)
+    now = Summary(recorded)
+    found = difference(seen.summary, now)
+    if found is not None:
+        raise TraceError(found)
+    carries = step.carries
+    dtypes = [t.dtype for t in recorded.inputs[:carries]]
+    if dtypes != [t.dtype for t in recorded.carry_after]:
+        raise TraceError("the dtype of its carry changes with every step")
+    nodes = [*recorded.inputs, *(call.node for call in recorded.calls)]
+    wants = recording and any(node.requires_grad for node in nodes)
+    wanted = [wants] * carries
+    wanted += [recording and t.requires_grad for t in recorded.inputs[carries:]]
+    constants = external_arrays(seen.summary, now)
+    masked = len(recorded.inputs) - carries > step.x_leaves
+    program, sources = step_of(recorded, carries, step.of.name, wanted, constants, numbers, masked)
+    guards = guards_of(
+        step,
+        {**seen.codes, **recorded.codes},
+        [source for source in sources if isinstance(source, Tensor)],
+    )
+    compiled = CompiledStep(program, reverse)
+    return Specialization(compiled, guards, now, sources, dtypes, step.y_structure)
+
+
+class Seen(NamedTuple):
+    """A step that was recorded: what it did, the code that ran, what it read, the carry's dtypes
+    after it."""
+
+    summary: Summary
+    codes: dict[CodeType, dict[str, Any]]
+    guards: Guards
+    dtypes: Sequence[Any]
+
+
+def seen(step: FlatStep, recorded: Record) -> Seen:
+    """What to keep of a recorded step. TraceError if no program can stand for it."""
+    if recorded.refusal is not None:
+        raise TraceError(recorded.refusal)
+    codes = recorded.codes
+    guards = guards_of(step, codes, ())
+    return Seen(Summary(recorded), codes, guards, [t.dtype for t in recorded.carry_after])
+
+
+def guards_of(step: FlatStep, codes: Any, tensors: Sequence[Tensor]) -> Guards:
+    """The guards of a step whose code has run. TraceError if it cannot be guarded."""
     try:
-        return weakref.ref(value)
-    except TypeError:
-        return lambda: value
-
-
-def _none() -> None:
-    pass
-
-
-def _setting(value: Any) -> Any:
-    """What is equal only for attributes that make the same plan, as a key."""
-    if isinstance(value, Tensor):
-        return Same(value), value.requires_grad
-    if isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
-        return value.shape, value.dtype, fingerprint(value)
-    if isinstance(value, tuple | list):
-        return type(value), tuple(map(_setting, value))
-    if isinstance(value, dict):
-        return tuple((name, _setting(part)) for name, part in value.items())
-    if isinstance(value, int | float | str | bool | None):
-        return type(value), repr(value) if isinstance(value, float) else value
-    return Same(value)
-
-
-class Same:
-    """A key that equals only one of the same object, for as long as that lives."""
-
-    def __init__(self, held: Any) -> None:
-        self._held = _kept(held)
-        self._id = id(held)
-
-    def __hash__(self) -> int:
-        return self._id
-
-    def __eq__(self, other: object) -> bool:
-        held = self._held()
-        return held is not None and isinstance(other, Same) and other._held() is held
+        return Guards(step.of.function, codes, tensors)
+    except Unguardable as reason:
+        raise TraceError(str(reason)) from None

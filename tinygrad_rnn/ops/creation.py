@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,7 +48,20 @@ def generator() -> np.random.Generator:
     True
     """
     check_not_traced("random numbers are drawn")
-    return _Generator.current
+    return _here.get() or _Generator.current
+
+
+_here: ContextVar[np.random.Generator | None] = ContextVar("tinygrad_rnn.generator", default=None)
+
+
+@contextmanager
+def generator_here(instead: np.random.Generator) -> Iterator[None]:
+    """Inside, in this thread, all random numbers come from that generator, and none are lost."""
+    token = _here.set(instead)
+    try:
+        yield
+    finally:
+        _here.reset(token)
 
 
 def _shape(sizes: tuple[Any, ...]) -> tuple[int, ...]:

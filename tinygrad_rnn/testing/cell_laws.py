@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from .. import pytree
-from ..compiler.runtime.scan import TraceError, scan
+from ..compiler.specialization import Refusal, specializations
 from ..engine.dtypes import get_default_dtype, is_floating
 from ..engine.tensor import from_numpy
+from ..nn.recurrent.run import run
 from ..serialization import load, save
 from .cell_runs import Batch, Results, Subject, first_difference, leaf_names, seeded, with_leaves
 from .locate import first_wrong
@@ -303,11 +304,11 @@ def _directions(subject: Subject, steps: int) -> tuple[bool, ...]:
 def _scan(subject: Subject, steps: int, rows: int) -> None:
     batch = subject.batch(steps, rows)
     cell = subject.network.cell
-    try:
-        with seeded(subject.seed):
-            scan(cell, from_numpy(batch.x), cell.initial_state(rows))
-    except TraceError as reason:
-        raise DoesNotApply(f"it runs step by step: {reason}") from None
+    with seeded(subject.seed):
+        run(cell, from_numpy(batch.x), cell.initial_state(rows))
+    found = specializations(cell).latest
+    if isinstance(found, Refusal):
+        raise DoesNotApply(f"it runs step by step: {found.reason}")
     for reverse in _directions(subject, steps):
         once = partial(batch.results, subject.network, subject.seed, reverse=reverse)
         _require(once(), once(unrolled=True), "scan, reverse: " if reverse else "scan: ")

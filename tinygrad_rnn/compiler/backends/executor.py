@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from importlib.util import find_spec
 from typing import Any
@@ -12,7 +15,7 @@ from ...invocation import install_command
 from ..ir.instruction import Instruction
 from .numpy.executable import Executable
 
-__all__ = ["build", "get_executor", "set_executor"]
+__all__ = ["build", "executing_on", "get_executor", "set_executor"]
 
 _NEEDS = {"numpy": "numpy", "llvm": "llvmlite"}
 _VARIABLE = "TINYGRAD_RNN_EXECUTOR"
@@ -54,9 +57,24 @@ def get_executor() -> str:
     'numpy'
     """
     global _chosen
+    if (here := _here.get()) is not None:
+        return here
     if _chosen is None:
         _chosen = _checked(os.environ.get(_VARIABLE) or "numpy", _VARIABLE)
     return _chosen
+
+
+_here: ContextVar[str | None] = ContextVar("tinygrad_rnn.executor", default=None)
+
+
+@contextmanager
+def executing_on(name: str | None) -> Iterator[None]:
+    """Inside, in this thread, that executor is the one chosen (None: as always)."""
+    token = _here.set(_here.get() if name is None else _checked(name, "executor"))
+    try:
+        yield
+    finally:
+        _here.reset(token)
 
 
 @cache

@@ -23,6 +23,7 @@ __all__ = [
     "Origin",
     "inputs_of",
     "may_reassociate",
+    "native",
     "promotion_kind",
     "samples",
     "structural_key",
@@ -284,3 +285,14 @@ def may_reassociate(dtype: np.dtype[Any]) -> bool:
     That changes rounding alone, except in half precision, which two ordinary factors overflow.
     """
     return dtype.kind == "f" and dtype.itemsize > 2
+
+
+def native(x: Any) -> Any:
+    """An array in the byte order of the processor; anything else as it is.
+
+    >>> native(np.ones(1, ">f8")).dtype.isnative
+    True
+    """
+    if isinstance(x, np.ndarray) and not x.dtype.isnative:
+        return x.astype(x.dtype.newbyteorder("="))
+    return x

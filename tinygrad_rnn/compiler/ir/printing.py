@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from os.path import basename
 from textwrap import wrap
@@ -18,21 +18,25 @@ from .step import Step, needed_for
 __all__ = ["Printer", "changes", "input_names"]
 
 
-def input_names(step: Step, parameters: Mapping[int, str]) -> dict[Instruction, str]:
-    """Names for the inputs of a step; `parameters`: those of its leaves, by `id`."""
-    names = {step.x: "x"}
-    if step.mask is not None:
-        names[step.mask] = "mask"
-    for k, (old, new) in enumerate(zip(step.state, step.new_state, strict=True)):
+def input_names(step: Step, leaf_names: Sequence[str | None]) -> dict[Instruction, str]:
+    """Names for the inputs of a step; `leaf_names`: those of the tensors that it reads."""
+    names = _numbered(step.xs[: len(step.xs) - step.masked], "x")
+    if step.masked:
+        names[step.xs[-1]] = "mask"
+    for k, (old, new) in enumerate(zip(step.carry, step.next_carry, strict=True)):
         name = getattr(new, "name", None) or f"state {k}"
         names[old] = f"{name} before"
-        if step.grad_state:
-            names[step.grad_state[k]] = f"grad of {name}"
-    if step.grad_output is not None:
-        names[step.grad_output] = "grad of output"
-    for leaf, value in zip(step.leaves, step.leaf_values, strict=True):
-        names[value] = parameters.get(id(leaf)) or value.name or "constant"
+        if step.grad_carry:
+            names[step.grad_carry[k]] = f"grad of {name}"
+    names |= _numbered(step.grad_ys, "grad of output")
+    for given, leaf in zip(leaf_names, step.leaves, strict=True):
+        names[leaf] = given or leaf.name or "constant"
     return names
+
+
+def _numbered(values: Sequence[Instruction], name: str) -> dict[Instruction, str]:
+    several = len(values) > 1
+    return {value: f"{name} {k}" if several else name for k, value in enumerate(values)}
 
 
 class Printer:

@@ -17,37 +17,41 @@ Result = Any  # an instruction, or an array for a constant
 class Step:
     """A traced step. Its inputs, its instructions in their order, and its results by name.
 
-    Forward: from `x`, `mask`, `state` and the `leaf_values` (what the step reads besides:
-    parameters, mostly) to `new_state` and `output`. Backward: from these and `grad_state` and
-    `grad_output` (the gradients of `new_state` and `output`) to `d_x`, `d_state` and `d_leaves`;
-    None where nothing depends on the input.
+    Each of x_t, the carry and y_t is the leaves of a pytree. Forward: from `xs`, `carry` and the
+    `leaves` (what the step reads besides: parameters, mostly) to `next_carry` and `ys`. Backward:
+    from these and `grad_carry` and `grad_ys` (the gradients of `next_carry` and `ys`) to `d_xs`,
+    `d_carry` and `d_leaves`; None where nothing depends on the input.
     """
 
     label: str  # what the step is called in messages
-    x: Instruction
-    mask: Instruction | None
-    state: tuple[Instruction, ...]
-    leaves: tuple[Any, ...]  # the tensors behind `leaf_values`
-    leaf_values: tuple[Instruction, ...]
-    learned: tuple[bool, ...]  # whether those want a gradient
-    constants: tuple[tuple[Any, int], ...]  # arrays of others that it reads, with fingerprints
+    xs: tuple[Instruction, ...]
+    masked: bool  # whether rows may have ended: a mask is the last of the xs
+    carry: tuple[Instruction, ...]
+    leaves: tuple[Instruction, ...]
+    constants: tuple[Any, ...]  # arrays of others that it reads
     instructions: tuple[Instruction, ...]
-    new_state: tuple[Result, ...]
-    output: Result
+    next_carry: tuple[Result, ...]
+    ys: tuple[Result, ...]
     drawn: tuple[Result, ...]  # random numbers, also those that nothing depends on
-    grad_state: tuple[Instruction, ...] = ()
-    grad_output: Instruction | None = None
-    d_x: Result | None = None
-    d_state: tuple[Result | None, ...] = ()
+    grad_carry: tuple[Instruction, ...] = ()
+    grad_ys: tuple[Instruction, ...] = ()
+    d_xs: tuple[Result | None, ...] = ()
+    d_carry: tuple[Result | None, ...] = ()
     d_leaves: tuple[Result | None, ...] = ()
 
+    @property
+    def rows(self) -> int:
+        """The size of the first axis of what is carried: the batch, for a batch."""
+        shapes = [value.shape for value in (*self.carry, *self.xs)]
+        return max((shape[0] for shape in shapes[:1] if shape), default=1)
+
     def forward_results(self) -> list[Result]:
-        """What the forward step computes, the output last."""
-        return [*self.new_state, self.output]
+        """What the forward step computes: the next carry, then y_t."""
+        return [*self.next_carry, *self.ys]
 
     def gradients(self) -> list[Result | None]:
-        """What the backward step computes: of x, of the states, of the leaves."""
-        return [self.d_x, *self.d_state, *self.d_leaves]
+        """What the backward step computes: of x_t, of the carry, of the leaves."""
+        return [*self.d_xs, *self.d_carry, *self.d_leaves]
 
     def results(self) -> list[Result]:
         """All results that there are."""
@@ -70,11 +74,11 @@ class Step:
         return replace(
             self,
             instructions=tuple(instructions),
-            new_state=each(self.new_state),
-            output=stands_for(self.output),
+            next_carry=each(self.next_carry),
+            ys=each(self.ys),
             drawn=each(self.drawn),
-            d_x=stands_for(self.d_x),
-            d_state=each(self.d_state),
+            d_xs=each(self.d_xs),
+            d_carry=each(self.d_carry),
             d_leaves=each(self.d_leaves),
         )
 

@@ -161,6 +161,8 @@ def solve(
         for x, has_time in zip((scale, offset), time_varying, strict=True)
     )
     arrays = [before, factors, shifts, after]
+    if not ndim:  # numbers: as arrays of one element, which can be written to
+        arrays = [x[:, None] for x in arrays]
     if reverse:
         arrays = [x[::-1] for x in arrays]
     steps = max(CHUNK_ELEMENTS // max(after[0].size, 1), FEWEST_STEPS)

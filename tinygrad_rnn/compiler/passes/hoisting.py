@@ -45,17 +45,16 @@ def hoist(program: Program) -> Program:
     back = [v for v in needed_for(gradients, step.instructions) if v not in made_ahead]
     read_back = {x for v in back for x in inputs_of(v.inputs)} | set(inputs_of(gradients))
 
-    known: dict[Instruction, tuple[Any, Stage]] = {v: (v, "once") for v in step.leaf_values}
-    for x in (step.x, step.mask):
-        if x is not None:
-            known[x] = x, "before"
+    known: dict[Instruction, tuple[Any, Stage]] = {v: (v, "once") for v in step.leaves}
+    known.update({x: (x, "before") for x in step.xs})
     used = [v for v in ahead if v in read_back]
-    forward = Scheduler(ahead, step.state, known, [*used, step.output])
-    forward.run(step.new_state)
-    forward.result(step.output)
+    forward = Scheduler(ahead, step.carry, known, [*used, *step.ys])
+    forward.run(step.next_carry)
+    for y in step.ys:
+        forward.result(y)
     if not gradients:
         return Program(step, forward.schedule())
-    for v in [*ahead, *step.state]:
+    for v in [*ahead, *step.carry]:
         if v in read_back:
             stored = forward.final(v, "after")
             stage = (
@@ -68,14 +67,14 @@ def hoist(program: Program) -> Program:
 def _backward(
     step: Step, instructions: list[Instruction], known: dict[Instruction, tuple[Any, Stage]]
 ) -> Any:
-    """The schedule of the backward step: d_x, then the gradients of the leaves, are its results."""
-    assert step.grad_output is not None
-    known = {**known, step.grad_output: (step.grad_output, "before")}
-    backward = Scheduler(instructions, step.grad_state, known)
-    nothing = [np.zeros(v.shape, v.dtype) for v in step.state]
-    backward.run([zero if d is None else d for d, zero in zip(step.d_state, nothing)])
-    if step.d_x is not None:
-        backward.result(step.d_x)
+    """The schedule of the backward step: d_xs, then the gradients of the leaves, are results."""
+    known = {**known, **{grad: (grad, "before") for grad in step.grad_ys}}
+    backward = Scheduler(instructions, step.grad_carry, known)
+    nothing = [np.zeros(v.shape, v.dtype) for v in step.carry]
+    backward.run([zero if d is None else d for d, zero in zip(step.d_carry, nothing)])
+    for d in step.d_xs:
+        if d is not None:
+            backward.result(d)
     for d in step.d_leaves:
         if d is not None:
             backward.total(d)

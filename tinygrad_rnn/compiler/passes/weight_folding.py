@@ -64,7 +64,7 @@ class _Folding:
 
     def _find_invariants(self) -> None:
         """The values that are the same at each step, and who reads what."""
-        self.invariant: set[Instruction] = set(self.step.leaf_values)
+        self.invariant: set[Instruction] = set(self.step.leaves)
         self.readers: dict[Instruction, list[Instruction | None]] = defaultdict(list)
         for instruction in self.step.instructions:
             inputs = inputs_of(instruction.inputs)

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...ops import generator
+from ...ops.creation import generator_here
+from ..ir.instruction import native
 from .chunks import GradientSums, chunks_per_checkpoint
 
 if TYPE_CHECKING:
     from .scan import CompiledStep
 
-__all__ = ["Segment", "drawing_again"]
+__all__ = ["Segment", "drawing_from"]
 
 Array = Any
 
@@ -22,20 +24,25 @@ Array = Any
 class Segment:
     """A run over consecutive steps: holds its workspaces until no backward pass can need them.
 
-    `leaves`: the tensors besides x and the states that it reads. `wanted`: for x, the states and
-    the leaves, whether they get a gradient.
+    `leaves`: the tensors besides the xs and the carry that it reads. `wanted`: for the xs, the
+    carry and the leaves, whether they get a gradient.
     """
 
     def __init__(
         self,
         compiled: CompiledStep,
+        leaves: Sequence[Any],
         valid: Any,
         reverse: bool,
         steps: int,
         checkpoint: int | str | None,
     ) -> None:
         self.compiled, self.valid, self.reverse, self.steps = compiled, valid, reverse, steps
-        self.leaves, self.wanted = compiled.step.leaves, compiled.wanted
+        self.leaves = leaves
+        self._xs = len(compiled.step.xs) - (valid is not None)
+        self._carry = slice(self._xs, self._xs + len(compiled.step.carry))
+        derivatives = compiled.wanted
+        self.wanted = [*derivatives[: self._xs], *derivatives[len(compiled.step.xs) :]]
         self.chunks = compiled.chunks(steps)  # in running order
         if reverse:
             self.chunks = self.chunks[::-1]
@@ -53,86 +60,92 @@ class Segment:
         self.compiled.give_back(self.steps, self.workspaces)
 
     def _given(self, arrays: Sequence[Array], first: int, last: int) -> list[Array]:
-        x, leaf_arrays = arrays[0], arrays[1 + len(self.compiled.step.state) :]
+        xs, leaves = arrays[: self._xs], arrays[self._carry.stop :][: len(self.leaves)]
         mask = [] if self.valid is None else [self.valid[first:last]]
-        return [x[first:last], *mask, *leaf_arrays]
+        return [*(x[first:last] for x in xs), *mask, *leaves]
 
     def forward(self, arrays: Sequence[Array]) -> tuple[Array, ...]:
-        """The outputs and the final states, from arrays for x, the states and the leaves."""
-        states: Sequence[Array] = arrays[1 : 1 + len(self.compiled.step.state)]
-        outputs: Any = None
+        """The ys and the last carry, from arrays for the xs, the carry and the leaves."""
+        arrays = [*map(native, arrays)]
+        carry: Sequence[Array] = arrays[self._carry]
+        outputs: list[Array] = []
         for number, (first, last) in enumerate(self.chunks):
-            output, states = self._ahead(number, arrays, states)
+            ys, carry = self._ahead(number, arrays, carry)
             if len(self.chunks) == 1:
-                return (output, *states)
-            if outputs is None:
-                outputs = np.empty((self.steps, *output.shape[1:]), output.dtype)
-            outputs[first:last] = output
-        return (outputs, *states)
+                return (*ys, *carry)
+            outputs = outputs or [np.empty((self.steps, *y.shape[1:]), y.dtype) for y in ys]
+            for whole, y in zip(outputs, ys, strict=True):
+                whole[first:last] = y
+        return (*outputs, *carry)
 
     def _ahead(
-        self, number: int, arrays: Sequence[Array], states: Sequence[Array]
-    ) -> tuple[Array, Sequence[Array]]:
-        """Run one chunk from these states: its outputs, and the states after it."""
+        self, number: int, arrays: Sequence[Array], carry: Sequence[Array]
+    ) -> tuple[list[Array], Sequence[Array]]:
+        """Run one chunk from this carry: its ys, and the carry after it."""
         if number % self.workspaces.kept == 0:
             drawn = generator().bit_generator.state if self.compiled.step.drawn else None
-            self._starts[number], self._present = (states, drawn), number
+            self._starts[number], self._present = (carry, drawn), number
         first, last = self.chunks[number]
-        output, states, self._shared = self.compiled.run_forward(
+        ys, carry, self._shared = self.compiled.run_forward(
             self.workspaces.ahead(number, last - first),
             self._given(arrays, first, last),
-            states,
+            carry,
             last - first,
             self.reverse,
         )
-        return output, states
+        return ys, carry
 
     def _again(self, start: int, arrays: Sequence[Array]) -> None:
         """Run the chunks after a checkpoint another time, with the same random numbers."""
-        states, drawn = self._starts[start]
-        with drawing_again(drawn):
+        carry, drawn = self._starts[start]
+        with drawing_from(drawn):
             for number in range(start, min(start + self.workspaces.kept, len(self.chunks))):
-                _, states = self._ahead(number, arrays, states)
+                _, carry = self._ahead(number, arrays, carry)
 
     def backward(self, grad: Any, arrays: Sequence[Array]) -> list[Any]:
-        """The gradients of those arrays, None for zero, from those of the outputs and states."""
+        """The gradients of those arrays, None for zero, from those of the ys and the carry."""
         compiled = self.compiled
-        if compiled.backward is None:  # the outputs depend on nothing that wants a gradient
+        if compiled.backward is None:  # the results depend on nothing that wants a gradient
             return [None] * len(arrays)
-        grads: Sequence[Array] = grad[1:]
-        d_x: Any = None
-        d_states: Sequence[Any] = ()
+        arrays = [*map(native, arrays)]
+        count = len(compiled.step.ys)
+        grad_ys, grad_carry = [*map(native, grad[:count])], [*map(native, grad[count:])]
+        d_xs: list[Any] = [None] * self._xs
+        d_carry: Sequence[Any] = ()
         sums = GradientSums()
         for number in reversed(range(len(self.chunks))):
             first, last = self.chunks[number]
             start = number - number % self.workspaces.kept
             if start != self._present:
                 self._again(start, arrays)
-            d_chunk, d_states, d_leaves = compiled.run_backward(
+            d_chunks, d_carry, d_leaves = compiled.run_backward(
                 self.workspaces.back(number, last - first),
                 self._given(arrays, first, last),
-                grad[0][first:last],
-                grads,
+                [g[first:last] for g in grad_ys],
+                grad_carry,
                 self._shared,
                 last - first,
                 self.reverse,
             )
-            grads = [np.zeros_like(g) if d is None else d for d, g in zip(d_states, grads)]
+            grad_carry = [np.zeros_like(g) if d is None else d for d, g in zip(d_carry, grad_carry)]
             sums.add(d_leaves)
-            if len(self.chunks) == 1:
-                d_x = d_chunk
-            elif d_chunk is not None:
-                d_x = np.empty_like(arrays[0]) if d_x is None else d_x
-                d_x[first:last] = d_chunk
-        return [d_x, *d_states, *sums.arrays]
+            for k, d in enumerate(d_chunks[: self._xs]):
+                if len(self.chunks) == 1:
+                    d_xs[k] = d
+                elif d is not None:
+                    d_xs[k] = np.empty_like(arrays[k]) if d_xs[k] is None else d_xs[k]
+                    d_xs[k][first:last] = d
+        constants = [None] * (len(arrays) - self._carry.stop - len(self.leaves))
+        return [*d_xs, *d_carry, *sums.arrays, *constants]
 
 
 @contextmanager
-def drawing_again(random_state: Any) -> Iterator[None]:
-    """Draw the numbers that came after that state of the generator (None: as always)."""
-    now = generator().bit_generator.state
-    try:
-        generator().bit_generator.state = random_state or now
+def drawing_from(state: Any) -> Iterator[None]:
+    """Draw, in this thread, the numbers after that state of the generator (None: as always)."""
+    if state is None:
         yield
-    finally:
-        generator().bit_generator.state = now
+        return
+    own = np.random.Generator(type(generator().bit_generator)())
+    own.bit_generator.state = state
+    with generator_here(own):
+        yield

@@ -1,4 +1,4 @@
-"""Apart: whether the rows of a batch go their own ways, so that a step on some of them is enough.
+"""Row independence: whether a step on some rows of a batch gives what these have in the whole.
 
 A mean over the batch inside a step, a constant for each row, a division by the batch size: with
 these a row's next state depends on which others run beside it. So the step is tried. Each
@@ -8,59 +8,72 @@ and the cell is traced on a few rows alone, which must give what they have in th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 
-from ... import pytree
 from ...engine.tensor import Tensor
-from ...nn.recurrent.cell import Cell
-from ..ir.instruction import Instruction
+from ..errors import TraceError
+from ..ir.instruction import Instruction, native
 from ..ir.step import Step, needed_for
-from .recording import trace
+from ..step_function import FlatStep
+from .differentiation import step_of
+from .recording import record
+from .step_invariance import Place
 
 __all__ = ["rows_independent"]
 
 Array = Any
 
 
-def rows_independent(cell: Cell, state: Any, step: Step, rows: int) -> bool:
+def rows_independent(
+    function: FlatStep, step: Step, leaves: Sequence[Tensor], numbers: Collection[Place], rows: int
+) -> bool:
     """Whether the traced step, on that many of its rows, gives these what they have in it.
 
-    Values and gradients. `state`: a nest of the structure of the cell's.
+    Values and gradients. `leaves`: the tensors that it reads. `numbers`: those that are inputs.
     """
     if step.drawn:  # which numbers a row gets depends on the rows before it
         return False
-    some = np.arange(len(step.x.sample))[::-1][:rows]
+    some = np.arange(step.rows)[::-1][:rows]
     try:
         with np.errstate(all="ignore"):
-            part = _traced_on(cell, state, step, some)
+            part, sources = _traced_on(function, step, some, numbers)
+            if len(sources) != len(leaves):
+                return False
+            if any(s is not t for s, t in zip(sources, leaves) if isinstance(s, Tensor)):
+                return False
+            arrays = [native(leaf._data) for leaf in leaves]
             return all(
-                _each_instruction(step, given, rows) and _as_in_the_whole(step, part, given, some)
+                _each_instruction(step, arrays, given, rows)
+                and _as_in_the_whole(step, part, arrays, given, some)
                 for given in _contents(step)
             )
-    except Exception:  # the cell, or an op of it, refuses fewer rows or such content
+    except Exception:  # the step, or an op of it, refuses fewer rows or such content
         return False
 
 
-def _traced_on(cell: Cell, state: Any, step: Step, rows: Array) -> Step:
-    mask = None if step.mask is None else step.mask.sample[None, rows]
-    states = [Tensor.of(value.sample[rows]) for value in step.state]
-    differentiate = any(d is not None for d in [step.d_x, *step.d_state, *step.d_leaves])
-    x = step.x.sample[None, rows]
-    state = pytree.unflatten(state, states)
-    return trace(cell, x, state, mask, step.d_x is not None, differentiate)
+def _traced_on(
+    function: FlatStep, step: Step, rows: Array, numbers: Collection[Place]
+) -> tuple[Step, list[Any]]:
+    carry = [Tensor.of(value.sample[rows]) for value in step.carry]
+    xs = [Tensor.of(value.sample[rows]) for value in step.xs]
+    *_, recorded = record(function, carry, xs)
+    if recorded.refusal is not None:
+        raise TraceError(recorded.refusal)
+    differentiated = any(d is not None for d in step.gradients())
+    wanted = [differentiated] * len(carry) + [d is not None for d in step.d_xs]
+    return step_of(recorded, len(carry), step.label, wanted, (), numbers)
 
 
 def _inputs(step: Step) -> list[Instruction]:
     """The inputs that have a row for each of the batch."""
-    found = [step.x, step.mask, *step.state, *step.grad_state, step.grad_output]
-    return [value for value in found if value is not None]
+    return [*step.xs, *step.carry, *step.grad_carry, *step.grad_ys]
 
 
 def _row_results(step: Step) -> list[Any]:
-    return [*step.new_state, step.output, step.d_x, *step.d_state]
+    return [*step.forward_results(), *step.d_xs, *step.d_carry]
 
 
 def _contents(step: Step) -> list[dict[Instruction, Array]]:
@@ -79,10 +92,12 @@ def _contents(step: Step) -> list[dict[Instruction, Array]]:
     ]
 
 
-def _each_instruction(step: Step, given: dict[Instruction, Array], rows: int) -> bool:
+def _each_instruction(
+    step: Step, leaves: Sequence[Array], given: dict[Instruction, Array], rows: int
+) -> bool:
     """Whether no instruction brings rows together, but for the gradients of the leaves."""
-    batch = len(step.x.sample)
-    found, moving = _evaluated(step, given), set(given)
+    batch = step.rows
+    found, moving = _evaluated(step, leaves, given), set(given)
     for value in needed_for(_row_results(step), step.instructions):
         moves = [x in moving if isinstance(x, Instruction) else False for x in value.inputs]
         if not any(moves):
@@ -109,23 +124,26 @@ def _same_bits(a: Array, b: Array) -> bool:
     return np.array_equal(a, b, equal_nan=a.dtype.kind in "fc")
 
 
-def _as_in_the_whole(step: Step, part: Step, given: dict[Instruction, Array], rows: Array) -> bool:
+def _as_in_the_whole(
+    step: Step,
+    part: Step,
+    leaves: Sequence[Array],
+    given: dict[Instruction, Array],
+    rows: Array,
+) -> bool:
     """Whether the step on some rows has the results of these rows.
 
     The gradients of the leaves are those of the whole where only these rows have any.
     """
-    if [*map(id, step.leaves)] != [*map(id, part.leaves)]:
-        return False
     given = dict(given)
-    for grad in (*step.grad_state, step.grad_output):
-        if grad is not None:
-            elsewhere = np.ones(len(given[grad]), bool)
-            elsewhere[rows] = False
-            given[grad][elsewhere] = 0
+    for grad in (*step.grad_carry, *step.grad_ys):
+        elsewhere = np.ones(len(given[grad]), bool)
+        elsewhere[rows] = False
+        given[grad][elsewhere] = 0
     of_part = zip(_inputs(part), _inputs(step), strict=True)
     whole, some = (
-        _evaluated(step, given),
-        _evaluated(part, {mine: given[its][rows] for mine, its in of_part}),
+        _evaluated(step, leaves, given),
+        _evaluated(part, leaves, {mine: given[its][rows] for mine, its in of_part}),
     )
     return all(
         _close(_result(some, a), _result(whole, b)[rows])
@@ -149,11 +167,12 @@ def _close(a: Array, b: Array) -> bool:
     return a.shape == b.shape and np.allclose(a, b, rtol=0, atol=tolerance, equal_nan=True)
 
 
-def _evaluated(step: Step, given: dict[Instruction, Array]) -> dict[Instruction, Array]:
+def _evaluated(
+    step: Step, leaves: Sequence[Array], given: dict[Instruction, Array]
+) -> dict[Instruction, Array]:
     """Every value of the step for those contents of its inputs."""
     found = dict(given)
-    for value, leaf in zip(step.leaf_values, step.leaves, strict=True):
-        found[value] = leaf._data
+    found.update(zip(step.leaves, leaves, strict=True))
     for value in needed_for([*_row_results(step), *step.d_leaves], step.instructions):
         arrays = [found[x] if isinstance(x, Instruction) else x for x in value.inputs]
         found[value] = np.asarray(value.compute(*arrays))

@@ -1,50 +1,128 @@
-"""Steady: whether a cell does the same at every step, so that one traced step stands for all.
+"""Step invariance: whether two steps have applied the same ops to the same operands.
 
-A step can differ from the next without looking at a traced value: by a number that the cell keeps
-and changes, random numbers of another library, a gradient taken inside, a tensor made of the
-elements of another. So the cell takes a second step, and what it did in both is compared.
+A step can differ from the next without reading a traced value: by a number that it changes, by
+random numbers of another library, by its gradients. So two steps are recorded and compared, and
+one program stands for all only if nothing but the carry and x_t differed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...engine.tensor import Tensor
-from ...nn.recurrent.cell import Cell
+from .recording import Record
 
-__all__ = ["OpCall", "difference", "external_arrays", "undo_mutations"]
+__all__ = ["Place", "Summary", "changed_numbers", "difference", "external_arrays", "numbers_at"]
 
 
-class OpCall(NamedTuple):
-    """One op of a step: what it was called with, but for the values that a trace follows."""
+class Place(NamedTuple):
+    """An operand of a call of a record."""
 
+    call: int
+    position: int
+
+
+class Outer(NamedTuple):
+    """A Tensor that was there before the step: the one read first, second, ..."""
+
+    number: int
+
+
+class _Call(NamedTuple):
     op: Any
-    constants: list[Any]
+    inputs: tuple[Any, ...]
     attributes: dict[str, Any]
-    place: Any
+    grad: bool
+    shapes: Any
+    line: str | None
 
 
-def difference(first: Sequence[OpCall], second: Sequence[OpCall]) -> str | None:
+class Summary:
+    """What a step has done, without its values, for comparing and keeping."""
+
+    def __init__(self, record: Record) -> None:
+        self._outer: dict[Tensor, Outer] = {}
+        self.calls = [
+            _Call(
+                call.op,
+                tuple(map(self._ref, call.inputs)),
+                call.attributes,
+                call.grad,
+                _shapes(call.node._data),
+                call.scope.line,
+            )
+            for call in record.calls
+        ]
+        self.results = [self._ref(x) for x in record.results]
+        del self._outer
+
+    def _ref(self, x: Any) -> Any:
+        if isinstance(x, Tensor):
+            return self._outer.setdefault(x, Outer(len(self._outer)))
+        return x
+
+
+def _shapes(data: Any) -> Any:
+    return [part.shape for part in data] if isinstance(data, tuple) else np.shape(data)
+
+
+def difference(first: Summary, second: Summary) -> str | None:
     """In words, where two steps differ; None if they do not."""
-    for one, other in zip(first, second, strict=False):
-        if not _same(one[:3], other[:3]):
-            return f"{one.op.name} meets other numbers at each step, at {one.place}"
-    if len(first) != len(second):
-        return "the next step has another number of ops"
+    for one, other in zip(first.calls, second.calls, strict=False):
+        if one.op.name != other.op.name:
+            return f"{one.op.name} in one step is {other.op.name} in another, at {one.line}"
+        if not _same((one.inputs, one.attributes), (other.inputs, other.attributes)):
+            return f"{one.op.name} has other constant operands in another step, at {one.line}"
+        if one.grad is not other.grad:
+            return f"{one.op.name} is recorded for gradients in one step only, at {one.line}"
+        if one.shapes != other.shapes:
+            return f"the shape of {one.op.name}'s result depends on data, at {one.line}"
+    if len(first.calls) != len(second.calls):
+        return "another step applies another number of ops"
+    if not _same(first.results, second.results):
+        return "another step returns other values"
     return None
 
 
-def external_arrays(first: Sequence[OpCall], second: Sequence[OpCall]) -> list[Any]:
-    """The constant arrays that both steps look at in the same memory: others may change them."""
+def changed_numbers(first: Summary, second: Summary) -> dict[Place, Any] | None:
+    """The Python numbers of the second step where the first had others, if that is all.
+
+    None if the steps differ in more.
+    """
+    if len(first.calls) != len(second.calls) or not _same(first.results, second.results):
+        return None
+    found: dict[Place, Any] = {}
+    for k, (one, other) in enumerate(zip(first.calls, second.calls, strict=True)):
+        if not _same(
+            (one.op.name, one.attributes, one.grad, one.shapes),
+            (other.op.name, other.attributes, other.grad, other.shapes),
+        ):
+            return None
+        if len(one.inputs) != len(other.inputs):
+            return None
+        for position, (a, b) in enumerate(zip(one.inputs, other.inputs, strict=True)):
+            if _same(a, b):
+                continue
+            if type(a) is not type(b) or type(a) not in (float, int):
+                return None
+            found[Place(k, position)] = b
+    return found
+
+
+def numbers_at(places: Any, of: Summary) -> dict[Place, Any]:
+    """The numbers of a step at these places."""
+    return {place: of.calls[place.call].inputs[place.position] for place in places}
+
+
+def external_arrays(first: Summary, second: Summary) -> list[Any]:
+    """The constant arrays that both steps read in the same memory: others may change them."""
     found = {}
-    for one, other in zip(first, second, strict=True):
-        for a, b in zip(_arrays(one[1:3]), _arrays(other[1:3]), strict=True):
-            if np.may_share_memory(a, b):
-                found[id(a)] = a
+    for one, other in zip(first.calls, second.calls, strict=True):
+        pairs = zip(_arrays(one[1:3]), _arrays(other[1:3]), strict=True)
+        found.update({id(a): a for a, b in pairs if np.may_share_memory(a, b)})
     return [*found.values()]
 
 
@@ -58,41 +136,15 @@ def _arrays(x: Any) -> Iterator[Any]:
 
 def _same(a: Any, b: Any) -> bool:
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
-        return a is b or (a.dtype == b.dtype and _equal(a, b))
+        return a is b or (a.shape == b.shape and a.dtype == b.dtype and _equal(a, b))
     if isinstance(a, tuple | list) and isinstance(b, tuple | list):
-        return len(a) == len(b) and all(map(_same, a, b))
+        return type(a) is type(b) and len(a) == len(b) and all(map(_same, a, b))
     if isinstance(a, dict) and isinstance(b, dict):
         return a.keys() == b.keys() and all(_same(a[key], b[key]) for key in a)
-    return a is b or (type(a) is type(b) and bool(a == b or a != a))
+    if isinstance(a, float) and isinstance(b, float):
+        return type(a) is type(b) and repr(a) == repr(b)  # 0.0 is not -0.0, and nan is nan
+    return a is b or (type(a) is type(b) and bool(a == b))
 
 
 def _equal(a: Any, b: Any) -> bool:
     return np.array_equal(a, b, equal_nan=a.dtype.kind in "fc")
-
-
-@contextmanager
-def undo_mutations(cell: Cell) -> Iterator[list[str]]:
-    """Undo what the block does to the cell; the list tells afterwards which attributes it was."""
-    attributes = [(module, dict(vars(module))) for module in cell.modules()]
-    buffers = [(name, held, np.array(held._data)) for name, held in cell.named_buffers()]
-    changed: list[str] = []
-    try:
-        yield changed
-    finally:
-        for module, before in attributes:
-            now = vars(module)
-            changed += [
-                f"{type(module).__name__}.{name}"
-                for name in {**before, **now}
-                if name not in before or name not in now or _differs(before[name], now[name])
-            ]
-            now.clear()
-            now.update(before)
-        for name, held, array in buffers:
-            if not _equal(held._data, array):
-                changed.append(f"{type(cell).__name__}.{name}")
-                held._data = array
-
-
-def _differs(before: Any, now: Any) -> bool:
-    return before is not now and (isinstance(now, Tensor) or not _same(before, now))

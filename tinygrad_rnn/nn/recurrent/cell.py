@@ -132,9 +132,9 @@ class Cell(Module):
         >>> round(loop.flops / total.flops, 2)  # the rest is done for all steps at once
         0.69
         """
-        from ...compiler.report import report
+        from .plan import plan_of
 
-        return report(self, batch_size, steps, input_size, input_gradient, lengths, passes)
+        return plan_of(self, batch_size, steps, input_size, input_gradient, lengths, passes)
 
     def __call__(self, x: Any, state: Any = None) -> Any:
         """One step from `state` (None: the initial one); x (B, input_size) or (input_size,).

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ... import ops, pytree
-from ...compiler.runtime.scan import compiled_steps
+from ...compiler.specialization import compiled_steps
 from ...engine.node import Node
 from ...engine.tensor import Tensor, from_numpy, tensor
 from ..functional import as_weights, wrong_features
@@ -219,7 +219,7 @@ class Recurrent(Module):
         texts = []
         for place, cell in self._cells.items():
             for compiled in compiled_steps(cell)[-1 if x is not None else 0 :]:
-                on = f"{type(cell).__name__} on x {compiled.step.x.shape}"
+                on = f"{type(cell).__name__} on x {compiled.step.xs[0].shape}"
                 for program in filter(None, (compiled.forward, compiled.backward)):
                     direction = "forward" if program is compiled.forward else "backward"
                     texts.append(f"# {place}: {on}, {direction}\n{program.source}")

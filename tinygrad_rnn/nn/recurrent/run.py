@@ -1,22 +1,22 @@
-"""Running a cell over a sequence in one of the two ways that give the same numbers."""
+"""Running a cell over a sequence: a scan of its step."""
 
 from __future__ import annotations
 
-import warnings
+import sys
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ... import ops, pytree
-from ...compiler.runtime.scan import TraceError, scan
-from ...engine.mode import current_mode
+from ...compiler.execution import run as run_scan
+from ...compiler.sequence import Scan
+from ...compiler.step_function import StepFunction, beside
 from ...engine.tensor import Tensor
 from .cell import Cell, is_observed
-from .unroll import beside, unroll
 
-__all__ = ["run"]
-
-_notices: set[str] = set()
+__all__ = ["run", "sequence", "step_function"]
 
 
 def run(
@@ -29,24 +29,68 @@ def run(
     truncate: int | None = None,
     unrolled: bool = False,
     checkpoint: int | str | None = None,
+    executor: str | None = None,
     first_step: int = 0,
 ) -> tuple[Tensor, Any]:
     """Run `cell` over x (T, B, ...): outputs (T, B, ...) and the last state.
 
     `truncate=k`: blocks of k steps, between which the state is detached. `first_step`: the number
-    of the first step, which pictures and errors count from. `checkpoint`: see `Recurrent`. A scan
-    is used unless `unrolled`, or unless every op must be seen (`detect_anomaly`) or the cell looks
-    at data, which is said once.
+    of the first step, which pictures and errors count from. `checkpoint`, `executor`: see
+    `Recurrent`. It is compiled unless `unrolled`, or unless every op must be seen
+    (`detect_anomaly`) or no program can stand for the cell, which is said once.
     """
+    options = {"unrolled": unrolled, "checkpoint": checkpoint, "executor": executor}
     if truncate is not None and len(x) > truncate:
-        return _in_blocks(cell, x, state, reverse, lengths, truncate, unrolled, checkpoint)
-    if not (unrolled or is_observed()) and len(x) and current_mode().watch is None:
-        try:
-            return scan(cell, x, state, reverse=reverse, lengths=lengths, checkpoint=checkpoint)
-        except TraceError as reason:
-            if not _complex(x, state):  # as gradient checkers use them, who need no advice
-                _notify(cell, reason)
-    return unroll(cell, x, state, reverse=reverse, lengths=lengths, first_step=first_step)
+        return _in_blocks(cell, x, state, reverse, lengths, truncate, options)
+    if not len(x):
+        output = cell.output(state)
+        return ops.zeros(0, *output.shape, dtype=output.dtype), state
+    scanned = sequence(
+        cell,
+        x,
+        state,
+        reverse=reverse,
+        lengths=lengths,
+        checkpoint=checkpoint,
+        first_step=first_step,
+        executor=executor,
+    )
+    complex_numbers = any(t.dtype.kind == "c" for t in [x, *pytree.leaves(state)])
+    # As gradient checkers use them, who need no advice.
+    final, outputs = run_scan(scanned, unroll=unrolled or is_observed() or complex_numbers)
+    return outputs, final
+
+
+def sequence(cell: Cell, x: Tensor, state: Any, **options: Any) -> Scan:
+    """The scan of a cell over x, not run yet; `options` as of `Scan`."""
+    return Scan(step_function(cell), state, x, len(x), **options)
+
+
+def step_function(cell: Cell) -> StepFunction:
+    """The step of a cell in the form in which a scan takes it; its programs belong to the cell."""
+    return StepFunction(
+        _step_of(cell),
+        name=type(cell).__name__,
+        owner=cell,
+        kind=type(cell),
+        files=partial(_files_of, type(cell)),
+        widens=True,
+    )
+
+
+def _step_of(cell: Cell) -> Callable[[Any, Any], tuple[Any, Any]]:
+    def step(state: Any, x: Any) -> tuple[Any, Any]:
+        new = cell(x, state)
+        return new, cell.output(new)
+
+    return step
+
+
+def _files_of(kind: type[Cell]) -> frozenset[str]:
+    """The files in which the cell is written, if some are this package's own."""
+    kinds = [base for base in kind.__mro__ if issubclass(base, Cell) and base is not Cell]
+    modules = [sys.modules.get(base.__module__) for base in kinds]
+    return frozenset(filter(None, (getattr(module, "__file__", None) for module in modules)))
 
 
 def _in_blocks(
@@ -56,8 +100,7 @@ def _in_blocks(
     reverse: bool,
     lengths: Any,
     size: int,
-    unrolled: bool,
-    checkpoint: int | str | None,
+    options: dict[str, Any],
 ) -> tuple[Tensor, Any]:
     """Truncated backpropagation through time (Williams & Peng 1990), in blocks of `size` steps."""
     outputs: list[Tensor] = []
@@ -71,9 +114,8 @@ def _in_blocks(
             _cut(state, lengths, end if reverse else first) if outputs else state,
             reverse=reverse,
             lengths=None if lengths is None else np.clip(lengths - first, 0, end - first),
-            unrolled=unrolled,
-            checkpoint=checkpoint,
             first_step=first,
+            **options,
         )
         outputs.append(output)
     return ops.concatenate(outputs[::-1] if reverse else outputs), state
@@ -94,18 +136,3 @@ def _cut(state: Any, lengths: Any, at: int) -> Any:
         return kept
 
     return pytree.map(cut, state)
-
-
-def _complex(x: Tensor, state: Any) -> bool:
-    return any(t.dtype.kind == "c" for t in [x, *pytree.leaves(state)])
-
-
-def _notify(cell: Cell, reason: TraceError) -> None:
-    kind = type(cell).__name__
-    if kind not in _notices:
-        _notices.add(kind)
-        warnings.warn(
-            f"{kind} runs step by step, unrolled, because {reason}. With ops instead "
-            "(tg.where, tg.rand_like, ...) it would run as a scan; unroll=True says it is meant",
-            stacklevel=2,
-        )

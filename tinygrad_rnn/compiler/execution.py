@@ -1,0 +1,225 @@
+"""Execution of a scan: by a program that is known, or op by op while the first steps are recorded.
+
+The first run is its own trace: its first two steps run op by op and are recorded. If a program can
+stand for them, it runs the whole; otherwise the run goes on op by op, and one message says why.
+"""
+
+from __future__ import annotations
+
+import warnings
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import ops, pytree
+from ..engine.mode import current_mode, is_grad_enabled, scope
+from ..engine.tensor import Tensor
+from .compilation import apart
+from .errors import TraceError
+from .padding import divided
+from .runtime.node import Run, Segments, scan_node
+from .runtime.segment import Segment
+from .runtime.unrolled import stacked, unrolled
+from .sequence import Scan
+from .specialization import (
+    Refusal,
+    Seen,
+    Specialization,
+    refusal,
+    seen,
+    specializations,
+    specialize,
+)
+from .step_function import StepFunction
+from .trace.recording import Record, record
+from .trace.step_invariance import Summary, changed_numbers
+
+__all__ = ["run"]
+
+
+def run(sequence: Scan, *, unroll: bool = False) -> tuple[Any, Any]:
+    """The last carry and the ys of a sequence, as pytrees."""
+    step = sequence.step
+    if not sequence.length:
+        return _nothing(sequence)
+    if unroll or current_mode().watch is not None:
+        ys: dict[int, Sequence[Tensor]] = {}
+        carry = _unrolled(sequence, sequence.carry, sequence.order, ys)
+        leaves: Sequence[Tensor] = stacked(ys)
+    else:
+        carry, leaves = _compiled(sequence)
+    return (
+        pytree.unflatten(step.carry_structure, carry),
+        pytree.unflatten(step.y_structure, leaves),
+    )
+
+
+def _nothing(sequence: Scan) -> tuple[Any, Any]:
+    """No step: the carry as it is, and ys without a step. The step is tried on zeros, for them."""
+    step = sequence.step
+    x = [Tensor.of(np.zeros(x.shape[1:], x.dtype)) for x in sequence.xs]
+    _, ys = step(sequence.carry, x)
+    empty = [Tensor.of(np.zeros((0, *y.shape), y.dtype)) for y in ys]
+    return (
+        pytree.unflatten(step.carry_structure, sequence.carry),
+        pytree.unflatten(step.y_structure, empty),
+    )
+
+
+def _unrolled(
+    sequence: Scan, carry: Sequence[Tensor], steps: Sequence[int], ys: dict[int, Any]
+) -> Sequence[Tensor]:
+    return unrolled(
+        sequence.step, carry, sequence.xs, sequence.valid, steps, ys, sequence.first_step
+    )
+
+
+def _compiled(sequence: Scan) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
+    """The last carry and the leaves of the ys: by a program if one is found or can be made."""
+    known = specializations(sequence.function.owner)
+    recording = is_grad_enabled()
+    key = sequence.key(recording)
+    found, binding = known.find(key, sequence.function.function)
+    known.latest = found
+    if isinstance(found, Specialization):
+        assert binding is not None
+        return _run(sequence, found, found.leaves(binding))
+    if isinstance(found, Refusal):
+        ys: dict[int, Any] = {}
+        carry = _unrolled(sequence, sequence.carry, sequence.order, ys)
+        return carry, stacked(ys)
+    return _first_run(sequence, key, recording)
+
+
+def _first_run(
+    sequence: Scan, key: Any, recording: bool
+) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
+    """A run whose first steps are recorded, so that the rest, and later runs, are compiled."""
+    function, step = sequence.function, sequence.step
+    known = specializations(function.owner)
+    carry = sequence.carry
+    ys: dict[int, Sequence[Tensor]] = {}
+    before: Seen | None = known.pending.pop(key, None)
+    if before is not None and before.guards.bind(function.function, strict=True) is None:
+        before = None  # it was another step, or has changed what it reads
+    dtypes = known.dtypes(key) if before is None else before.dtypes
+    carry = carry if dtypes is None else _cast(carry, dtypes)
+    last: Record | None = None
+    for done, t in enumerate(sequence.order, 1):
+        with scope(step=sequence.first_step + t):
+            carry, ys[t], last = record(step, carry, sequence.at(t), function.files, last)
+        try:
+            if done == 1:
+                found = _same_but_numbers(sequence, key, last)
+                if found is not None:
+                    return _run(sequence, *found)
+            if before is None:
+                before = seen(step, last)
+                continue
+            if before.guards.bind(function.function, strict=True) is None:
+                raise TraceError("a step changes what the next one reads")
+            with apart(sequence.executor):
+                made = specialize(step, last, before, recording, sequence.reverse)
+            known.add(key, made)
+        except TraceError as reason:
+            known.latest = refusal(step, str(reason), last)
+            known.add(key, known.latest)
+            _notify(function, str(reason))
+            carry = _unrolled(sequence, carry, sequence.order[done:], ys)
+            return carry, stacked(ys)
+        known.latest = made
+        binding = made.guards.bind(function.function)
+        if binding is None or (made.compiled.step.drawn and done == sequence.length):
+            carry = _unrolled(sequence, carry, sequence.order[done:], ys)
+            return carry, stacked(ys)
+        if made.compiled.step.drawn:  # these steps have drawn their numbers
+            rest = sequence.rest(carry, done)
+            carry, others = _run(rest, made, made.leaves(binding))
+            mine = stacked(ys)
+            pairs = zip(others, mine) if sequence.reverse else zip(mine, others)
+            return carry, [ops.concatenate(pair) for pair in pairs]
+        return _run(sequence, made, made.leaves(binding))
+    if before is not None:
+        known.pending[key] = before
+    return carry, stacked(ys)
+
+
+def _same_but_numbers(
+    sequence: Scan, key: Any, last: Record
+) -> tuple[Specialization, list[Tensor]] | None:
+    """A specialization for a step that differs in numbers alone, and the leaves for a run.
+
+    Numbers that have changed become inputs of the program.
+    """
+    function = sequence.function.function
+    known = specializations(sequence.function.owner)
+    found = known.differing_in_numbers(key, function)
+    if found is None or last.refusal is not None or any(not c.op.pure for c in last.calls):
+        return None
+    old, binding = found
+    now = Summary(last)
+    changed = changed_numbers(old.summary, now)
+    if changed is None:
+        return None
+    if changed.keys() <= set(old.numbers):
+        return old, old.leaves(binding, now)
+    places = {*old.numbers, *changed}
+    again = Seen(now, last.codes, old.guards, old.dtypes)
+    with apart(sequence.executor):
+        made = specialize(sequence.step, last, again, key[-2], sequence.reverse, places)
+    known.replace(key, old, made)
+    bound = made.guards.bind(function)
+    return None if bound is None else (made, made.leaves(bound, now))
+
+
+def _run(
+    sequence: Scan, of: Specialization, leaves: Sequence[Tensor]
+) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
+    """Run a sequence by a program."""
+    compiled = of.compiled
+    sequence.step.y_structure = of.y_structure
+    carry = _cast(sequence.carry, of.dtypes)
+    work: Segment | Segments | None = None
+    if sequence.valid is not None:
+        work = divided(sequence, of, leaves)
+    if work is None:
+        work = Segment(
+            compiled, leaves, sequence.valid, sequence.reverse, sequence.length, sequence.checkpoint
+        )
+    count = len(sequence.xs)
+
+    def again(inputs: Sequence[Tensor]) -> Sequence[Tensor]:
+        ys: dict[int, Any] = {}
+        step = sequence.step
+        last = unrolled(
+            step, inputs[count:][: step.carries], inputs[:count], sequence.valid, sequence.order, ys
+        )
+        return [*stacked(ys), *last]
+
+    outputs = scan_node(Run(work, again), sequence.xs, carry, compiled.step.constants)
+    ys = len(compiled.step.ys)
+    return outputs[ys:], outputs[:ys]
+
+
+def _cast(carry: Sequence[Tensor], dtypes: Sequence[Any]) -> Sequence[Tensor]:
+    """The carry in the dtypes that it has from its second step on."""
+    return [
+        leaf if leaf.dtype == d else leaf.astype(d) for leaf, d in zip(carry, dtypes, strict=True)
+    ]
+
+
+# What is said once
+
+_told: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+def _notify(function: StepFunction, reason: str) -> None:
+    if function.kind not in _told:
+        _told.add(function.kind)
+        warnings.warn(
+            f"{function.name} runs step by step, unrolled, because {reason}. With ops instead "
+            "(tg.where, tg.rand_like, ...) it would run as a scan; unroll=True says it is meant",
+            stacklevel=2,
+        )

@@ -1,0 +1,68 @@
+"""Padded sequences: which rows go on, in stretches of time that each have a program."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..engine.tensor import Tensor
+from .compilation import compiled_without_running
+from .runtime.node import Part, Segments
+from .runtime.ragged import Span
+from .runtime.segment import Segment
+from .sequence import Scan
+from .specialization import Refusal, Specialization
+from .trace.row_independence import rows_independent
+
+__all__ = ["divided"]
+
+
+def divided(sequence: Scan, of: Specialization, leaves: Any) -> Segments | None:
+    """Stretches on the rows that go on; None if one segment on all rows is better."""
+    steps, batch = sequence.length, len(sequence.lengths)
+
+    def independent(rows: int) -> bool:
+        program = of.compiled.step
+        return rows_independent(sequence.step, program, leaves, of.numbers, rows)
+
+    spans = of.compiled.spans(independent, sequence.lengths, steps)
+    if spans[0].covers(steps, batch):
+        return None
+    parts = []
+    for span in spans:
+        found = _part(sequence, span)
+        if found is None or found[0].dtypes != of.dtypes:
+            return None
+        each, its_leaves, valid = found
+        length = span.last - span.first
+        parts.append(
+            Part(
+                span,
+                Segment(
+                    each.compiled, its_leaves, valid, sequence.reverse, length, sequence.checkpoint
+                ),
+            )
+        )
+    parts = parts[::-1] if sequence.reverse else parts
+    return Segments(parts, len(sequence.xs), steps, batch)
+
+
+def _part(sequence: Scan, span: Span) -> tuple[Specialization, list[Tensor], Any] | None:
+    """The specialization for so many rows; which ones they are makes no difference to it."""
+    valid = sequence.valid[span.first : span.last][:, span.rows]
+    some = slice(span.size)
+
+    def cut(tensor: Tensor, *where: slice) -> Tensor:
+        part = Tensor.of(tensor._data[where])
+        part.requires_grad = tensor.requires_grad
+        return part
+
+    part = object.__new__(Scan)
+    part.__dict__.update(vars(sequence))
+    part.carry = [cut(leaf, some) for leaf in sequence.carry]
+    part.xs = [cut(x, slice(span.first, span.last), some) for x in sequence.xs]
+    part.valid = None if valid.all() else valid
+    part.length = span.last - span.first
+    found, binding = compiled_without_running(part)
+    if isinstance(found, Refusal) or binding is None:
+        return None
+    return found, found.leaves(binding), part.valid

@@ -1,0 +1,82 @@
+"""Scan: a step function, its arguments and the options, ready to be run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import pytree
+from ..engine.tensor import Tensor
+from .backends.executor import get_executor
+from .runtime.unrolled import valid_steps
+from .step_function import StepFunction
+
+__all__ = ["Scan"]
+
+
+class Scan:
+    """A scan that is to be run: the function, its arguments and the options."""
+
+    def __init__(
+        self,
+        function: StepFunction,
+        carry: Any,
+        xs: Any,
+        length: int,
+        reverse: bool = False,
+        lengths: Any = None,
+        checkpoint: int | str | None = None,
+        first_step: int = 0,
+        executor: str | None = None,
+    ) -> None:
+        self.function, self.step = function, function.on(carry, xs)
+        self.carry: Sequence[Tensor] = [*map(_native, pytree.leaves(carry))]
+        self.valid, self.xs = valid_steps([*map(_native, pytree.leaves(xs))], length, lengths)
+        self.length, self.reverse, self.lengths = length, reverse, lengths
+        self.checkpoint, self.first_step, self.executor = checkpoint, first_step, executor
+
+    @property
+    def order(self) -> Sequence[int]:
+        """The steps in running order."""
+        return range(self.length)[::-1] if self.reverse else range(self.length)
+
+    def at(self, t: int) -> list[Tensor]:
+        """The leaves of x_t and, for padded sequences, the mask."""
+        mask = [] if self.valid is None else [Tensor.of(self.valid[t])]
+        return [*(x[t] for x in self.xs), *mask]
+
+    def rest(self, carry: Sequence[Tensor], done: int) -> Scan:
+        """What is left after that many steps."""
+        rest = object.__new__(Scan)
+        rest.__dict__.update(vars(self))
+        kept = slice(self.length - done) if self.reverse else slice(done, None)
+        rest.carry, rest.length = carry, self.length - done
+        rest.xs = [x[kept] for x in self.xs]
+        rest.valid = None if self.valid is None else self.valid[kept]
+        if self.lengths is not None:
+            start = 0 if self.reverse else done
+            rest.lengths = np.clip(self.lengths - start, 0, rest.length)
+        rest.first_step = self.first_step + (0 if self.reverse else done)
+        return rest
+
+    def key(self, recording: bool) -> Any:
+        """What a specialization is for, apart from what its guards say."""
+        return (
+            self.step.carry_structure_key,
+            tuple([(t.shape, t.dtype, t.requires_grad, type(t)) for t in self.carry]),
+            tuple([(x.shape[1:], x.dtype, x.requires_grad) for x in self.xs]),
+            self.valid is not None,
+            self.reverse,
+            recording,
+            self.executor or get_executor(),
+        )
+
+
+def _native(t: Tensor) -> Tensor:
+    """t in the byte order of the processor."""
+    if t._data.dtype.isnative:
+        return t
+    native: Tensor = t.astype(t._data.dtype.newbyteorder("="))
+    return native

@@ -1,0 +1,111 @@
+"""StepFunction: the function that a scan repeats, on leaves in place of pytrees, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import ops, pytree
+from ..engine.tensor import Tensor, from_numpy, tensor
+
+__all__ = ["StepFunction", "as_tensor", "beside"]
+
+
+class StepFunction:
+    """`f(carry, x_t) -> (carry, y_t)` for arguments of given structures, as a function of leaves.
+
+    `name`: what messages call it. `owner`: the object that its compiled programs belong to.
+    `kind`: of all such functions, for what is said once. `files`: whose lines are the author's,
+    though they are this package's. `widens`: the carry may become a wider dtype at the first step.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[Any, Any], tuple[Any, Any]],
+        *,
+        name: str | None = None,
+        owner: Any = None,
+        kind: Any = None,
+        files: Callable[[], Iterable[str]] = frozenset,
+        widens: bool = False,
+    ) -> None:
+        code = getattr(getattr(function, "__func__", function), "__code__", None)
+        self.function = function
+        self.name = name or str(getattr(function, "__name__", type(function).__name__))
+        self.owner = owner if owner is not None else code or type(function)
+        self.kind = kind if kind is not None else self.owner
+        self.files, self.widens = files, widens
+
+    def on(self, carry: Any, xs: Any) -> FlatStep:
+        """The function on the leaves of such arguments."""
+        return FlatStep(self, carry, xs)
+
+
+class FlatStep:
+    """A step on lists of leaves; where the mask is False the carry stays and y_t is zero.
+
+    `y_structure`: that of y_t, once a step was taken.
+    """
+
+    def __init__(self, of: StepFunction, carry: Any, xs: Any) -> None:
+        self.of = of
+        self.carry_structure = pytree.structure(carry)
+        self.x_structure = pytree.structure(xs)
+        self.carry_structure_key = str((self.carry_structure, self.x_structure))
+        self.carries = len(pytree.leaves(carry))
+        self.x_leaves = len(pytree.leaves(xs))
+        self.y_structure: Any = None
+
+    def __call__(
+        self, carry: Sequence[Tensor], xs: Sequence[Tensor]
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """The next carry and y_t. `xs`: the leaves of x_t and, if rows have ended, a mask (B,)."""
+        tree = pytree.unflatten(self.carry_structure, carry)
+        x = pytree.unflatten(self.x_structure, xs[: self.x_leaves])
+        next_carry, y = self._checked(tree, self.of.function(tree, x))
+        if len(xs) > self.x_leaves:
+            mask = xs[-1]
+            next_carry = [
+                ops.where(beside(mask, new), new, old)
+                for new, old in zip(next_carry, carry, strict=True)
+            ]
+            y = [ops.where(beside(mask, leaf), leaf, np.zeros((), leaf.dtype)) for leaf in y]
+        return next_carry, y
+
+    def _checked(self, carry: Any, result: Any) -> tuple[list[Tensor], list[Tensor]]:
+        """The leaves of both results. TypeError or ValueError if the carry changes its kind."""
+        if not isinstance(result, tuple) or len(result) != 2:
+            raise TypeError(
+                f"{self.of.name} must return a pair (carry, y_t); it returned "
+                f"{pytree.described(result)}"
+            )
+        try:
+            new = pytree.leaves(pytree.aligned(result[0], carry))
+        except ValueError as error:
+            raise ValueError(
+                f"{self.of.name} must return a carry like the one it got: {error}"
+            ) from None
+        leaves = [as_tensor(leaf) for leaf in new]
+        for old, leaf in zip(pytree.leaves(carry), leaves, strict=True):
+            if old.shape != leaf.shape or (old.dtype != leaf.dtype and not self.of.widens):
+                raise TypeError(
+                    f"{self.of.name} must return a carry of the shapes and dtypes that it got: "
+                    f"{pytree.described(carry)}; it returned {pytree.described(result[0])}. "
+                    "Start from an init of that shape and dtype, or cast: carry.astype(...)"
+                )
+        self.y_structure = pytree.structure(result[1])
+        return leaves, [as_tensor(leaf) for leaf in pytree.leaves(result[1])]
+
+
+def as_tensor(x: Any) -> Tensor:
+    """x as a Tensor; an array shares its memory."""
+    if isinstance(x, Tensor):
+        return x
+    return from_numpy(x) if isinstance(x, np.ndarray) else tensor(x)
+
+
+def beside(mask: Any, x: Tensor) -> Any:
+    """The mask with axes of size 1 added at its end, so that it broadcasts against x."""
+    return ops.reshape(mask, shape=mask.shape + (1,) * (x.ndim - mask.ndim))
