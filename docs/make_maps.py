@@ -30,8 +30,8 @@ def main() -> None:
     cut = nn.GRU(INPUT, HIDDEN, truncate=2)
     both = nn.LSTM(INPUT, HIDDEN, bidirectional=True)
     pictures = {
-        "gates": viz.bptt(lstm, sequence(3), level="gates", title="LSTM, gates"),
-        "ops": viz.bptt(lstm, sequence(2), title="LSTM, ops"),
+        "gates": viz.bptt(lstm, sequence(2), level="gates", title="LSTM, gates"),
+        "ops": viz.bptt(lstm, sequence(1), title="LSTM, ops"),
         "modules": viz.bptt(lstm, sequence(5), level="modules", title="LSTM, modules"),
         "rolled": viz.bptt(lstm, sequence(4), level="rolled", title="LSTM, rolled"),
         "folded": viz.bptt(rnn, sequence(100), level="gates", fold=4, title="RNN, 100 steps"),
@@ -44,6 +44,9 @@ def main() -> None:
             lstm, sequence(3), level="gates", passes="backward", title="LSTM, backward pass"
         ),
     }
+    a, b = (tg.tensor(v, requires_grad=True).named(n) for n, v in {"a": -4.0, "b": 2.0}.items())
+    small = viz.draw(tg.tanh((a * b).named("e") + 10.0), title="tanh(a b + 10)")
+    print(small.save(IMAGES / "expression.svg"))
     for name, picture in pictures.items():
         print(picture.save(IMAGES / f"map_{name}.svg"))
 

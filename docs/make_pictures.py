@@ -33,18 +33,18 @@ def open_lstm(input_size: int, hidden_size: int, bias: float) -> nn.LSTMCell:
     return cell
 
 
-def four_steps() -> None:
-    """The plain RNN alone, and beside an LSTM, over four random steps."""
+def few_steps() -> None:
+    """The plain RNN alone over four random steps, and beside an LSTM over two."""
 
-    def unrolled(name: str, cell: nn.Cell) -> viz.Picture:
-        x = tg.randn(4, 1, INPUT)
+    def unrolled(name: str, cell: nn.Cell, steps: int) -> viz.Picture:
+        x = tg.randn(steps, 1, INPUT)
         return viz.bptt(nn.Recurrent(cell), x, level="gates", title=name)
 
     tg.manual_seed(0)
-    rnn = unrolled("RNN", nn.RNNCell(INPUT, HIDDEN))
-    lstm = unrolled("LSTM", open_lstm(INPUT, HIDDEN, 2.0))
-    print(rnn.save(IMAGES / "rnn.svg"))
-    print(viz.Comparison([rnn, lstm]).save(IMAGES / "rnn_lstm.svg"))
+    rnn, lstm = nn.RNNCell(INPUT, HIDDEN), open_lstm(INPUT, HIDDEN, 2.0)
+    print(unrolled("RNN", rnn, 4).save(IMAGES / "rnn.svg"))
+    both = [unrolled("RNN", rnn, 2), unrolled("LSTM", lstm, 2)]
+    print(viz.Comparison(both).save(IMAGES / "rnn_lstm.svg"))
 
 
 def hundred_steps() -> None:
@@ -75,6 +75,6 @@ def plots() -> None:
 if __name__ == "__main__":
     IMAGES.mkdir(exist_ok=True)
     print(viz.show("vanishing").save(IMAGES / "vanishing.svg"))
-    four_steps()
+    few_steps()
     hundred_steps()
     plots()

@@ -50,6 +50,7 @@ def page(drawings: dict[str, Drawing], level: str, title: str) -> str:
         f'aria-label="search"><output id="found"></output></div>'
         f'<div class="group"><button id="fit">fit</button><button id="actual">100 %</button>'
         f'<button id="theme">light / dark</button></div></header>'
+        f'<p id="look">{escaped(drawings[level].said)}</p>'
         f'<main id="stage" tabindex="0" aria-label="the picture">{"".join(svgs)}</main>'
         f'<aside id="info" hidden aria-live="polite"></aside>'
         f'<div id="help">drag or arrows: move · wheel or <kbd>+</kbd> <kbd>−</kbd>: zoom · '

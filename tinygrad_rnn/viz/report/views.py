@@ -25,7 +25,7 @@ _FLOW = (
     "the right. Where a line falls to the left, earlier steps have less to learn from."
 )
 _MAP = (
-    "The ops of each step and, from grey to red, the gradient that flows back along every line: "
+    "The ops of each step and, in colour, the gradient that flows back along every line: "
     "the larger, the wider, on one scale for all. Read it from the right to the left. The steps in "
     "the middle are folded; inside is the course of the gradient along each state. “stack” "
     "collects the outputs of all steps, “split” cuts one product into the gates, “getitem” picks "

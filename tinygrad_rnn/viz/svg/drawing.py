@@ -41,7 +41,7 @@ class Drawing:
 
     `scale` may be set before it is drawn, `legend` and `hover` switched off. `prefix`: of
     identifiers, to tell drawings in one document apart. `note`: what else is said under the title.
-    `ends`: what was drawn beside the steps.
+    `said`: what to look at. `ends`: what was drawn beside the steps.
     """
 
     def __init__(
@@ -64,8 +64,8 @@ class Drawing:
         self.flags = [] if rolled else flags_of(self.scene, self.descents, self.cuts)
         self.scale = Scale.over(self.norms())
         self.ends = Ends(0.0)
-        said = " ".join(filter(None, [look(self.scene, self.descents), note]))
-        self._note = wrapped(said, 12, max(strip.width + 120, NARROWEST - 60))
+        self.said = " ".join(filter(None, [look(self.scene, self.descents), note]))
+        self._note = wrapped(self.said, 12, max(strip.width + 120, NARROWEST - 60))
 
     @property
     def left(self) -> float:

@@ -20,13 +20,13 @@ def look(scene: Scene, descents: Sequence[Descent]) -> str:
     if scene.flow is None:
         return ""
     if scene.runs_along:
-        return "The boxes compute the gradient, from right to left: the redder a line, the larger."
+        return "The boxes compute the gradient, from right to left: the wider a line, the larger."
     told: dict[str, list[str]] = {}
     for descent in descents[:MOST]:
         if said := _told(descent):
             told.setdefault(said, []).append(descent.name)
     if not told:
-        return "Coloured lines are the gradient on its way back: the redder, the larger."
+        return "Coloured lines are the gradient on its way back: the wider, the larger."
     parts = (f"along {' and '.join(names)} {said}" for said, names in told.items())
     return f"Follow the coloured lines from the loss back: {'; '.join(parts)}."
 
