@@ -122,7 +122,10 @@ def speech() -> None:
 
 
 def sensor() -> None:
-    """Trees on the window, for each step ahead; told the change, as the networks are."""
+    """Trees on the window, for each step ahead, told the change, as the networks are; and for CO2
+    a linear autoregression on differences from the year before."""
+    from types import SimpleNamespace
+
     import sensor
     from sklearn.ensemble import ExtraTreesRegressor
 
@@ -138,6 +141,12 @@ def sensor() -> None:
         told = model.predict(x_new).reshape(len(x_new), -1).T
         error = np.mean((last_new + told - new.targets[..., 0]) ** 2) ** 0.5
         row(f"scikit-learn trees: {series.unit}", f"{series.scale * error:.3f}")
+    co2 = sensor.co2()
+    value = co2.values[:, :1]
+    columns = [value[52:] - value[:-52], np.diff(value[51:], axis=0)]
+    seasonal = SimpleNamespace(**{**vars(co2), "values": np.hstack(columns)})
+    error = sensor.simple(seasonal)[0]["linear autoregression"]
+    row("seasonal autoregression: CO2", f"{error:.3f}")
 
 
 def stocks() -> None:

@@ -119,11 +119,11 @@ def train(name: str, models: dict, most: int, epochs: int, seed: int) -> dict[st
     """The shares of the captions held out that are told whole, and of their words."""
     held_out, learnt = np.split(np.random.default_rng(seed).permutation(len(CAPTIONS)), [HELD_OUT])
     codes = [WORDS.encode(CAPTIONS[i] + " <end>") for i in learnt[:most]]
-    batches = data.PaddedBatches(codes, learnt[:most], batch_size=32, generator=seed)
+    known = data.PaddedBatches(codes, learnt[:most], batch_size=32, generator=seed, by_length=False)
     model = models[name] = MODELS[name]()
     adam = optim.AdamW(model.parameters(), lr=0.004, weight_decay=0.01)
-    schedule = optim.lr_scheduler.CosineAnnealingLR(adam, T_max=epochs * len(batches))
-    fit(model, Captioner.loss, batches, epochs=epochs, optimizer=adam, schedule=schedule, clip=1.0)
+    schedule = optim.lr_scheduler.CosineAnnealingLR(adam, T_max=epochs * len(known))
+    fit(model, Captioner.loss, known, epochs=epochs, optimizer=adam, schedule=schedule, clip=1.0)
     told = [WORDS.decode(c).split(" <end>")[0] for c in model.describe(PICTURES[held_out])[1:].T]
     pairs = [*zip((CAPTIONS[i] for i in held_out), told)]
     words = [word in said.split() for true, said in pairs for word in true.split()]
@@ -136,7 +136,7 @@ def main(arguments: list[str] | None = None):
     parser.add_argument("--quick", action="store_true", help="one seed, few pictures and epochs")
     parser.add_argument("--picture", default="captions.svg")
     options = parser.parse_args(arguments)
-    models, (seeds, most, epochs) = {}, (1, 300, 4) if options.quick else (3, None, 16)
+    models, (seeds, most, epochs) = {}, (1, 300, 4) if options.quick else (3, None, 40)
     print(f"{'letters held out':30}{'whole captions':18}words")
     for name in MODELS:
         found = over_seeds(partial(train, name, models, most, epochs), seeds)

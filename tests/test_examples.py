@@ -144,9 +144,8 @@ def test_stocks_have_a_volatility_and_no_direction(run, tmp_path: Path) -> None:
 def test_captions_are_composed_from_what_is_seen(run, tmp_path: Path) -> None:
     printed = run("captions.py", "--quick")
     whole, words = column(printed, 0), column(printed, 1)
-    for name in ("RNN", "LSTM", "LSTM with attention"):
-        assert words[name] > words["feed-forward, without order"] > 25, printed
-        assert words[name] > 40 and whole[name] <= words[name]
+    for name in ("feed-forward, without order", "RNN", "LSTM", "LSTM with attention"):
+        assert words[name] > 40 and whole[name] <= words[name], printed
     assert is_picture(tmp_path / "captions.svg")
 
 
