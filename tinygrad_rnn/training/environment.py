@@ -25,7 +25,8 @@ def environment() -> dict[str, str]:
     True
     """
     return {
-        "machine": f"{platform.node()}, {platform.system()} {platform.machine()}",
+        # The name of the host is not asked for: in a container it is another each time.
+        "machine": " ".join([platform.system(), platform.machine(), *platform.libc_ver()]),
         "processor": _processor(),
         "Python": platform.python_version(),
         "NumPy": np.__version__,
