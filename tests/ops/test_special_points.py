@@ -178,3 +178,12 @@ def test_index_update_cuts_the_gradient_of_what_it_replaces() -> None:
     )
     np.testing.assert_array_equal(x, [0, 10, 0])
     np.testing.assert_array_equal(values, [1, 100])
+
+
+@pytest.mark.parametrize("x", [0.125, 2.0, 3.5])
+def test_the_mixed_second_derivative_of_a_power_at_exponent_zero(x) -> None:
+    base, exponent = (tg.tensor(v, dtype="float64", requires_grad=True) for v in (x, 0.0))
+    (by_base,) = tg.grad(tg.pow(base, exponent), [base], create_graph=True)
+    assert by_base.item() == 0.0
+    (mixed,) = tg.grad(by_base, [exponent])
+    assert mixed.item() == pytest.approx(1 / x, rel=1e-14)  # d/dy of y x^(y - 1)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import numpy as np
 
 from .keywords import takes_dim
-from .protocol import FUNCTIONS, implementation
+from .protocol import FUNCTIONS, implementation, numpy_call
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -47,7 +47,7 @@ class Operators(Generic[Tensor]):
         return implementation(ufunc)(*inputs, **kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        return implementation(function)(*args, **kwargs)
+        return numpy_call(function, args, kwargs)
 
     # Operators and methods
 

@@ -6,10 +6,14 @@ table has no differentiable rule, and saying so is better than dropping the grap
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
-from typing import Any, TypeVar
+from functools import cache
+from typing import Any, NamedTuple, TypeVar
 
-__all__ = ["FUNCTIONS", "implementation", "implements"]
+import numpy as np
+
+__all__ = ["FUNCTIONS", "implementation", "implements", "numpy_call"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -51,6 +55,69 @@ def implementation(function: Callable[..., Any]) -> Callable[..., Any]:
         return FUNCTIONS[function]
     except KeyError:
         raise TypeError(_no_rule(function)) from None
+
+
+def numpy_call(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What `function(*args, **kwargs)` of NumPy is for Tensors.
+
+    The arguments are read in NumPy's order and by its names, whatever those of ours are. TypeError
+    for an option that ours does not have, unless it has its default value.
+    """
+    ours = implementation(function)
+    plan = _plan(function, ours)
+    if plan is None or (len(args) <= len(plan.inputs) and kwargs.keys() <= plan.options.keys()):
+        return ours(*args, **kwargs)
+    given = plan.signature.bind(*args, **kwargs).arguments
+    given |= given.pop(plan.rest, {})
+    inputs = [given.pop(name) for name in plan.inputs if name in given]
+    options = {}
+    for name, value in given.items():
+        theirs = plan.signature.parameters.get(name)
+        default = None if theirs is None else theirs.default
+        if (ours_name := _OTHER_NAMES.get(name, name)) in plan.options:
+            if value is not np._NoValue:
+                options[ours_name] = value
+        elif value is not default and not (isinstance(value, str | bool) and value == default):
+            raise TypeError(
+                f"np.{function.__name__} of a Tensor has no {name}= (here {value!r:.40}); it takes "
+                f"{', '.join(f'{option}=' for option in plan.options) or 'no options'}"
+            )
+    return ours(*inputs, **options)
+
+
+_OTHER_NAMES = {"a_min": "min", "a_max": "max"}
+"""NumPy has two names for these options."""
+
+
+class _Plan(NamedTuple):
+    """How arguments of a NumPy function become those of ours.
+
+    `inputs`: NumPy's names of those that ours needs, in order. `options`: our names of the others.
+    """
+
+    signature: inspect.Signature
+    inputs: list[str]
+    options: dict[str, None]
+    rest: str  # the name of its **kwargs, if it has any
+
+
+@cache
+def _plan(function: Callable[..., Any], ours: Callable[..., Any]) -> _Plan | None:
+    """None where NumPy's function tells no signature, or takes any number of inputs."""
+    try:
+        signature = inspect.signature(function)
+    except ValueError:
+        return None
+    theirs = list(signature.parameters.values())
+    if theirs[0].kind is theirs[0].VAR_POSITIONAL:
+        return None
+    mine = [
+        p for p in inspect.signature(ours).parameters.values() if p.kind is not p.VAR_POSITIONAL
+    ]
+    needed = sum(p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD for p in mine)
+    names = [p.name for p in theirs if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    rest = next((p.name for p in theirs if p.kind is p.VAR_KEYWORD), "")
+    return _Plan(signature, names[:needed], dict.fromkeys(p.name for p in mine[needed:]), rest)
 
 
 def _no_rule(function: Callable[..., Any]) -> str:

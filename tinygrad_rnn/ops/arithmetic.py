@@ -124,7 +124,7 @@ def pow(x: Array, y: Array) -> Array:
 
 
 pow.vjp(
-    x=lambda grad, out, x, y: grad * y * x ** (y - 1 + (y == 0)),
+    x=lambda grad, out, x, y: grad * y * x ** (y - 1 + np.logical_and(x == 0, y == 0)),
     y=lambda grad, out, x, y: grad * out * np.log(x + (x == 0)),
 )
 

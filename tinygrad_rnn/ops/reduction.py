@@ -10,6 +10,7 @@ import numpy as np
 from ..engine.keywords import takes_dim
 from ..engine.op import op
 from ..engine.protocol import implements
+from .arithmetic import sqrt
 
 Array = Any
 
@@ -149,13 +150,14 @@ def var(x: Array, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Ar
 @implements(np.std)
 @takes_dim
 def std(x: Array, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Array:
-    """Standard deviation over `axis`, sqrt(var). Its gradient is not finite where it is 0.
+    """Standard deviation over `axis`, sqrt(var). Where it is 0, so is its gradient.
 
     >>> import tinygrad_rnn as tg
     >>> tg.std(tg.tensor([1.0, 3.0]))
     tensor(1., dtype=float32)
     """
-    return np.sqrt(var(x, axis=axis, ddof=ddof, keepdims=keepdims))
+    variance = var(x, axis=axis, ddof=ddof, keepdims=keepdims)
+    return sqrt(variance, where=np.not_equal(variance, 0))
 
 
 @implements("logsumexp")
