@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tinygrad_rnn as tg
-from tinygrad_rnn import viz
+from tinygrad_rnn import nn, viz
 
 T, H = 5, 3
 
@@ -75,3 +75,11 @@ def test_a_model_without_steps_is_refused():
     x = tg.tensor([1.0], requires_grad=True)
     with pytest.raises(ValueError, match=r"tg\.scope"):
         viz.gradient_flow(tg.tanh, x)
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_the_ledger_of_an_input_that_was_cut_out_of_a_leaf_sums_to_its_gradient(steps):
+    layer, whole = nn.RNN(2, 3), tg.randn(5, 1, 2, requires_grad=True).named("whole")
+    parts = viz.ledger(layer, whole[:steps])["whole"]
+    layer(whole[:steps])[1].sum().backward()
+    np.testing.assert_allclose(sum(parts.values()), whole.grad.data, rtol=1e-5)

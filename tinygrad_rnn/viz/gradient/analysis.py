@@ -113,7 +113,9 @@ def ledger(model: Model, x: Any, loss: Loss = None) -> dict[str, dict[int | None
             continue
         assert node.source is not None
         for step, grad in parts.pop(node.index).items():
-            leaves = [graph[i] for i in node.inputs if graph[i].requires_grad]
+            # From one of several outputs straight to what their op was made from.
+            made_of = node.inputs if node.selects is None else graph[node.inputs[0]].inputs
+            leaves = [graph[i] for i in made_of if graph[i].requires_grad]
             sources = [leaf.source for leaf in leaves if leaf.source is not None]
             back = propagate([node.source], [grad], wanted=sources, retain_graph=True)
             for leaf in leaves:
