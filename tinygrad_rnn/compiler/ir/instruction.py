@@ -59,7 +59,7 @@ class Instruction:
 
     >>> x = Instruction.input(np.ones(3, np.float32), "x")
     >>> y = Instruction.of(np.multiply, x, 2.0)
-    >>> y.shape, y.dtype, y.compute(np.array([1.0, 2.0, 3.0]))
+    >>> y.shape, y.dtype, y.compute(np.array([1.0, 2.0, 3.0]), 2.0)
     ((3,), dtype('float32'), array([2., 4., 6.]))
     """
 
