@@ -213,5 +213,7 @@ def _freed(node: Node) -> str:
     name = node.op.name if node.op is not None else "this tensor"
     return (
         f"backward() a second time through {name}{node.place()}: the first backward pass freed "
-        "this part of the graph. Pass retain_graph=True to the first one, or run forward again."
+        "this part of the graph. If a state is carried on from batch to batch, detach it between "
+        "them: state = tg.detach(state). Otherwise run forward again, or pass retain_graph=True to "
+        "the first backward()."
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from ..engine.mode import current_mode
 from ..engine.node import Node
 from ..engine.op import op
 from ..engine.tensor import Tensor, tensor
+from ..ops.creation import generator_here
 
 __all__ = [
     "binary_cross_entropy",
@@ -126,10 +128,16 @@ def _(grad: Any, out: Any, weight: Any, row: int) -> Any:
     return np.where(np.arange(len(weight))[:, None] == row, 0, grad)
 
 
-def dropout(x: Any, p: float = 0.5, training: bool = True) -> Any:
+def dropout(
+    x: Any,
+    p: float = 0.5,
+    training: bool = True,
+    generator: np.random.Generator | None = None,
+) -> Any:
     """Zero each element with probability p and scale the rest by 1 / (1 - p), while training.
 
-    Srivastava et al. 2014. ValueError if p is not in [0, 1].
+    Srivastava et al. 2014. The elements are drawn from `generator`, or the one that
+    `tg.manual_seed` sets. ValueError if p is not in [0, 1].
 
     >>> import tinygrad_rnn as tg
     >>> tg.nn.functional.dropout(tg.ones(2), p=0.5, training=False)
@@ -141,7 +149,8 @@ def dropout(x: Any, p: float = 0.5, training: bool = True) -> Any:
         return x
     if p == 1:
         return x * 0
-    kept = (ops.rand_like(x) >= p).astype(x.dtype)
+    with nullcontext() if generator is None else generator_here(generator):
+        kept = (ops.rand_like(x) >= p).astype(x.dtype)
     return x * (kept * (1 / (1 - p)))
 
 

@@ -1,4 +1,7 @@
-"""Initial values of parameters, written in place, drawn with `tg.manual_seed`'s generator."""
+"""Initial values of parameters, written in place.
+
+They are drawn from `generator`, or from the one that `tg.manual_seed` sets.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import numpy as np
 from .. import torch_names
 from ..engine.guard import note_change
 from ..engine.tensor import Tensor
-from ..ops import generator
+from ..ops.creation import current_generator
 
 __all__ = [
     "constant_",
@@ -33,30 +36,38 @@ if not TYPE_CHECKING:  # a type checker knows this package's own names only
 T = TypeVar("T", bound=Tensor)
 
 
+def _source(given: np.random.Generator | None) -> np.random.Generator:
+    return current_generator() if given is None else given
+
+
 def _fill(tensor: T, values: object) -> T:
     tensor._data[...] = values
     note_change(tensor._data, "an initialiser")
     return tensor
 
 
-def uniform_(tensor: T, low: float = 0.0, high: float = 1.0) -> T:
+def uniform_(
+    tensor: T, low: float = 0.0, high: float = 1.0, generator: np.random.Generator | None = None
+) -> T:
     """Fill with numbers uniform in [low, high); returns the tensor.
 
     >>> import tinygrad_rnn as tg
     >>> bool((tg.nn.init.uniform_(tg.zeros(9), 2.0, 3.0) >= 2.0).data.all())
     True
     """
-    return _fill(tensor, generator().uniform(low, high, tensor.shape))
+    return _fill(tensor, _source(generator).uniform(low, high, tensor.shape))
 
 
-def normal_(tensor: T, mean: float = 0.0, std: float = 1.0) -> T:
+def normal_(
+    tensor: T, mean: float = 0.0, std: float = 1.0, generator: np.random.Generator | None = None
+) -> T:
     """Fill with numbers from the normal distribution.
 
     >>> import tinygrad_rnn as tg
     >>> bool(abs(tg.nn.init.normal_(tg.zeros(1000), 5.0, 0.1).mean().item() - 5.0) < 0.1)
     True
     """
-    return _fill(tensor, generator().normal(mean, std, tensor.shape))
+    return _fill(tensor, _source(generator).normal(mean, std, tensor.shape))
 
 
 def constant_(tensor: T, value: float) -> T:
@@ -86,7 +97,9 @@ def _fans(tensor: Tensor) -> tuple[int, int]:
     return tensor.shape[1] * field, tensor.shape[0] * field
 
 
-def xavier_uniform_(tensor: T, gain: float = 1.0) -> T:
+def xavier_uniform_(
+    tensor: T, gain: float = 1.0, generator: np.random.Generator | None = None
+) -> T:
     """Uniform in +-gain * sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio 2010).
 
     >>> import tinygrad_rnn as tg
@@ -95,20 +108,20 @@ def xavier_uniform_(tensor: T, gain: float = 1.0) -> T:
     True
     """
     bound = gain * math.sqrt(6 / sum(_fans(tensor)))
-    return uniform_(tensor, -bound, bound)
+    return uniform_(tensor, -bound, bound, generator)
 
 
-def xavier_normal_(tensor: T, gain: float = 1.0) -> T:
+def xavier_normal_(tensor: T, gain: float = 1.0, generator: np.random.Generator | None = None) -> T:
     """Normal with standard deviation gain * sqrt(2 / (fan_in + fan_out)) (Glorot & Bengio 2010).
 
     >>> import tinygrad_rnn as tg
     >>> tg.nn.init.xavier_normal_(tg.zeros(2, 4)).shape
     (2, 4)
     """
-    return normal_(tensor, 0.0, gain * math.sqrt(2 / sum(_fans(tensor))))
+    return normal_(tensor, 0.0, gain * math.sqrt(2 / sum(_fans(tensor))), generator)
 
 
-def orthogonal_(tensor: T, gain: float = 1.0) -> T:
+def orthogonal_(tensor: T, gain: float = 1.0, generator: np.random.Generator | None = None) -> T:
     """A (semi-)orthogonal matrix (rows x the rest), times gain (Saxe et al. 2014).
 
     Recurrent weights that start orthogonal neither shrink nor grow the state.
@@ -122,7 +135,7 @@ def orthogonal_(tensor: T, gain: float = 1.0) -> T:
         raise ValueError(f"orthogonal_ needs two axes or more, found shape {tensor.shape}")
     rows = tensor.shape[0]
     columns = tensor.size // rows if rows else 0
-    normal = generator().standard_normal((max(rows, columns), min(rows, columns)))
+    normal = _source(generator).standard_normal((max(rows, columns), min(rows, columns)))
     q, r = np.linalg.qr(normal)
     q = q * np.sign(np.diagonal(r))  # makes the distribution uniform over orthogonal matrices
     return _fill(tensor, gain * (q if rows >= columns else q.T).reshape(tensor.shape))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,10 @@ class _Generator:
 def manual_seed(seed: int) -> None:
     """Start the random numbers of this package anew from `seed`: same seed, same run, bit for bit.
 
+    The generator is one for all threads. Threads that draw at the same time do no harm to one
+    another, but which of them gets which numbers differs from run to run: give each a generator of
+    its own, `generator=np.random.default_rng(seed)` where numbers are drawn.
+
     >>> manual_seed(0)
     >>> a = randn(2)
     >>> manual_seed(0)
@@ -49,6 +53,13 @@ def generator() -> np.random.Generator:
     """
     check_not_traced("random numbers are drawn")
     return _here.get() or _Generator.current
+
+
+current_generator = generator  # for functions with a parameter `generator`
+
+
+def _drawing_from(given: np.random.Generator | None) -> AbstractContextManager[None]:
+    return nullcontext() if given is None else generator_here(given)
 
 
 _here: ContextVar[np.random.Generator | None] = ContextVar("tinygrad_rnn.generator", default=None)
@@ -119,22 +130,35 @@ def eye(n: int, m: int | None = None, dtype: DType = None, requires_grad: bool =
     return Tensor(np.eye(n, m), dtype or get_default_dtype(), requires_grad)
 
 
-def rand(*shape: Any, dtype: DType = None, requires_grad: bool = False) -> Tensor:
-    """Random numbers, uniform in [0, 1); see `manual_seed`.
+def rand(
+    *shape: Any,
+    dtype: DType = None,
+    requires_grad: bool = False,
+    generator: np.random.Generator | None = None,
+) -> Tensor:
+    """Random numbers, uniform in [0, 1); from `generator`, or the one that `manual_seed` sets.
 
     >>> rand(2, 3).shape
     (2, 3)
     """
-    return Tensor(_uniform(_shape(shape), dtype or get_default_dtype()), None, requires_grad)
+    with _drawing_from(generator):
+        values = _uniform(_shape(shape), dtype or get_default_dtype())
+    return Tensor(values, None, requires_grad)
 
 
-def randn(*shape: Any, dtype: DType = None, requires_grad: bool = False) -> Tensor:
-    """Random numbers from the standard normal distribution; see `manual_seed`.
+def randn(
+    *shape: Any,
+    dtype: DType = None,
+    requires_grad: bool = False,
+    generator: np.random.Generator | None = None,
+) -> Tensor:
+    """Standard normal numbers; from `generator`, or the one that `manual_seed` sets.
 
     >>> randn(2, 3).shape
     (2, 3)
     """
-    values = generator().standard_normal(_shape(shape))
+    with _drawing_from(generator):
+        values = current_generator().standard_normal(_shape(shape))
     return Tensor(values, dtype or get_default_dtype(), requires_grad)
 
 
