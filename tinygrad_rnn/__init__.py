@@ -31,11 +31,12 @@ from .pytree import detach
 from .serialization import CheckpointError, load, save
 
 if TYPE_CHECKING:
-    from . import data, graph, optim, testing, training, viz
+    from . import cells, data, graph, optim, testing, training, viz
 
 __version__ = "0.1.0"
 
 _WHEN_ASKED = (
+    "cells",
     "data",
     "graph",
     "optim",

@@ -1,0 +1,46 @@
+"""Antisymmetric RNN (Chang et al. 2019)."""
+
+from __future__ import annotations
+
+from ... import ops
+from ...engine.tensor import Tensor
+from ...nn.functional import linear
+from ...nn.recurrent.cell import Cell
+from ..parameters import normal, uniform, zeros
+
+__all__ = ["AntisymmetricRNNCell"]
+
+
+class AntisymmetricRNNCell(Cell):
+    """An ordinary differential equation in small steps, whose Jacobian has imaginary eigenvalues.
+
+    A   = W - W^T - gamma I
+    h_t = h_{t-1} + epsilon tanh(A h_{t-1} + V x_t + b)
+
+    Chang, Chen, Haber & Chi 2019, "AntisymmetricRNN: A Dynamical System View on Recurrent
+    Neural Networks", arXiv:1902.09689. `epsilon`: the step size; `gamma`: diffusion. weight_ih
+    (H, I) uniform in +-1 / sqrt(H), weight_hh (H, H) normal with variance 1 / H; bias zero.
+
+    >>> import tinygrad_rnn as tg
+    >>> outputs, state = tg.nn.Recurrent(tg.cells.AntisymmetricRNNCell(3, 4))(tg.zeros(5, 2, 3))
+    >>> outputs.shape
+    (5, 2, 4)
+    """
+
+    def __init__(
+        self, input_size: int, hidden_size: int, epsilon: float = 1.0, gamma: float = 0.0
+    ) -> None:
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        self.epsilon = epsilon
+        self.gamma = gamma
+        self.weight_ih = uniform(hidden_size, input_size, bound=hidden_size**-0.5)
+        self.weight_hh = normal(hidden_size, hidden_size, std=hidden_size**-0.5)
+        self.bias_ih = zeros(hidden_size)
+
+    def forward(self, x: Tensor, state: Tensor) -> Tensor:
+        """x (B, I) and the state, each leaf (B, H) -> the next state."""
+        h = state
+        a_h = linear(h, self.weight_hh - self.weight_hh.T) - self.gamma * h
+        new: Tensor = h + self.epsilon * ops.tanh(a_h + linear(x, self.weight_ih, self.bias_ih))
+        return new.named("h")

@@ -1,0 +1,42 @@
+"""Independently recurrent network (Li et al. 2018)."""
+
+from __future__ import annotations
+
+from ... import ops
+from ...engine.tensor import Tensor
+from ...nn.functional import linear
+from ...nn.recurrent.cell import Cell
+from ..parameters import uniform, zeros
+
+__all__ = ["IndRNNCell"]
+
+
+class IndRNNCell(Cell):
+    """Each neuron sees its own state alone, so its gradient through time is a power of one number.
+
+    h_t = relu(W x_t + u * h_{t-1} + b)
+
+    Li, Li, Cook, Zhu & Gao 2018, "Independently Recurrent Neural Network (IndRNN)",
+    arXiv:1803.04831. weight_ih (H, I), uniform in +-1 / sqrt(H); weight_hh (H,), the vector u,
+    uniform in +-1; bias zero.
+
+    >>> import tinygrad_rnn as tg
+    >>> outputs, state = tg.nn.Recurrent(tg.cells.IndRNNCell(3, 4))(tg.zeros(5, 2, 3))
+    >>> outputs.shape
+    (5, 2, 4)
+    """
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        self.weight_ih = uniform(hidden_size, input_size, bound=hidden_size**-0.5)
+        self.weight_hh = uniform(hidden_size, bound=1.0)
+        self.bias_ih = zeros(hidden_size)
+
+    def forward(self, x: Tensor, state: Tensor) -> Tensor:
+        """x (B, I) and the state, each leaf (B, H) -> the next state."""
+        h = state
+        new: Tensor = ops.relu(linear(x, self.weight_ih, self.bias_ih) + self.weight_hh * h).named(
+            "h"
+        )
+        return new

@@ -1,0 +1,55 @@
+"""Undamped independent controlled oscillators (Rusch & Mishra 2021)."""
+
+from __future__ import annotations
+
+from ... import ops
+from ...engine.tensor import Tensor
+from ...nn.functional import linear
+from ...nn.recurrent.cell import Cell
+from ..parameters import uniform, zeros
+
+__all__ = ["UnICORNNCell"]
+
+
+class UnICORNNCell(Cell):
+    """Oscillators that see their own state alone, in a symplectic discretisation.
+
+    z_t = z_{t-1} - dt s(c) * (tanh(w * y_{t-1} + V x_t + b) + alpha y_{t-1})
+    y_t = y_{t-1} + dt s(c) * z_t
+
+    Rusch & Mishra 2021, "UnICORNN: A recurrent model for learning very long time dependencies",
+    ICML, arXiv:2103.05487. weight_ih (H, I) uniform in +-1 / sqrt(H), weight_hh (H,) uniform in
+    +-1, weight_ch (H,), the time scales c, uniform in +-0.1; bias zero. The state is (y, z),
+    and y is shown. A step preserves volume in (y, z).
+
+    >>> import tinygrad_rnn as tg
+    >>> outputs, state = tg.nn.Recurrent(tg.cells.UnICORNNCell(3, 4))(tg.zeros(5, 2, 3))
+    >>> outputs.shape
+    (5, 2, 4)
+    """
+
+    def __init__(
+        self, input_size: int, hidden_size: int, dt: float = 0.1, alpha: float = 1.0
+    ) -> None:
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        self.dt, self.alpha = dt, alpha
+        self.weight_ih = uniform(hidden_size, input_size, bound=hidden_size**-0.5)
+        self.weight_hh = uniform(hidden_size, bound=1.0)
+        self.weight_ch = uniform(hidden_size, bound=0.1)
+        self.bias_ih = zeros(hidden_size)
+
+    def initial_state(self, batch_size: int) -> tuple[Tensor, Tensor]:
+        """Positions and velocities: zeros (B, H)."""
+        zeros = self.zeros(batch_size, self.hidden_size)
+        return zeros, zeros
+
+    def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """x (B, I) and the state, each leaf (B, H) -> the next state."""
+        y, z = state
+        scale = self.dt * ops.sigmoid(self.weight_ch)
+        force = ops.tanh(self.weight_hh * y + linear(x, self.weight_ih, self.bias_ih)).named(
+            "force"
+        )
+        z = (z - scale * (force + self.alpha * y)).named("velocity")
+        return (y + scale * z).named("h"), z

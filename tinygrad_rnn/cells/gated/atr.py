@@ -1,0 +1,49 @@
+"""Addition-subtraction twin-gated network (Zhang et al. 2018)."""
+
+from __future__ import annotations
+
+from ... import ops
+from ...engine.tensor import Tensor
+from ...nn.functional import linear
+from ...nn.recurrent.cell import Cell
+from ..parameters import uniform, zeros
+
+__all__ = ["ATRCell"]
+
+
+class ATRCell(Cell):
+    """Two gates from one sum and one difference: half the products of a GRU.
+
+    p_t = W x_t + b,  q_t = U h_{t-1} + b
+    i_t = s(p_t + q_t)                           input gate
+    f_t = s(p_t - q_t)                           forget gate
+    h_t = i_t * p_t + f_t * h_{t-1}
+
+    Zhang, Xiong, Su, Lin & Zhang 2018, "Simplifying Neural Machine Translation with Addition-
+    Subtraction Twin-Gated Recurrent Networks", arXiv:1810.12546. weight_ih (H, I), weight_hh
+    (H, H), uniform in +-1 / sqrt(H); biases zero.
+
+    >>> import tinygrad_rnn as tg
+    >>> outputs, state = tg.nn.Recurrent(tg.cells.ATRCell(3, 4))(tg.zeros(5, 2, 3))
+    >>> outputs.shape
+    (5, 2, 4)
+    """
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        bound = hidden_size**-0.5
+        self.weight_ih = uniform(hidden_size, input_size, bound=bound)
+        self.weight_hh = uniform(hidden_size, hidden_size, bound=bound)
+        self.bias_ih = zeros(hidden_size)
+        self.bias_hh = zeros(hidden_size)
+
+    def forward(self, x: Tensor, state: Tensor) -> Tensor:
+        """x (B, I) and the state, each leaf (B, H) -> the next state."""
+        h = state
+        p = linear(x, self.weight_ih, self.bias_ih)
+        q = linear(h, self.weight_hh, self.bias_hh)
+        i = ops.sigmoid(p + q).named("input gate")
+        f = ops.sigmoid(p - q).named("forget gate")
+        new: Tensor = (i * p + f * h).named("h")
+        return new

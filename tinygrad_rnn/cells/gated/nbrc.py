@@ -1,0 +1,48 @@
+"""Recurrently neuromodulated bistable cell (Vecoven et al. 2021)."""
+
+from __future__ import annotations
+
+from ... import ops
+from ...engine.tensor import Tensor
+from ...nn.functional import linear
+from ...nn.recurrent.cell import Cell
+from ..parameters import uniform, zeros
+
+__all__ = ["NBRCell"]
+
+
+class NBRCell(Cell):
+    """The bistable cell whose modulation and gate see the state of every neuron.
+
+    a_t = 1 + tanh(U_a x_t + W_a h_{t-1})             modulation
+    c_t = s(U_c x_t + W_c h_{t-1})                    update gate
+    h_t = c_t * h_{t-1} + (1 - c_t) * tanh(U x_t + a_t * h_{t-1})
+
+    Vecoven, Ernst & Drion 2021, "A bio-inspired bistable recurrent cell allows for long-lasting
+    memory", PLOS ONE 16(6). weight_ih (3H, I) in the order a, c, n and weight_hh (2H, H),
+    uniform in +-1 / sqrt(H); biases zero.
+
+    >>> import tinygrad_rnn as tg
+    >>> outputs, state = tg.nn.Recurrent(tg.cells.NBRCell(3, 4))(tg.zeros(5, 2, 3))
+    >>> outputs.shape
+    (5, 2, 4)
+    """
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        bound = hidden_size**-0.5
+        self.weight_ih = uniform(3 * hidden_size, input_size, bound=bound)
+        self.weight_hh = uniform(2 * hidden_size, hidden_size, bound=bound)
+        self.bias_ih = zeros(3 * hidden_size)
+        self.bias_hh = zeros(2 * hidden_size)
+
+    def forward(self, x: Tensor, state: Tensor) -> Tensor:
+        """x (B, I) and the state, each leaf (B, H) -> the next state."""
+        h = state
+        a, c, n = ops.split(linear(x, self.weight_ih, self.bias_ih), 3, axis=-1)
+        a_h, c_h = ops.split(linear(h, self.weight_hh, self.bias_hh), 2, axis=-1)
+        a = (1 + ops.tanh(a + a_h)).named("modulation")
+        c = ops.sigmoid(c + c_h).named("update gate")
+        new: Tensor = (c * h + (1 - c) * ops.tanh(n + a * h)).named("h")
+        return new

@@ -1,0 +1,56 @@
+"""Recurrent additive network (Lee et al. 2017)."""
+
+from __future__ import annotations
+
+from ... import ops
+from ...engine.tensor import Tensor
+from ...nn.functional import linear
+from ...nn.recurrent.cell import Cell
+from ..parameters import uniform, zeros
+
+__all__ = ["RANCell"]
+
+
+class RANCell(Cell):
+    """An LSTM without a nonlinear recurrence: the state is a weighted sum of its inputs.
+
+    n_t = W_n x_t                                     content
+    i_t = s(W_i x_t + U_i h_{t-1} + b_i)              input gate
+    f_t = s(W_f x_t + U_f h_{t-1} + b_f)              forget gate
+    c_t = i_t * n_t + f_t * c_{t-1}
+    h_t = tanh(c_t)
+
+    Lee, Levy & Zettlemoyer 2017, "Recurrent Additive Networks", arXiv:1705.07393. weight_ih
+    (3H, I) in the order n, i, f, the first without bias, and weight_hh (2H, H), uniform in +-1
+    / sqrt(H); biases zero.
+
+    >>> import tinygrad_rnn as tg
+    >>> outputs, state = tg.nn.Recurrent(tg.cells.RANCell(3, 4))(tg.zeros(5, 2, 3))
+    >>> outputs.shape
+    (5, 2, 4)
+    """
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        bound = hidden_size**-0.5
+        self.weight_ih = uniform(3 * hidden_size, input_size, bound=bound)
+        self.weight_hh = uniform(2 * hidden_size, hidden_size, bound=bound)
+        self.bias_ih = zeros(2 * hidden_size)
+        self.bias_hh = zeros(2 * hidden_size)
+
+    def initial_state(self, batch_size: int) -> tuple[Tensor, Tensor]:
+        """(h_0, c_0): zeros (B, H)."""
+        zeros = self.zeros(batch_size, self.hidden_size)
+        return zeros, zeros
+
+    def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """x (B, I) and the state, each leaf (B, H) -> the next state."""
+        h, c = state
+        n, gates = ops.split(linear(x, self.weight_ih), [self.hidden_size], axis=-1)
+        gates = gates + self.bias_ih + linear(h, self.weight_hh, self.bias_hh)
+        i, f = ops.split(gates, 2, axis=-1)
+        i = ops.sigmoid(i).named("input gate")
+        f = ops.sigmoid(f).named("forget gate")
+        c = (i * n + f * c).named("c")
+        return ops.tanh(c).named("h"), c

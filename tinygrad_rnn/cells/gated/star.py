@@ -1,0 +1,47 @@
+"""Stackable recurrent cell (Turkoglu et al. 2019)."""
+
+from __future__ import annotations
+
+from ... import ops
+from ...engine.tensor import Tensor
+from ...nn.functional import linear
+from ...nn.recurrent.cell import Cell
+from ..parameters import uniform, zeros
+
+__all__ = ["STARCell"]
+
+
+class STARCell(Cell):
+    """One gate, chosen so that gradients keep their size through layers and time.
+
+    z_t = tanh(W_z x_t + b_z)                         input embedding
+    k_t = s(W_x x_t + W_h h_{t-1} + b_k)              gate
+    h_t = tanh((1 - k_t) * h_{t-1} + k_t * z_t)
+
+    Turkoglu, D'Aronco, Wegner & Schindler 2019, "Gating Revisited: Deep Multi-layer RNNs That
+    Can Be Trained", arXiv:1911.11033. weight_ih (2H, I) in the order z, k and weight_hh (H, H),
+    uniform in +-1 / sqrt(H); biases zero.
+
+    >>> import tinygrad_rnn as tg
+    >>> outputs, state = tg.nn.Recurrent(tg.cells.STARCell(3, 4))(tg.zeros(5, 2, 3))
+    >>> outputs.shape
+    (5, 2, 4)
+    """
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        bound = hidden_size**-0.5
+        self.weight_ih = uniform(2 * hidden_size, input_size, bound=bound)
+        self.weight_hh = uniform(hidden_size, hidden_size, bound=bound)
+        self.bias_ih = zeros(2 * hidden_size)
+        self.bias_hh = zeros(hidden_size)
+
+    def forward(self, x: Tensor, state: Tensor) -> Tensor:
+        """x (B, I) and the state, each leaf (B, H) -> the next state."""
+        h = state
+        z, k = ops.split(linear(x, self.weight_ih, self.bias_ih), 2, axis=-1)
+        z = ops.tanh(z).named("input embedding")
+        k = ops.sigmoid(k + linear(h, self.weight_hh, self.bias_hh)).named("gate")
+        new: Tensor = ops.tanh((1 - k) * h + k * z).named("h")
+        return new

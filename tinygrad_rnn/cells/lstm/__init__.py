@@ -1,0 +1,6 @@
+"""Relatives of the LSTM."""
+
+from .janet import JANETCell
+from .peephole import PeepholeLSTMCell
+
+__all__ = ["JANETCell", "PeepholeLSTMCell"]

@@ -1,0 +1,56 @@
+"""JANET: just another network (van der Westhuizen & Lasenby 2018)."""
+
+from __future__ import annotations
+
+from ... import ops
+from ...engine.tensor import Tensor
+from ...nn.functional import linear
+from ...nn.recurrent.cell import Cell
+from ..parameters import uniform, zeros
+
+__all__ = ["JANETCell"]
+
+
+class JANETCell(Cell):
+    """An LSTM with the forget gate alone.
+
+    s_t = U_f h_{t-1} + W_f x_t + b_f
+    n_t = tanh(U_c h_{t-1} + W_c x_t + b_c)           candidate
+    c_t = s(s_t) * c_{t-1} + (1 - s(s_t - beta)) * n_t
+    h_t = c_t
+
+    van der Westhuizen & Lasenby 2018, "The unreasonable effectiveness of the forget gate",
+    arXiv:1804.04849. `beta` (1.0) lets more in than is forgotten. weight_ih (2H, I) and
+    weight_hh (2H, H) in the order f, n, uniform in +-1 / sqrt(H); biases zero (the paper's
+    chrono initialisation of b_f needs the length of the sequences).
+
+    >>> import tinygrad_rnn as tg
+    >>> outputs, state = tg.nn.Recurrent(tg.cells.JANETCell(3, 4))(tg.zeros(5, 2, 3))
+    >>> outputs.shape
+    (5, 2, 4)
+    """
+
+    def __init__(self, input_size: int, hidden_size: int, beta: float = 1.0) -> None:
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        self.beta = beta
+        bound = hidden_size**-0.5
+        self.weight_ih = uniform(2 * hidden_size, input_size, bound=bound)
+        self.weight_hh = uniform(2 * hidden_size, hidden_size, bound=bound)
+        self.bias_ih = zeros(2 * hidden_size)
+        self.bias_hh = zeros(2 * hidden_size)
+
+    def initial_state(self, batch_size: int) -> tuple[Tensor, Tensor]:
+        """(h_0, c_0): zeros (B, H)."""
+        zeros = self.zeros(batch_size, self.hidden_size)
+        return zeros, zeros
+
+    def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """x (B, I) and the state, each leaf (B, H) -> the next state."""
+        h, c = state
+        both = linear(x, self.weight_ih, self.bias_ih) + linear(h, self.weight_hh, self.bias_hh)
+        s, n = ops.split(both, 2, axis=-1)
+        f = ops.sigmoid(s).named("forget gate")
+        n = ops.tanh(n).named("candidate")
+        c = (f * c + (1 - ops.sigmoid(s - self.beta)) * n).named("c")
+        return c, c

@@ -1,0 +1,60 @@
+"""LSTM with peepholes (Gers & Schmidhuber 2000)."""
+
+from __future__ import annotations
+
+from ... import ops
+from ...engine.tensor import Tensor
+from ...nn.functional import linear
+from ...nn.recurrent.cell import Cell
+from ..parameters import uniform, zeros
+
+__all__ = ["PeepholeLSTMCell"]
+
+
+class PeepholeLSTMCell(Cell):
+    """The gates of an LSTM also see the cell state.
+
+    i_t = s(W_i x_t + U_i h_{t-1} + p_i * c_{t-1} + b_i)
+    f_t = s(W_f x_t + U_f h_{t-1} + p_f * c_{t-1} + b_f)
+    g_t = tanh(W_g x_t + U_g h_{t-1} + b_g)
+    c_t = f_t * c_{t-1} + i_t * g_t
+    o_t = s(W_o x_t + U_o h_{t-1} + p_o * c_t + b_o)
+    h_t = o_t * tanh(c_t)
+
+    Gers & Schmidhuber 2000, "Recurrent nets that time and count", IJCNN weight_ih (4H, I) and
+    weight_hh (4H, H) in the order i, f, g, o, as `LSTMCell`; weight_ph (3H,) with the diagonal
+    weights p_i, p_f, p_o; all uniform in +-1 / sqrt(H), biases zero.
+
+    >>> import tinygrad_rnn as tg
+    >>> outputs, state = tg.nn.Recurrent(tg.cells.PeepholeLSTMCell(3, 4))(tg.zeros(5, 2, 3))
+    >>> outputs.shape
+    (5, 2, 4)
+    """
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        bound = hidden_size**-0.5
+        self.weight_ih = uniform(4 * hidden_size, input_size, bound=bound)
+        self.weight_hh = uniform(4 * hidden_size, hidden_size, bound=bound)
+        self.bias_ih = zeros(4 * hidden_size)
+        self.bias_hh = zeros(4 * hidden_size)
+        self.weight_ph = uniform(3 * hidden_size, bound=bound)
+
+    def initial_state(self, batch_size: int) -> tuple[Tensor, Tensor]:
+        """(h_0, c_0): zeros (B, H)."""
+        zeros = self.zeros(batch_size, self.hidden_size)
+        return zeros, zeros
+
+    def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """x (B, I) and the state, each leaf (B, H) -> the next state."""
+        h, c = state
+        gates = linear(x, self.weight_ih, self.bias_ih) + linear(h, self.weight_hh, self.bias_hh)
+        i, f, g, o = ops.split(gates, 4, axis=-1)
+        p_i, p_f, p_o = ops.split(self.weight_ph, 3)
+        i = ops.sigmoid(i + p_i * c).named("input gate")
+        f = ops.sigmoid(f + p_f * c).named("forget gate")
+        g = ops.tanh(g).named("candidate")
+        c = (f * c + i * g).named("c")
+        o = ops.sigmoid(o + p_o * c).named("output gate")
+        return (o * ops.tanh(c)).named("h"), c

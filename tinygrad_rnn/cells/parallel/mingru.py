@@ -1,0 +1,43 @@
+"""minGRU (Feng et al. 2024)."""
+
+from __future__ import annotations
+
+from ... import ops
+from ...engine.tensor import Tensor
+from ...nn.functional import linear
+from ...nn.recurrent.cell import Cell
+from ..parameters import uniform, zeros
+
+__all__ = ["MinGRUCell"]
+
+
+class MinGRUCell(Cell):
+    """A GRU whose gate and candidate do not see the state: all steps can be computed at once.
+
+    z_t = s(W_z x_t + b_z)                            update gate
+    n_t = W_h x_t + b_h                               candidate
+    h_t = (1 - z_t) * h_{t-1} + z_t * n_t
+
+    Feng, Tung, Ahmed, Bengio & Hajimirsadeghi 2024, "Were RNNs All We Needed?",
+    arXiv:2410.01201. weight_ih (2H, I) in the order z, n, uniform in +-1 / sqrt(H); biases
+    zero. The step is affine in its state.
+
+    >>> import tinygrad_rnn as tg
+    >>> outputs, state = tg.nn.Recurrent(tg.cells.MinGRUCell(3, 4))(tg.zeros(5, 2, 3))
+    >>> outputs.shape
+    (5, 2, 4)
+    """
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        self.weight_ih = uniform(2 * hidden_size, input_size, bound=hidden_size**-0.5)
+        self.bias_ih = zeros(2 * hidden_size)
+
+    def forward(self, x: Tensor, state: Tensor) -> Tensor:
+        """x (B, I) and the state, each leaf (B, H) -> the next state."""
+        h = state
+        z, n = ops.split(linear(x, self.weight_ih, self.bias_ih), 2, axis=-1)
+        z = ops.sigmoid(z).named("update gate")
+        new: Tensor = ((1 - z) * h + z * n.named("candidate")).named("h")
+        return new
