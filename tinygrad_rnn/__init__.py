@@ -65,6 +65,7 @@ __all__ = [
     "StaleValueError",
     "Tensor",
     "TinygradRnnError",
+    "cells",
     "data",
     "detach",
     "detect_anomaly",
