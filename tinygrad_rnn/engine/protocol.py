@@ -85,8 +85,8 @@ def numpy_call(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict
     return ours(*inputs, **options)
 
 
-_OTHER_NAMES = {"a_min": "min", "a_max": "max"}
-"""NumPy has two names for these options."""
+_OTHER_NAMES = {"a_min": "min", "a_max": "max", "newshape": "shape"}
+"""NumPy has two names for these options; the last is that of NumPy 2.0."""
 
 
 class _Plan(NamedTuple):

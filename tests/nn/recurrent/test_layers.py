@@ -419,3 +419,11 @@ def test_states_that_do_not_fit() -> None:
         ValueError, match=r"GRU takes a sequence \(T, B, features\), .*has the shape \(2,\)"
     ):
         nn.GRU(I, H)(tg.zeros(I))
+
+
+@pytest.mark.parametrize("kind", [nn.RNN, nn.LSTM, nn.GRU])
+def test_an_option_that_there_is_not_is_named_with_those_that_there_are(kind) -> None:
+    with pytest.raises(TypeError, match=rf"{kind.__name__} has no option 'revers'.*'reverse'\?"):
+        kind(I, H, revers=True)
+    with pytest.raises(TypeError, match=r"no option 'foo'; its options: .*truncate"):
+        kind(I, H, foo=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import inspect
 from collections.abc import Iterator
 from typing import Any
 
@@ -267,6 +269,19 @@ def _checked_lengths(lengths: Any, steps: int, batch_size: int) -> Any:
     return lengths
 
 
+def _check_options(layer: str, options: dict[str, Any]) -> None:
+    """TypeError for an option that `Recurrent` does not have."""
+    parameters = inspect.signature(Recurrent.__init__).parameters.values()
+    known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    for name in options:
+        if name not in known:
+            near = difflib.get_close_matches(name, [*known, "hidden_size", "num_layers"], 1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise TypeError(
+                f"{layer} has no option {name!r}; {hint}its options: {', '.join(known)}"
+            )
+
+
 class RNN(Recurrent):
     """The plain recurrent network over sequences; see `RNNCell`; `options` as in `Recurrent`.
 
@@ -288,6 +303,7 @@ class RNN(Recurrent):
         bidirectional: bool = False,
         **options: Any,
     ) -> None:
+        _check_options(type(self).__name__, options)
         options.update(batch_first=batch_first, dropout=dropout, bidirectional=bidirectional)
         cell = RNNCell(input_size, hidden_size, bias, nonlinearity)
         super().__init__(cell, num_layers, **options)
@@ -314,6 +330,7 @@ class LSTM(Recurrent):
         bidirectional: bool = False,
         **options: Any,
     ) -> None:
+        _check_options(type(self).__name__, options)
         options.update(batch_first=batch_first, dropout=dropout, bidirectional=bidirectional)
         super().__init__(LSTMCell(input_size, hidden_size, bias), num_layers, **options)
         self.input_size, self.hidden_size = input_size, hidden_size
@@ -339,6 +356,7 @@ class GRU(Recurrent):
         bidirectional: bool = False,
         **options: Any,
     ) -> None:
+        _check_options(type(self).__name__, options)
         options.update(batch_first=batch_first, dropout=dropout, bidirectional=bidirectional)
         super().__init__(GRUCell(input_size, hidden_size, bias), num_layers, **options)
         self.input_size, self.hidden_size = input_size, hidden_size
