@@ -96,10 +96,31 @@ class Record:
     ) -> None:
         if not op.pure and isinstance(node._data, tuple):
             self.refuse(f"{op.name} draws several outputs at once")
+        if self._shape_depends_on_data(op, node, inputs, attributes):
+            self.refuse(f"the shape of {op.name}'s result depends on data")
         scope, grad = self._place(op), current_mode().grad
         self.refs[node] = Result(len(self.calls))
         refs = tuple(map(self.ref, inputs))
         self.calls.append(OpCall(op, refs, attributes, node, scope, grad))
+
+    def _shape_depends_on_data(
+        self, op: Primitive, node: Node, inputs: Sequence[Any], attributes: dict[str, Any]
+    ) -> bool:
+        """Whether other integers or truth values make a result of another shape, as a mask does."""
+        picks = [isinstance(x, Node) and _discrete(x) and self.depends_on_data(x) for x in inputs]
+        if op.elementwise or not op.pure or not any(picks) or isinstance(node._data, tuple):
+            return False
+        for other in (np.zeros_like, np.ones_like):
+            values = [getattr(x, "_data", x) for x in inputs]
+            values = [other(v) if pick else v for v, pick in zip(values, picks, strict=True)]
+            try:
+                with np.errstate(all="ignore"):
+                    shape = np.shape(op.value(*values, **attributes))
+            except Exception:  # such integers are none that the op takes
+                continue
+            if shape != node._data.shape:
+                return True
+        return False
 
     def backward(self, node: Node, position: int, grad: Any) -> None:
         """A gradient that the step takes is refused where it is asked for."""
@@ -166,6 +187,10 @@ def record(
     made.finish([*next_carry, *ys])
     made.carry_after = list(next_carry)
     return next_carry, ys, made
+
+
+def _discrete(x: Node) -> bool:
+    return isinstance(x._data, np.ndarray) and x._data.dtype.kind in "biu"
 
 
 def _distinct(given: Sequence[Tensor]) -> list[Tensor]:

@@ -39,7 +39,8 @@ class Recurrent(Module):
     `checkpoint=k`: a scan keeps the state of every k-th step or so (it goes by whole pieces of
     what is computed at once) and computes the values in between again for the backward step. It
     takes the time of one more forward pass and gives the same bits; with "sqrt", memory grows with
-    the square root of T (Chen et al. 2016).
+    the square root of T (Chen et al. 2016). `executor`: "numpy" or "llvm" for this layer, whatever
+    `set_executor` has chosen for others.
 
     Called as `outputs, final_state = layer(x, state=None, lengths=None)`. x (T, B, I), or (T, I)
     for one sequence without a batch. outputs (T, B, directions * output size). A state has the
@@ -68,6 +69,7 @@ class Recurrent(Module):
         truncate: int | None = None,
         unroll: bool = False,
         checkpoint: int | str | None = None,
+        executor: str | None = None,
     ) -> None:
         if num_layers < 1:
             raise ValueError(f"num_layers must be at least 1, got {num_layers}")
@@ -91,6 +93,7 @@ class Recurrent(Module):
         self.truncate = truncate
         self.unroll = unroll
         self.checkpoint = checkpoint
+        self.executor = executor
         self._cells: dict[str, Cell] = {}  # by layer and direction: l0, l0_reverse, l1, ...
         directions = ("", "_reverse") if bidirectional else ("",)
         output_size = cell.output(cell.initial_state(1)).shape[-1]
@@ -178,6 +181,7 @@ class Recurrent(Module):
                     truncate=self.truncate,
                     unrolled=self.unroll,
                     checkpoint=self.checkpoint,
+                    executor=self.executor,
                 )
                 outputs.append(output)
                 finals.append(final)
@@ -238,6 +242,7 @@ class Recurrent(Module):
             "truncate": None,
             "unroll": False,
             "checkpoint": None,
+            "executor": None,
         }
         values = ((name, getattr(self, name)) for name in options)
         return ", ".join(f"{name}={v!r}" for name, v in values if v != options[name])
