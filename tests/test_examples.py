@@ -96,7 +96,7 @@ def test_sentences_are_learnt_and_counting_is_hard_to_beat(run, tmp_path: Path) 
     printed = run("sentences.py", "--quick")
     alone, mixed = column(printed, 0), column(printed, 1)
     assert alone["6-gram"] < alone["RNN"] < alone["feed-forward, without order"] < 6.5
-    assert mixed["RNN"] < min(alone["RNN"], alone["6-gram"])
+    assert mixed["RNN"] < alone["RNN"] - 0.3
     assert len(printed.split("The LSTM writes:")[1]) > 300
     assert is_picture(tmp_path / "sentences.svg")
 
