@@ -15,9 +15,9 @@ from .runtime.scan import CompiledStep
 from .runtime.segment import drawing_from
 from .sequence import Scan
 from .specialization import Refusal, Specialization, seen, specializations, specialize
-from .trace.recording import record
+from .trace.recording import Record, record
 
-__all__ = ["apart", "compile_step", "compiled_without_running"]
+__all__ = ["another_step", "apart", "compile_step", "compiled_without_running"]
 
 
 def compiled_without_running(
@@ -51,6 +51,13 @@ def _recorded(sequence: Scan, recording: bool) -> Specialization | Refusal:
             return specialize(step, second, before, recording, sequence.reverse)
     except TraceError as reason:
         return Refusal(str(reason), sequence.function.function)
+
+
+def another_step(sequence: Scan, carry: Sequence[Tensor]) -> Record:
+    """The record of a step after the first, of a function without effects; it draws from nobody."""
+    at = sequence.at(sequence.order[0])
+    with apart(sequence.executor):
+        return record(sequence.step, _detached(carry), at, sequence.function.files)[2]
 
 
 @contextmanager

@@ -16,8 +16,9 @@ import numpy as np
 from .. import ops, pytree
 from ..engine.mode import current_mode, is_grad_enabled, scope
 from ..engine.tensor import Tensor
-from .compilation import apart
+from .compilation import another_step, apart
 from .errors import TraceError
+from .guards.names import names_in
 from .padding import divided
 from .runtime.node import Run, Segments, scan_node
 from .runtime.segment import Segment
@@ -117,7 +118,9 @@ def _first_run(
                     return _run(sequence, *found)
             if before is None:
                 before = seen(step, last)
-                continue
+                if sequence.length > 1 or any(names_in(code).writes for code in last.codes):
+                    continue
+                last = another_step(sequence, carry)  # a run of one step, which writes nothing
             if before.guards.bind(function.function, strict=True) is None:
                 raise TraceError("a step changes what the next one reads")
             with apart(sequence.executor):

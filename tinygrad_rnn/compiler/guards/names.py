@@ -17,17 +17,27 @@ class Names(NamedTuple):
 
     `chains`: globals, each with the attributes that are read from it at once: `np.random.rand` is
     ("np", "random", "rand"). `attributes`: all names after a dot. `imports`: modules. `dynamic`:
-    whether names may be made up as it runs, as with getattr.
+    whether names may be made up as it runs, as with getattr. `writes`: whether it may change
+    something that is not its own.
     """
 
     chains: frozenset[tuple[str, ...]]
     attributes: frozenset[str]
     imports: frozenset[str]
     dynamic: bool
+    writes: bool
 
 
 _DYNAMIC = {"vars", "__dict__", "attrgetter", "locals", "globals", "eval", "exec"}
 _BY_STRING = {"getattr", "hasattr", "setattr", "delattr"}
+_WRITING = {
+    "DELETE_ATTR", "DELETE_DEREF", "DELETE_GLOBAL", "DELETE_SUBSCR", "STORE_ATTR", "STORE_GLOBAL",
+    "STORE_SUBSCR",
+}  # fmt: skip
+_MUTATORS = {
+    "__setattr__", "add", "append", "appendleft", "clear", "discard", "extend", "insert", "pop",
+    "popitem", "popleft", "remove", "set", "setattr", "setdefault", "update",
+}  # fmt: skip
 _ATTRIBUTE = {"LOAD_ATTR", "LOAD_METHOD", "STORE_ATTR", "DELETE_ATTR", "LOAD_SUPER_ATTR"}
 _GLOBAL = {"LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL", "DELETE_GLOBAL"}
 
@@ -43,8 +53,12 @@ def names_in(code: CodeType) -> Names:
     chains: set[tuple[str, ...]] = set()
     attributes: set[str] = set()
     imports: set[str] = set()
+    writes = not _MUTATORS.isdisjoint(code.co_names)
     chain: tuple[str, ...] = ()
     for instruction in dis.get_instructions(code):
+        opname = instruction.opname
+        writes |= opname in _WRITING
+        writes |= opname == "STORE_DEREF" and instruction.argval in code.co_freevars
         if instruction.opname in _GLOBAL:
             chain = (instruction.argval,)
             chains.add(chain)
@@ -62,4 +76,4 @@ def names_in(code: CodeType) -> Names:
     if not _BY_STRING.isdisjoint(code.co_names):
         attributes.update(c for c in code.co_consts if isinstance(c, str) and c.isidentifier())
         dynamic = dynamic or home_of(code.co_filename) == "user"
-    return Names(frozenset(chains), frozenset(attributes), frozenset(imports), dynamic)
+    return Names(frozenset(chains), frozenset(attributes), frozenset(imports), dynamic, writes)
