@@ -18,10 +18,11 @@ from ..engine.mode import current_mode, is_grad_enabled, scope
 from ..engine.tensor import Tensor
 from .compilation import another_step, apart
 from .errors import TraceError
+from .guards.checks import Binding
 from .guards.names import names_in
 from .padding import divided
 from .runtime.node import Run, Segments, scan_node
-from .runtime.segment import Segment
+from .runtime.segment import Segment, drawing_from
 from .runtime.unrolled import stacked, unrolled
 from .sequence import Scan
 from .specialization import (
@@ -108,6 +109,7 @@ def _first_run(
     dtypes = known.dtypes(key) if before is None else before.dtypes
     carry = carry if dtypes is None else _cast(carry, dtypes)
     last: Record | None = None
+    start = ops.generator().bit_generator.state
     for done, t in enumerate(sequence.order, 1):
         with scope(step=sequence.first_step + t):
             carry, ys[t], last = record(step, carry, sequence.at(t), function.files, last)
@@ -134,8 +136,14 @@ def _first_run(
             return carry, stacked(ys)
         known.latest = made
         binding = made.guards.bind(function.function)
-        if binding is None or (made.compiled.step.drawn and done == sequence.length):
+        if binding is None:
             carry = _unrolled(sequence, carry, sequence.order[done:], ys)
+            return carry, stacked(ys)
+        if made.compiled.step.drawn:
+            result = _drawn_again(sequence, made, binding, start)
+            if result is not None:
+                return result
+        if made.compiled.step.drawn and done == sequence.length:
             return carry, stacked(ys)
         if made.compiled.step.drawn:  # these steps have drawn their numbers
             rest = sequence.rest(carry, done)
@@ -147,6 +155,24 @@ def _first_run(
     if before is not None:
         known.pending[key] = before
     return carry, stacked(ys)
+
+
+def _drawn_again(
+    sequence: Scan, made: Specialization, binding: Binding, start: Any
+) -> tuple[Sequence[Tensor], Sequence[Tensor]] | None:
+    """The whole run with the numbers that its first steps have drawn, and the next ones.
+
+    None if another thread has drawn numbers meanwhile, which are then its own.
+    """
+    generator = ops.generator().bit_generator
+    drawn = generator.state
+    with drawing_from(start):
+        result = _run(sequence, made, made.leaves(binding))
+        end = ops.generator().bit_generator.state
+    if generator.state != drawn:
+        return None
+    generator.state = end
+    return result
 
 
 def _same_but_numbers(

@@ -36,7 +36,7 @@ _WRITING = {
 }  # fmt: skip
 _MUTATORS = {
     "__setattr__", "add", "append", "appendleft", "clear", "discard", "extend", "insert", "pop",
-    "popitem", "popleft", "remove", "set", "setattr", "setdefault", "update",
+    "popitem", "popleft", "put", "remove", "set", "setattr", "setdefault", "update",
 }  # fmt: skip
 _ATTRIBUTE = {"LOAD_ATTR", "LOAD_METHOD", "STORE_ATTR", "DELETE_ATTR", "LOAD_SUPER_ATTR"}
 _GLOBAL = {"LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL", "DELETE_GLOBAL"}
@@ -53,11 +53,12 @@ def names_in(code: CodeType) -> Names:
     chains: set[tuple[str, ...]] = set()
     attributes: set[str] = set()
     imports: set[str] = set()
-    writes = not _MUTATORS.isdisjoint(code.co_names)
+    by_user = home_of(code.co_filename) == "user"
+    writes = by_user and not _MUTATORS.isdisjoint(code.co_names)
     chain: tuple[str, ...] = ()
     for instruction in dis.get_instructions(code):
         opname = instruction.opname
-        writes |= opname in _WRITING
+        writes |= opname in _WRITING and home_of(code.co_filename) != "python"
         writes |= opname == "STORE_DEREF" and instruction.argval in code.co_freevars
         if instruction.opname in _GLOBAL:
             chain = (instruction.argval,)
