@@ -72,7 +72,6 @@ ANSWERS = {
     "x.sum(axis=0, dim=0)": (TypeError, "'axis' is given twice, once as 'dim'"),
     "x.sum(dims=0, dim=1)": (TypeError, "'axis' is given twice"),
     "f'{x:.3f}'": (TypeError, r"is for one number, and this tensor has shape \(2, 3\)"),
-    "x.sumn()": (AttributeError, "did you mean 'sum'"),
     "nn.Linear(2, 2).wieght": (AttributeError, "Linear has no attribute 'wieght'; did you mean"),
 }
 

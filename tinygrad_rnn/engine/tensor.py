@@ -14,7 +14,7 @@ from .guard import note_change, note_hand_out
 from .mode import current_mode
 from .node import Hooks, Node
 from .operators import Operators
-from .protocol import FUNCTIONS, implementation
+from .protocol import implementation
 from .seed import seed
 
 if TYPE_CHECKING:
@@ -292,14 +292,6 @@ class Tensor(Operators["Tensor"], Node):
                 "use t.detach() first"
             )
         return np.array(self.data, dtype=dtype, copy=copy)
-
-    if not TYPE_CHECKING:  # a type checker knows this package's own names only
-
-        def __getattr__(self, name: str) -> Any:
-            """A method by PyTorch's name, or an AttributeError that gives its name here."""
-            if hasattr(type(self), name):  # a property that raised AttributeError itself
-                return object.__getattribute__(self, name)
-            return FUNCTIONS["another attribute"](self, name)
 
     # Python's protocols
 

@@ -8,6 +8,7 @@ spelled differently (`answers.py`), raises an AttributeError that gives the spel
 
 from .aliases import BOTH, FUNCTIONAL, FUNCTIONS, METHODS, MODULE, PROPERTIES
 from .answers import ANSWERS, missing
+from .tensor import install
 
 __all__ = [
     "ANSWERS",
@@ -19,3 +20,5 @@ __all__ = [
     "PROPERTIES",
     "missing",
 ]
+
+install()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from types import MethodType
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,6 @@ from ..engine.dtypes import get_default_dtype
 from ..engine.mode import no_grad
 from ..engine.protocol import implements
 from ..engine.tensor import Tensor, from_numpy, tensor
-from .answers import missing
 
 __all__ = ["BOTH", "FUNCTIONAL", "FUNCTIONS", "METHODS", "MODULE", "PROPERTIES"]
 
@@ -287,13 +285,3 @@ MODULE: dict[str, Callable[..., Any]] = {
         m if (dtype or target) is None or _is_cpu(dtype or target) else m.astype(dtype or target)
     ),
 }
-
-
-@implements("another attribute")
-def _attribute(t: Tensor, name: str) -> Any:
-    """What a Tensor has by a name of PyTorch's."""
-    if name in METHODS:
-        return MethodType(METHODS[name], t)
-    if name in PROPERTIES:
-        return PROPERTIES[name](t)
-    return missing("Tensor", name, t)
