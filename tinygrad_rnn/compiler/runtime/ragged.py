@@ -1,4 +1,4 @@
-"""Going: at which steps it pays to run only the rows whose sequences go on.
+"""Ragged batches: at which steps it pays to run only the rows whose sequences go on.
 
 Sequences end at different steps. Those that have ended can be masked, or left out; and no mask is
 needed before the first has ended. Each change has a fixed price, and each number of rows has a

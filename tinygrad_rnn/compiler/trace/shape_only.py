@@ -1,7 +1,7 @@
-"""ShapeOnly: an array of which only the form can be seen, to find out what a random op views at.
+"""ShapeOnly: an array that shows its shape and dtype alone, to find out what a random op reads.
 
 `rand_like(h)` is drawn anew at each step, but it is the same whatever h contains. An op whose value
-can be computed from stand_ins does not depend on its inputs' content, so that a scan need not wait
+can be computed from such stand-ins does not depend on its inputs' content, so that a scan need not wait
 for them.
 """
 
