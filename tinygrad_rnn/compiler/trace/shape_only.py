@@ -1,8 +1,8 @@
 """ShapeOnly: an array that shows its shape and dtype alone, to find out what a random op reads.
 
 `rand_like(h)` is drawn anew at each step, but it is the same whatever h contains. An op whose value
-can be computed from such stand-ins does not depend on its inputs' content, so that a scan need not wait
-for them.
+can be computed from such stand-ins does not depend on its inputs' content, so that a scan need not
+wait for them.
 """
 
 from __future__ import annotations
