@@ -181,7 +181,7 @@ def test_threads_run_the_same_loop_beside_one_another() -> None:
 
 def test_two_forward_runs_before_one_backward() -> None:
     layer = nn.LSTM(I, H)
-    x = tg.tensor(X, requires_grad=True)
+    x = tg.tensor(X.astype("float32"), requires_grad=True)
     alone = tg.grad(layer(x)[0].sum(), [x])[0]
     first, second = layer(x)[0].sum(), layer(x * 2)[0].sum()
     assert np.array_equal(tg.grad(first, [x])[0].data, alone.data)

@@ -78,7 +78,7 @@ def test_the_tables_show_names_and_source(plan) -> None:
     text = str(plan)
     assert "seen = matmul(x, weight)" in text
     assert "h = tanh(" in text
-    assert re.search(r"test_plan_report\.py:\d+ +seen = \(x @ ", text)
+    assert re.search(r"test_plan_report\.py:\d+ +seen = \(x", text)
     assert max(map(len, text.splitlines())) <= 80
     assert text.count("in the loop, step by step") == 2
 

@@ -17,7 +17,7 @@ from .runtime.scan import CompiledStep
 
 __all__ = ["STAGES", "PlanLine", "PlanReport", "report"]
 
-_WIDTH, _NARROWEST = 80, 16
+_WIDTH, _NARROWEST = 80, 12
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ class LawReport:
 
     >>> import tinygrad_rnn as tg
     >>> laws = tg.testing.check_cell(tg.nn.RNNCell, hidden_size=1).laws
-    >>> laws[1].name, laws[1].says, laws[1].verdict
+    >>> laws[3].name, laws[3].says, laws[3].verdict
     ('repeat', 'the same inputs give the same results', 'holds')
     """
 

@@ -102,7 +102,8 @@ class _Layer(Network):
 
     def start(self, rows: int) -> Any:
         """The layer's own initial state; its leaves (rows, layers * directions, ...)."""
-        return self.run(ops.zeros(0, rows, 1))[1]
+        states = [cell.initial_state(rows) for cell in self.module._cells.values()]
+        return pytree.map(lambda *leaves: ops.stack(leaves, axis=1), *states)
 
     def run(
         self,

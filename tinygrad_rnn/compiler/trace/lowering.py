@@ -116,11 +116,8 @@ class Lowering:
             del self.instructions[before:]
             return None
         found = result.value
-        if (
-            node.name is not None
-            and found is self.instructions[-1]
-            and before < len(self.instructions)
-        ):
+        made_here = before < len(self.instructions) and found is self.instructions[-1]
+        if node.name is not None and made_here:
             found = self.instructions[-1] = found.called(node.name, None)
         return found
 
