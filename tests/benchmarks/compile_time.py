@@ -3,7 +3,7 @@
     python tests/benchmarks/compile_time.py
 
 Each number is the first training step less a later one, in a process of its own: of the NumPy
-executor (a plan), of the Numba executor with an empty cache on disk, of Numba again with what the
+executor (a plan), of the LLVM executor with an empty cache on disk, of LLVM again with what the
 process before has left there, and of `jax.jit`. What a process does once for all cells (importing
 a compiler, starting it) is done before, on another cell.
 """

@@ -3,7 +3,7 @@
     python tests/benchmarks/lengths.py
 
 One training step of an LSTM. "Divided" changes the rows at every chance, "as chosen" is what the
-rule of `scan/ragged.py` makes of the lengths. Lengths are
+rule of `compiler/runtime/ragged.py` makes of the lengths. Lengths are
 uniform from 1 to T, close (from T - 2 to T, as in batches sorted by length), or one of T and the
 others of T / 4.
 """

@@ -27,9 +27,8 @@ def set_executor(name: str) -> None:
     """Choose what runs the loops of recurrent layers from now on: "numpy" or "llvm".
 
     With "llvm", which the extra `llvm` brings, the loop over time of a cell is one compiled
-    function. (LLVM compiles it, as it compiles Numba's functions, but from instructions that are
-    written without Numba.) The first sequence of a new shape waits for the compiler; the code is
-    kept on disk, in `~/.cache/tinygrad_rnn` or the directory that the environment variable
+    function of machine code. The first sequence of a new shape waits for LLVM; the code is kept on
+    disk, in `~/.cache/tinygrad_rnn` or the directory that the environment variable
     TINYGRAD_RNN_CACHE names, and later processes find it there. A cell with an op that has no
     compiled form runs on NumPy, which is said once, with the op and its line. Values agree to
     rounding: in float32 a compiled `tanh` is within 3 units in the last place, `exp` within 1; in

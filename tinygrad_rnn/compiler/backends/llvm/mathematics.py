@@ -1,7 +1,7 @@
 """Functions of numbers that compiled loops call, in a form that LLVM turns into vectors.
 
 In float32, `tanh` and `exp` are built of a few multiplications and additions, without a branch;
-their errors over all of their range are at most 2.5 and 1 ulp (tests/nn/recurrent/test_numba.py).
+their errors over all of their range are at most 2.5 and 1 ulp (tests/compiler/test_llvm.py).
 All others, and these in float64, are an instruction or the C library's function.
 """
 
