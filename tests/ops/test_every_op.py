@@ -553,7 +553,7 @@ TABLE = {
     "relu": (one(), {"reference": lambda x: np.maximum(x, 0)}),
     "remainder": (two(right=away_from_zero), {"rtol": 1e-7}),
     "repeat": (with_shape(repeated, min_dims=1), {}),
-    "reshape": (with_shape(reshaped), {}),
+    "reshape": (with_shape(reshaped), {"reference": lambda x, shape: np.reshape(x, shape)}),
     "shape": (one(), {"own_test": True}),
     "sigmoid": (one(), {"reference": sigmoid}),
     "sign": (one(), {"order": 0}),
