@@ -100,6 +100,7 @@ def laid_out(x, layout):
     return x
 
 
+@pytest.mark.filterwarnings("ignore:.*because of elements of float16")
 @pytest.mark.parametrize("executor", ["numpy", "llvm"])
 @quick
 @given(problem=problems())
