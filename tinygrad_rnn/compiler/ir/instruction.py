@@ -27,6 +27,7 @@ __all__ = [
     "promotion_kind",
     "samples",
     "structural_key",
+    "value_number",
 ]
 
 Array = Any
@@ -270,6 +271,13 @@ def structural_key(x: Any) -> Any:
     if isinstance(x, Hashable) and not isinstance(x, Instruction):
         return type(x), repr(x) if isinstance(x, float) else x  # 0.0 is not -0.0
     return id(x)
+
+
+def value_number(instruction: Instruction) -> tuple[Any, ...]:
+    """The same for instructions that compute the same value (value numbering)."""
+    operands = map(structural_key, instruction.inputs)
+    attributes = structural_key(instruction.attributes)
+    return (instruction.primitive, instruction.output, attributes, *operands)
 
 
 def promotion_kind(x: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Linear: a loop that is only h_t = a_t * h_{t-1} + b_t is decomposed and run in blocks of time.
+"""Affine recurrences: a loop that is only h_t = a_t * h_{t-1} + b_t runs in blocks of time.
 
 Where every carry is scaled and shifted by what the state has no part in, as in a minGRU (Feng et
 al. 2024) or a linear recurrent unit, nothing forces the steps to be taken one by one. The
@@ -38,7 +38,7 @@ Array = Any
 # with elements rather than with being called, and to look at these twice costs more.
 MOST_ELEMENTS = 256
 FEWEST_STEPS = 128
-CHUNK_ELEMENTS = 1 << 18  # decomposed at once, so that three copies of them stay in the cache
+CHUNK_ELEMENTS = 1 << 18  # solved at once, so that three copies of them stay in the cache
 
 
 def extract_recurrences(program: Program) -> Program:

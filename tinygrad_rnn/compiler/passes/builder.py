@@ -9,7 +9,7 @@ import numpy as np
 
 from ...engine.scope import Scope
 from ...ops import astype
-from ..ir.instruction import Instruction, inputs_of, may_reassociate, structural_key
+from ..ir.instruction import Instruction, inputs_of, may_reassociate, value_number
 from ..ir.schedule import STAGES, Schedule, Stage
 
 __all__ = ["Builder"]
@@ -36,7 +36,7 @@ class Builder:
         builder = cls(schedule.stage_of)
         for stage, instructions in schedule.stages.items():
             builder.stages[stage] = list(instructions)
-            builder._emitted.update({(stage, *_number(v)): v for v in instructions})
+            builder._emitted.update({(stage, *value_number(v)): v for v in instructions})
         builder.carry_in, builder.carry_out = schedule.carry_in, list(schedule.carry_out)
         builder.results = list(schedule.results)
         return builder
@@ -53,7 +53,7 @@ class Builder:
 
     def emit(self, instruction: Instruction, stage: Stage) -> Instruction:
         """Place the instruction; return what computes the same already, if something does."""
-        number = _number(instruction)
+        number = value_number(instruction)
         for place in dict.fromkeys((stage, "loop" if stage == "after" else stage)):
             if (place, *number) in self._emitted and instruction.traits.pure:
                 return self._emitted[(place, *number)]
@@ -125,13 +125,6 @@ class Builder:
     def is_invariant(self, x: Any) -> bool:
         """Whether x is the same at each step."""
         return not isinstance(x, Instruction) or self.stage_of[x] == "once"
-
-
-def _number(instruction: Instruction) -> tuple[Any, ...]:
-    """The same for instructions that compute the same value (value numbering)."""
-    operands = map(structural_key, instruction.inputs)
-    attributes = structural_key(instruction.attributes)
-    return (instruction.primitive, instruction.output, attributes, *operands)
 
 
 def _shape(x: Any) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ..ir.instruction import Instruction, structural_key
+from ..ir.instruction import Instruction, value_number
 from ..ir.program import Program
 from ..ir.rewrite import rebuilt
 
@@ -24,7 +24,7 @@ def eliminate_common_subexpressions(program: Program) -> Program:
     def numbered(_: Instruction, instruction: Instruction) -> Instruction:
         if not instruction.traits.pure:
             return instruction
-        kept = first.setdefault(_number(instruction), instruction)
+        kept = first.setdefault(value_number(instruction), instruction)
         if instruction.name and not kept.name:
             names.setdefault(kept, instruction)
         return kept
@@ -36,13 +36,3 @@ def eliminate_common_subexpressions(program: Program) -> Program:
             lambda old, new: new.called(names[old].name, None) if old in names else new,
         )
     return replace(program, step=step)
-
-
-def _number(instruction: Instruction) -> Any:
-    """The same for instructions that compute the same value."""
-    return (
-        instruction.primitive,
-        instruction.output,
-        structural_key(instruction.attributes),
-        structural_key(instruction.inputs),
-    )
