@@ -33,6 +33,7 @@ FLOORS = (
     "testing",
     "viz",
     "export",
+    "lessons",
     "cli",
 )
 FLOOR = {name: height for height, names in enumerate(FLOORS) for name in names.split()}

@@ -1,8 +1,9 @@
 """Every code block of README and docs is executed; every link and command leads somewhere.
 
-Blocks marked `python` run in order, one namespace a file: those that begin with `>>>` as
-doctests, others as scripts. Of blocks marked `sh`, each command is looked up: scripts and modules
-must exist, `tinygrad-rnn` must know the options. Blocks marked `text` are not code.
+Blocks marked `python`, and the `{code-cell}`s of notebooks, run in order, one namespace a file:
+those that begin with `>>>` as doctests, others as scripts. Of blocks marked `sh`, each command is
+looked up: scripts and modules must exist, `tinygrad-rnn` must know the options. Blocks marked
+`text` are not code.
 """
 
 from __future__ import annotations
@@ -13,15 +14,26 @@ import re
 import shlex
 import subprocess
 import sys
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
+import tinygrad_rnn as tg
+
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
-KNOWN = {"python", "sh", "text"}
+MADE = {"_build", "api", "examples"}  # by docs/make_pages.py, when the site is built
+DOCUMENTS = [
+    ROOT / "README.md",
+    *(
+        p
+        for p in sorted((ROOT / "docs").glob("**/*.md"))
+        if not MADE & {*p.parts[len(ROOT.parts) :]}
+    ),
+]
+CODE = {"python", "{code-cell}"}
+KNOWN = {*CODE, "sh", "text", "{toctree}"}
 
 
 class Block(NamedTuple):
@@ -34,7 +46,10 @@ class Block(NamedTuple):
 
 def blocks(text: str) -> list[Block]:
     """The fenced blocks of a Markdown text."""
-    found = re.finditer(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    options = r"(?::.*\n)*"  # of a directive
+    found = re.finditer(
+        rf"^```([{{}}\w-]*)[^\n]*\n{options}(.*?)^```$", text, re.MULTILINE | re.DOTALL
+    )
     return [Block(m[1], text.count("\n", 0, m.start(2)) + 1, m[2]) for m in found]
 
 
@@ -87,13 +102,22 @@ def check_command(words: list[str]) -> None:
         assert (ROOT / words[0]).is_file(), f"what is this? {words}"
 
 
+def _right(check: Any, name: str, answer: Any) -> Any:
+    """The verdict on an answer that a chapter gives, which has to be right."""
+    verdict = check(name, answer)
+    assert verdict, f"{name}: {answer} is not right"
+    return verdict
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_code_runs(document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    if document.parent.name == "learn" and document.name != "index.md":
+        monkeypatch.setattr(tg.lessons, "check", partial(_right, tg.lessons.check))
     names: dict[str, Any] = {"__name__": "__main__"}
     for block in blocks(document.read_text(encoding="utf-8")):
         assert block.language in KNOWN, f"line {block.line}: mark the block as one of {KNOWN}"
-        if block.language == "python":
+        if block.language in CODE:
             execute(block, str(document), names)
         if block.language == "sh":
             for words in commands(block):

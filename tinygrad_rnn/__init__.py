@@ -31,7 +31,7 @@ from .pytree import detach
 from .serialization import CheckpointError, load, save
 
 if TYPE_CHECKING:
-    from . import cells, data, graph, optim, testing, training, viz
+    from . import cells, data, graph, lessons, optim, testing, training, viz
 
 __version__ = "0.1.0"
 
@@ -39,6 +39,7 @@ _WHEN_ASKED = (
     "cells",
     "data",
     "graph",
+    "lessons",
     "optim",
     "testing",
     "training",
@@ -79,6 +80,7 @@ __all__ = [
     "implements",
     "is_grad_enabled",
     "jacobian",
+    "lessons",
     "load",
     "nn",
     "no_grad",
