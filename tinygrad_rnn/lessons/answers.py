@@ -58,7 +58,7 @@ def _weights() -> float:
     because="The input is gone after one step, and the state remembers it.",
 )
 def _third_state() -> float:
-    return _one_unit(0.5, 2.0, [1.0, 0.0, 0.0])[-1].item()
+    return float(_one_unit(0.5, 2.0, [1.0, 0.0, 0.0])[-1].item())
 
 
 def _one_unit(input_weight: float, weight: float, inputs: list[float]) -> list[Tensor]:
@@ -127,7 +127,7 @@ def _left() -> float:
     first, *_, last = _one_unit(1.0, 0.5, [0.0] * 10)
     last.sum().backward()
     assert first.grad is not None
-    return first.grad.item()
+    return float(first.grad.item())
 
 
 @exercise(
@@ -157,7 +157,7 @@ def _belt() -> float:
         c = 0.9 * c
     c.backward()
     assert first.grad is not None
-    return first.grad.item()
+    return float(first.grad.item())
 
 
 @exercise(
@@ -214,7 +214,7 @@ def _open_gru() -> float:
     h = ops.ones(1, 1, requires_grad=True)
     cell(ops.zeros(1, 1), h).sum().backward()
     assert h.grad is not None
-    return h.grad.item()
+    return float(h.grad.item())
 
 
 @exercise(
