@@ -5,7 +5,7 @@
 
 One training step of a minGRU (Feng et al. 2024) whose state has that many elements (B = 1):
 forward, sum of the outputs, backward to the input and all parameters. float32. The rule that the
-scheduler goes by (`MOST_ELEMENTS`, `FEWEST_STEPS` in `affine_recurrence.py`) is read off the last
+scheduler goes by (`MOST_ELEMENTS` in `passes/loop_distribution.py`) is read off the last
 column.
 """
 
@@ -18,7 +18,7 @@ import numpy as np
 from timing import interleaved, number, options_parser, print_table, start
 
 import tinygrad_rnn as tg
-from tinygrad_rnn.compiler.passes import affine_recurrence
+from tinygrad_rnn.compiler.passes import loop_distribution
 
 
 class MinGRUCell(tg.nn.Cell):
@@ -43,12 +43,12 @@ def training_step(steps: int, elements: int, blocks: bool) -> Callable[[], Any]:
         layer.zero_grad()
         layer(x)[0].sum().backward()
 
-    rule = affine_recurrence.MOST_ELEMENTS
-    affine_recurrence.MOST_ELEMENTS = 1 << 60 if blocks else 0
+    rule = loop_distribution.MOST_ELEMENTS
+    loop_distribution.MOST_ELEMENTS = 1 << 60 if blocks else 0
     try:
         step()
     finally:
-        affine_recurrence.MOST_ELEMENTS = rule
+        loop_distribution.MOST_ELEMENTS = rule
     return step
 
 

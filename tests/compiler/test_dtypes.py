@@ -71,7 +71,7 @@ def test_a_step_computes_in_the_dtypes_of_the_unrolled_run(name, executor, monke
     try:
         for kind in DTYPES if executor == "numpy" else LOOP_DTYPES:
             for state in ["float32", "float64"] if kind != "float64" else ["float64"]:
-                for steps in (4, 131):  # on both sides of `affine_recurrence.FEWEST_STEPS`
+                for steps in (4, 131):  # on both sides of `recurrence.FEWEST_STEPS`
                     x = rng.uniform(0, 3, (steps, 2, H)).astype(kind)
                     compare(STEPS[name], state, x)
     finally:

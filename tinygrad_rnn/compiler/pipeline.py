@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 from .ir.printing import Printer, changes, input_names
 from .ir.program import Pass, Program
 from .ir.step import Step
-from .passes.affine_recurrence import extract_recurrences
 from .passes.common_subexpressions import eliminate_common_subexpressions
 from .passes.dead_code import eliminate_dead_code, select_residuals
 from .passes.hoisting import hoist
 from .passes.horizontal_fusion import fuse_horizontally
+from .passes.loop_distribution import distribute_loop
 from .passes.products import canonicalize_products
 from .passes.transposes import simplify_transposes
 from .passes.weight_folding import fold_into_weights
@@ -30,7 +30,7 @@ PASSES: tuple[Pass, ...] = (
     fuse_horizontally,  # one tanh over all gates of an LSTM instead of one each
     fold_into_weights,  # a constant factor of a product is taken of its weights
     hoist,  # to each instruction its stage: once, before, in or after the loop, summed over time
-    extract_recurrences,  # loops that are affine in their state can run in blocks of time
+    distribute_loop,  # delayed inputs and affine recurrences leave it, and what hangs on them
     select_residuals,  # what the backward run reads is kept, what nothing reads is gone
 )
 # A backend runs the two schedules: `backends/numpy` as Python, `backends/llvm` as machine code.

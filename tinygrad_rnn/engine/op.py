@@ -179,6 +179,8 @@ def op(
     commutative: bool = ...,
     associative: bool = ...,
     identity: float | None = ...,
+    copies: bool = ...,
+    chooser: str | None = ...,
     view: bool = ...,
     leading_axes: bool = ...,
     inserts_axes: bool = ...,

@@ -80,6 +80,13 @@ class Traits:
     selects: int | None = None
     """The result is the output of this index of its only input, an op of several outputs."""
 
+    copies: bool = False
+    """The result is its only input, in memory of its own."""
+
+    chooser: str | None = None
+    """For an op that takes each element of its result from one of two inputs, `where`: the input,
+    by name, that says from which. The two follow it, the one for True first."""
+
     places: Callable[..., Any] | None = None
     """For an op that only puts its inputs side by side (`concatenate`, `stack`):
     `places(result, *inputs, **attributes)` are the parts of `result`, as views, that the inputs

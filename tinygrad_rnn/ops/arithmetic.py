@@ -145,7 +145,7 @@ neg.vjp(lambda grad, out, x: -grad)
 
 
 @implements(np.positive, np.copy)
-@op(elementwise=True, linear=True)
+@op(elementwise=True, linear=True, copies=True)
 def copy(x: Array) -> Array:
     """A copy of x.
 

@@ -85,7 +85,7 @@ _clip.vjp(
 
 
 @implements(np.where)
-@op(elementwise=True, linear="x y")
+@op(elementwise=True, linear="x y", chooser="condition")
 def where(condition: Array, x: Array, y: Array) -> Array:
     """x where the condition holds, y elsewhere.
 

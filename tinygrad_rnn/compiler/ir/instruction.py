@@ -140,6 +140,11 @@ class Instruction:
         return self.traits.view and len(self.inputs) == 1
 
     @property
+    def is_copy(self) -> bool:
+        """Whether its result is its only input, in memory of its own."""
+        return self.traits.copies and not self.attributes
+
+    @property
     def is_matrix_product(self) -> bool:
         """Whether it is a product of two matrices, rows by columns."""
         contraction = self.traits.contraction
@@ -159,6 +164,15 @@ class Instruction:
         jointly = [k for k, name in enumerate(names) if name in self.traits.linear]
         alone = len(positions) == 1 and names[positions[0]] in self.traits.multilinear
         return alone or (bool(jointly) and jointly == list(positions))
+
+    def affine_in(self, positions: Sequence[int]) -> bool:
+        """Whether it is affine in the inputs at these positions, taken together."""
+        primitive = primitive_of(self.primitive)
+        if primitive is None:
+            return False
+        names = [primitive.input_name(k) for k in positions]
+        alone = len(names) == 1 and names[0] in self.traits.multilinear
+        return alone or self.traits.linear.issuperset(names)
 
     @property
     def writes_anywhere(self) -> bool:

@@ -1,207 +1,170 @@
-"""Affine recurrences: a loop that is only h_t = a_t * h_{t-1} + b_t runs in blocks of time.
+"""Affine recurrences: carries with h_t = A_t h_{t-1} + b_t, element by element.
 
-Where every carry is scaled and shifted by what the state has no part in, as in a minGRU (Feng et
-al. 2024) or a linear recurrent unit, nothing forces the steps to be taken one by one. The
-scheduler's affine forms tell which loops are so. Such a loop becomes one instruction a carry,
-`recurrence`; everything else in it moves behind the loop, to be computed for all steps at once.
-
-Blocks (as in Blelloch 1990, two levels): all blocks take their first step at once, then their
-second, ..., from zero; that tells what each block makes of the state before it. A loop over the
-blocks finds these states; then all blocks take their steps again, from the right states. Nothing
-is divided by, so that a_t = 0 is like any other; the states inside a block come from the same two
-operations as in a loop.
+Where a carry is scaled and shifted by what it has no part in, as in a minGRU (Feng et al. 2024), or
+several are by each other, as the real and the imaginary part of a linear recurrent unit (Orvieto et
+al. 2023), nothing forces the steps to be taken one by one. The ops of such carries are linear, so
+the coefficient of an input is the op's own gradient rule for it, applied to ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from math import isqrt
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...ops import where
-from ...ops.lifting import aligned
-from ..ir.instruction import Instruction
-from ..ir.primitives import recurrence
-from ..ir.program import Program
-from ..ir.rewrite import Substitution
-from ..ir.schedule import Schedule
-from .affine import Affine, AffineBuilder
+from ...engine.primitive import primitive_of
+from ..ir.instruction import Instruction, may_reassociate
+from ..ir.primitives import hold, recurrence
+from .builder import Builder
 
-__all__ = ["extract_recurrences", "is_linear", "solve"]
+__all__ = ["affine_in_carries", "choice_of", "held", "recurrences"]
 
-Array = Any
-
-# Measured by tests/benchmarks/linear_recurrence.py: in larger states the loop's ufuncs are busy
-# with elements rather than with being called, and to look at these twice costs more.
-MOST_ELEMENTS = 256
-FEWEST_STEPS = 128
-CHUNK_ELEMENTS = 1 << 18  # solved at once, so that three copies of them stay in the cache
+MOST_COUPLED = 4  # carries in one recurrence, whose matrices are multiplied element by element
 
 
-def extract_recurrences(program: Program) -> Program:
-    """Needs schedules. Guarantees that a loop which is affine in its carry, and small enough to
-    gain by it, consists of recurrences alone."""
-    forward, backward = program.forward, program.backward
-    assert forward is not None
-    forward, renamed = _recurrences(forward)
-    if backward is not None:
-        backward, _ = _recurrences(backward.substituted(renamed))
-    return replace(program, forward=forward, backward=backward)
+def affine_in_carries(
+    chain: Sequence[Instruction], carries: Mapping[Instruction, Instruction]
+) -> bool:
+    """Whether the next carries are affine in the carries, element by element.
 
-
-def is_linear(schedule: Schedule) -> bool:
-    """Whether the loop is one of recurrences alone."""
-    return any(value.primitive is recurrence for value in schedule.stages["loop"])
-
-
-def _recurrences(schedule: Schedule) -> tuple[Schedule, Substitution]:
-    """The schedule with a loop of recurrences, if it has one, and what its carries became."""
-    unchanged = schedule, Substitution()
-    loop = schedule.stages["loop"]
-    if not loop or any(c.sample.size > MOST_ELEMENTS for c in schedule.carry_in):
-        return unchanged
-    builder = AffineBuilder.of(schedule)
-    forms = _forms(builder, loop)
-    if forms is None:
-        return unchanged
-    carries = dict(zip(schedule.carry_out, schedule.carry_in, strict=True))
-    for new, old in carries.items():
-        form = forms[new]
-        if form.base is not old or new.shape != old.shape or old.dtype.kind != "f":
-            return unchanged
-    substitution = Substitution()
-    for new, old in carries.items():
-        scale = 1.0 if forms[new].scale is None else forms[new].scale
-        offset = 0.0 if forms[new].offset is None else forms[new].offset
-        recurred = replace(
-            new, primitive=recurrence, inputs=(old, scale, offset), attributes={}, output=None
-        )
-        substitution.add(new, recurred)
-    others = [value for value in loop if value not in carries]
-    builder.stages["loop"] = [substitution(new) for new in carries]
-    builder.stages["after"][:0] = others
-    builder.stage_of.update(dict.fromkeys(others, "after"))
-    builder.stage_of.update({substitution(new): "loop" for new in carries})
-    return builder.schedule().substituted(substitution), substitution
-
-
-def _forms(builder: AffineBuilder, loop: Sequence[Instruction]) -> dict[Instruction, Affine] | None:
-    """Every value of the loop as scale * carry + offset; None if one is not of that form."""
-    forms = {carry: Affine(None, carry, None) for carry in builder.carry_in}
-    for value in loop:
-        builder.origin = value.origin
-        operands = [forms.get(x, x) if isinstance(x, Instruction) else x for x in value.inputs]
-        form = _form(builder, value, operands)
-        if form is None:
-            return None
-        forms[value] = form
-    return forms
-
-
-def _form(builder: AffineBuilder, value: Instruction, operands: list[Any]) -> Affine | None:
-    if value.primitive is np.positive:
-        return operands[0] if isinstance(operands[0], Affine) else None
-    if value.primitive is where:
-        return _chosen(builder, value, operands)
-    return builder.folded(value, operands)
-
-
-def _chosen(builder: AffineBuilder, value: Instruction, operands: list[Any]) -> Affine | None:
-    """where(mask, x, y), as a step of a padded sequence ends in, with the state in x or y or both.
-
-    The mask chooses between their scales and between their offsets.
+    `chain`: the instructions that depend on the carries, and that the next ones need. `carries`:
+    to each the next one.
     """
-    mask, *sides = operands
-    bases = {side.base for side in sides if isinstance(side, Affine)}
-    if isinstance(mask, Affine) or len(bases) != 1:
-        return None
-    (base,) = bases
-    if (base.shape, base.dtype) != (value.shape, value.dtype):
-        return None
-
-    def choose(parts: Iterator[Any]) -> Instruction:
-        inputs = [mask, *(np.asarray(p, base.dtype) if type(p) is float else p for p in parts)]
-        return builder.apply(
-            where, inputs, "once" if all(map(builder.is_invariant, inputs)) else "before"
-        )
-
-    def scale(side: Any) -> Any:
-        if not isinstance(side, Affine):
-            return 0.0
-        return 1.0 if side.scale is None else side.scale
-
-    def offset(side: Any) -> Any:
-        if not isinstance(side, Affine):
-            return builder.in_dtype(side, base.dtype)
-        return 0.0 if side.offset is None else side.offset
-
-    return Affine(choose(map(scale, sides)), base, choose(map(offset, sides)))
-
-
-def solve(
-    time_varying: Sequence[bool],
-    reverse: bool,
-    before: Array,
-    scale: Array,
-    offset: Array,
-    after: Array,
-) -> None:
-    """All steps of a recurrence: fill `after` (T, ...) with scale_t * before_t + offset_t.
-
-    `before` (T, ...) is `after` moved by one step, in the same memory; its first is set.
-    `time_varying`: whether scale and offset have a leading time axis. `reverse`: the last step is
-    the first.
-    """
-    ndim = after.ndim - 1
-    factors, shifts = (
-        np.broadcast_to(aligned(x, ndim) if has_time else x, after.shape)
-        for x, has_time in zip((scale, offset), time_varying, strict=True)
-    )
-    arrays = [before, factors, shifts, after]
-    if not ndim:  # numbers: as arrays of one element, which can be written to
-        arrays = [x[:, None] for x in arrays]
-    if reverse:
-        arrays = [x[::-1] for x in arrays]
-    steps = max(CHUNK_ELEMENTS // max(after[0].size, 1), FEWEST_STEPS)
-    for first in range(0, len(after), steps):
-        _solve(*(x[first : first + steps] for x in arrays))
-
-
-def _solve(before: Array, factors: Array, shifts: Array, after: Array) -> None:
-    if len(after) >= FEWEST_STEPS:
-        length = isqrt(2 * len(after) // 5)  # 5 calls for each place in a block, 2 for each block
-        solved = len(after) // length * length
-        with np.errstate(all="ignore"):  # what overflows here is computed again, in a loop
-            done = _in_blocks(before[0], factors[:solved], shifts[:solved], after[:solved], length)
-        if done:
-            before, factors, shifts, after = (x[solved:] for x in (before, factors, shifts, after))
-    for state, factor, shift, new in zip(before, factors, shifts, after, strict=True):
-        np.multiply(state, factor, out=new)
-        np.add(new, shift, out=new)
-
-
-def _in_blocks(first: Array, factors: Array, shifts: Array, after: Array, length: int) -> bool:
-    """Blocks of `length` steps; False, and nothing done, if what a block makes overflows."""
-    by_place = (len(after) // length, length, *after.shape[1:])
-    factors, shifts, after = (x.reshape(by_place).swapaxes(0, 1) for x in (factors, shifts, after))
-    factors, shifts = factors.copy(), shifts.copy()  # each place of all blocks side by side
-    product, total = factors[0].copy(), shifts[0].copy()
-    for factor, shift in zip(factors[1:], shifts[1:], strict=True):
-        np.multiply(product, factor, out=product)
-        np.multiply(total, factor, out=total)
-        np.add(total, shift, out=total)
-    if not (np.isfinite(product).all() and np.isfinite(total).all()):
+    first = next(iter(carries))
+    form, dependent = (first.shape, first.dtype), {*carries, *chain}
+    if len(carries) > MOST_COUPLED or not may_reassociate(first.dtype):
         return False
-    states = np.empty_like(product)
-    states[0] = first
-    for state, factor, shift, new in zip(states, product, total, states[1:]):
-        np.multiply(state, factor, out=new)
-        np.add(new, shift, out=new)
-    for factor, shift in zip(factors, shifts, strict=True):
-        np.multiply(states, factor, out=factor)
-        states = np.add(factor, shift, out=factor)
-    after[...] = factors
-    return True
+    return all((x.shape, x.dtype) == form for x in [*carries, *chain]) and all(
+        value.traits.elementwise
+        and value.traits.pure
+        and not value.attributes
+        and value.affine_in([k for k, x in enumerate(value.inputs) if _among(x, dependent)])
+        for value in chain
+    )
+
+
+def recurrences(
+    builder: Builder, chain: Sequence[Instruction], carries: Mapping[Instruction, Instruction]
+) -> dict[Instruction, Instruction]:
+    """To each next carry an instruction that computes it; scales and offsets are placed."""
+    forms = {carry: _Form({carry: 1.0}, None) for carry in carries}
+    for value in chain:
+        builder.origin = value.origin
+        forms[value] = _form(builder, value, forms)
+    wanted = [forms[new] if _among(new, forms) else _Form({}, new) for new in carries.values()]
+    scales = [form.scales.get(carry, 0.0) for form in wanted for carry in carries]
+    offsets = [0.0 if form.offset is None else form.offset for form in wanted]
+    operands = (*carries, *scales, *offsets)
+    return {
+        new: Instruction(recurrence, operands, {}, new.sample, k, new.name, new.origin)
+        for k, new in enumerate(carries.values())
+    }
+
+
+def choice_of(carry: Instruction, new: Instruction) -> tuple[Any, Any, bool] | None:
+    """The mask, the new value, and whether it is taken where the mask is True; elsewhere the carry
+    stays. None if the next carry is not such a choice."""
+    while new.is_copy and isinstance(new.inputs[0], Instruction):
+        new = new.inputs[0]
+    if new.traits.chooser is None or (new.shape, new.dtype) != (carry.shape, carry.dtype):
+        return None
+    mask, x, y = new.inputs
+    if (x is carry) == (y is carry) or mask is carry:
+        return None
+    return mask, y if x is carry else x, y is carry
+
+
+def held(
+    builder: Builder, carry: Instruction, new: Instruction, choice: tuple[Any, Any, bool]
+) -> Instruction:
+    """An instruction that computes the next carry; its operands are placed."""
+    mask, x, where_true = choice
+    chosen = mask if where_true else builder.outside(np.logical_not, mask)
+    inputs = (carry, chosen, builder.in_dtype(x, carry.dtype))
+    return Instruction(hold, inputs, {}, new.sample, None, new.name, new.origin)
+
+
+class _Form(NamedTuple):
+    """A sum of scale * carry for each carry, and an offset; None stands for 0."""
+
+    scales: dict[Instruction, Any]
+    offset: Any
+
+
+def _form(builder: Builder, value: Instruction, forms: Mapping[Instruction, _Form]) -> _Form:
+    """The form of a linear op of forms and of values that are no forms."""
+    primitive = primitive_of(value.primitive)
+    assert primitive is not None
+    names = [primitive.input_name(k) for k in range(len(value.inputs))]
+    is_form = [_among(x, forms) for x in value.inputs]
+    operands = [
+        x if of_carries or name == value.traits.chooser else builder.in_dtype(x, value.dtype)
+        for x, name, of_carries in zip(value.inputs, names, is_form, strict=True)
+    ]
+    symbols = [
+        None if of_carries else _Symbol(builder, x, value) if isinstance(x, Instruction) else x
+        for x, of_carries in zip(operands, is_form, strict=True)
+    ]
+    scales: dict[Instruction, Any] = {}
+    offset: Any = None
+    for k, (x, name, of_carries) in enumerate(zip(operands, names, is_form, strict=True)):
+        if name not in value.traits.linear and not of_carries:
+            continue
+        one = np.ones((), value.dtype)
+        coefficient = _plain(primitive.rule(k)(one, None, *symbols))
+        form = forms[x] if of_carries else _Form({}, x)
+        for carry, scale in form.scales.items():
+            product = _times(builder, scale, coefficient)
+            scales[carry] = _plus(builder, scales.get(carry), product)
+        if form.offset is not None:
+            offset = _plus(builder, offset, _times(builder, form.offset, coefficient))
+    return _Form(scales, offset)
+
+
+def _times(builder: Builder, x: Any, factor: Any) -> Any:
+    for one, other in ((x, factor), (factor, x)):
+        if isinstance(one, float) and one == 1.0:
+            return other
+    return builder.outside(np.multiply, x, factor)
+
+
+def _plus(builder: Builder, x: Any, y: Any) -> Any:
+    return y if x is None else builder.sum(x, y)
+
+
+class _Symbol(np.lib.mixins.NDArrayOperatorsMixin):
+    """Stands for a value while a gradient rule runs; what the rule computes is placed.
+
+    `of`: the instruction whose coefficient it is, which has its dtype.
+    """
+
+    def __init__(self, builder: Builder, value: Instruction, of: Instruction) -> None:
+        self._builder, self.value, self._of = builder, value, of
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
+        return NotImplemented if method != "__call__" or keywords else self._applied(ufunc, inputs)
+
+    def __array_function__(self, function: Callable[..., Any], _: Any, inputs: Any, __: Any) -> Any:
+        return self._applied(primitive_of(function), inputs)
+
+    def _applied(self, primitive: Any, inputs: Sequence[Any]) -> Any:
+        operands = [x.value if isinstance(x, _Symbol) else _plain(x) for x in inputs]
+        if primitive is np.multiply:
+            found = _times(self._builder, *operands)
+        else:
+            dtype = self._of.dtype
+            operands = [np.asarray(x, dtype) if type(x) is float else x for x in operands]
+            found = self._builder.apply(primitive, operands, self._builder.stage_for(operands))
+        return _Symbol(self._builder, found, self._of) if isinstance(found, Instruction) else found
+
+
+def _plain(x: Any) -> Any:
+    """A coefficient: a Python number, an array or an instruction."""
+    if isinstance(x, _Symbol):
+        return x.value
+    return float(x) if np.ndim(x) == 0 else x
+
+
+def _among(x: Any, values: Any) -> bool:
+    return isinstance(x, Instruction) and x in values

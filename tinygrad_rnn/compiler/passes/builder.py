@@ -51,6 +51,12 @@ class Builder:
             dict(self.stage_of),
         )
 
+    def start_again(self, stage: Stage) -> list[Instruction]:
+        """Begin with an empty stage; returns what was there, which is not found again."""
+        before, self.stages[stage] = self.stages[stage], []
+        self._emitted = {key: v for key, v in self._emitted.items() if key[0] != stage}
+        return before
+
     def emit(self, instruction: Instruction, stage: Stage) -> Instruction:
         """Place the instruction; return what computes the same already, if something does."""
         number = value_number(instruction)
@@ -78,11 +84,17 @@ class Builder:
         if not inputs_of(inputs):
             result = ufunc(*inputs)
             return result if isinstance(result, np.ndarray) else float(result)
-        if all(map(self.is_invariant, inputs)):
-            return self.apply(ufunc, inputs, "once")
-        made = self.apply(ufunc, inputs, "before")
-        self.used_once.add(made)
+        made = self.apply(ufunc, inputs, self.stage_for(inputs))
+        if not self.is_invariant(made):
+            self.used_once.add(made)
         return made
+
+    def stage_for(self, inputs: Sequence[Any]) -> Stage:
+        """The earliest stage outside the loop at which all of these are known."""
+        stages = {self.stage_of[x] for x in inputs_of(inputs)}
+        if stages <= {"once"}:
+            return "once"
+        return "before" if stages <= {"once", "before"} else "after"
 
     def in_dtype(self, x: Any, dtype: np.dtype[Any]) -> Any:
         """x, from outside the loop, in the dtype that its reader computes in.
@@ -98,7 +110,7 @@ class Builder:
         if x.dtype == dtype:
             return x
         cast = Instruction.of(astype, x, attributes={"dtype": dtype}, origin=x.origin)
-        return self.emit(cast, "once" if self.is_invariant(x) else "before")
+        return self.emit(cast, self.stage_for([x]))
 
     def sum(self, x: Any, y: Any) -> Any:
         """x + y of one dtype, both from outside the loop.

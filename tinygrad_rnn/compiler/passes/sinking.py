@@ -13,38 +13,48 @@ from dataclasses import replace
 
 from ..ir.cost import cost
 from ..ir.instruction import Instruction, inputs_of
+from ..ir.primitives import Recurrence, recurrence
 from ..ir.schedule import Schedule
 
 __all__ = ["is_elementwise", "is_light", "is_simple", "sink_into_loop"]
 
 
 def sink_into_loop(schedule: Schedule, moves: Callable[[Instruction], bool]) -> Schedule:
-    """The schedule with the instructions that may move sunk into its loop."""
+    """The schedule with the instructions that may move sunk into its loop.
+
+    A carry from beside the loop comes with the instruction that computes its next value.
+    """
     stages = {stage: list(values) for stage, values in schedule.stages.items()}
     stage_of = dict(schedule.stage_of)
+    carries = _carries_with_their_next(schedule)
     inside = set(stages["loop"])
     readers = _readers(schedule)
-    if inside:
-        first: list[Instruction] = []
-        needed: set[Instruction] = set()  # by instructions that stay before the loop
-        for value in reversed(stages["before"]):
-            if value not in needed and moves(value) and not inside.isdisjoint(readers[value]):
-                inside.add(value)
-                first.append(value)
-            else:
-                needed.update(inputs_of(value.inputs))
-        last: list[Instruction] = []
-        for value in stages["after"]:
-            if moves(value) and all(
-                x in inside or stage_of[x] not in ("after", "total")
-                for x in inputs_of(value.inputs)
-            ):
-                inside.add(value)
-                last.append(value)
-        stages["loop"] = [*reversed(first), *stages["loop"], *last]
-        for stage in ("before", "after"):
-            stages[stage] = [value for value in stages[stage] if value not in inside]
-        stage_of.update(dict.fromkeys(stages["loop"], "loop"))
+    first: list[Instruction] = []
+    needed: set[Instruction] = set()  # by instructions that stay before the loop
+    for value in reversed(stages["before"]):
+        own = carries.get(value, ())
+        wanted = own or not inside.isdisjoint(readers[value])
+        if wanted and moves(value) and needed.isdisjoint([value, *own]):
+            inside.add(value)
+            first.append(value)
+        else:
+            needed.update(inputs_of(value.inputs))
+    last: list[Instruction] = []
+    for value in stages["after"]:
+        own = carries.get(value, ())
+        if moves(value) and all(
+            x in inside or x in own or stage_of[x] not in ("after", "total")
+            for x in inputs_of(value.inputs)
+        ):
+            inside.add(value)
+            last.append(value)
+            stage_of.update(dict.fromkeys(own, "loop"))
+    stages["loop"] = [*reversed(first), *stages["loop"], *last]
+    for stage in ("before", "after"):
+        stages[stage] = [value for value in stages[stage] if value not in inside]
+    stage_of.update(dict.fromkeys(stages["loop"], "loop"))
+    pairs = zip(schedule.carry_in, schedule.carry_out, strict=True)
+    stage_of.update({carry: stage_of[new] for carry, new in pairs})
     frozen = {stage: tuple(values) for stage, values in stages.items()}
     return replace(schedule, stages=frozen, stage_of=stage_of)
 
@@ -67,6 +77,16 @@ def is_simple(value: Instruction) -> bool:
 
 
 _FEW = 4
+
+
+def _carries_with_their_next(schedule: Schedule) -> dict[Instruction, tuple[Instruction, ...]]:
+    """To each next carry the carries that go with it: its own, or all of its recurrence."""
+    found: dict[Instruction, tuple[Instruction, ...]]
+    found = {new: (old,) for old, new in zip(schedule.carry_in, schedule.carry_out, strict=True)}
+    for new in found:
+        if new.primitive is recurrence:
+            found[new] = Recurrence.of(*new.inputs).carries
+    return found
 
 
 def _readers(schedule: Schedule) -> dict[Instruction, list[Instruction]]:

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from ...ir.instruction import Instruction, inputs_of, promotion_kind, structural_key
-from ...ir.primitives import recurrence
+from ...ir.primitives import Recurrence
 from ...ir.schedule import Schedule
 from ...memory.allocation import Arrays, Layout, batch_last_helps
 from ...memory.workspace import Workspace, owner, rows
-from ...passes.affine_recurrence import is_linear, solve
+from .recurrence import SOLVERS
 
 __all__ = ["Executable"]
 
@@ -135,8 +135,6 @@ class Executable:
     def _loop(self) -> list[str]:
         """The lines of the loop."""
         lines = [line for v in self.schedule.stages["loop"] for line in self._in_loop(v)]
-        if is_linear(self.schedule):
-            return lines
         columns = ", ".join(self._name(value, what) for value, what in self._columns)
         head = f"for ({columns}{',' if columns else ''}) in rows:"
         return [head, *(f"    {line}" for line in lines)] if lines else []
@@ -242,6 +240,8 @@ class Executable:
         array = self._trial.time_varying.get(value)
         if value in self._trial.views:
             return []
+        if value.primitive in SOLVERS:
+            return self._recurrence(value)
         if value.is_ufunc:
             dtypes = self._operands(value)
             ndim = len(value.shape)
@@ -305,8 +305,6 @@ class Executable:
     def _in_loop(self, value: Instruction) -> list[str]:
         if value in self._trial.views:
             return []
-        if value.primitive is recurrence:
-            return [self._recurrence(value)]
         if value.is_product:
             return [self._product(value)]
         parts = None if value.is_ufunc else self._parts(value, self._at_step)
@@ -364,12 +362,17 @@ class Executable:
             self._namespace[filled] = self.layout.filled(x, shape)
         return filled
 
-    def _recurrence(self, value: Instruction) -> str:
-        """All steps at once: see `affine_recurrence.solve`."""
-        self._namespace["solve"] = solve
-        time_varying = tuple(self.schedule.time_varying(x) for x in value.inputs[1:])
-        names = ", ".join(self._everywhere(x) for x in [*value.inputs, value])
-        return f"solve({time_varying}, {self.layout.reverse}, {names})"
+    def _recurrence(self, value: Instruction) -> list[str]:
+        """All steps of a carry, or of several at their first, at once."""
+        if value.output:
+            return []
+        solver = SOLVERS[value.primitive]
+        self._namespace[solver.__name__] = solver
+        time_varying = tuple(self.schedule.time_varying(x) for x in value.inputs)
+        following = dict(zip(self.schedule.carry_in, self.schedule.carry_out, strict=True))
+        after = [following[carry] for carry in Recurrence.of(*value.inputs).carries]
+        names = ", ".join(self._everywhere(x) for x in [*value.inputs, *after])
+        return [f"{solver.__name__}({time_varying}, {self.layout.reverse}, {names})"]
 
     def _product(self, value: Instruction) -> str:
         array = self._trial[value]
