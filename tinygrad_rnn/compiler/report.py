@@ -12,10 +12,12 @@ from .ir.cost import Cost, cost
 from .ir.instruction import Instruction
 from .ir.printing import Printer, input_names
 from .ir.schedule import STAGES, Schedule
+from .ir.step import Step
+from .ir.structure import structure_of
 from .pipeline import printed
 from .runtime.scan import CompiledStep
 
-__all__ = ["STAGES", "PlanLine", "PlanReport", "report"]
+__all__ = ["STAGES", "PlanLine", "PlanReport", "StateLine", "report"]
 
 _WIDTH, _NARROWEST = 80, 12
 
@@ -39,6 +41,24 @@ class PlanLine:
     sources: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class StateLine:
+    """One thing that is true of a next state: its Jacobian, or whether it is affine.
+
+    `name`: what the author called the next state. `property`: "diagonal in h", "dense in h",
+    "block in h, along axis 1", "permuted in h", "affine", "not affine", or "delayed input", which
+    depends on no state. `because`: the operation that makes it so, and `sources`: the lines that
+    asked for it.
+
+    The rows of a batch, axis 0, are not counted: each depends on itself alone.
+    """
+
+    name: str
+    property: str
+    because: str = ""
+    sources: tuple[str, ...] = ()
+
+
 _STAGE_NUMBERS = (2, 3)
 _LINE_NUMBERS = (2, 3, 4, 5, 6)
 
@@ -55,6 +75,10 @@ class PlanReport:
     >>> plan = tg.nn.RNNCell(3, 4).plan(batch_size=2, steps=10)
     >>> [line.call for line in plan.lines if (line.direction, line.stage) == ("forward", "loop")]
     ['matmul(h before, transpose 2)', 'add(matmul 2, add 2)', 'tanh(add 3)']
+    >>> for line in plan.state:
+    ...     print(f"{line.name}: {line.property}, because of {line.because}")
+    h: dense in h, because of matmul
+    h: not affine, because of tanh
     >>> plan.total("forward", "loop").flops  # 10 x 2 x 4 elements: products of 4, add, tanh
     800
     """
@@ -63,6 +87,7 @@ class PlanReport:
     batch_size: int
     steps: int
     lines: tuple[PlanLine, ...]
+    state: tuple[StateLine, ...] = ()
     passes: str = ""  # the step after each pass of the compiler, where that was asked for
 
     def total(self, direction: str | None = None, stage: str | None = None) -> Cost:
@@ -93,6 +118,8 @@ class PlanReport:
         title = f"{self.cell}, {self.steps} steps, batch of {self.batch_size}"
         by_stage, by_line = self._stage_rows(), self._line_rows()
         tables = [
+            *_table(self._state_rows(), (), long=4),
+            "",
             *_table(by_stage, _STAGE_NUMBERS, long=0),
             "",
             *_table(by_line, _LINE_NUMBERS, long=1),
@@ -109,9 +136,17 @@ class PlanReport:
 
     def _repr_html_(self) -> str:
         title = f"{self.cell}, {self.steps} steps, batch of {self.batch_size}"
-        return html_table(self._stage_rows(), _STAGE_NUMBERS, title) + html_table(
-            self._line_rows(), _LINE_NUMBERS
-        )
+        tables = [(self._state_rows(), ()), (self._stage_rows(), _STAGE_NUMBERS)]
+        tables.append((self._line_rows(), _LINE_NUMBERS))
+        titles = title, "", ""
+        return "".join(html_table(*table, t) for table, t in zip(tables, titles, strict=True))
+
+    def _state_rows(self) -> list[Sequence[str]]:
+        rows: list[Sequence[str]] = [("next state", "is", "because of", "written at", "")]
+        for line in self.state:
+            text = _text(line.sources[0]) if line.sources else ""
+            rows.append((line.name, line.property, line.because, _briefly(line.sources), text))
+        return rows
 
     def _stage_rows(self) -> list[Sequence[str]]:
         rows: list[Sequence[str]] = [("", "shape", "FLOPs", "bytes", "written at")]
@@ -174,8 +209,28 @@ def report(
         *_lines(printer, "forward", compiled.forward.schedule, steps),
         *_lines(printer, "backward", backward, steps),
     ]
+    state = tuple(_state(printer, step))
     text = printed(step, leaf_names) if passes else ""
-    return PlanReport(step.label, batch_size, steps, tuple(lines), text)
+    return PlanReport(step.label, batch_size, steps, tuple(lines), state, text)
+
+
+def _state(printer: Printer, step: Step) -> Iterator[StateLine]:
+    names = [printer.name(carry).removesuffix(" before") for carry in step.carry]
+
+    def line(name: str, is_so: str, because: Instruction | None) -> StateLine:
+        if because is None:
+            return StateLine(name, is_so)
+        return StateLine(name, is_so, because.op_name, _sources(because))
+
+    for name, found in zip(names, structure_of(step), strict=True):
+        for part in found.dependences:
+            along = f", along axis {', '.join(map(str, part.axes))}" if part.axes else ""
+            yield line(name, f"{part.kind} in {names[part.carry]}{along}", part.because)
+        if not found.dependences:
+            yield line(name, "delayed input", None)
+        else:
+            is_affine = found.not_affine is None
+            yield line(name, "affine" if is_affine else "not affine", found.not_affine)
 
 
 def _lines(
