@@ -11,8 +11,11 @@ import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
+from tinygrad_rnn.compiler.specialization import Specialization
 from tinygrad_rnn.testing import CellError, check_cell
-from tinygrad_rnn.testing.cell_laws import LAWS
+from tinygrad_rnn.testing.cell_laws import LAWS, Broken
+from tinygrad_rnn.testing.cell_runs import Subject
+from tinygrad_rnn.testing.changes import changes_of
 
 
 class Plain(nn.Cell):
@@ -35,7 +38,7 @@ class Plain(nn.Cell):
 @pytest.mark.parametrize("cell", [nn.RNNCell, nn.LSTMCell, nn.GRUCell])
 def test_our_cells_keep_every_law(cell) -> None:
     report = check_cell(cell, hidden_size=2)
-    assert report.ok and str(report).startswith(f"{cell.__name__}(hidden_size=2, input_size=2): 18")
+    assert report.ok and str(report).startswith(f"{cell.__name__}(hidden_size=2, input_size=2): 19")
 
 
 def test_a_cell_with_options_and_kinks() -> None:
@@ -358,6 +361,17 @@ class HiddenConstant(Plain):
         return self.activated(x, h @ self.mixing.astype(h.dtype))
 
 
+class LooksBehindTheTensor(Plain):
+    """Reads a private attribute, which no one sees: its first value stays."""
+
+    def __init__(self, input_size, hidden_size=1):
+        super().__init__(input_size, hidden_size)
+        self.register_buffer("scale", np.ones(1, np.float32))
+
+    def forward(self, x, h):
+        return self.activated(x, h) * float(self.scale._data[0])
+
+
 BROKEN = {
     "state": [(WidensState, "state is float32 before a step, float64 after"), (WrongStructure, "")],
     "dtype": [
@@ -366,6 +380,7 @@ BROKEN = {
     ],
     "apart": [(Tied, r"shared.weight of a cell is shared.weight of the next")],
     "repeat": [(Remembers, "the second time")],
+    "changed": [(LooksBehindTheTensor, r"self.scale, in place, changed \[test_check_cell")],
     "parameters": [
         (WrongGate, r"planted \(gate\) \[WrongGate, step 0"),
         (CutParameter, "is cut"),
@@ -554,3 +569,69 @@ def test_what_cannot_be_asked() -> None:
 class Sizeless(nn.Cell):
     def __init__(self):
         self.hidden_size = 1
+
+
+# What changes between two calls
+
+SCALE = 0.5
+
+
+class Tuned(Plain):
+    """Reads numbers, switches and arrays from everywhere that a cell can."""
+
+    slope = 1.5
+
+    def __init__(self, input_size, hidden_size=1):
+        super().__init__(input_size, hidden_size)
+        self.tau, self.linearly = 0.7, False
+        self.table = {"shifts": [0.1, np.ones(hidden_size, np.float32)]}
+
+    def forward(self, x, h):
+        one, other = self.table["shifts"]
+        new = self.activated(x, h) * self.tau + one * other
+        return new if self.linearly else tg.tanh(self.slope * SCALE * new)
+
+
+FINDS = {
+    "self.tau": "self.tau changed",
+    "a class attribute": "Tuned.slope changed",
+    "a global": "the global SCALE changed",
+    "a switch": "self.linearly changed",
+    "a number in a list": "self.table['shifts'][0] changed",
+    "an array": "self.table['shifts'][1], in place, changed",
+    "a parameter": "linear.weight, in place, changed",
+}
+
+
+def require_that_changes_are_seen(cell) -> None:
+    (law,) = (law for law in LAWS if law.name == "changed")
+    law.check(Subject(cell, {}), *law.cases[0])
+
+
+def test_a_cell_that_reads_from_everywhere_keeps_the_law() -> None:
+    before = Tuned.slope, SCALE
+    require_that_changes_are_seen(Tuned)
+    assert (Tuned.slope, SCALE) == before
+
+
+def test_everything_that_a_cell_reads_is_changed() -> None:
+    found = [f"{change.what} changed" for change in changes_of(Tuned(2))]
+    assert set(FINDS.values()) <= set(found)
+
+
+@pytest.mark.parametrize(
+    ("check", "expected"),
+    [
+        ("Number", ["self.tau", "a number in a list", "a class attribute", "a global"]),
+        ("Constant", ["a switch"]),
+        ("ArrayCheck", ["an array"]),
+    ],
+)
+def test_a_guard_that_sees_nothing_breaks_the_law(check, expected, monkeypatch) -> None:
+    kind = getattr(sys.modules["tinygrad_rnn.compiler.guards.checks"], check)
+    monkeypatch.setattr(kind, "holds", lambda self, value, binding: True)
+    monkeypatch.setattr(Specialization, "constants_are_unchanged", lambda self: True)
+    with pytest.raises(Broken) as broken:
+        require_that_changes_are_seen(Tuned)
+    assert any(FINDS[what] in str(broken.value) for what in expected)
+    assert f"[{__file__.rpartition('/')[2]}:" in str(broken.value)

@@ -21,6 +21,7 @@ from ..engine.tensor import from_numpy
 from ..nn.recurrent.run import run
 from ..serialization import load, save
 from .cell_runs import Batch, Results, Subject, first_difference, leaf_names, seeded, with_leaves
+from .changes import Change, changes_of
 from .locate import first_wrong
 from .network import Network, OneStep
 from .program import Program
@@ -29,6 +30,7 @@ from .search import search_gradient
 
 if TYPE_CHECKING:
     from ..engine.tensor import Tensor
+    from ..nn import Cell
 
 __all__ = ["LAWS", "ORIGIN", "Broken", "DoesNotApply", "Law"]
 
@@ -308,12 +310,47 @@ def _scan(subject: Subject, steps: int, rows: int) -> None:
     cell = subject.network.cell
     with seeded(subject.seed):
         run(cell, from_numpy(batch.x), cell.initial_state(rows))
-    found = specializations(cell).latest
-    if isinstance(found, Refusal):
-        raise DoesNotApply(f"it runs step by step: {found.reason}")
+    _runs_as_a_scan(cell)
     for reverse in _directions(subject, steps):
         once = partial(batch.results, subject.network, subject.seed, reverse=reverse)
         _require(once(), once(unrolled=True), "scan, reverse: " if reverse else "scan: ")
+
+
+@_law("changed", "what changes between two calls of a compiled cell is seen", ((3, 2),))
+def _changed(subject: Subject, steps: int, rows: int) -> None:
+    network = Network(subject.network.cell)  # of a layer, too: its cells are of one kind
+    batch = subject.batch(steps, rows, network)
+    once = partial(batch.results, network, subject.seed)
+    once()  # this run records the step
+    _runs_as_a_scan(network.cell)
+    first = once()
+    for change in changes_of(network.cell):
+        subject.spend()
+        take_back = change.apply()
+        try:
+            _require_change(change, once)
+        finally:
+            take_back()
+        _require(once(), first, f"{change.what} changed [{change.line}] and changed back: ")
+
+
+def _require_change(change: Change, once: Callable[..., Results]) -> None:
+    try:
+        expected = once(unrolled=True)
+    except Exception:  # a size, for one, that fits nothing any more
+        return
+    what = f"{change.what} changed [{change.line}], "
+    try:
+        found = once()
+    except Exception as error:
+        raise Broken(f"{what}scan: {type(error).__name__}: {error}") from error
+    _require(found, expected, f"{what}scan: ")
+
+
+def _runs_as_a_scan(cell: Cell) -> None:
+    found = specializations(cell).latest
+    if isinstance(found, Refusal):
+        raise DoesNotApply(f"it runs step by step: {found.reason}")
 
 
 @_law("length", "any number of steps works, even none", ((0, 1), (1, 1), (0, 2), (7, 2)))
