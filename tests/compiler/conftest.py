@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import weakref
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -13,7 +12,7 @@ import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, pytree
-from tinygrad_rnn.compiler.backends import executor
+from tinygrad_rnn.compiler import notices
 from tinygrad_rnn.compiler.runtime import ragged
 from tinygrad_rnn.compiler.specialization import compiled_steps
 from tinygrad_rnn.graph import Graph
@@ -168,7 +167,7 @@ def compiled(
 ) -> Iterator[None]:
     """Loops are compiled, and kept on disk for all tests of a run."""
     monkeypatch.setenv("TINYGRAD_RNN_CACHE", str(tmp_path_factory.getbasetemp() / "loops"))
-    monkeypatch.setattr(executor, "_notices", set())
+    monkeypatch.setattr(notices, "_texts", set())
     tg.set_executor("llvm")
     yield
     tg.set_executor("numpy")
@@ -184,5 +183,5 @@ def shrinking(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def nothing_told(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A cell that falls back to unrolling says so in every test, where it is an error."""
-    monkeypatch.setattr(sys.modules["tinygrad_rnn.compiler.execution"], "_told", weakref.WeakSet())
+    monkeypatch.setattr(notices, "_about", weakref.WeakSet())
     yield

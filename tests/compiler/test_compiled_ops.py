@@ -12,7 +12,7 @@ import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, ops
-from tinygrad_rnn.compiler.backends import executor
+from tinygrad_rnn.compiler import notices
 
 pytest.importorskip("llvmlite", reason="needs llvmlite")
 pytestmark = pytest.mark.usefixtures("compiled")
@@ -205,7 +205,7 @@ def main() -> None:
 
     tg.set_executor("llvm")
     for name in STEPS:
-        executor._notices.clear()
+        notices._texts.clear()
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
             cell = cell_of(name, conftest.StepCell)

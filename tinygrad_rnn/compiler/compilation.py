@@ -17,7 +17,7 @@ from .sequence import Scan
 from .specialization import Refusal, Specialization, seen, specializations, specialize
 from .trace.recording import Record, record
 
-__all__ = ["another_step", "apart", "compile_step", "compiled_without_running"]
+__all__ = ["another_step", "compile_step", "compiled_without_running", "compiling_for"]
 
 
 def compiled_without_running(
@@ -44,7 +44,7 @@ def _recorded(sequence: Scan, recording: bool) -> Specialization | Refusal:
     step, files = sequence.step, sequence.function.files
     at = sequence.at(sequence.order[0])
     try:
-        with apart(sequence.executor):
+        with compiling_for(sequence.executor):
             carry, _, first = record(step, sequence.carry, at, files)
             before = seen(step, first)
             _, _, second = record(step, _detached(carry), at, files)
@@ -56,12 +56,12 @@ def _recorded(sequence: Scan, recording: bool) -> Specialization | Refusal:
 def another_step(sequence: Scan, carry: Sequence[Tensor]) -> Record:
     """The record of a step after the first, of a function without effects; it draws from nobody."""
     at = sequence.at(sequence.order[0])
-    with apart(sequence.executor):
+    with compiling_for(sequence.executor):
         return record(sequence.step, _detached(carry), at, sequence.function.files)[2]
 
 
 @contextmanager
-def apart(executor: str | None) -> Iterator[None]:
+def compiling_for(executor: str | None) -> Iterator[None]:
     """Compile for that executor, and draw no random number from anyone's generator."""
     with executing_on(executor), drawing_from(ops.generator().bit_generator.state):
         yield

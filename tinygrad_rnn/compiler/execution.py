@@ -1,13 +1,11 @@
 """Execution of a scan: by a program that is known, or op by op while the first steps are recorded.
 
 The first run is its own trace: its first two steps run op by op and are recorded. If a program can
-stand for them, it runs the whole; otherwise the run goes on op by op, and one message says why.
+stand for them, it runs the whole; otherwise the rest runs op by op, and one message says why.
 """
 
 from __future__ import annotations
 
-import warnings
-import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,10 +14,11 @@ import numpy as np
 from .. import ops, pytree
 from ..engine.mode import current_mode, is_grad_enabled, scope
 from ..engine.tensor import Tensor
-from .compilation import another_step, apart
+from .compilation import another_step, compiling_for
 from .errors import TraceError
 from .guards.checks import Binding
 from .guards.names import names_in
+from .notices import notify
 from .padding import divided
 from .runtime.node import Run, Segments, scan_node
 from .runtime.segment import Segment, drawing_from
@@ -125,7 +124,7 @@ def _first_run(
                 last = another_step(sequence, carry)  # a run of one step, which writes nothing
             if before.guards.bind(function.function, strict=True) is None:
                 raise TraceError("a step changes what the next one reads")
-            with apart(sequence.executor):
+            with compiling_for(sequence.executor):
                 made = specialize(step, last, before, recording, sequence.reverse)
             known.add(key, made)
         except TraceError as reason:
@@ -196,7 +195,7 @@ def _same_but_numbers(
         return old, old.leaves(binding, now)
     places = {*old.numbers, *changed}
     again = Seen(now, last.codes, old.guards, old.dtypes)
-    with apart(sequence.executor):
+    with compiling_for(sequence.executor):
         made = specialize(sequence.step, last, again, key[-2], sequence.reverse, places)
     known.replace(key, old, made)
     bound = made.guards.bind(function)
@@ -239,16 +238,9 @@ def _cast(carry: Sequence[Tensor], dtypes: Sequence[Any]) -> Sequence[Tensor]:
     ]
 
 
-# What is said once
-
-_told: weakref.WeakSet[Any] = weakref.WeakSet()
-
-
 def _notify(function: StepFunction, reason: str) -> None:
-    if function.kind not in _told:
-        _told.add(function.kind)
-        warnings.warn(
-            f"{function.name} runs step by step, unrolled, because {reason}. With ops instead "
-            "(tg.where, tg.rand_like, ...) it would run as a scan; unroll=True says it is meant",
-            stacklevel=2,
-        )
+    notify(
+        f"{function.name} runs step by step, unrolled, because {reason}. With ops instead "
+        "(tg.where, tg.rand_like, ...) it would run as a scan; unroll=True says it is meant",
+        function.kind,
+    )

@@ -1,4 +1,4 @@
-"""Padded sequences: which rows go on, in stretches of time that each have a program."""
+"""Padded sequences: divided into segments of time, each on the rows that have not ended."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["divided"]
 
 
 def divided(sequence: Scan, of: Specialization, leaves: Any) -> Segments | None:
-    """Stretches on the rows that go on; None if one segment on all rows is better."""
+    """Segments on the rows that have not ended; None if one on all rows is better."""
     steps, batch = sequence.length, len(sequence.lengths)
 
     def independent(rows: int) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -13,6 +12,7 @@ from typing import Any
 
 from ...invocation import install_command
 from ..ir.instruction import Instruction
+from ..notices import notify
 from .numpy.executable import Executable
 
 __all__ = ["build", "executing_on", "get_executor", "set_executor"]
@@ -20,7 +20,6 @@ __all__ = ["build", "executing_on", "get_executor", "set_executor"]
 _NEEDS = {"numpy": "numpy", "llvm": "llvmlite"}
 _VARIABLE = "TINYGRAD_RNN_EXECUTOR"
 _chosen: str | None = None
-_notices: set[str] = set()
 
 
 def set_executor(name: str) -> None:
@@ -108,6 +107,4 @@ def _notify(cell: str, direction: str, reason: str, value: Instruction | None) -
         reason = f"the {'gradient of' if direction == 'backward' else 'op'} {op} ({found})"
     line = f", at {scope.line}" if scope is not None and scope.line else ""
     text = f"{cell} runs its {direction} loop on NumPy, not compiled, because of {reason}{line}"
-    if text not in _notices:
-        _notices.add(text)
-        warnings.warn(f"{text}; the results are the same", stacklevel=2)
+    notify(f"{text}; the results are the same")

@@ -32,7 +32,7 @@ class Builder:
 
     @classmethod
     def of(cls: type[B], schedule: Schedule) -> B:
-        """A builder that goes on with a schedule."""
+        """A builder that starts from a schedule."""
         builder = cls(schedule.stage_of)
         for stage, instructions in schedule.stages.items():
             builder.stages[stage] = list(instructions)

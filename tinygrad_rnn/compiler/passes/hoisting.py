@@ -235,7 +235,7 @@ class Scheduler(AffineBuilder):
         varying = [isinstance(i, Instruction) and i in self.time_varying for i in inputs]
         whole = self.final(x, "after") if x in self.form else None
         in_loop = x.is_ufunc and whole in self.stages["loop"]  # it is there already
-        if x.primitive is None or in_loop or not self._sums_apart(x, varying):
+        if x.primitive is None or in_loop or not self._may_sum_inputs(x, varying):
             return self._summed(over_time, [whole], x)
         if x.is_matrix_product and all(varying):
             return self._summed(summed_product, [self.final(i, "after") for i in inputs], x)
@@ -244,7 +244,7 @@ class Scheduler(AffineBuilder):
         parts = [self._total(i) if t else self.final(i, "after") for i, t in zip(inputs, varying)]
         return self._summed(x.primitive, parts, x, x.attributes)
 
-    def _sums_apart(self, x: Instruction, varying: Sequence[bool]) -> bool:
+    def _may_sum_inputs(self, x: Instruction, varying: Sequence[bool]) -> bool:
         """Whether sums of x's inputs are sums in x's dtype, and may be taken in another order."""
         summed = (i for i, has_time in zip(x.inputs, varying) if has_time)
         return may_reassociate(x.dtype) and all(i.dtype == x.dtype for i in summed)

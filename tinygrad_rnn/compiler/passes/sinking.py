@@ -68,7 +68,7 @@ def is_light(value: Instruction) -> bool:
     """Whether the instruction takes a few operations for each element: no product of matrices."""
     arrays = [x.sample for x in inputs_of(value.inputs)] + [value.sample]
     flops = cost(value, 1, lambda _: False, in_loop=True).flops
-    return value.traits.pure and flops <= _FEW * max(array.size for array in arrays)
+    return value.traits.pure and flops <= _FEW * max(1, *(array.size for array in arrays))
 
 
 def is_simple(value: Instruction) -> bool:

@@ -102,7 +102,7 @@ class Part(NamedTuple):
 
 
 class Segments:
-    """Stretches one after the other, in running order, on fewer and fewer rows.
+    """Segments one after the other, in running order, on fewer and fewer rows.
 
     A row's carry stays, and its ys are zero, at the steps at which it is in no part.
     """

@@ -1,4 +1,4 @@
-"""Ragged batches: at which steps it pays to run only the rows whose sequences go on.
+"""Ragged batches: at which steps it pays to run only the rows whose sequences have not ended.
 
 Sequences end at different steps. Those that have ended can be masked, or left out; and no mask is
 needed before the first has ended. Each change has a fixed price, and each number of rows has a
@@ -33,11 +33,11 @@ class Span(NamedTuple):
 
 
 def spans(lengths: Any, steps: int, row_seconds: float, mask: float, shrink: bool) -> list[Span]:
-    """The cheapest stretches of time for sequences of those lengths (B,), in order of time.
+    """The cheapest spans of time for sequences of those lengths (B,), in order of time.
 
     `row_seconds`: what one step of one row costs, in seconds. `mask`: by how much a masked step
-    takes longer, as a share. `shrink`: whether rows may be left out, and steps at which none goes
-    on.
+    takes longer, as a share. `shrink`: whether rows may be left out, and steps at which all have
+    ended.
     """
     batch = len(lengths)
     longest_first = np.argsort(-lengths, kind="stable")

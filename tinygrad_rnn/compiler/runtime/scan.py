@@ -55,7 +55,7 @@ class CompiledStep:
         return chunks(steps, self.step.rows, self._elements)
 
     def spans(self, independent: Callable[[int], bool], lengths: Any, steps: int) -> list[Span]:
-        """The stretches of time to run for those lengths, each on the rows that it takes.
+        """The spans of time to run for those lengths, each with the rows that it needs.
 
         `independent(rows)`: whether so many rows can run without the others.
         """

@@ -1,56 +1,42 @@
-"""Ops on whole arrays inside a compiled loop: their NumPy expressions, run on arrays of the loop.
+"""LoopArray: stands for an array of a compiled loop, and answers NumPy's protocols.
 
-An op that is not elementwise is asked what it computes, as everywhere: its value runs on
-`LoopArray`s, which answer NumPy's protocols with the text of loops over their elements.
+What is asked of it is written as the text of loops over its elements.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NoReturn
 
 import numpy as np
 
-from ....ops.joining import _parts_of_concatenated, _parts_of_stacked
 from ...ir.instruction import Instruction
 from .elementwise import ElementwiseLoop, nest
-from .expressions import CannotCompile
 from .indexing import Indexed, indexed
 from .pointers import Memory, Place, op_name
-from .reductions import REDUCTIONS
 
-__all__ = ["array_lines"]
+__all__ = ["Functions", "LoopArray", "Writer"]
 
 Array = Any
-
-
-def array_lines(value: Instruction, memory: Memory, new_name: Callable[[Any], str]) -> list[str]:
-    """The text of one instruction. `CannotCompile` if it has no compiled form."""
-    if not value.traits.pure:
-        raise CannotCompile(f"the op {value.op_name}")
-    writer = Writer(memory, new_name, value)
-    operands = [
-        LoopArray(writer, *memory[x], known=not isinstance(x, Instruction))
-        if isinstance(x, Instruction) or np.ndim(x)
-        else x
-        for x in value.inputs
-    ]
-    try:
-        result = value.compute(*operands)
-    except Exception as reason:  # whatever an op of a user's does with what is no NumPy array
-        raise CannotCompile(f"the op {value.op_name}") from reason
-    if not isinstance(result, LoopArray) or result.shape != value.shape:
-        raise CannotCompile(f"the op {value.op_name}")
-    writer.copy(result, LoopArray(writer, *memory[value]))
-    return writer.lines
+Functions = Mapping[Any, Callable[..., Any]]  # NumPy's, and how each is written on LoopArrays
 
 
 class Writer:
-    """The lines so far, and scratch arrays for intermediate results."""
+    """The lines so far, and scratch arrays for intermediate results.
 
-    def __init__(self, memory: Memory, new_name: Callable[[Any], str], value: Instruction) -> None:
+    `functions`: what the arrays answer beside ufuncs and views.
+    """
+
+    def __init__(
+        self,
+        memory: Memory,
+        new_name: Callable[[Any], str],
+        value: Instruction,
+        functions: Functions,
+    ) -> None:
         self.lines: list[str] = []
+        self.functions = functions
         self._memory, self._new_name, self._value = memory, new_name, value
 
     def room(self, shape: Sequence[int], dtype: Any) -> LoopArray:
@@ -199,7 +185,7 @@ class LoopArray(np.lib.mixins.NDArrayOperatorsMixin):
     def __getattr__(self, name: str) -> Any:
         """What NumPy has as a function and as a method."""
         function: Any = getattr(np, name, None)
-        if function not in _FUNCTIONS and function not in _VIEWS:
+        if function not in self.writer.functions and function not in _VIEWS:
             raise AttributeError(name)
         return partial(function, self)
 
@@ -221,60 +207,9 @@ class LoopArray(np.lib.mixins.NDArrayOperatorsMixin):
             return self.seen(function(self.array, *inputs[1:], **keywords))
         if function in _FORMS and inputs[0] is self:
             return function(self.array, *inputs[1:], **keywords)
-        if function in _FUNCTIONS:
-            return _FUNCTIONS[function](self.writer, *inputs, **keywords)
+        if function in self.writer.functions:
+            return self.writer.functions[function](self.writer, *inputs, **keywords)
         return NotImplemented
-
-
-def _like(number: Any) -> Callable[..., LoopArray]:
-    """An array of one number, in the shape of another array."""
-
-    def make(writer: Writer, x: LoopArray, **keywords: Any) -> LoopArray:
-        form = np.zeros_like(x.array, **keywords)
-        return writer.filled(form.shape, form.dtype, number)
-
-    return make
-
-
-def _pad(writer: Writer, x: LoopArray, widths: Any, constant_values: Any = 0) -> LoopArray:
-    whole = np.pad(x.array, widths, constant_values=constant_values).shape
-    out = writer.filled(whole, x.dtype, constant_values)
-    inside = (slice(before, before + n) for (before, _), n in zip(widths, x.shape, strict=True))
-    writer.copy(x, out.seen(out.array[tuple(inside)]))
-    return out
-
-
-def _take(writer: Writer, x: LoopArray, places: Any, axis: int | None = None) -> LoopArray:
-    if axis is None:
-        return x.reshape(-1)[places]
-    return x[(*(slice(None),) * (axis % x.ndim), places)]
-
-
-def _along(x: LoopArray, places: LoopArray, axis: int) -> tuple[Any, ...]:
-    """The index that takes one place along an axis for each place along the others."""
-    key: list[Any] = [*np.ix_(*map(np.arange, x.shape))]
-    key[axis] = places
-    return tuple(key)
-
-
-def _put_along(writer: Writer, x: LoopArray, places: LoopArray, values: Any, axis: int) -> None:
-    x[_along(x, places, axis)] = values
-
-
-def _rolled(writer: Writer, x: LoopArray, shift: int, axis: int) -> LoopArray:
-    n = x.shape[axis]
-    return _take(writer, x, (np.arange(n) - shift) % n, axis)
-
-
-def _side_by_side(function: Any, parts: Any) -> Callable[..., LoopArray]:
-    def join(writer: Writer, arrays: Sequence[LoopArray], axis: int = 0) -> LoopArray:
-        form = function([np.zeros(x.shape, x.dtype) for x in arrays], axis=axis)
-        out = writer.room(form.shape, form.dtype)
-        for x, part in zip(arrays, parts(out.array, *arrays, axis=axis), strict=True):
-            writer.copy(x, out.seen(part))
-        return out
-
-    return join
 
 
 _VIEWS = {
@@ -287,20 +222,3 @@ _VIEWS = {
     np.flip,
 }
 _FORMS = {np.ndim, np.shape, np.size}
-_FUNCTIONS: dict[Any, Callable[..., Any]] = {
-    **REDUCTIONS,
-    np.reshape: lambda writer, x, *shape, **keywords: x.reshape(
-        np.reshape(x.array, *shape, **keywords).shape
-    ),
-    np.where: lambda writer, *inputs: writer.elementwise(np.where, inputs),
-    np.copy: lambda writer, x: x.copy(),
-    np.zeros_like: _like(0),
-    np.ones_like: _like(1),
-    np.pad: _pad,
-    np.take: _take,
-    np.take_along_axis: lambda writer, x, places, axis: x[_along(x, places, axis)],
-    np.put_along_axis: _put_along,
-    np.roll: _rolled,
-    np.concatenate: _side_by_side(np.concatenate, _parts_of_concatenated),
-    np.stack: _side_by_side(np.stack, _parts_of_stacked),
-}

@@ -29,10 +29,26 @@ class CompiledExecutable(Executable):
     mask = 0.03
 
     def __init__(self, name: str, schedule: Schedule, *arguments: Any, **keywords: Any) -> None:
-        try:
-            super().__init__(name, sink_into_loop(schedule, is_light), *arguments, **keywords)
-        except CannotCompile:  # perhaps because of what need not be in the loop
-            super().__init__(name, sink_into_loop(schedule, is_simple), *arguments, **keywords)
+        outside: set[Instruction] = set()  # what NumPy does beside the loop, as it is not compiled
+        own = set(schedule.stages["loop"])
+
+        def sinks(value: Instruction) -> bool:
+            return is_light(value) and value not in outside
+
+        while True:
+            sunk = sink_into_loop(schedule, sinks)
+            try:
+                super().__init__(name, sunk, *arguments, **keywords)
+                return
+            except CannotCompile as reason:
+                moved = [value for value in sunk.stages["loop"] if value not in own]
+                if reason.value is None:
+                    found = {value for value in moved if not is_simple(value)}
+                else:
+                    found = {value for value in moved if value is reason.value}
+                if not found:
+                    raise
+                outside |= found
 
     def _fixed(self) -> list[Instruction]:
         loop = self.schedule.stages["loop"]
@@ -46,6 +62,7 @@ class CompiledExecutable(Executable):
         if not self.schedule.stages["loop"]:
             self._places: list[Place] = []
             self._checks: Checks | None = None
+            self.loop_source = ""
             return []
         text = LoopText(self.schedule, self._trial, self.layout.reverse)
         self._places = text.places

@@ -15,7 +15,7 @@ import numpy as np
 from ...ir.instruction import Instruction, structural_key
 from ...ir.schedule import Schedule
 from ...memory.allocation import Arrays
-from .arrays import array_lines
+from .array_functions import array_lines
 from .elementwise import ElementwiseLoop, nest
 from .expressions import CannotCompile, Expression, type_name
 from .matmul import PANEL

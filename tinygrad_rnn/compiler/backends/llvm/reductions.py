@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from .arrays import LoopArray, Writer
 from .expressions import type_name
-
-if TYPE_CHECKING:
-    from .arrays import LoopArray, Writer
 
 __all__ = ["REDUCTIONS"]
 
