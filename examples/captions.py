@@ -70,8 +70,8 @@ class Captioner(nn.Module):
         """What the decoder is told at each step, and the state that it begins with."""
         seen = tg.relu(self.far(tg.relu(self.near(pictures)))).reshape(len(pictures), 32, 25)
         glance = self.glance(self.dropout(seen.reshape(len(pictures), -1)))
-        zeros, memory = tg.zeros(1, *glance.shape), tg.tanh(self.place(tg.swapaxes(seen, 1, 2)))
-        state = (zeros, zeros, memory[None]) if self.has_attention else None
+        zeros, memory = tg.zeros_like(glance), tg.tanh(self.place(tg.swapaxes(seen, 1, 2)))
+        state = [(zeros, zeros, memory)] if self.has_attention else None
         return self.embedding(words) + glance, state
 
     def forward(self, pictures, words):

@@ -135,16 +135,15 @@ def loops(cell: nn.Cell) -> list[bool]:
 
 
 def some_state(cell: nn.Cell, batch: int = 2, layers: int = 1, seed: int = 3) -> Any:
-    """An initial state with content: the leaves that are floating-point are random."""
+    """Initial states with content, for a layer: the leaves that are floating-point are random."""
     rng = np.random.default_rng(seed)
 
     def content(leaf: tg.Tensor) -> np.ndarray:
-        shape = (layers, *leaf.shape)
         if leaf.dtype.kind == "f":
-            return rng.standard_normal(shape).astype(leaf.dtype)
-        return rng.integers(0, 2, shape).astype(leaf.dtype)
+            return rng.standard_normal(leaf.shape).astype(leaf.dtype)
+        return rng.integers(0, 2, leaf.shape).astype(leaf.dtype)
 
-    return pytree.map(content, cell.initial_state(batch))
+    return [pytree.map(content, cell.initial_state(batch)) for _ in range(layers)]
 
 
 @pytest.fixture(scope="session")

@@ -77,7 +77,7 @@ def test_every_bit_is_the_same(cell, steps, batch, checkpoint, reverse, padded, 
     lengths = rng.integers(0, steps + 1, batch) if padded else None
     tg.manual_seed(1)
     layer = nn.Recurrent(cell(I, H), reverse=reverse)
-    saving = nn.Recurrent(layer._cells["l0"], reverse=reverse, checkpoint=checkpoint)
+    saving = nn.Recurrent(layer.cells[0], reverse=reverse, checkpoint=checkpoint)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(chunks, "ROWS", rows * batch)
         patch.setattr(chunks, "ELEMENTS", 1)

@@ -86,11 +86,11 @@ class Bent(Linear):
 def values(layer, x, lengths):
     layer.zero_grad()
     x = tg.tensor(x, requires_grad=True)
-    state = layer._cells["l0"].initial_state(x.shape[1])
-    start = [tg.tensor(np.cos(np.arange(s.size)).reshape(1, *s.shape), requires_grad=True)
+    state = layer.cells[0].initial_state(x.shape[1])
+    start = [tg.tensor(np.cos(np.arange(s.size)).reshape(s.shape), requires_grad=True)
              for s in pytree.leaves(state)]  # fmt: skip
     state = dict(zip(state, start, strict=True)) if isinstance(state, dict) else start[0]
-    outputs, final = layer(x, state, lengths=lengths)
+    outputs, final = layer(x, [state], lengths=lengths)
     results = [outputs, *pytree.leaves(final)]
     weights = [np.cos(np.arange(r.size) * 0.7).reshape(r.shape) for r in results]
     sum((r * w).sum() for r, w in zip(results, weights, strict=True)).backward()

@@ -44,7 +44,7 @@ def test_a_batch_without_sequences(scans, name) -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_layers_with_padding_in_both_directions(scans, layer, dtype) -> None:
     tg.manual_seed(0)
-    cell = layer(I, H).astype(dtype)._cells["l0"]
+    cell = layer(I, H).astype(dtype).cells[0]
     scans.both_ways(cell, X.astype(dtype), lengths=[5, 2, 0], bidirectional=True, times=4)
 
 

@@ -110,7 +110,7 @@ def test_a_scan_is_the_unrolled_run(scans, step, batch) -> None:
 def test_results_are_ordinary_arrays(kind, checkpoint) -> None:
     layer = nn.Recurrent(kind(I, H), checkpoint=checkpoint)
     x = tg.randn(600, 4, I, requires_grad=True)
-    outputs, final = layer(x)
+    outputs, [final] = layer(x)
     (outputs * outputs).sum().backward()
     states = final if isinstance(final, tuple) else (final,)
     for tensor in (outputs, *states, x.grad, *(p.grad for p in layer.parameters())):

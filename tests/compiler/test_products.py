@@ -64,7 +64,7 @@ def test_an_einsum_of_matrices_is_a_product(form) -> None:
     step, shape = FORMS[form]
     layer = nn.Recurrent(Product(step, shape))
     layer(tg.ones(7, *shape))[0].sum().backward()
-    (compiled,) = compiled_steps(layer._cells["l0"])
+    (compiled,) = compiled_steps(layer.cells[0])
     for program in (compiled.forward, compiled.backward):
         names = [value.op_name for value in program.schedule.instructions()]
         assert "einsum" not in names

@@ -171,7 +171,7 @@ def compare_both_ways(scans, cell, data, most_rows: int = 3) -> None:
     x = rng.standard_normal((steps, batch, WIDTH))
     state = lengths = None
     if data.draw(st.booleans()):
-        state = tuple(rng.standard_normal((1, batch, WIDTH)) for _ in range(cell.leaves))
+        state = [tuple(rng.standard_normal((batch, WIDTH)) for _ in range(cell.leaves))]
     if data.draw(st.booleans()):
         lengths = data.draw(st.lists(st.integers(0, steps), min_size=batch, max_size=batch))
     frozen = data.draw(st.sets(st.sampled_from(["matrix", "vector"])))

@@ -263,7 +263,7 @@ def test_a_second_gradient_leaves_no_cycle(no_collector) -> None:
 def test_a_cell_is_let_go_with_its_plan(no_collector) -> None:
     layer = make()
     gradients(layer)
-    cell = weakref.ref(layer._cells["l0"])
+    cell = weakref.ref(layer.cells[0])
     del layer
     assert cell() is None
 

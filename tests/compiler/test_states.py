@@ -134,8 +134,8 @@ def test_an_integer_dtype_of_x_or_state_follows_the_same_promotion(scans) -> Non
     whole = np.rint(4 * X).astype(int)
     assert scans.both_ways(cell, whole)[0].dtype == np.float64  # int64 @ float32, as NumPy has it
     cell = made(scans)
-    scans.both_ways(cell, X, tg.tensor(scans.some_state(cell).astype("float32")))
-    scans.both_ways(cell, X, tg.ones(1, B, H, dtype="int64"))
+    scans.both_ways(cell, X, [tg.tensor(scans.some_state(cell)[0].astype("float32"))])
+    scans.both_ways(cell, X, [tg.ones(B, H, dtype="int64")])
 
 
 def test_a_state_of_whole_numbers_requires_no_gradient(scans) -> None:

@@ -320,10 +320,10 @@ def test_every_kind_of_cell_against_jacobians_taken_one_by_one(
     order = slice(None, None, -1 if reverse else None)
     if in_layers and inputs == hidden:  # so that a state with an input in it is alike in both
         layer = nn.Recurrent(make(inputs, hidden), num_layers=2, reverse=reverse).astype("float64")
-        cells = layer._cells
+        first, second = layer.cells
         found = viz.connectivity(layer, x, "Recurrent.l1")
-        below = nn.Recurrent(cells["l0"], reverse=reverse)
-        xs, cell = below(x)[0].detach(), cells["l1"]
+        below = nn.Recurrent(first, reverse=reverse)
+        xs, cell = below(x)[0].detach(), second
     else:
         cell = make(inputs, hidden).astype("float64")
         found = viz.connectivity(nn.Recurrent(cell, reverse=reverse), x)

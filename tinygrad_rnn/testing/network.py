@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .. import ops, pytree
+from .. import ops
 from ..engine.mode import current_mode
 from ..nn import Cell, Recurrent
 from ..nn.recurrent.run import run
@@ -79,7 +79,7 @@ class _Layer(Network):
     @property
     def cell(self) -> Cell:
         """The cell of the first layer; the others are its siblings."""
-        first: Cell = next(iter(self.module._cells.values()))
+        first: Cell = self.module.cells[0]
         return first
 
     def limits(self, steps: int) -> dict[str, str]:
@@ -101,9 +101,8 @@ class _Layer(Network):
         return found
 
     def start(self, rows: int) -> Any:
-        """The layer's own initial state; its leaves (rows, layers * directions, ...)."""
-        states = [cell.initial_state(rows) for cell in self.module._cells.values()]
-        return pytree.map(lambda *leaves: ops.stack(leaves, axis=1), *states)
+        """The initial states of the layer's cells; each leaf (rows, ...)."""
+        return [cell.initial_state(rows) for cell in self.module._cells.values()]
 
     def run(
         self,
@@ -115,12 +114,13 @@ class _Layer(Network):
         lengths: Any = None,
     ) -> tuple[Tensor, Any]:
         """As a cell's; `reverse`: the other way round than the layer's own."""
-        state = state if state is None else pytree.map(_rows_first, state)
+        own = self.start(x.shape[1])
+        state = state if state is None else self.module._packed(state)
         x = _rows_first(x) if self.module.batch_first else x
         with _options(self.module, unroll=unrolled, reverse=self.module.reverse != reverse):
             outputs, last = self.module(x, state, lengths)
         outputs = _rows_first(outputs) if self.module.batch_first else outputs
-        return outputs, pytree.map(_rows_first, last)
+        return outputs, self.module._unpacked(last, own)
 
     def order(self, parts: int) -> Iterable[int]:
         """As a cell's; from the last one on with `reverse`."""

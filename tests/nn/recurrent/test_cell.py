@@ -165,12 +165,13 @@ def test_a_nested_state_keeps_its_structure_and_its_leaves_their_places() -> Non
 def test_a_nested_state_runs_over_sequences_in_every_way() -> None:
     layer = nn.Recurrent(NestedCell(4), num_layers=2, bidirectional=True)
     outputs, final = layer(tg.randn(5, 2, 3), lengths=[5, 3])
-    assert outputs.shape == (5, 2, 8) and isinstance(final, Memory)
-    assert final.slow["mean"][0].shape == (4, 2, 4)
-    np.testing.assert_array_equal(final.slow["count"][0].data[:, :, 0], [[5.0, 3.0]] * 4)
+    assert outputs.shape == (5, 2, 8) and [type(state) for state in final] == [Memory] * 4
+    assert final[0].slow["mean"][0].shape == (2, 4)
+    for state in final:
+        np.testing.assert_array_equal(state.slow["count"][0].data[:, 0], [5.0, 3.0])
     again, _ = layer(tg.randn(5, 2, 3), final)
     assert again.shape == outputs.shape
-    (outputs.sum() + final.slow["mean"][1].sum()).backward()
+    (outputs.sum() + sum(state.slow["mean"][1].sum() for state in final)).backward()
     assert all(parameter.grad is not None for parameter in layer.parameters())
     assert [name for name, _ in layer.named_parameters()][:5] == [
         "mix.weight_l0",
@@ -201,15 +202,15 @@ def test_cells_of_ones_own_give_the_same_numbers_in_both_ways(cell, truncate) ->
 def test_a_given_state_may_have_its_keys_in_another_order() -> None:
     layer = nn.Recurrent(NestedCell(4))
     x = tg.randn(5, 2, 3)
-    _, final = layer(x)
+    _, [final] = layer(x)
     mixed = Memory(final.h, dict(reversed(final.slow.items())))
-    np.testing.assert_array_equal(layer(x, mixed)[0].data, layer(x, final)[0].data)
+    np.testing.assert_array_equal(layer(x, [mixed])[0].data, layer(x, [final])[0].data)
 
 
 def test_the_output_may_be_another_than_the_state() -> None:
     layer = nn.Recurrent(OutputCell(3, 4), num_layers=2, bidirectional=True)
     outputs, final = layer(tg.randn(5, 2, 3), lengths=[5, 3])
-    assert outputs.shape == (5, 2, 4) and final.shape == (4, 2, 4)
+    assert outputs.shape == (5, 2, 4) and [h.shape for h in final] == [(2, 4)] * 4
     assert not outputs.data[3:, 1].any()
     assert layer(tg.zeros(0, 2, 3))[0].shape == (0, 2, 4)
     assert "inner.weight_ih_l1" in dict(layer.named_parameters())
@@ -231,7 +232,7 @@ def test_further_cells_are_made_as_the_first_was() -> None:
         def forward(self, x, state):
             return state + x
 
-    assert nn.Recurrent(Fixed())(tg.ones(3, 1, 2))[1].data.tolist() == [[[3.0, 3.0]]]
+    assert nn.Recurrent(Fixed())(tg.ones(3, 1, 2))[1][0].tolist() == [[3.0, 3.0]]
     with pytest.raises(TypeError, match=r"Fixed\.__init__ needs an argument input_size"):
         nn.Recurrent(Fixed(), num_layers=2)
     assert nn.Recurrent(Fixed(), bidirectional=True)(tg.ones(3, 1, 2))[0].shape == (3, 1, 4)
@@ -317,7 +318,7 @@ def test_layers_of_a_cell_made_of_cells_share_nothing(num_layers, bidirectional)
     layer = layer_of(0).astype("float64")
     assert len(list(layer.parameters())) == len(layer.state_dict())
     assert {p.dtype for p in layer.parameters()} == {np.dtype("float64")}
-    first, *more = layer._cells.values()
+    first, *more = layer.cells
     for other in more:  # drawn anew, too
         for one, two in zip(first.parameters(), other.parameters()):
             assert one.shape != two.shape or not np.array_equal(one.data, two.data)

@@ -45,11 +45,12 @@ class Cell(Module):
     ...     def forward(self, x, h):
     ...         new = tg.tanh(self.linear(tg.concatenate([x, h], axis=-1)))
     ...         return 0.9 * h + 0.1 * new
-    >>> outputs, h = tg.nn.Recurrent(LeakyCell(3, 4))(tg.zeros(5, 2, 3))
+    >>> outputs, [h] = tg.nn.Recurrent(LeakyCell(3, 4))(tg.zeros(5, 2, 3))
     >>> outputs.shape, h.shape
-    ((5, 2, 4), (1, 2, 4))
+    ((5, 2, 4), (2, 4))
     """
 
+    input_size: int
     hidden_size: int
 
     def forward(self, x: Tensor, state: Any) -> Any:
@@ -234,13 +235,15 @@ def as_state(leaf: Any, own: Any) -> Tensor:
 
     TypeError for what is neither a Tensor nor an ndarray, or a Tensor of a wider floating dtype.
     """
-    if not isinstance(leaf, Node | np.ndarray):
+    if not isinstance(leaf, Node | np.ndarray | np.generic):
         raise TypeError(
             f"a state is made of Tensors or ndarrays; {leaf!r} in it is {type(leaf).__name__}. The "
             f"cell's own is {pytree.described(own)}"
         )
+    if not isinstance(leaf, Tensor):
+        leaf = np.asarray(leaf)
     leaf = as_weights(leaf, own.dtype, "the state")
-    return leaf if isinstance(leaf, Tensor) else from_numpy(np.asarray(leaf))
+    return leaf if isinstance(leaf, Tensor) else from_numpy(leaf)
 
 
 Observer = Callable[[Cell, Callable[[Any, Any], Any], Any, Any], Any]

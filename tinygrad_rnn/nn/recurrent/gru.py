@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ... import ops
 from ...engine.tensor import Tensor
 from ..functional import linear
 from .cell import Cell
 from .rnn import gate_parameters
+from .stacked import StackedRecurrent
 
-__all__ = ["GRUCell"]
+__all__ = ["GRU", "GRUCell"]
 
 
 class GRUCell(Cell):
@@ -46,3 +49,27 @@ class GRUCell(Cell):
         n = ops.tanh(x_n + r * h_n).named("candidate")
         new: Tensor = ((1 - z) * n + z * h).named("h")
         return new
+
+
+class GRU(StackedRecurrent):
+    """The gated recurrent unit over sequences; see `GRUCell`; `options` as in `Recurrent`.
+
+    >>> import tinygrad_rnn as tg
+    >>> outputs, h = tg.nn.GRU(3, 4)(tg.zeros(5, 2, 3))
+    >>> outputs.shape, h.shape
+    ((5, 2, 4), (1, 2, 4))
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        **options: Any,
+    ) -> None:
+        options.update(batch_first=batch_first, dropout=dropout, bidirectional=bidirectional)
+        super().__init__(GRUCell(input_size, hidden_size, bias), num_layers, options)

@@ -1,9 +1,7 @@
-"""Recurrent: any cell over whole sequences; RNN, LSTM and GRU with PyTorch's signatures."""
+"""Recurrent: any cell over whole sequences, stacked, in both directions."""
 
 from __future__ import annotations
 
-import difflib
-import inspect
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,13 +14,11 @@ from ...engine.tensor import Tensor, from_numpy, tensor
 from ..functional import as_weights, wrong_features
 from ..functional import dropout as apply_dropout
 from ..module import Module, Parameter
-from .cell import Cell, as_state
-from .gru import GRUCell
-from .lstm import LSTMCell
-from .rnn import RNNCell
+from .cell import Cell
+from .packing import checked_list
 from .run import run
 
-__all__ = ["GRU", "LSTM", "RNN", "Recurrent"]
+__all__ = ["Recurrent"]
 
 
 class Recurrent(Module):
@@ -43,18 +39,19 @@ class Recurrent(Module):
     `set_executor` has chosen for others.
 
     Called as `outputs, final_state = layer(x, state=None, lengths=None)`. x (T, B, I), or (T, I)
-    for one sequence without a batch. outputs (T, B, directions * output size). A state has the
-    cell's structure; each leaf (num_layers * directions, B, ...), as in PyTorch. `lengths` (B,):
-    the steps of each padded sequence; beyond them outputs are zero, the final state is that of
-    the last real step, and nothing in the padding has any effect.
+    for one sequence without a batch. outputs (T, B, directions * output size). A state is a list:
+    that of each cell, of whatever structure and shapes, at `layer * directions + direction`.
+    (`RNN`, `LSTM` and `GRU` stack them, as PyTorch does.) `lengths` (B,): the steps of each padded
+    sequence; beyond them outputs are zero, the final state is that of the last real step, and
+    nothing in the padding has any effect.
 
     Parameters are named as in PyTorch: the cell's name, then `_l0`, `_l0_reverse`, `_l1`, ...
 
     >>> import tinygrad_rnn as tg
     >>> layer = tg.nn.Recurrent(tg.nn.LSTMCell(3, 4), num_layers=2)
-    >>> outputs, (h, c) = layer(tg.zeros(5, 2, 3), lengths=[5, 3])
+    >>> outputs, [first, (h, c)] = layer(tg.zeros(5, 2, 3), lengths=[5, 3])
     >>> outputs.shape, h.shape, c.shape
-    ((5, 2, 4), (2, 2, 4), (2, 2, 4))
+    ((5, 2, 4), (2, 4), (2, 4))
     """
 
     def __init__(
@@ -109,6 +106,11 @@ class Recurrent(Module):
         for name, parameter in self.named_parameters():
             parameter.name = name
 
+    @property
+    def cells(self) -> list[Cell]:
+        """The cells, in the order of their states: `layer * directions + direction`."""
+        return [*self._cells.values()]
+
     def _parts(self) -> Iterator[tuple[str, Parameter | Module]]:
         yield from super()._parts()
         yield from self._cells.items()
@@ -136,16 +138,14 @@ class Recurrent(Module):
         batched = x.ndim > 2
         if not batched:
             x = ops.expand_dims(x, axis=1)
-            state = None if state is None else pytree.map(_add_batch_axis, state)
         elif self.batch_first:
             x = ops.swapaxes(x, 0, 1)
         lengths = _checked_lengths(lengths, *x.shape[:2])
-        states = self._initial_states(state, x.shape[1])
+        states = self._initial_states(state, x.shape[1], batched)
         outputs, finals = self._through_layers(x, states, lengths)
-        final = pytree.map(lambda *layers: ops.stack(layers), *finals)
         if not batched:
-            return outputs[:, 0], pytree.map(lambda leaf: leaf[:, 0], final)
-        return ops.swapaxes(outputs, 0, 1) if self.batch_first else outputs, final
+            return outputs[:, 0], self._packed(pytree.map(_without_batch_axis, finals))
+        return ops.swapaxes(outputs, 0, 1) if self.batch_first else outputs, self._packed(finals)
 
     def _checked_input(self, x: Tensor, chosen: bool) -> Tensor:
         """x in the dtype of the weights, if it is floating and its dtype was not chosen."""
@@ -163,7 +163,9 @@ class Recurrent(Module):
         dtype = np.result_type(*(p.dtype for p in self.parameters() if p.dtype.kind == "f"))
         return as_weights(x, dtype) if chosen else from_numpy(as_weights(x._data, dtype))
 
-    def _through_layers(self, x: Tensor, states: list[Any], lengths: Any) -> tuple[Tensor, Any]:
+    def _through_layers(
+        self, x: Tensor, states: list[Any], lengths: Any
+    ) -> tuple[Tensor, list[Any]]:
         finals: list[Any] = []
         directions = 1 + self.bidirectional
         for layer in range(self.num_layers):
@@ -188,26 +190,23 @@ class Recurrent(Module):
             x = ops.concatenate(outputs, axis=-1) if len(outputs) > 1 else outputs[0]
         return x, finals
 
-    def _initial_states(self, state: Any, batch_size: int) -> list[Any]:
-        """The state of each cell, cut from one nest of stacked leaves, or the cells' own."""
-        own = [cell.initial_state(batch_size) for cell in self._cells.values()]
+    def _initial_states(self, state: Any, batch_size: int, batched: bool) -> list[Any]:
+        """The state of each cell: as given, or the cells' own."""
+        own = [cell.initial_state(batch_size) for cell in self.cells]
         if state is None:
             return own
-        expected = pytree.map(lambda leaf: np.empty((len(own), *leaf.shape), leaf.dtype), own[0])
-        try:
-            state = pytree.aligned(state, expected)
-            pairs = zip(pytree.leaves(state), pytree.leaves(expected), strict=True)
-            fits = all(np.shape(given) == leaf.shape for given, leaf in pairs)
-        except ValueError:
-            fits = False
-        if not fits:
-            raise ValueError(
-                f"{type(self).__name__} takes a state like {pytree.described(expected)}, with the "
-                "axes (num_layers * directions, B, ...) as in the state that it returns; it was "
-                f"given {pytree.described(state)}"
-            )
-        state = pytree.map(as_state, state, expected)
-        return [pytree.map(lambda leaf, k=k: leaf[k], state) for k in range(len(own))]
+        if batched:
+            return self._unpacked(state, own)
+        states = self._unpacked(state, pytree.map(_without_batch_axis, own))
+        return [pytree.map(_with_batch_axis, *pair) for pair in zip(states, own, strict=True)]
+
+    def _packed(self, states: list[Any]) -> Any:
+        """The states of the cells as the layer returns them."""
+        return states
+
+    def _unpacked(self, state: Any, own: list[Any]) -> list[Any]:
+        """The state of each cell, in one that was given; `own`: what they are like."""
+        return checked_list(type(self).__name__, state, own)
 
     def source(self, x: Any = None, state: Any = None, lengths: Any = None) -> str:
         """The Python that scans of this layer run, forward and backward, as it was generated.
@@ -254,8 +253,12 @@ def _as_tensor(x: Any) -> Tensor:
     return from_numpy(x) if isinstance(x, np.ndarray) else tensor(x)
 
 
-def _add_batch_axis(leaf: Any) -> Any:
-    return ops.expand_dims(leaf, axis=1) if np.ndim(leaf) else leaf
+def _without_batch_axis(leaf: Any) -> Any:
+    return leaf[0] if leaf.ndim else leaf
+
+
+def _with_batch_axis(leaf: Any, own: Any) -> Any:
+    return ops.expand_dims(leaf, axis=0) if own.ndim else leaf
 
 
 def _checked_lengths(lengths: Any, steps: int, batch_size: int) -> Any:
@@ -272,96 +275,3 @@ def _checked_lengths(lengths: Any, steps: int, batch_size: int) -> Any:
             f"lengths from {lengths.min()} to {lengths.max()} for sequences of {steps} steps"
         )
     return lengths
-
-
-def _check_options(layer: str, options: dict[str, Any]) -> None:
-    """TypeError for an option that `Recurrent` does not have."""
-    parameters = inspect.signature(Recurrent.__init__).parameters.values()
-    known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
-    for name in options:
-        if name not in known:
-            near = difflib.get_close_matches(name, [*known, "hidden_size", "num_layers"], 1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise TypeError(
-                f"{layer} has no option {name!r}; {hint}its options: {', '.join(known)}"
-            )
-
-
-class RNN(Recurrent):
-    """The plain recurrent network over sequences; see `RNNCell`; `options` as in `Recurrent`.
-
-    >>> import tinygrad_rnn as tg
-    >>> outputs, h = tg.nn.RNN(3, 4)(tg.zeros(5, 2, 3))
-    >>> outputs.shape, h.shape
-    ((5, 2, 4), (1, 2, 4))
-    """
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        nonlinearity: str = "tanh",
-        bias: bool = True,
-        batch_first: bool = False,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
-        **options: Any,
-    ) -> None:
-        _check_options(type(self).__name__, options)
-        options.update(batch_first=batch_first, dropout=dropout, bidirectional=bidirectional)
-        cell = RNNCell(input_size, hidden_size, bias, nonlinearity)
-        super().__init__(cell, num_layers, **options)
-        self.input_size, self.hidden_size = input_size, hidden_size
-
-
-class LSTM(Recurrent):
-    """Long short-term memory over sequences; see `LSTMCell`; `options` as in `Recurrent`.
-
-    >>> import tinygrad_rnn as tg
-    >>> outputs, (h, c) = tg.nn.LSTM(3, 4, bidirectional=True)(tg.zeros(5, 2, 3))
-    >>> outputs.shape, h.shape, c.shape
-    ((5, 2, 8), (2, 2, 4), (2, 2, 4))
-    """
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        bias: bool = True,
-        batch_first: bool = False,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
-        **options: Any,
-    ) -> None:
-        _check_options(type(self).__name__, options)
-        options.update(batch_first=batch_first, dropout=dropout, bidirectional=bidirectional)
-        super().__init__(LSTMCell(input_size, hidden_size, bias), num_layers, **options)
-        self.input_size, self.hidden_size = input_size, hidden_size
-
-
-class GRU(Recurrent):
-    """The gated recurrent unit over sequences; see `GRUCell`; `options` as in `Recurrent`.
-
-    >>> import tinygrad_rnn as tg
-    >>> outputs, h = tg.nn.GRU(3, 4)(tg.zeros(5, 2, 3))
-    >>> outputs.shape, h.shape
-    ((5, 2, 4), (1, 2, 4))
-    """
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        bias: bool = True,
-        batch_first: bool = False,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
-        **options: Any,
-    ) -> None:
-        _check_options(type(self).__name__, options)
-        options.update(batch_first=batch_first, dropout=dropout, bidirectional=bidirectional)
-        super().__init__(GRUCell(input_size, hidden_size, bias), num_layers, **options)
-        self.input_size, self.hidden_size = input_size, hidden_size

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ... import ops
 from ...engine.tensor import Tensor
 from ..functional import linear
 from .cell import Cell
 from .rnn import gate_parameters
+from .stacked import StackedRecurrent
 
-__all__ = ["LSTMCell"]
+__all__ = ["LSTM", "LSTMCell"]
 
 
 class LSTMCell(Cell):
@@ -55,3 +58,27 @@ class LSTMCell(Cell):
         c = (f * c + i * g).named("c")
         h = (o * ops.tanh(c)).named("h")
         return h, c
+
+
+class LSTM(StackedRecurrent):
+    """Long short-term memory over sequences; see `LSTMCell`; `options` as in `Recurrent`.
+
+    >>> import tinygrad_rnn as tg
+    >>> outputs, (h, c) = tg.nn.LSTM(3, 4, bidirectional=True)(tg.zeros(5, 2, 3))
+    >>> outputs.shape, h.shape, c.shape
+    ((5, 2, 8), (2, 2, 4), (2, 2, 4))
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        **options: Any,
+    ) -> None:
+        options.update(batch_first=batch_first, dropout=dropout, bidirectional=bidirectional)
+        super().__init__(LSTMCell(input_size, hidden_size, bias), num_layers, options)

@@ -12,8 +12,9 @@ from ..functional import linear
 from ..layers import empty_parameter
 from ..module import Parameter
 from .cell import Cell
+from .stacked import StackedRecurrent
 
-__all__ = ["RNNCell"]
+__all__ = ["RNN", "RNNCell"]
 
 
 class RNNCell(Cell):
@@ -54,6 +55,32 @@ class RNNCell(Cell):
             linear(x, self.weight_ih, self.bias_ih) + linear(h, self.weight_hh, self.bias_hh)
         ).named("h")
         return new
+
+
+class RNN(StackedRecurrent):
+    """The plain recurrent network over sequences; see `RNNCell`; `options` as in `Recurrent`.
+
+    >>> import tinygrad_rnn as tg
+    >>> outputs, h = tg.nn.RNN(3, 4)(tg.zeros(5, 2, 3))
+    >>> outputs.shape, h.shape
+    ((5, 2, 4), (1, 2, 4))
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        nonlinearity: str = "tanh",
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        **options: Any,
+    ) -> None:
+        options.update(batch_first=batch_first, dropout=dropout, bidirectional=bidirectional)
+        cell = RNNCell(input_size, hidden_size, bias, nonlinearity)
+        super().__init__(cell, num_layers, options)
 
 
 def gate_parameters(gates: int, input_size: int, hidden_size: int, bias: bool) -> tuple[Any, ...]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import numpy.typing as npt
 
-from ... import nn, ops, pytree
+from ... import nn, ops
 from ...engine.mode import no_grad
 from ...engine.tensor import Tensor
 from .settings import Settings
@@ -51,8 +51,7 @@ class Classifier(nn.Module):
         What follows the embedding, for whoever wants the gradient by letter.
         """
         _, final = self.recurrent(letters, lengths=lengths)
-        *_, (_, top) = self.recurrent.named_children()
-        last = cast(nn.Cell, top).output(pytree.map(lambda leaf: leaf[-1], final))
+        last = self.recurrent.cells[-1].output(final[-1])
         scores: Tensor = self.readout(self.dropout(last))
         return scores
 

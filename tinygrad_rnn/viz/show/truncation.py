@@ -33,7 +33,7 @@ def _flow(cut: int | None) -> dict[str, Array]:
 def _weights(cut: int | None) -> Array:
     """The gradient of the recurrent weights, all of it in one row."""
     layer = nn.Recurrent(lstm(BIAS), truncate=cut)
-    _, (h, _) = layer(tensor(inputs(LENGTH)))
+    _, [(h, _)] = layer(tensor(inputs(LENGTH)))
     h.sum().backward()
     return np.concatenate([p.grad.data.ravel() for p in layer.parameters() if p.grad is not None])
 
