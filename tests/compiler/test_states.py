@@ -147,6 +147,6 @@ def test_a_state_of_whole_numbers_requires_no_gradient(scans) -> None:
         return cell.zeros(batch, 3), tg.zeros(batch, 1, dtype="int64")
 
     layer = nn.Recurrent(scans.StepCell(step, first, w=(2, 3)))
-    outputs, (h, count) = layer(np.ones((4, 2, 2)))
+    outputs, [(h, count)] = layer(np.ones((4, 2, 2)))
     assert scans.is_scan(outputs) and h.requires_grad
     np.testing.assert_array_equal(count.numpy(), 4)

@@ -71,7 +71,7 @@ def test_an_output_depends_on_no_later_input_unless_the_layer_reads_both_ways() 
 
 def test_what_is_cut_off_is_what_a_truncated_layer_loses() -> None:
     layer = nn.Recurrent(lstm(3.0), truncate=20)
-    layer(tg.tensor(inputs(100)))[1][0].sum().backward()
+    layer(tg.tensor(inputs(100)))[1][0][0].sum().backward()
     whole, part = _weights(None), _weights(20)
     share = np.linalg.norm(part) / np.linalg.norm(whole)
     assert f"{100 * share:.2g}" in "".join(texts(viz.show("truncation", truncate=20).svg()))
