@@ -22,8 +22,8 @@ class Last(nn.Module):
         state = self.cell.initial_state(x.shape[1])
         for t in range(len(x)):
             with tg.scope(step=t):
-                state = self.cell(x[t], state)
-        return self.cell.output(state)
+                output, state = self.cell.advance(x[t], state)
+        return output
 
 
 def open_lstm(input_size: int, hidden_size: int, bias: float) -> nn.LSTMCell:

@@ -44,11 +44,9 @@ class StepCell(nn.Cell):
             return super().initial_state(batch_size)
         return self._first(self, batch_size)
 
-    def forward(self, x: Any, state: Any) -> Any:
-        return self._step(self, x, state)
-
-    def output(self, state: Any) -> Any:
-        return super().output(state) if self._shown is None else self._shown(self, state)
+    def step(self, x: Any, state: Any) -> Any:
+        new = self._step(self, x, state)
+        return (pytree.leaves(new)[0] if self._shown is None else self._shown(self, new)), new
 
 
 def is_scan(output: tg.Tensor) -> bool:

@@ -60,19 +60,20 @@ class Two(Linear):
     def initial_state(self, batch_size):
         return {"fast": self.zeros(batch_size, H), "slow": self.zeros(batch_size, H)}
 
-    def forward(self, x, state):
+    def step(self, x, state):
+        new = self.next(x, state)
+        return new["fast"] * tg.tanh(new["slow"]), new
+
+    def next(self, x, state):
         z, n = self.parts(x)
         fast = -(z * state["fast"] - n)
         return {"fast": fast, "slow": 0.99 * state["slow"] + z * x.sum(axis=-1, keepdims=True)}
-
-    def output(self, state):
-        return state["fast"] * tg.tanh(state["slow"])
 
 
 class Crossed(Two):
     """Each carry is shifted by the other: one recurrence of both."""
 
-    def forward(self, x, state):
+    def next(self, x, state):
         z, n = self.parts(x)
         return {"fast": z * state["slow"] + n, "slow": 0.9 * state["slow"] + 0.1 * state["fast"]}
 

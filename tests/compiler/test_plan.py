@@ -160,8 +160,9 @@ def test_an_output_is_computed_after_the_loop() -> None:
             super().__init__(input_size, hidden_size)
             self.read = nn.Linear(hidden_size, 2)
 
-        def output(self, state):
-            return tg.softmax(self.read(state), axis=-1)
+        def step(self, x, state):
+            h = self.forward(x, state)
+            return tg.softmax(self.read(h), axis=-1), h
 
     step = compiled(Reader(I, H))
     assert functions(step.forward, "after").count(matmul) == 1

@@ -117,7 +117,7 @@ class Program(nn.Cell):
     def initial_state(self, batch_size):
         return tuple(self.zeros(batch_size, WIDTH) for _ in range(self.leaves))
 
-    def forward(self, x, state):
+    def step(self, x, state):
         values = [x, *state, self.vector + 0.0 * x, self.row * tg.ones_like(x)]
         for name, *places in self.lines:
             chosen = [values[place % len(values)] for place in places]
@@ -128,10 +128,9 @@ class Program(nn.Cell):
             else:
                 values.append(chosen[0] @ getattr(self, name))
         picked = [values[-1 - place % len(values)] for place in self.picks]
-        return tuple(p if p is s else tg.tanh(p) for p, s in zip(picked, state))
-
-    def output(self, state):
-        return state[0] if self.shown is None else UNARY[ROWS[self.shown % len(ROWS)]](state[-1])
+        new = tuple(p if p is s else tg.tanh(p) for p, s in zip(picked, state))
+        shown = new[0] if self.shown is None else UNARY[ROWS[self.shown % len(ROWS)]](new[-1])
+        return shown, new
 
 
 ROWS = ["scaled", "softmax", "rolled", "gates", "parted", "doubled", "noise"]

@@ -90,12 +90,10 @@ class Submodules(nn.Cell):
     def initial_state(self, batch_size):
         return [cell.initial_state(batch_size) for cell in self.cells]
 
-    def forward(self, x, state):
-        h = self.cells[0](self.drop(self.norm(self.mix(x))), state[0])
-        return [h, self.cells[1](h * self.scale, state[1])]
-
-    def output(self, state):
-        return state[1][0] + state[0]
+    def step(self, x, state):
+        first = h = self.cells[0](self.drop(self.norm(self.mix(x))), state[0])
+        h, c = self.cells[1](h * self.scale, state[1])
+        return h + first, [first, (h, c)]
 
 
 def test_cells_in_cells_with_submodules_and_buffers(scans) -> None:

@@ -62,13 +62,11 @@ class Nested(Plain):
         count = tg.zeros(batch_size, 1, dtype=np.int64)
         return Pair(start, {"c": [self.zeros(batch_size, 2)], "count": count})
 
-    def forward(self, x, state):
+    def step(self, x, state):
         h = self.activated(x, state.h)
         c = 0.5 * state.rest["c"][0] + h
-        return Pair(h, {"count": state.rest["count"] + 1, "c": [c]})
-
-    def output(self, state):
-        return state.h + tg.sum(state.rest["c"][0], axis=-1, keepdims=True)
+        output = h + tg.sum(c, axis=-1, keepdims=True)
+        return output, Pair(h, {"count": state.rest["count"] + 1, "c": [c]})
 
 
 def test_any_nest_is_a_state_and_a_learnt_start_is_checked() -> None:

@@ -126,16 +126,14 @@ class TwoStates(nn.Cell):
     """Shows its second state to the outside, and has a name of a setting that differs."""
 
     def __init__(self, inputs: int, hidden: int) -> None:
-        self.step = nn.LSTMCell(inputs, hidden)
+        self.inner = nn.LSTMCell(inputs, hidden)
 
     def initial_state(self, batch_size: int) -> object:
-        return self.step.initial_state(batch_size)
+        return self.inner.initial_state(batch_size)
 
-    def forward(self, x: object, state: object) -> object:
-        return self.step(x, state)
-
-    def output(self, state: tuple[object, object]) -> object:
-        return state[1]
+    def step(self, x: object, state: object) -> object:
+        h, c = self.inner(x, state)
+        return c, (h, c)
 
 
 def test_any_cell_will_do_and_its_own_output_is_read(corpus: Corpus) -> None:

@@ -76,10 +76,10 @@ def as_weights(x: Any, dtype: Any, what: str = "x") -> Any:
     return x
 
 
-def wrong_features(name: str, expected: int, x: Any) -> ValueError:
-    """The error for an x whose last axis has another size than a layer's features."""
+def wrong_features(name: str, expected: int, x: Any, axis: int = -1) -> ValueError:
+    """The error for an x whose axis of features has another size than a layer's."""
     shape = np.shape(x)
-    got = shape[-1] if shape else "a number"
+    got = shape[axis] if len(shape) >= -axis else "none" if shape else "a number"
     return ValueError(
         f"{name} expects {expected} features, got {got}: x has shape {shape}{_here()}"
     )

@@ -141,7 +141,7 @@ def _dtype(subject: Subject, steps: int, rows: int) -> None:
 @_law("apart", "layers and directions share no parameter", ((1, 1),))
 def _apart(subject: Subject, steps: int, rows: int) -> None:
     cell = subject.network.cell
-    output_size = cell.output(cell.initial_state(1)).shape[-1]
+    output_size = cell.output_size
     try:
         with seeded(subject.seed):
             siblings = [cell, cell.sibling(), cell.sibling(output_size)]

@@ -143,16 +143,16 @@ class _Unshared(Cell):
         self._cell, self._name = cell, cell._name
         self._copies = [copy.deepcopy(cell) for _ in range(steps)]
 
-    def __call__(self, x: Any, state: Any = None) -> Any:
+    def advance(self, x: Any, state: Any = None, **inputs: Any) -> tuple[Any, Any]:
         place = current_mode().scope
         assert place is not None and place.step is not None, "run() says which step it is"
-        return self._copies[place.step](x, state)
+        return self._copies[place.step].advance(x, state, **inputs)
 
     def initial_state(self, batch_size: int) -> Any:
         return self._cell.initial_state(batch_size)
 
-    def output(self, state: Any) -> Tensor:
-        return self._cell.output(state)
+    def step_inputs(self) -> dict[str, bool]:
+        return self._cell.step_inputs()
 
     def parameters_by_step(self, suffix: str = "") -> Iterator[OneStep]:
         for step, cell in enumerate(self._copies):

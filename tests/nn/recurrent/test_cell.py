@@ -143,11 +143,9 @@ class OutputCell(nn.Cell):
         self.inner = nn.GRUCell(input_size, hidden_size)
         self.read = nn.Linear(hidden_size, 2)
 
-    def forward(self, x, state):
-        return self.inner(x, state)
-
-    def output(self, state):
-        return self.read(state)
+    def step(self, x, state):
+        h = self.inner(x, state)
+        return self.read(h), h
 
 
 def test_a_nested_state_keeps_its_structure_and_its_leaves_their_places() -> None:
@@ -157,7 +155,8 @@ def test_a_nested_state_keeps_its_structure_and_its_leaves_their_places() -> Non
         state = cell(tg.ones(2, 3), state)
         assert isinstance(state, Memory) and list(state.slow) == ["mean", "count"]
         np.testing.assert_array_equal(state.slow["count"][0].data, np.full((2, 1), steps))
-    assert cell.output(state) is state.h
+    output, last = cell.advance(tg.ones(2, 3), state)
+    assert output is last.h
     unbatched = cell(tg.ones(3))
     assert unbatched.slow["mean"][1].shape == (4,)
 
@@ -259,13 +258,18 @@ def cell_that_returns(make):
         lambda a: {"a": a, "c": a},
         lambda a: {"a": a, "b": (a,)},
         lambda a: {"a": a, "b": a[:1]},
-        lambda a: {"a": a, "b": 0.0},
         lambda a: (a, a),
     ],
 )
 def test_a_new_state_unlike_the_old_one_is_refused(make) -> None:
     with pytest.raises(ValueError, match=r"Wrong\.forward must return a state like the one it got"):
         cell_that_returns(make)(tg.zeros(2, 3))
+
+
+@pytest.mark.parametrize("made", [lambda a: 0.0, lambda a: a.data, lambda a: np.float32(0)])
+def test_a_new_state_that_is_no_tensor_is_refused(made) -> None:
+    with pytest.raises(TypeError, match=r"state that Wrong\.forward returns must be made of Tens"):
+        cell_that_returns(lambda a: {"a": a, "b": made(a)})(tg.zeros(2, 3))
 
 
 def test_an_unfinished_cell_says_what_is_missing() -> None:

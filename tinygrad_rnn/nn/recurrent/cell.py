@@ -6,17 +6,19 @@ import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import partial
+from functools import cached_property
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from ... import ops, pytree
-from ...engine.dtypes import get_default_dtype, is_floating
+from ...engine.dtypes import get_default_dtype
 from ...engine.node import Node
-from ...engine.tensor import Tensor, from_numpy
-from ..functional import as_weights, wrong_features
+from ...engine.tensor import Tensor
 from ..module import Module
+from .inputs import parameters_of
+from .step import batch_size, found_output_size, given_state, taken
 
 if TYPE_CHECKING:
     from ...compiler.report import PlanReport
@@ -27,12 +29,20 @@ C = TypeVar("C", bound="Cell")
 
 
 class Cell(Module):
-    """One step of a recurrent network, composed from ops. Write `__init__` and `forward`.
+    """One step of a recurrent network, composed from ops. Write `__init__` and a step.
 
-    `forward(x, state)` takes x (B, input_size) and the state, any nest of tuples, named tuples,
-    lists and dicts of Tensors, and returns the next state, of the same structure. The state
-    starts as `initial_state`: one Tensor of zeros (B, hidden_size) unless overridden. The output
-    of a step is the first leaf of its state unless `output` is overridden.
+    The step is one of two methods. `forward(x, state)` returns the next state, and the output is
+    its first leaf: PyTorch's way. `step(x, state)` returns (output, next state), and is asked where
+    a cell has both. x is (B, input_size) or a nest of Tensors (B, ...); so is the output. The state
+    is any nest of tuples, named tuples, lists and dicts of Tensors, and keeps its structure. It
+    starts as `initial_state`: one Tensor of zeros (B, hidden_size) unless overridden.
+
+    Further arguments of either method are further inputs of a step, such as a time gap:
+    `step(x, state, dt)` is called as `cell(x, state, dt=...)`, and a layer of it as
+    `layer(x, dt=...)`.
+
+    `output_size`: the features of an output, if it is not found (see there). `feature_axis`: their
+    axis, counted from the end; -3 for images (B, C, H, W).
 
     `nn.Recurrent(cell)` runs it over sequences. To build cells for further layers, `Recurrent`
     makes the cell again with another `input_size`, so `__init__` takes an argument of that name.
@@ -52,10 +62,36 @@ class Cell(Module):
 
     input_size: int
     hidden_size: int
+    feature_axis: int = -1
+    _has_step: bool = False  # whether the author wrote `step`, and not `forward`
 
-    def forward(self, x: Tensor, state: Any) -> Any:
-        """The next state; to be written by subclasses."""
-        raise NotImplementedError(f"{type(self).__name__} has no forward(x, state)")
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        if isinstance(getattr(cls, "output", None), FunctionType):
+            raise TypeError(
+                f"{cls.__name__}.output(state) is no longer asked. Write step instead of forward: "
+                "def step(self, x, state): ...; return output, next_state"
+            )
+        cls._has_step = isinstance(getattr(cls, "step", None), FunctionType)
+        if cls._has_step and "forward" in vars(cls):
+            owner = next(kind for kind in cls.__mro__ if "step" in vars(kind))
+            if not any(
+                "forward" in vars(kind) for kind in owner.__mro__ if kind not in (Cell, Module)
+            ):
+                raise TypeError(
+                    f"{cls.__name__} defines forward, but a step of it is {owner.__name__}.step: "
+                    "define step(self, x, state) -> (output, next_state) instead"
+                )
+
+    if TYPE_CHECKING:
+        step: Callable[..., tuple[Any, Any]]
+
+    def forward(self, x: Any, state: Any) -> Any:
+        """The next state; to be written by subclasses, unless they write `step`."""
+        raise NotImplementedError(
+            f"{type(self).__name__} has no forward(x, state) -> next_state, nor a "
+            "step(x, state) -> (output, next_state)"
+        )
 
     def initial_state(self, batch_size: int) -> Any:
         """The state before the first step: zeros (batch_size, hidden_size)."""
@@ -66,10 +102,38 @@ class Cell(Module):
             )
         return self.zeros(batch_size, self.hidden_size)
 
-    def output(self, state: Any) -> Tensor:
-        """What a step shows to the outside: the first leaf of its state."""
-        first: Tensor = pytree.leaves(state)[0]
-        return first
+    @cached_property
+    def output_size(self) -> int:
+        """How many features an output has, which is the `input_size` of a layer above.
+
+        Set it in `__init__` where it cannot be found: by default it is that of the state's first
+        leaf or, where a cell has a `step`, of what a step on zeros gives; if such a step cannot be
+        made up (no `input_size`, further inputs), the hidden size.
+        """
+        return found_output_size(self)
+
+    def step_inputs(self) -> dict[str, bool]:
+        """The further inputs of a step, and of each whether it has to be given.
+
+        Read off the signature of `step` or `forward`; with `**inputs` in it, those of the cells
+        inside are among them.
+
+        >>> import tinygrad_rnn as tg
+        >>> class DecayCell(tg.nn.RNNCell):
+        ...     def forward(self, x, h, dt, mask=None):
+        ...         return super().forward(x, tg.exp(-dt) * h)
+        >>> DecayCell(3, 4).step_inputs()
+        {'dt': True, 'mask': False}
+        """
+        method = type(self).step if self._has_step else type(self).forward
+        names, passes_on = parameters_of(method)
+        if not passes_on:
+            return names
+        found: dict[str, bool] = {}
+        for cell in _cells_inside(self):
+            for name, needed in cell.step_inputs().items():
+                found[name] = found.get(name, False) or needed
+        return {**found, **names}
 
     def zeros(self, *shape: int) -> Tensor:
         """Zeros in the dtype of the cell's parameters, for `initial_state`."""
@@ -137,74 +201,67 @@ class Cell(Module):
 
         return plan_of(self, batch_size, steps, input_size, input_gradient, lengths, passes)
 
-    def __call__(self, x: Any, state: Any = None) -> Any:
-        """One step from `state` (None: the initial one); x (B, input_size) or (input_size,).
+    def __call__(self, x: Any, state: Any = None, **inputs: Any) -> Any:
+        """One step from `state` (None: the initial one), as the cell's author wrote it.
 
-        Returns the next state. ValueError if x or `state` does not fit the cell, or if the next
-        state's structure or shapes are not those of `state`. TypeError for a leaf of the state that
-        is no array, or a Tensor of a wider dtype than the cell's own.
+        x (B, input_size) or (input_size,), or a nest of Tensors (B, ...). Returns the next state,
+        or (output, next state) if the cell has a `step`. `inputs`: further inputs of the step,
+        (B, ...). ValueError if x or `state` does not fit the cell, or if the next state's structure
+        or shapes are not those of `state`. TypeError for a leaf of the state that is no array, or a
+        Tensor of a wider dtype than the cell's own, and for an input that the cell does not take or
+        lacks.
         """
-        if np.ndim(x) == 1:
-            state = None if state is None else pytree.map(_with_batch_axis, state)
-            return pytree.map(lambda leaf: leaf[0], self(_with_batch_axis(x), state))
+        output, new = self.advance(x, state, **inputs)
+        return (output, new) if self._has_step else new
+
+    def advance(self, x: Any, state: Any = None, **inputs: Any) -> tuple[Any, Any]:
+        """One step of any cell, whichever method it has: (output, next state).
+
+        For cells that are made of cells; arguments and errors as of a call.
+
+        >>> import tinygrad_rnn as tg
+        >>> output, (h, c) = tg.nn.LSTMCell(3, 4).advance(tg.zeros(2, 3))
+        >>> output is h
+        True
+        """
+        if isinstance(x, Tensor | np.ndarray):
+            if x.ndim == -self.feature_axis:
+                return self._advance_one(x, state, inputs)
+        elif not np.ndim(pytree.leaves(x)[0]):
+            x = np.asarray(x)
+            if x.ndim:
+                return self.advance(x, state, **inputs)
+            raise ValueError("a cell takes x (B, input_size) or (input_size,), not a number")
         if state is None:
-            if not np.ndim(x):
-                raise ValueError("a cell takes x (B, input_size) or (input_size,), not a number")
-            state = self.initial_state(np.shape(x)[0])
+            state = self.initial_state(batch_size(x))
         elif not all(isinstance(leaf, Node) for leaf in pytree.leaves(state)):
-            state = self._as_state(x, state)
+            state = given_state(self, x, state)
         observer = _observer.get()
         if observer is None:
-            return _checked_step(self, x, state)
-        return observer(self, partial(_checked_step, self), x, state)
+            return taken(self, x, state, inputs)
+        return observer(self, lambda x, state: taken(self, x, state, inputs), x, state)
 
-    def _checked(self, x: Any, old: Any, new: Any) -> Any:
-        """The new state, its dicts in the order of the old one's."""
-        try:
-            new = pytree.aligned(new, old)
-            pairs = list(zip(pytree.leaves(old), pytree.leaves(new)))
-            fits = all(a.shape == b.shape for a, b in pairs)
-        except (ValueError, AttributeError):  # another structure, or a leaf that is no array
-            fits = False
-        if not fits:
-            self._check_given(x, old)
-            raise ValueError(
-                f"{type(self).__name__}.forward must return a state like the one it got: "
-                f"{pytree.described(old)}; it returned {pytree.described(new)}"
-            )
-        if any(a.dtype is not b.dtype for a, b in pairs):
-            self._check_given(x, old)
-        return new
-
-    def _check_given(self, x: Any, state: Any) -> None:
-        """Called when a step went wrong: was it the fault of what it was given?"""
-        own = self.initial_state(np.shape(x)[0])
-        size = getattr(self, "input_size", None)
-        if is_floating(getattr(x, "_data", x)) and isinstance(size, int) and x.shape[-1] != size:
-            raise wrong_features(type(self).__name__, size, x)
-        self._as_state(x, state, own)
-
-    def _as_state(self, x: Any, state: Any, own: Any = None) -> Any:
-        """`state` with Tensors for its arrays; an error if it is not like the cell's own state."""
-        own = self.initial_state(np.shape(x)[0]) if own is None else own
-        try:
-            pairs = list(
-                zip(pytree.leaves(own), pytree.leaves(pytree.aligned(state, own)), strict=True)
-            )
-            fits = all(a.shape == np.shape(b) for a, b in pairs)
-        except ValueError:
-            fits = False
-        if not fits:
-            raise ValueError(
-                f"{type(self).__name__} on x of shape {np.shape(x)} takes a state like "
-                f"{pytree.described(own)}; it was given {pytree.described(state)}"
-            )
-        return pytree.map(as_state, pytree.aligned(state, own), own)
+    def _advance_one(self, x: Any, state: Any, inputs: dict[str, Any]) -> tuple[Any, Any]:
+        """A step on one row without the batch's axis."""
+        if state is not None:
+            state = pytree.map(_with_batch_axis, state)
+        inputs = pytree.map(_with_batch_axis, inputs)
+        found = self.advance(_with_batch_axis(x), state, **inputs)
+        without: tuple[Any, Any] = pytree.map(lambda leaf: leaf[0] if leaf.ndim else leaf, found)
+        return without
 
     def extra_repr(self) -> str:
         """The arguments that the cell was made with."""
         arguments, keywords = self._made_with
         return ", ".join([*map(repr, arguments), *(f"{k}={v!r}" for k, v in keywords.items())])
+
+
+def _cells_inside(module: Module) -> list[Cell]:
+    """The cells that a module holds, but not those that these hold."""
+    found: list[Cell] = []
+    for _, child in module.named_children():
+        found += [child] if isinstance(child, Cell) else _cells_inside(child)
+    return found
 
 
 def _modules_in(arguments: Any) -> list[Module]:
@@ -220,33 +277,7 @@ def _input_size(cell: Cell) -> int | None:
     return size
 
 
-def _checked_step(cell: Cell, x: Any, state: Any) -> Any:
-    """The next state, checked."""
-    try:
-        new = Module.__call__(cell, x, state)
-    except (ValueError, TypeError):
-        cell._check_given(x, state)
-        raise
-    return new if new is state else cell._checked(x, state, new)
-
-
-def as_state(leaf: Any, own: Any) -> Tensor:
-    """A leaf of a state that was given, in the dtype of the cell's own where it is an array.
-
-    TypeError for what is neither a Tensor nor an ndarray, or a Tensor of a wider floating dtype.
-    """
-    if not isinstance(leaf, Node | np.ndarray | np.generic):
-        raise TypeError(
-            f"a state is made of Tensors or ndarrays; {leaf!r} in it is {type(leaf).__name__}. The "
-            f"cell's own is {pytree.described(own)}"
-        )
-    if not isinstance(leaf, Tensor):
-        leaf = np.asarray(leaf)
-    leaf = as_weights(leaf, own.dtype, "the state")
-    return leaf if isinstance(leaf, Tensor) else from_numpy(leaf)
-
-
-Observer = Callable[[Cell, Callable[[Any, Any], Any], Any, Any], Any]
+Observer = Callable[[Cell, Callable[[Any, Any], tuple[Any, Any]], Any, Any], tuple[Any, Any]]
 _observer: ContextVar[Observer | None] = ContextVar("tinygrad_rnn.observer", default=None)
 
 
@@ -259,7 +290,8 @@ def is_observed() -> bool:
 def observed(observer: Observer) -> Iterator[None]:
     """Let `observer(cell, step, x, state)` take every step that a cell takes, in this thread.
 
-    It returns the next state, which is `step(x, state)` of what it was given or puts in its place.
+    It returns the output and the next state, which are `step(x, state)` of what it was given or
+    puts in its place.
     """
     token = _observer.set(observer)
     try:

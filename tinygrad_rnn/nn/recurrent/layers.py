@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from ..functional import as_weights, wrong_features
 from ..functional import dropout as apply_dropout
 from ..module import Module, Parameter
 from .cell import Cell
+from .inputs import check_names, check_shapes
 from .packing import checked_list
 from .run import run
 
@@ -44,6 +45,12 @@ class Recurrent(Module):
     (`RNN`, `LSTM` and `GRU` stack them, as PyTorch does.) `lengths` (B,): the steps of each padded
     sequence; beyond them outputs are zero, the final state is that of the last real step, and
     nothing in the padding has any effect.
+
+    x may be a nest of Tensors, (T, B, ...) each, for cells that take one. Further inputs of a step
+    are keyword arguments, `layer(x, dt=dt)`, (T, B, ...) each ((B, T, ...) with `batch_first`).
+    What is the same at every step is given once: `layer(x, constants={"memory": memory})`, (B, ...)
+    each. Both reach every cell that takes an input of that name, in each layer and direction;
+    TypeError for a name that none takes, or one that is missing (`Cell.step_inputs`).
 
     Parameters are named as in PyTorch: the cell's name, then `_l0`, `_l0_reverse`, `_l1`, ...
 
@@ -93,7 +100,7 @@ class Recurrent(Module):
         self.executor = executor
         self._cells: dict[str, Cell] = {}  # by layer and direction: l0, l0_reverse, l1, ...
         directions = ("", "_reverse") if bidirectional else ("",)
-        output_size = cell.output(cell.initial_state(1)).shape[-1]
+        output_size = cell.output_size if num_layers > 1 else 0
         for layer in range(num_layers):
             for direction in directions:
                 place = f"l{layer}{direction}"
@@ -128,56 +135,105 @@ class Recurrent(Module):
                     return held
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
-    def forward(self, x: Any, state: Any = None, lengths: Any = None) -> tuple[Tensor, Any]:
+    def forward(
+        self,
+        x: Any,
+        state: Any = None,
+        lengths: Any = None,
+        *,
+        constants: Mapping[str, Any] | None = None,
+        **inputs: Any,
+    ) -> tuple[Any, Any]:
         """See the class. ValueError for shapes and lengths that do not fit.
 
         A floating ndarray is cast to the dtype of the weights; TypeError for a Tensor that is
-        wider. Integers are left to the cell, which may use them as indices.
+        wider, and for an input that no cell takes or that one lacks. Integers are left to the cell,
+        which may use them as indices.
         """
-        x = self._checked_input(_as_tensor(x), isinstance(x, Node))
-        batched = x.ndim > 2
+        constants = constants or {}
+        self._check_names(inputs, constants)
+        x = self._checked_input(x)
+        batched = not isinstance(x, Tensor) or x.ndim > 1 - self.cells[0].feature_axis
+        named = {name: self._tensors(tree) for name, tree in inputs.items()}
+        constants = {name: self._tensors(tree) for name, tree in constants.items()}
         if not batched:
-            x = ops.expand_dims(x, axis=1)
+            x, named = pytree.map(_with_batch_axis_second, (x, named))
+            constants = pytree.map(lambda leaf: ops.expand_dims(leaf, axis=0), constants)
         elif self.batch_first:
-            x = ops.swapaxes(x, 0, 1)
-        lengths = _checked_lengths(lengths, *x.shape[:2])
-        states = self._initial_states(state, x.shape[1], batched)
-        outputs, finals = self._through_layers(x, states, lengths)
+            x, named = pytree.map(_first_two_exchanged, (x, named))
+        steps, batch = check_shapes(type(self).__name__, x, named, constants)
+        lengths = _checked_lengths(lengths, steps, batch)
+        states = self._initial_states(state, batch, batched)
+        outputs, finals = self._through_layers(x, states, lengths, named, constants)
         if not batched:
-            return outputs[:, 0], self._packed(pytree.map(_without_batch_axis, finals))
-        return ops.swapaxes(outputs, 0, 1) if self.batch_first else outputs, self._packed(finals)
+            outputs = pytree.map(lambda leaf: leaf[:, 0], outputs)
+            return outputs, self._packed(pytree.map(_without_batch_axis, finals))
+        if self.batch_first:
+            outputs = pytree.map(_first_two_exchanged, outputs)
+        return outputs, self._packed(finals)
 
-    def _checked_input(self, x: Tensor, chosen: bool) -> Tensor:
-        """x in the dtype of the weights, if it is floating and its dtype was not chosen."""
-        if x.ndim < 2:
-            raise ValueError(
-                f"{type(self).__name__} takes a sequence (T, B, features), or (T, features) "
-                f"without a batch; x has the shape {x.shape}"
-            )
+    def _check_names(self, inputs: Mapping[str, Any], constants: Mapping[str, Any]) -> None:
+        """TypeError for an input that no cell takes, that one lacks, or that is given twice."""
+        takes: dict[str, bool] = {}
+        for cell in self.cells:
+            for name, needed in cell.step_inputs().items():
+                takes[name] = takes.get(name, False) or needed
+        for name in constants:
+            if name in inputs:
+                raise TypeError(f"{name!r} is given for each step and as one of the constants")
+        check_names(type(self).__name__, takes, [*inputs, *constants])
+
+    def _checked_input(self, x: Any) -> Any:
+        """x, or the nest of them, as Tensors in the dtype of the weights."""
+        x = self._tensors(x)
         size = getattr(self, "input_size", None)
-        if size is not None and x.shape[-1] != size:
-            raise wrong_features(type(self).__name__, size, x)
+        for leaf in pytree.leaves(x):
+            if leaf.ndim < 2:
+                raise ValueError(
+                    f"{type(self).__name__} takes a sequence (T, B, features), or (T, features) "
+                    f"without a batch; x has the shape {leaf.shape}"
+                )
+            if size is not None and leaf.shape[-1] != size:
+                raise wrong_features(type(self).__name__, size, leaf)
+        return x
+
+    def _tensors(self, tree: Any) -> Any:
+        """Tensors for arrays and lists of numbers, floating ones in the dtype of the weights."""
+        if not isinstance(tree, Tensor | np.ndarray) and _is_nest(tree):
+            return pytree.map(self._tensors, tree)
+        x = _as_tensor(tree)
         first = next(self.parameters(), None)
         if x.dtype.kind != "f" or first is None or first.dtype is x.dtype:
             return x
         dtype = np.result_type(*(p.dtype for p in self.parameters() if p.dtype.kind == "f"))
-        return as_weights(x, dtype) if chosen else from_numpy(as_weights(x._data, dtype))
+        if isinstance(tree, Node):  # its dtype was chosen
+            return as_weights(x, dtype)
+        return from_numpy(as_weights(x._data, dtype))
 
     def _through_layers(
-        self, x: Tensor, states: list[Any], lengths: Any
-    ) -> tuple[Tensor, list[Any]]:
+        self,
+        x: Any,
+        states: list[Any],
+        lengths: Any,
+        inputs: Mapping[str, Any],
+        constants: Mapping[str, Any],
+    ) -> tuple[Any, list[Any]]:
         finals: list[Any] = []
+        cells = self.cells
         directions = 1 + self.bidirectional
         for layer in range(self.num_layers):
             if layer:
-                x = apply_dropout(x, self.dropout, self.training)
+                x = pytree.map(self._dropped_out, x)
             outputs = []
             for direction in range(directions):
-                place = f"l{layer}{'_reverse' if direction else ''}"
+                cell = cells[len(finals)]
+                takes = cell.step_inputs() if inputs or constants else {}
                 output, final = run(
-                    self._cells[place],
+                    cell,
                     x,
                     states[len(finals)],
+                    {name: given for name, given in inputs.items() if name in takes},
+                    {name: given for name, given in constants.items() if name in takes},
                     reverse=self.reverse or bool(direction),
                     lengths=lengths,
                     truncate=self.truncate,
@@ -185,10 +241,15 @@ class Recurrent(Module):
                     checkpoint=self.checkpoint,
                     executor=self.executor,
                 )
+                if layer < self.num_layers - 1:
+                    _check_size(cell, output)
                 outputs.append(output)
                 finals.append(final)
-            x = ops.concatenate(outputs, axis=-1) if len(outputs) > 1 else outputs[0]
+            x = _side_by_side(outputs, cell.feature_axis) if len(outputs) > 1 else outputs[0]
         return x, finals
+
+    def _dropped_out(self, x: Tensor) -> Tensor:
+        return apply_dropout(x, self.dropout, self.training) if x.dtype.kind == "f" else x
 
     def _initial_states(self, state: Any, batch_size: int, batched: bool) -> list[Any]:
         """The state of each cell: as given, or the cells' own."""
@@ -208,7 +269,7 @@ class Recurrent(Module):
         """The state of each cell, in one that was given; `own`: what they are like."""
         return checked_list(type(self).__name__, state, own)
 
-    def source(self, x: Any = None, state: Any = None, lengths: Any = None) -> str:
+    def source(self, x: Any = None, *arguments: Any, **inputs: Any) -> str:
         """The Python that scans of this layer run, forward and backward, as it was generated.
 
         Of all scans so far or, given an input, of what the layer runs for that (which is called).
@@ -220,7 +281,7 @@ class Recurrent(Module):
         # l0: RNNCell on x (2, 3), forward
         """
         if x is not None:
-            self(x, state, lengths)
+            self(x, *arguments, **inputs)
         texts = []
         for place, cell in self._cells.items():
             for compiled in compiled_steps(cell)[-1 if x is not None else 0 :]:
@@ -247,10 +308,40 @@ class Recurrent(Module):
         return ", ".join(f"{name}={v!r}" for name, v in values if v != options[name])
 
 
+def _is_nest(x: Any) -> bool:
+    """Whether x is a nest of arrays, and no list of numbers."""
+    return isinstance(x, dict) or any(
+        isinstance(leaf, Node | np.ndarray) for leaf in pytree.leaves(x)
+    )
+
+
 def _as_tensor(x: Any) -> Tensor:
     if isinstance(x, Tensor):
         return x
     return from_numpy(x) if isinstance(x, np.ndarray) else tensor(x)
+
+
+def _check_size(cell: Cell, output: Any) -> None:
+    """ValueError if what the next layer is made for is not what it would get."""
+    if isinstance(output, Tensor) and output.shape[cell.feature_axis] != cell.output_size:
+        size = output.shape[cell.feature_axis]
+        raise ValueError(
+            f"a step of {type(cell).__name__} gives {size} features, not its output_size, "
+            f"{cell.output_size}, for which the next layer was made: set self.output_size = {size}"
+        )
+
+
+def _side_by_side(outputs: list[Any], axis: int) -> Any:
+    """The outputs of both directions, one after the other along the features."""
+    return pytree.map(lambda *sides: ops.concatenate(sides, axis=axis), *outputs)
+
+
+def _first_two_exchanged(leaf: Any) -> Any:
+    return ops.swapaxes(leaf, 0, 1)
+
+
+def _with_batch_axis_second(leaf: Any) -> Any:
+    return ops.expand_dims(leaf, axis=1)
 
 
 def _without_batch_axis(leaf: Any) -> Any:

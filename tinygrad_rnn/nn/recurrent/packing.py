@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ... import ops, pytree
-from .cell import as_state
+from .step import as_state
 
 __all__ = ["checked_list", "stacked", "unstacked"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -18,11 +18,15 @@ from .cell import Cell, is_observed
 
 __all__ = ["run", "sequence", "step_function"]
 
+_NONE: Mapping[str, Any] = {}
+
 
 def run(
     cell: Cell,
-    x: Tensor,
+    x: Any,
     state: Any,
+    inputs: Mapping[str, Any] = _NONE,
+    constants: Mapping[str, Any] = _NONE,
     *,
     reverse: bool = False,
     lengths: Any = None,
@@ -31,45 +35,64 @@ def run(
     checkpoint: int | str | None = None,
     executor: str | None = None,
     first_step: int = 0,
-) -> tuple[Tensor, Any]:
+) -> tuple[Any, Any]:
     """Run `cell` over x (T, B, ...): outputs (T, B, ...) and the last state.
 
-    `truncate=k`: blocks of k steps, between which the state is detached. `first_step`: the number
-    of the first step, which pictures and errors count from. `checkpoint`, `executor`: see
-    `Recurrent`. It is compiled unless `unrolled`, or unless every op must be seen
-    (`detect_anomaly`) or no program can stand for the cell, which is said once.
+    `inputs`: further inputs of each step, (T, B, ...), by name. `constants`: those that are the
+    same at every step, (B, ...). `truncate=k`: blocks of k steps, between which the state is
+    detached. `first_step`: the number of the first step, which pictures and errors count from.
+    `checkpoint`, `executor`: see `Recurrent`. It is compiled unless `unrolled`, or unless every op
+    must be seen (`detect_anomaly`) or no program can stand for the cell, which is said once.
     """
     options = {"unrolled": unrolled, "checkpoint": checkpoint, "executor": executor}
-    if truncate is not None and len(x) > truncate:
-        return _in_blocks(cell, x, state, reverse, lengths, truncate, options)
-    if not len(x):
-        output = cell.output(state)
-        return ops.zeros(0, *output.shape, dtype=output.dtype), state
+    first, *others = pytree.leaves(x)
+    if truncate is not None and len(first) > truncate:
+        args = cell, x, state, inputs, constants
+        return _in_blocks(*args, reverse, lengths, truncate, len(first), options)
     scanned = sequence(
         cell,
         x,
         state,
+        inputs,
+        constants,
         reverse=reverse,
         lengths=lengths,
         checkpoint=checkpoint,
         first_step=first_step,
         executor=executor,
     )
-    complex_numbers = any(t.dtype.kind == "c" for t in [x, *pytree.leaves(state)])
+    complex_numbers = any(t.dtype.kind == "c" for t in [first, *others, *pytree.leaves(state)])
     # As gradient checkers use them, who need no advice.
     final, outputs = run_scan(scanned, unroll=unrolled or is_observed() or complex_numbers)
     return outputs, final
 
 
-def sequence(cell: Cell, x: Tensor, state: Any, **options: Any) -> Scan:
+def sequence(
+    cell: Cell,
+    x: Any,
+    state: Any,
+    inputs: Mapping[str, Any] = _NONE,
+    constants: Mapping[str, Any] = _NONE,
+    **options: Any,
+) -> Scan:
     """The scan of a cell over x, not run yet; `options` as of `Scan`."""
-    return Scan(step_function(cell), state, x, len(x), **options)
+    steps = len(pytree.leaves(x)[0])
+    if not inputs and not constants:
+        return Scan(step_function(cell), state, x, steps, **options)
+    xs = (x, dict(inputs))
+    return Scan(
+        _function(cell, _step_with_inputs(cell, dict(constants))), state, xs, steps, **options
+    )
 
 
 def step_function(cell: Cell) -> StepFunction:
     """The step of a cell in the form in which a scan takes it; its programs belong to the cell."""
+    return _function(cell, _step_of(cell))
+
+
+def _function(cell: Cell, step: Callable[[Any, Any], tuple[Any, Any]]) -> StepFunction:
     return StepFunction(
-        _step_of(cell),
+        step,
         name=type(cell).__name__,
         owner=cell,
         kind=type(cell),
@@ -80,8 +103,21 @@ def step_function(cell: Cell) -> StepFunction:
 
 def _step_of(cell: Cell) -> Callable[[Any, Any], tuple[Any, Any]]:
     def step(state: Any, x: Any) -> tuple[Any, Any]:
-        new = cell(x, state)
-        return new, cell.output(new)
+        output, new = cell.advance(x, state)
+        return new, output
+
+    return step
+
+
+def _step_with_inputs(
+    cell: Cell, constants: dict[str, Any]
+) -> Callable[[Any, Any], tuple[Any, Any]]:
+    """`constants` are read from outside, and so are no inputs that are cut into steps."""
+
+    def step(state: Any, xs: Any) -> tuple[Any, Any]:
+        x, inputs = xs
+        output, new = cell.advance(x, state, **inputs, **constants)
+        return new, output
 
     return step
 
@@ -95,30 +131,36 @@ def _files_of(kind: type[Cell]) -> frozenset[str]:
 
 def _in_blocks(
     cell: Cell,
-    x: Tensor,
+    x: Any,
     state: Any,
+    inputs: Mapping[str, Any],
+    constants: Mapping[str, Any],
     reverse: bool,
     lengths: Any,
     size: int,
+    steps: int,
     options: dict[str, Any],
-) -> tuple[Tensor, Any]:
+) -> tuple[Any, Any]:
     """Truncated backpropagation through time (Williams & Peng 1990), in blocks of `size` steps."""
-    outputs: list[Tensor] = []
-    steps = len(x)
+    outputs: list[Any] = []
     starts = range(steps - size, -size, -size) if reverse else range(0, steps, size)
     for start in starts:
         first, end = max(start, 0), min(start + size, steps)
+        block = pytree.map(lambda leaf, first=first, end=end: leaf[first:end], (x, dict(inputs)))
         output, state = run(
             cell,
-            x[first:end],
+            block[0],
             _cut(state, lengths, end if reverse else first) if outputs else state,
+            block[1],
+            constants,
             reverse=reverse,
             lengths=None if lengths is None else np.clip(lengths - first, 0, end - first),
             first_step=first,
             **options,
         )
         outputs.append(output)
-    return ops.concatenate(outputs[::-1] if reverse else outputs), state
+    in_order = outputs[::-1] if reverse else outputs
+    return pytree.map(lambda *blocks: ops.concatenate(blocks), *in_order), state
 
 
 def _cut(state: Any, lengths: Any, at: int) -> Any:

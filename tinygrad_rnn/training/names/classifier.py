@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from ... import nn, ops
@@ -38,8 +39,7 @@ class Classifier(nn.Module):
         cell = make_cell(settings.embedding_size, settings.hidden_size)
         self.recurrent = nn.Recurrent(cell, settings.layers, dropout=settings.dropout)
         self.dropout = nn.Dropout(settings.dropout)
-        output_size = cell.output(cell.initial_state(1)).shape[-1]
-        self.readout = nn.Linear(output_size, classes)
+        self.readout = nn.Linear(cell.output_size, classes)
 
     def forward(self, symbols: npt.NDArray[Any], lengths: npt.NDArray[Any]) -> Tensor:
         """Scores (B, classes) of padded, time-major symbols (T, B) with lengths (B,)."""
@@ -50,8 +50,9 @@ class Classifier(nn.Module):
 
         What follows the embedding, for whoever wants the gradient by letter.
         """
-        _, final = self.recurrent(letters, lengths=lengths)
-        last = self.recurrent.cells[-1].output(final[-1])
+        outputs, _ = self.recurrent(letters, lengths=lengths)
+        ends = len(letters) - 1 if lengths is None else lengths - 1
+        last = outputs[ends, np.arange(outputs.shape[1])]
         scores: Tensor = self.readout(self.dropout(last))
         return scores
 

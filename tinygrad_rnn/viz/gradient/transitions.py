@@ -105,9 +105,9 @@ class _Calls:
             state=[leaf if leaf.requires_grad else None for leaf in _floating(copies)],
         )
         calls.append(call)
-        new = step(x, copies)
+        output, new = step(x, copies)
         call.after = _floating(new)
-        return new
+        return output, new
 
 
 def _copy(leaf: Any) -> Any:

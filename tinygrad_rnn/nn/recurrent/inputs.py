@@ -1,0 +1,81 @@
+"""Further inputs of a step, such as a time gap: which a cell takes, and what a layer was given."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Collection, Mapping
+from functools import cache
+from typing import Any
+
+from ... import pytree
+
+__all__ = ["check_names", "check_shapes", "parameters_of"]
+
+RESERVED = ("x", "state", "lengths", "constants")  # what a layer itself is given
+
+
+@cache
+def parameters_of(method: Callable[..., Any]) -> tuple[dict[str, bool], bool]:
+    """What a `step` or `forward` takes besides x and the state, and whether it takes any names.
+
+    Of each name, whether it has to be given. TypeError for a name that a layer uses itself.
+    """
+    _, *parameters = inspect.signature(method).parameters.values()
+    names = {
+        p.name: p.default is p.empty
+        for p in parameters[2:]
+        if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+    }
+    for name in names:
+        if name in RESERVED:
+            raise TypeError(
+                f"{method.__qualname__} calls an input {name!r}, which is an argument of the layer "
+                f"itself: {', '.join(RESERVED)}. Give it another name"
+            )
+    return names, any(p.kind is p.VAR_KEYWORD for p in parameters)
+
+
+def check_names(kind: str, takes: Mapping[str, bool], given: Collection[str]) -> None:
+    """TypeError for a name that nothing of this kind takes, or one that it needs and has not."""
+    listed = ", ".join(takes) if takes else "none besides x and the state"
+    for name in given:
+        if name not in takes:
+            near = difflib.get_close_matches(name, [*takes, *RESERVED[1:]], 1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise TypeError(f"{kind} takes no input {name!r}; {hint}its inputs: {listed}")
+    missing = [name for name, needed in takes.items() if needed and name not in given]
+    if missing:
+        calls = ", ".join(f"{name}=..." for name in missing)
+        raise TypeError(
+            f"{kind} needs the input{'s' * (len(missing) > 1)} "
+            f"{' and '.join(map(repr, missing))}: call it with {calls}; its inputs: {listed}"
+        )
+
+
+def check_shapes(
+    kind: str, xs: Any, inputs: Mapping[str, Any], constants: Mapping[str, Any]
+) -> tuple[int, int]:
+    """T and B of these sequences. ValueError for one that does not begin with (T, B) or (B,)."""
+    first = pytree.leaves(xs)[0]
+    steps, batch = first.shape[:2]
+    named = {"x": xs, **inputs}
+    for name, tree in named.items():
+        for leaf in pytree.leaves(tree):
+            if leaf.shape[:2] != (steps, batch):
+                raise ValueError(
+                    f"{kind}: {name} must begin with the axes (T, B) = ({steps}, {batch}) as x "
+                    f"does; its shape is {leaf.shape}"
+                    + (
+                        ". What is the same at every step goes in constants={...}, (B, ...)"
+                        * (name != "x")
+                    )
+                )
+    for name, tree in constants.items():
+        for leaf in pytree.leaves(tree):
+            if leaf.shape[:1] not in ((), (batch,)):
+                raise ValueError(
+                    f"{kind}: the constant {name} must begin with the batch, ({batch}, ...); its "
+                    f"shape is {leaf.shape}"
+                )
+    return steps, batch

@@ -1,0 +1,158 @@
+"""One step of a cell, checked: whichever method its author wrote, and what is wrong with it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+from ... import pytree
+from ...engine.dtypes import is_floating
+from ...engine.mode import current_mode, no_grad, scope
+from ...engine.node import Node
+from ...engine.tensor import Tensor, from_numpy
+from ..functional import as_weights, wrong_features
+from .inputs import check_names
+
+__all__ = ["as_state", "batch_size", "found_output_size", "given_state", "taken"]
+
+Cell = Any  # nn.Cell, which stands on this
+
+
+def taken(cell: Cell, x: Any, state: Any, inputs: dict[str, Any]) -> tuple[Any, Any]:
+    """The output and the next state of a step.
+
+    ValueError or TypeError, which say what is wrong with what the cell was given or returned.
+    """
+    try:
+        with scope(cell._name or type(cell).__name__):
+            if cell._has_step:
+                result = cell.step(x, state, **inputs)
+            else:
+                result = cell.forward(x, state, **inputs)
+    except (ValueError, TypeError):
+        check_names(type(cell).__name__, cell.step_inputs(), inputs)
+        _check_given(cell, x, state)
+        raise
+    if not cell._has_step:
+        new = result if result is state else _checked(cell, x, state, result)
+        return pytree.leaves(new)[0], new
+    if not isinstance(result, tuple) or len(result) != 2:
+        raise TypeError(
+            f"{_method(cell)} must return a pair (output, next_state); it returned "
+            f"{pytree.described(result)}{_here()}"
+        )
+    output, new = result
+    _check_tensors(cell, output, "output")
+    return output, new if new is state else _checked(cell, x, state, new)
+
+
+def given_state(cell: Cell, x: Any, state: Any, own: Any = None) -> Any:
+    """`state` with Tensors for its arrays; an error if it is not like the cell's own state."""
+    own = cell.initial_state(batch_size(x)) if own is None else own
+    try:
+        state = pytree.aligned(state, own)
+        pairs = zip(pytree.leaves(own), pytree.leaves(state), strict=True)
+        fits = all(a.shape == np.shape(b) for a, b in pairs)
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(
+            f"{type(cell).__name__} on x of shape {_shape(x)} takes a state like "
+            f"{pytree.described(own)}; it was given {pytree.described(state)}{_here()}"
+        )
+    return pytree.map(as_state, state, own)
+
+
+def batch_size(x: Any) -> int:
+    """How many rows x has, a Tensor or a nest of them."""
+    return int(np.shape(x if isinstance(x, Tensor | np.ndarray) else pytree.leaves(x)[0])[0])
+
+
+def found_output_size(cell: Cell) -> int:
+    """How many features an output has: see `Cell.output_size`."""
+    axis, size = cell.feature_axis, getattr(cell, "input_size", None)
+    if cell._has_step:
+        if axis == -1 and isinstance(size, int) and not any(cell.step_inputs().values()):
+            x, state = cell.zeros(1, size), cell.initial_state(1)
+            with no_grad(), suppress(IndexError, TypeError):  # where x is no vector of numbers
+                output, _ = taken(cell, x, state, {})
+                return int(pytree.leaves(output)[0].shape[axis])
+        if hasattr(cell, "hidden_size"):
+            return int(cell.hidden_size)
+    return int(pytree.leaves(cell.initial_state(1))[0].shape[axis])
+
+
+def as_state(leaf: Any, own: Any) -> Tensor:
+    """A leaf of a state that was given, in the dtype of the cell's own where it is an array.
+
+    TypeError for what is neither a Tensor nor an ndarray, or a Tensor of a wider floating dtype.
+    """
+    if not isinstance(leaf, Node | np.ndarray | np.generic):
+        raise TypeError(
+            f"a state is made of Tensors or ndarrays; {leaf!r} in it is {type(leaf).__name__}. The "
+            f"cell's own is {pytree.described(own)}"
+        )
+    if not isinstance(leaf, Tensor):
+        leaf = np.asarray(leaf)
+    leaf = as_weights(leaf, own.dtype, "the state")
+    return leaf if isinstance(leaf, Tensor) else from_numpy(leaf)
+
+
+def _checked(cell: Cell, x: Any, old: Any, new: Any) -> Any:
+    """The new state, its dicts in the order of the old one's."""
+    try:
+        new = pytree.aligned(new, old)
+        pairs = list(zip(pytree.leaves(old), pytree.leaves(new)))
+        fits = all(a.shape == b.shape for a, b in pairs)
+    except (ValueError, AttributeError):  # another structure, or a leaf that is no array
+        fits = False
+    if not fits:
+        _check_given(cell, x, old)
+        _check_tensors(cell, new, "state")
+        pair = ", and beside it the output: (output, next_state)" if cell._has_step else ""
+        raise ValueError(
+            f"{_method(cell)} must return a state like the one it got: "
+            f"{pytree.described(old)}{pair}; it returned {pytree.described(new)}{_here()}"
+        )
+    if any(a.dtype is not b.dtype for a, b in pairs):
+        _check_given(cell, x, old)
+    _check_tensors(cell, new, "state")
+    return new
+
+
+def _check_tensors(cell: Cell, tree: Any, what: str) -> None:
+    """TypeError for a leaf that is no Tensor."""
+    for leaf in pytree.leaves(tree):
+        if not isinstance(leaf, Node):
+            made = "an ndarray, through which no gradient flows" if isinstance(
+                leaf, np.ndarray | np.generic) else f"{type(leaf).__name__}"  # fmt: skip
+            raise TypeError(
+                f"the {what} that {_method(cell)} returns must be made of Tensors; in "
+                f"{pytree.described(tree)} a leaf is {made}: compute it with ops (tg.tanh, "
+                f"np.tanh on a Tensor, ...), or wrap a constant in tg.tensor(...){_here()}"
+            )
+
+
+def _check_given(cell: Cell, x: Any, state: Any) -> None:
+    """Called when a step went wrong: was it the fault of what it was given?"""
+    own = cell.initial_state(batch_size(x))
+    size, axis = getattr(cell, "input_size", None), cell.feature_axis
+    if is_floating(getattr(x, "_data", x)) and isinstance(size, int):
+        if x.ndim < -axis or x.shape[axis] != size:
+            raise wrong_features(type(cell).__name__, size, x, axis)
+    given_state(cell, x, state, own)
+
+
+def _method(cell: Cell) -> str:
+    return f"{type(cell).__name__}.{'step' if cell._has_step else 'forward'}"
+
+
+def _shape(x: Any) -> Any:
+    return np.shape(x) if isinstance(x, Tensor | np.ndarray) else pytree.described(x)
+
+
+def _here() -> str:
+    where = current_mode().scope
+    return f", in {where}" if where is not None and str(where) else ""
