@@ -28,6 +28,8 @@ def leaves(tree: Any) -> list[Any]:
     >>> leaves((1, {"a": 2, "b": (3, None)}))
     [1, 2, 3]
     """
+    if isinstance(tree, Tensor):  # the leaf that is looked at most often
+        return [tree]
     if tree is None:
         return []
     if isinstance(tree, dict):

@@ -36,8 +36,14 @@ def parameters_of(method: Callable[..., Any]) -> tuple[dict[str, bool], bool]:
     return names, any(p.kind is p.VAR_KEYWORD for p in parameters)
 
 
-def check_names(kind: str, takes: Mapping[str, bool], given: Collection[str]) -> None:
-    """TypeError for a name that nothing of this kind takes, or one that it needs and has not."""
+def check_names(
+    kind: str, takes: Mapping[str, bool], inputs: Collection[str], constants: Collection[str] = ()
+) -> None:
+    """TypeError for a name that is not taken, that is needed and missing, or is given twice."""
+    given = [*inputs, *constants]
+    for name in constants:
+        if name in inputs:
+            raise TypeError(f"{name!r} is given for each step and as one of the constants")
     listed = ", ".join(takes) if takes else "none besides x and the state"
     for name in given:
         if name not in takes:
@@ -54,22 +60,16 @@ def check_names(kind: str, takes: Mapping[str, bool], given: Collection[str]) ->
 
 
 def check_shapes(
-    kind: str, xs: Any, inputs: Mapping[str, Any], constants: Mapping[str, Any]
-) -> tuple[int, int]:
-    """T and B of these sequences. ValueError for one that does not begin with (T, B) or (B,)."""
-    first = pytree.leaves(xs)[0]
-    steps, batch = first.shape[:2]
-    named = {"x": xs, **inputs}
-    for name, tree in named.items():
+    kind: str, timed: Mapping[str, Any], constants: Mapping[str, Any], steps: int, batch: int
+) -> None:
+    """ValueError for a sequence that does not begin with (T, B), or a constant that not with B."""
+    for name, tree in timed.items():
         for leaf in pytree.leaves(tree):
             if leaf.shape[:2] != (steps, batch):
+                hint = ". What is the same at every step goes in constants={...}, (B, ...)"
                 raise ValueError(
                     f"{kind}: {name} must begin with the axes (T, B) = ({steps}, {batch}) as x "
-                    f"does; its shape is {leaf.shape}"
-                    + (
-                        ". What is the same at every step goes in constants={...}, (B, ...)"
-                        * (name != "x")
-                    )
+                    f"does; its shape is {leaf.shape}{hint if name != 'x' else ''}"
                 )
     for name, tree in constants.items():
         for leaf in pytree.leaves(tree):
@@ -78,4 +78,3 @@ def check_shapes(
                     f"{kind}: the constant {name} must begin with the batch, ({batch}, ...); its "
                     f"shape is {leaf.shape}"
                 )
-    return steps, batch

@@ -110,6 +110,11 @@ class Recurrent(Module):
                     cell = cell.sibling()
                 cell._name = place
                 self._cells[place] = cell
+        self._feature_axis = self.cells[0].feature_axis
+        self._takes: dict[str, bool] = {}  # the further inputs of all cells; which are needed
+        for cell in self.cells:
+            for name, needed in cell.step_inputs().items():
+                self._takes[name] = self._takes.get(name, False) or needed
         for name, parameter in self.named_parameters():
             parameter.name = name
 
@@ -150,38 +155,30 @@ class Recurrent(Module):
         wider, and for an input that no cell takes or that one lacks. Integers are left to the cell,
         which may use them as indices.
         """
+        name = type(self).__name__
         constants = constants or {}
-        self._check_names(inputs, constants)
+        if inputs or constants or self._takes:
+            check_names(name, self._takes, inputs, constants)
         x = self._checked_input(x)
-        batched = not isinstance(x, Tensor) or x.ndim > 1 - self.cells[0].feature_axis
-        named = {name: self._tensors(tree) for name, tree in inputs.items()}
+        batched = not isinstance(x, Tensor) or x.ndim > 1 - self._feature_axis
+        inputs = {name: self._tensors(tree) for name, tree in inputs.items()}
         constants = {name: self._tensors(tree) for name, tree in constants.items()}
         if not batched:
-            x, named = pytree.map(_with_batch_axis_second, (x, named))
+            x, inputs = pytree.map(lambda leaf: ops.expand_dims(leaf, axis=1), (x, inputs))
             constants = pytree.map(lambda leaf: ops.expand_dims(leaf, axis=0), constants)
         elif self.batch_first:
-            x, named = pytree.map(_first_two_exchanged, (x, named))
-        steps, batch = check_shapes(type(self).__name__, x, named, constants)
+            x, inputs = pytree.map(_first_two_exchanged, (x, inputs))
+        steps, batch = pytree.leaves(x)[0].shape[:2]
+        check_shapes(name, {"x": x, **inputs}, constants, steps, batch)
         lengths = _checked_lengths(lengths, steps, batch)
         states = self._initial_states(state, batch, batched)
-        outputs, finals = self._through_layers(x, states, lengths, named, constants)
+        outputs, finals = self._through_layers(x, states, lengths, inputs, constants)
         if not batched:
             outputs = pytree.map(lambda leaf: leaf[:, 0], outputs)
             return outputs, self._packed(pytree.map(_without_batch_axis, finals))
         if self.batch_first:
             outputs = pytree.map(_first_two_exchanged, outputs)
         return outputs, self._packed(finals)
-
-    def _check_names(self, inputs: Mapping[str, Any], constants: Mapping[str, Any]) -> None:
-        """TypeError for an input that no cell takes, that one lacks, or that is given twice."""
-        takes: dict[str, bool] = {}
-        for cell in self.cells:
-            for name, needed in cell.step_inputs().items():
-                takes[name] = takes.get(name, False) or needed
-        for name in constants:
-            if name in inputs:
-                raise TypeError(f"{name!r} is given for each step and as one of the constants")
-        check_names(type(self).__name__, takes, [*inputs, *constants])
 
     def _checked_input(self, x: Any) -> Any:
         """x, or the nest of them, as Tensors in the dtype of the weights."""
@@ -202,8 +199,8 @@ class Recurrent(Module):
         if not isinstance(tree, Tensor | np.ndarray) and _is_nest(tree):
             return pytree.map(self._tensors, tree)
         x = _as_tensor(tree)
-        first = next(self.parameters(), None)
-        if x.dtype.kind != "f" or first is None or first.dtype is x.dtype:
+        kind = x._data.dtype
+        if kind.kind != "f" or next((p._data.dtype is kind for p in self.parameters()), True):
             return x
         dtype = np.result_type(*(p.dtype for p in self.parameters() if p.dtype.kind == "f"))
         if isinstance(tree, Node):  # its dtype was chosen
@@ -219,21 +216,19 @@ class Recurrent(Module):
         constants: Mapping[str, Any],
     ) -> tuple[Any, list[Any]]:
         finals: list[Any] = []
-        cells = self.cells
-        directions = 1 + self.bidirectional
+        cells = iter(self._cells.values())
         for layer in range(self.num_layers):
             if layer:
                 x = pytree.map(self._dropped_out, x)
             outputs = []
-            for direction in range(directions):
-                cell = cells[len(finals)]
-                takes = cell.step_inputs() if inputs or constants else {}
+            for direction in range(1 + self.bidirectional):
+                cell = next(cells)
                 output, final = run(
                     cell,
                     x,
                     states[len(finals)],
-                    {name: given for name, given in inputs.items() if name in takes},
-                    {name: given for name, given in constants.items() if name in takes},
+                    inputs if not inputs else _taken_by(cell, inputs),
+                    constants if not constants else _taken_by(cell, constants),
                     reverse=self.reverse or bool(direction),
                     lengths=lengths,
                     truncate=self.truncate,
@@ -253,7 +248,7 @@ class Recurrent(Module):
 
     def _initial_states(self, state: Any, batch_size: int, batched: bool) -> list[Any]:
         """The state of each cell: as given, or the cells' own."""
-        own = [cell.initial_state(batch_size) for cell in self.cells]
+        own = [cell.initial_state(batch_size) for cell in self._cells.values()]
         if state is None:
             return own
         if batched:
@@ -321,6 +316,11 @@ def _as_tensor(x: Any) -> Tensor:
     return from_numpy(x) if isinstance(x, np.ndarray) else tensor(x)
 
 
+def _taken_by(cell: Cell, given: Mapping[str, Any]) -> dict[str, Any]:
+    takes = cell.step_inputs()
+    return {name: value for name, value in given.items() if name in takes}
+
+
 def _check_size(cell: Cell, output: Any) -> None:
     """ValueError if what the next layer is made for is not what it would get."""
     if isinstance(output, Tensor) and output.shape[cell.feature_axis] != cell.output_size:
@@ -338,10 +338,6 @@ def _side_by_side(outputs: list[Any], axis: int) -> Any:
 
 def _first_two_exchanged(leaf: Any) -> Any:
     return ops.swapaxes(leaf, 0, 1)
-
-
-def _with_batch_axis_second(leaf: Any) -> Any:
-    return ops.expand_dims(leaf, axis=1)
 
 
 def _without_batch_axis(leaf: Any) -> Any:

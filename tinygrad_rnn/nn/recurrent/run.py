@@ -45,10 +45,10 @@ def run(
     must be seen (`detect_anomaly`) or no program can stand for the cell, which is said once.
     """
     options = {"unrolled": unrolled, "checkpoint": checkpoint, "executor": executor}
-    first, *others = pytree.leaves(x)
-    if truncate is not None and len(first) > truncate:
+    leaves = pytree.leaves(x)
+    if truncate is not None and len(leaves[0]) > truncate:
         args = cell, x, state, inputs, constants
-        return _in_blocks(*args, reverse, lengths, truncate, len(first), options)
+        return _in_blocks(*args, reverse, lengths, truncate, len(leaves[0]), options)
     scanned = sequence(
         cell,
         x,
@@ -61,7 +61,7 @@ def run(
         first_step=first_step,
         executor=executor,
     )
-    complex_numbers = any(t.dtype.kind == "c" for t in [first, *others, *pytree.leaves(state)])
+    complex_numbers = any(t._data.dtype.kind == "c" for t in [*leaves, *pytree.leaves(state)])
     # As gradient checkers use them, who need no advice.
     final, outputs = run_scan(scanned, unroll=unrolled or is_observed() or complex_numbers)
     return outputs, final
@@ -76,7 +76,7 @@ def sequence(
     **options: Any,
 ) -> Scan:
     """The scan of a cell over x, not run yet; `options` as of `Scan`."""
-    steps = len(pytree.leaves(x)[0])
+    steps = len(x if isinstance(x, Tensor) else pytree.leaves(x)[0])
     if not inputs and not constants:
         return Scan(step_function(cell), state, x, steps, **options)
     xs = (x, dict(inputs))
