@@ -31,13 +31,14 @@ from .pytree import detach
 from .serialization import CheckpointError, load, save
 
 if TYPE_CHECKING:
-    from . import cells, data, graph, lessons, optim, testing, training, viz
+    from . import cells, data, export, graph, lessons, optim, testing, training, viz
 
 __version__ = "0.1.0"
 
 _WHEN_ASKED = (
     "cells",
     "data",
+    "export",
     "graph",
     "lessons",
     "optim",
@@ -71,6 +72,7 @@ __all__ = [
     "detach",
     "detect_anomaly",
     "enable_grad",
+    "export",
     "from_numpy",
     "get_default_dtype",
     "get_executor",

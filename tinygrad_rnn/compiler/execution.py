@@ -6,8 +6,10 @@ stand for them, it runs the whole; otherwise the rest runs op by op, and one mes
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -37,11 +39,31 @@ from .step_function import StepFunction
 from .trace.recording import Record, record
 from .trace.step_invariance import Summary, changed_numbers
 
-__all__ = ["run"]
+__all__ = ["run", "scans_taken_by"]
+
+Runner: TypeAlias = Callable[[Scan], tuple[Any, Any]]
+_runner: ContextVar[Runner | None] = ContextVar("tinygrad_rnn.runner", default=None)
+
+
+@contextmanager
+def scans_taken_by(runner: Runner | None) -> Iterator[None]:
+    """Let `runner(sequence)` take every scan in this thread: it returns the last carry and the ys.
+
+    For who records a whole model: a scan in it is one call, neither unrolled nor compiled. None:
+    scans are run here again.
+    """
+    token = _runner.set(runner)
+    try:
+        yield
+    finally:
+        _runner.reset(token)
 
 
 def run(sequence: Scan, *, unroll: bool = False) -> tuple[Any, Any]:
     """The last carry and the ys of a sequence, as pytrees."""
+    runner = _runner.get()
+    if runner is not None:
+        return runner(sequence)
     step = sequence.step
     if not sequence.length:
         return _nothing(sequence)

@@ -1,0 +1,10 @@
+"""Leaving: a model in PyTorch, in JAX or in ONNX, without being written again.
+
+All three read the same: the call of a model, recorded and lowered to NumPy's ufuncs and the ops of
+this package, with each scan as one loop. A cell of your own leaves as the built-in ones do.
+"""
+
+from .errors import ExportError
+from .to_jax import to_jax
+
+__all__ = ["ExportError", "to_jax"]

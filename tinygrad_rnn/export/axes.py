@@ -1,0 +1,84 @@
+"""The axes of a model's inputs by name: which of them may have another size after it has left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..nn import Cell, Module, Recurrent
+from .errors import ExportError
+
+__all__ = ["default_axes", "named_axes", "sizes_of"]
+
+Axes = Sequence[str | None]  # of one input; None: its size is fixed
+
+
+def named_axes(
+    axes: str | Sequence[str] | None, ranks: Sequence[int], model: Any
+) -> list[tuple[str | None, ...]]:
+    """For each input the names of its axes: as `axes` says, or as layers and cells have them.
+
+    `axes`: for each input its axes in order, one word each; `_` for one of fixed size.
+
+    >>> named_axes(["time batch _", "batch"], [3, 1], None)
+    [('time', 'batch', None), ('batch',)]
+    """
+    if axes is None:
+        return [default_axes(model, rank, first=not k) for k, rank in enumerate(ranks)]
+    texts = [axes] if isinstance(axes, str) else [*axes]
+    found = [tuple(None if word == "_" else word for word in text.split()) for text in texts]
+    if [len(names) for names in found] != [*ranks]:
+        raise ExportError(
+            f"axes={axes!r} for inputs of {', '.join(map(str, ranks))} axes: one text for each "
+            "input, one word for each of its axes, such as 'time batch _'"
+        )
+    return found
+
+
+def default_axes(model: Any, rank: int, *, first: bool) -> tuple[str | None, ...]:
+    """The axes of an input as layers have them: (T, B, ...), or (B, ...) without a sequence.
+
+    >>> import tinygrad_rnn as tg
+    >>> default_axes(tg.nn.LSTM(3, 4), 3, first=True)
+    ('time', 'batch', None)
+    >>> default_axes(tg.nn.Linear(3, 4), 2, first=True)
+    ('batch', None)
+    """
+    layer = _layer(model)
+    leading: tuple[str | None, ...] = ("batch",)
+    if layer is not None and rank > 1:
+        leading = ("batch", "time") if layer.batch_first else ("time", "batch")
+        if not first:
+            leading = (None, "batch")  # a state (num_layers * directions, B, ...)
+        elif model is layer and rank == 2:
+            leading = ("time",)  # one sequence, without a batch
+    return (leading + (None,) * rank)[:rank]
+
+
+def _layer(model: Any) -> Recurrent | None:
+    if isinstance(model, Cell) or not isinstance(model, Module):
+        return None
+    return next((m for m in model.modules() if isinstance(m, Recurrent)), None)
+
+
+def sizes_of(
+    shapes: Sequence[Sequence[Any]], axes: Sequence[Axes], known: Sequence[Sequence[int]]
+) -> Mapping[str, Any]:
+    """The sizes of named axes in inputs of these shapes. ExportError if they do not fit.
+
+    `known`: the shapes of which the fixed sizes are.
+    """
+    found: dict[str, Any] = {}
+    for number, (shape, names, fixed) in enumerate(zip(shapes, axes, known, strict=True)):
+        for axis, (size, name, usual) in enumerate(zip(shape, names, fixed, strict=True)):
+            if name is None:
+                fits, expected = size == usual, usual
+            else:
+                expected = found.setdefault(name, size)
+                fits = expected == size
+            if not fits:
+                raise ExportError(
+                    f"axis {axis} of input {number} is {size}, and not {expected}"
+                    + (f", which {name!r} is elsewhere" if name else "")
+                )
+    return found

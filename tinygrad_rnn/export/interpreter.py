@@ -1,0 +1,110 @@
+"""Interpreter: a program carried out op by op by another library's functions, loops included."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from ..compiler.ir.instruction import Instruction
+from .dtypes import operand_dtypes
+from .errors import ExportError, at
+from .loop import parts_of
+from .sizes import evaluated
+
+__all__ = ["Target", "interpreted"]
+
+Value = Any
+
+
+class Target(Protocol):
+    """What the interpreter asks of a library."""
+
+    name: str
+    ops: Mapping[str, Callable[..., Value]]
+    """For each op its counterpart: `ops[name](*operands, **attributes)`; one of several outputs
+    returns the sequence of them."""
+
+    def ufunc(self, name: str) -> Callable[..., Value] | None:
+        """The counterpart of a ufunc, if there is one."""
+
+    def constant(self, x: Any, dtype: Any) -> Value:
+        """An array or a number as the library's, in that dtype."""
+
+    def cast(self, x: Value, dtype: Any) -> Value:
+        """The same in NumPy's dtype, or in the nearest that the library has."""
+
+    def module(self, operands: Sequence[Value], **call: Any) -> Sequence[Value]:
+        """A call of a module that was kept as one op, see `module_call`."""
+
+    def loop(self, made: Any, given: Any, run: Callable[..., Any], length: int) -> Sequence[Value]:
+        """A scan: the ys and the last carry. `run(xs, carry, leaves)` is one step."""
+
+
+def interpreted(
+    target: Target,
+    instructions: Iterable[Instruction],
+    results: Sequence[Any],
+    given: Mapping[Instruction, Value],
+    sizes: Mapping[str, int],
+) -> list[Value]:
+    """The results of a program from the values that it is given."""
+    return _Run(target, sizes).values(instructions, results, dict(given))
+
+
+class _Run:
+    def __init__(self, target: Target, sizes: Mapping[str, int]) -> None:
+        self._target, self._sizes = target, sizes
+
+    def values(
+        self, instructions: Iterable[Instruction], results: Sequence[Any], of: dict[Any, Value]
+    ) -> list[Value]:
+        whole: dict[Any, Sequence[Value]] = {}  # the outputs of ops of several
+        for instruction in instructions:
+            key: Any = instruction
+            if instruction.output is not None:
+                key = (id(instruction.attributes), *map(id, instruction.inputs))
+                if key in whole:
+                    of[instruction] = whole[key][instruction.output]
+                    continue
+            kinds = operand_dtypes(instruction)
+            operands = [
+                self._operand(x, of, dtype)
+                for x, dtype in zip(instruction.inputs, kinds, strict=True)
+            ]
+            value = self._applied(instruction, operands)
+            if instruction.output is not None:
+                whole[key] = value
+                value = value[instruction.output]
+            of[instruction] = self._target.cast(value, instruction.dtype)
+        return [self._operand(x, of, None) for x in results]
+
+    def _operand(self, x: Any, of: Mapping[Any, Value], dtype: Any) -> Value:
+        if not isinstance(x, Instruction):
+            return self._target.constant(x, dtype)
+        return of[x] if dtype is None or x.dtype == dtype else self._target.cast(of[x], dtype)
+
+    def _applied(self, instruction: Instruction, operands: Sequence[Value]) -> Any:
+        target, name = self._target, instruction.op_name
+        if "loop" in instruction.attributes:
+            return self._loop(instruction.attributes["loop"], operands)
+        if "module" in instruction.attributes:
+            return target.module(operands, **instruction.attributes)
+        function = target.ufunc(name) if instruction.is_ufunc else target.ops.get(name)
+        if function is None:
+            raise ExportError(f"{name} has no counterpart in {target.name}{at(instruction.origin)}")
+        attributes = {
+            key: evaluated(value, self._sizes) for key, value in instruction.attributes.items()
+        }
+        return function(*operands, **attributes)
+
+    def _loop(self, made: Any, operands: Sequence[Value]) -> Sequence[Value]:
+        step = made.step
+
+        def run(xs: Sequence[Value], carry: Sequence[Value], leaves: Sequence[Value]) -> Any:
+            keys = (*step.xs, *step.carry, *step.leaves)
+            given = dict(zip(keys, (*xs, *carry, *leaves), strict=True))
+            results = self.values(step.instructions, step.forward_results(), given)
+            return results[: len(carry)], results[len(carry) :]
+
+        length = evaluated(made.length, self._sizes)
+        return self._target.loop(made, parts_of(made, operands), run, length)

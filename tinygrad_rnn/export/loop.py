@@ -1,0 +1,76 @@
+"""The primitive `loop`: a scan as one op of an exported program, with its lowered step inside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..compiler.ir.instruction import Instruction
+from ..compiler.ir.step import Step
+from ..engine.op import op
+
+__all__ = ["Loop", "Parts", "computed", "loop", "parts_of"]
+
+Array = Any
+
+
+class Loop(NamedTuple):
+    """What a scan repeats: the lowered step, the direction, and whether its rows may end early.
+
+    `owner`: the cell, or the code of the function, that the step is of. `leaves`: the names of the
+    owner's parameters among what the step reads besides; None for another.
+    """
+
+    step: Step
+    reverse: bool
+    has_lengths: bool
+    length: Any  # an int, or a Size
+    owner: Any
+    leaves: tuple[str | None, ...]
+
+
+class Parts(NamedTuple):
+    """The operands of a loop."""
+
+    lengths: Any
+    xs: list[Any]
+    carry: list[Any]
+    leaves: list[Any]
+
+
+def parts_of(made: Loop, operands: Sequence[Any]) -> Parts:
+    """The operands of a loop by what they are."""
+    rest = list(operands)
+    lengths = rest.pop(0) if made.has_lengths else None
+    xs, carries = len(made.step.xs), len(made.step.carry)
+    return Parts(lengths, rest[:xs], rest[xs : xs + carries], rest[xs + carries :])
+
+
+@op
+def loop(*arrays: Array, loop: Loop) -> tuple[Array, ...]:
+    """The ys of all steps, then the last carry; no row may end early here."""
+    given = parts_of(loop, arrays)
+    carry: list[Any] = given.carry
+    ys: list[list[Any]] = []
+    for t in range(loop.length)[:: -1 if loop.reverse else 1]:
+        results = computed(loop.step, [x[t] for x in given.xs], carry, given.leaves)
+        carry, y = results[: len(carry)], results[len(carry) :]
+        ys.append(y)
+    if loop.reverse:
+        ys.reverse()
+    return (*map(np.stack, zip(*ys)), *map(np.asarray, carry))
+
+
+def computed(
+    step: Step, xs: Sequence[Array], carry: Sequence[Array], leaves: Sequence[Array]
+) -> list[Array]:
+    """The next carry and y_t of a lowered step, on arrays."""
+    of: dict[Instruction, Array] = dict(
+        zip((*step.xs, *step.carry, *step.leaves), (*xs, *carry, *leaves), strict=True)
+    )
+    for instruction in step.instructions:
+        operands = [of[x] if isinstance(x, Instruction) else x for x in instruction.inputs]
+        of[instruction] = instruction.compute(*operands)
+    return [of[x] if isinstance(x, Instruction) else x for x in step.forward_results()]

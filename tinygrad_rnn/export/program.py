@@ -1,0 +1,158 @@
+"""Program: a call of a model, lowered, for every size of its named axes. What a target reads."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import pytree
+from ..compiler.ir.step import Step, needed_for
+from ..engine.scope import PACKAGE_FOLDER
+from ..engine.tensor import Tensor
+from ..nn import Module
+from .axes import named_axes
+from .errors import ExportError
+from .expansion import expanded
+from .generalization import generalized
+from .recording import LengthsAreAnInput, Recorded, recorded
+from .sizes import recording_sizes
+
+__all__ = ["Program", "program_of", "tensors_of"]
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """`step.xs` are the inputs, `step.leaves` what else is read: `leaves[k]` is the name of a
+    parameter or buffer, or an array for a constant. `step.ys` are the outputs.
+
+    `shapes`: of the inputs as they were given; `axes`: the names of those that may differ.
+    `inputs`, `outputs`: the structures of (args, kwargs) and of what the model returns.
+    """
+
+    step: Step
+    leaves: tuple[Any, ...]
+    shapes: tuple[tuple[int, ...], ...]
+    axes: tuple[tuple[str | None, ...], ...]
+    inputs: Any
+    outputs: Any
+
+
+def tensors_of(model: Any) -> dict[str, Tensor]:
+    """The parameters and buffers of a model by name; a shared one by its first name."""
+    if not isinstance(model, Module):
+        return {}
+    return {name: t for name, t in (*model.named_parameters(), *model.named_buffers())}
+
+
+def program_of(
+    model: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    *,
+    known: Collection[str],
+    target: str,
+    axes: str | Sequence[str] | None = None,
+    kept: Sequence[Module] = (),
+) -> Program:
+    """The program of `model(*args, **kwargs)` in the `known` ops.
+
+    Of the arguments shapes and dtypes matter, not their elements. A Module is recorded as it is in `eval()`: without dropout. `kept`: the modules in it whose calls are one op each. ExportError if it cannot leave.
+    """
+    tree = (tuple(args), dict(kwargs))
+    given, structure = pytree.leaves(tree), pytree.structure(tree)
+    for x in given:
+        if not hasattr(x, "shape"):
+            raise ExportError(
+                f"{target} takes arrays for the inputs of a model; one is {type(x).__name__}"
+            )
+    names = named_axes(axes, [len(x.shape) for x in given], model)
+    sizes = recording_sizes([*dict.fromkeys(n for of in names for n in of if n is not None)])
+    steps: list[Step] = []
+    first: Recorded | None = None
+    with _evaluating(model), np.errstate(all="ignore"):
+        for at in sizes:
+            try:
+                made = _recorded(model, structure, given, names, at, kept)
+            except Exception as error:
+                if first is None or isinstance(error, ExportError):
+                    raise
+                raise _baked(error, sizes[0], at) from error
+            first = first or made
+            steps.append(expanded(made.step, known, target))
+    assert first is not None
+    of = {tensor: name for name, tensor in reversed(tensors_of(model).items())}
+    step = generalized(steps, sizes)
+    needed = needed_for(step.ys, step.instructions)
+    return Program(
+        Step(**{**_fields(step), "instructions": tuple(needed)}),
+        tuple(of.get(source, source._data) for source in first.sources),
+        tuple(tuple(x.shape) for x in given),
+        tuple(names),
+        structure,
+        first.structure,
+    )
+
+
+def _fields(step: Step) -> dict[str, Any]:
+    return {name: getattr(step, name) for name in step.__dataclass_fields__}
+
+
+@contextmanager
+def _evaluating(model: Any) -> Iterator[None]:
+    modules = [*model.modules()] if isinstance(model, Module) else []
+    modes = [module.training for module in modules]
+    try:
+        if modules:
+            model.eval()
+        yield
+    finally:
+        for module, mode in zip(modules, modes):
+            module.training = mode
+
+
+def _recorded(
+    model: Callable[..., Any],
+    structure: Any,
+    given: Sequence[Any],
+    names: Sequence[Sequence[str | None]],
+    sizes: Mapping[str, int],
+    kept: Sequence[Module],
+) -> Recorded:
+    random = np.random.default_rng(0)
+    inputs = [_example(x, axes, sizes, random) for x, axes in zip(given, names)]
+    for _ in range(len(inputs) + 1):
+        try:
+            return recorded(model, structure, inputs, kept)
+        except LengthsAreAnInput as found:
+            like = inputs[found.position]._data
+            inputs[found.position] = Tensor.of(np.full_like(like, found.steps))
+    raise AssertionError("lengths that do not stay what they are")
+
+
+def _example(x: Any, axes: Sequence[str | None], sizes: Mapping[str, int], random: Any) -> Tensor:
+    """Small random numbers in the place of an input; zeros for integers, which may be indices."""
+    pairs = zip(x.shape, axes, strict=True)
+    shape = tuple(int(size) if name is None else sizes[name] for size, name in pairs)
+    dtype = np.dtype(str(x.dtype).removeprefix("torch."))
+    if dtype.kind == "f":
+        return Tensor.of(np.asarray(0.5 * random.standard_normal(shape)).astype(dtype))
+    return Tensor.of(np.zeros(shape, dtype))
+
+
+def _baked(error: Exception, works: Mapping[str, int], at: Mapping[str, int]) -> ExportError:
+    """That a model runs at some sizes and not at others, and where it stops."""
+    changed = {name: size for name, size in at.items() if works[name] != size}
+    frames = traceback.extract_tb(error.__traceback__)
+    users = [f for f in frames if not f.filename.startswith(PACKAGE_FOLDER)]
+    line = f", at {users[-1].filename}:{users[-1].lineno}" if users else ""
+    said = " and ".join(f"{name}={size}" for name, size in changed.items())
+    was = " and ".join(f"{name}={works[name]}" for name in changed)
+    return ExportError(
+        f"a size is baked into the model{line}: it runs with {was} and not with {said} ({error}). "
+        "Name the axes that may change with axes=, as in axes='time batch _'"
+    )

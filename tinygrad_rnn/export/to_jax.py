@@ -1,0 +1,133 @@
+"""To JAX: a pure function of a pytree of parameters, with a `lax.scan` for each scan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import pytree
+from .axes import sizes_of
+from .extras import imported
+from .interpreter import interpreted
+from .jax_ops import ops
+from .program import Program, program_of, tensors_of
+
+__all__ = ["to_jax"]
+
+Value = Any
+
+
+def to_jax(
+    model: Callable[..., Any], *, axes: str | Sequence[str] | None = None
+) -> tuple[Callable[..., Any], dict[str, Any]]:
+    """`(apply, parameters)`: `apply(parameters, *args)` is what `model(*args)` is, in JAX.
+
+    `model`: a Module, a Cell, or a function of Tensors. `parameters`: a dict of arrays by the names
+    of `state_dict()`, buffers among them. `apply` is pure: `jax.jit`, `jax.grad`, `jax.vmap` and
+    `shard_map` take it. A scan in the model is one `jax.lax.scan`. States and `lengths` are
+    arguments as they are of the model. Trained parameters come back with
+    `model.load_state_dict(...)`, which takes them as they are.
+
+    The model is read when `apply` is first called with arguments of some structure, as it is in
+    `eval()`, and never again for others of that structure: sizes of named axes are not fixed.
+    `axes`: the axes of each input, one word each, `_` for one of fixed size, as "time batch _";
+    left out, those of layers and cells.
+
+    With `jax_enable_x64` float64 stays float64. ExportError if the model cannot leave.
+
+    >>> import numpy as np, tinygrad_rnn as tg
+    >>> layer = tg.nn.LSTM(3, 4)
+    >>> apply, parameters = tg.export.to_jax(layer)  # doctest: +SKIP
+    >>> outputs, (h, c) = apply(parameters, np.ones((5, 2, 3), "float32"))  # doctest: +SKIP
+    """
+    jnp = imported("jax.numpy", "jax", "JAX")
+    table = ops()
+    programs: dict[Any, Program] = {}
+
+    def apply(parameters: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """The model on these arguments, with these parameters."""
+        tree = (args, kwargs)
+        inputs = [x if hasattr(x, "shape") else jnp.asarray(x) for x in pytree.leaves(tree)]
+        kinds = [(len(x.shape), str(x.dtype)) for x in inputs]
+        key = str((pytree.structure(tree), kinds))
+        if key not in programs:
+            args, kwargs = pytree.unflatten(pytree.structure(tree), inputs)
+            programs[key] = program_of(
+                model, args, kwargs, known=table.keys(), target="JAX", axes=axes
+            )
+        return _applied(programs[key], parameters, inputs, table)
+
+    return apply, {name: jnp.asarray(t._data) for name, t in tensors_of(model).items()}
+
+
+def _applied(
+    program: Program, parameters: Mapping[str, Any], inputs: Sequence[Any], table: Any
+) -> Any:
+    target = _Jax(table)
+    sizes = sizes_of([x.shape for x in inputs], program.axes, program.shapes)
+    leaves = [
+        parameters[leaf] if isinstance(leaf, str) else target.constant(leaf, None)
+        for leaf in program.leaves
+    ]
+    step = program.step
+    given = dict(zip((*step.xs, *step.leaves), (*inputs, *leaves), strict=True))
+    results = interpreted(target, step.instructions, step.ys, given, sizes)
+    return pytree.unflatten(program.outputs, results)
+
+
+class _Jax:
+    name = "JAX"
+
+    def __init__(self, table: Any) -> None:
+        import jax
+        import jax.numpy as jnp
+
+        self.ops, self._jnp, self._lax = table, jnp, jax.lax
+
+    def ufunc(self, name: str) -> Callable[..., Value] | None:
+        found: Callable[..., Value] | None = getattr(self._jnp, name, None)
+        return found
+
+    def _dtype(self, dtype: Any) -> Any:
+        from jax.dtypes import canonicalize_dtype
+
+        return canonicalize_dtype(dtype)
+
+    def constant(self, x: Any, dtype: Any) -> Value:
+        return self._jnp.asarray(x, self._dtype(np.asarray(x).dtype if dtype is None else dtype))
+
+    def cast(self, x: Value, dtype: Any) -> Value:
+        dtype = self._dtype(dtype)
+        return x if x.dtype == dtype else x.astype(dtype)
+
+    def loop(self, made: Any, given: Any, run: Callable[..., Any], length: int) -> Sequence[Value]:
+        jnp, xs, carry = self._jnp, given.xs, given.carry
+        lengths = given.lengths
+        if lengths is not None:
+            xs = [self._filled(x, lengths) for x in xs]
+
+        def step(carry: Any, at: Any) -> Any:
+            t, x = at
+            new, ys = run(x, carry, given.leaves)
+            if lengths is not None:
+                new = [jnp.where(_beside(t < lengths, n), n, old) for n, old in zip(new, carry)]
+                ys = [jnp.where(_beside(t < lengths, y), y, jnp.zeros_like(y)) for y in ys]
+            return new, ys
+
+        over = (jnp.arange(length), list(xs))
+        final, ys = self._lax.scan(step, list(carry), over, reverse=made.reverse)
+        return [*ys, *final]
+
+    def _filled(self, x: Value, lengths: Value) -> Value:
+        """x with the first input of each sequence in its padding, which no gradient reaches."""
+        jnp = self._jnp
+        valid = jnp.arange(x.shape[0])[:, None] < lengths
+        valid = valid.reshape(valid.shape + (1,) * (x.ndim - 2))
+        source = jnp.where(lengths > 0, jnp.arange(x.shape[1]), jnp.argmax(lengths))
+        return jnp.where(valid, x, self._lax.stop_gradient(x[0][source]))
+
+
+def _beside(mask: Value, x: Value) -> Value:
+    return mask.reshape(mask.shape + (1,) * (x.ndim - 1))

@@ -1,0 +1,218 @@
+"""To PyTorch: an `nn.Module` with the same names for the same weights; and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import nn, pytree
+from .axes import sizes_of
+from .extras import imported
+from .interpreter import interpreted
+from .program import Program, program_of, tensors_of
+from .torch_modules import called, counterpart
+from .torch_ops import UFUNCS, ops
+
+__all__ = ["from_torch", "to_torch"]
+
+Value = Any
+
+
+def to_torch(model: Callable[..., Any], *, axes: str | Sequence[str] | None = None) -> Any:
+    """The model as a `torch.nn.Module`, with the same weights under the same names.
+
+    `nn.LSTM`, `nn.GRU` and `nn.RNN` become PyTorch's own, as do Linear, Embedding and Dropout. In
+    other modules the ops are PyTorch's, and each scan is a loop over time. It is called as the
+    model is, with tensors, `lengths=` included; a layer that PyTorch has is just that layer.
+    It can be trained, moved to a device and saved; its `state_dict()` has the names of ours, and
+    `model.load_state_dict(from_torch(module.state_dict()))` brings trained weights back.
+
+    What is no module of PyTorch's is recorded as it is in `eval()`, when it is first called.
+    `axes`: see `to_jax`. ExportError if the model cannot leave.
+
+    >>> import torch, tinygrad_rnn as tg  # doctest: +SKIP
+    >>> module = tg.export.to_torch(tg.nn.LSTM(3, 4))  # doctest: +SKIP
+    >>> outputs, (h, c) = module(torch.zeros(5, 2, 3))  # doctest: +SKIP
+    """
+    torch = imported("torch", "peers", "PyTorch")
+    made = counterpart(model) if isinstance(model, nn.Module) else None
+    if made is None:
+        return _module(model, axes)
+    dtype = next((t._data.dtype for t in tensors_of(model).values()), np.dtype(np.float32))
+    made.to(_dtype(dtype))
+    state = {name: torch.tensor(t._data) for name, t in tensors_of(model).items()}
+    made.load_state_dict(state)
+    return made
+
+
+def from_torch(state: Any) -> dict[str, npt.NDArray[Any]]:
+    """A `state_dict()` of PyTorch's, or a module, as arrays: for `Module.load_state_dict`.
+
+    The names are kept. bfloat16, which NumPy has not, becomes float32.
+
+    >>> import torch, tinygrad_rnn as tg  # doctest: +SKIP
+    >>> layer, theirs = tg.nn.GRU(3, 4), torch.nn.GRU(3, 4)  # doctest: +SKIP
+    >>> layer.load_state_dict(tg.export.from_torch(theirs.state_dict()))  # doctest: +SKIP
+    """
+    torch = imported("torch", "peers", "PyTorch")
+    if isinstance(state, torch.nn.Module):
+        state = state.state_dict()
+    if not isinstance(state, Mapping):
+        raise TypeError(
+            f"from_torch takes a state_dict or a torch.nn.Module, not {type(state).__name__}"
+        )
+    return {str(name): _array(x) for name, x in state.items()}
+
+
+def _array(x: Any) -> npt.NDArray[Any]:
+    x = x.detach().cpu()
+    array: npt.NDArray[Any] = (x.float() if str(x.dtype) == "torch.bfloat16" else x).numpy().copy()
+    return array
+
+
+def _dtype(dtype: Any) -> Any:
+    import torch
+
+    return torch.bool if np.dtype(dtype) == bool else getattr(torch, np.dtype(dtype).name)
+
+
+def _module(model: Any, axes: str | Sequence[str] | None) -> Any:
+    """A module around the programs of a model, with its weights and its counterparts."""
+    import torch
+
+    class Exported(torch.nn.Module):
+        """A model from tinygrad_rnn: its weights, and its ops as PyTorch's."""
+
+        def forward(self, *args: Any, **kwargs: Any) -> Any:
+            tree = (args, kwargs)
+            inputs = [torch.as_tensor(x) for x in pytree.leaves(tree)]
+            kinds = [(x.ndim, str(x.dtype)) for x in inputs]
+            key = str((pytree.structure(tree), kinds))
+            if key not in programs:
+                args, kwargs = pytree.unflatten(pytree.structure(tree), inputs)
+                programs[key] = program_of(
+                    model, args, kwargs, known=table.keys(), target="PyTorch", axes=axes, kept=kept
+                )
+            return _applied(self, programs[key], inputs, table, paths)
+
+        def extra_repr(self) -> str:
+            return f"from {getattr(model, '__name__', type(model).__name__)}"
+
+    table, programs = ops(), dict[str, Program]()
+    made, paths, kept = Exported(), dict[Any, str](), list[Any]()
+    if isinstance(model, nn.Module):
+        for path, module in model.named_modules():
+            theirs = to_torch(module) if path and counterpart(module) is not None else None
+            if theirs is not None and module not in paths:
+                _place(made, path).add_module(path.rpartition(".")[2], theirs)
+                paths[module] = path
+                kept.append(module)
+    there = made.state_dict().keys()
+    parameters = {id(t) for _, t in model.named_parameters()} if paths or _is(model) else set()
+    for name, tensor in tensors_of(model).items():
+        if name not in there:
+            at, own = _place(made, name), name.rpartition(".")[2]
+            value = torch.tensor(tensor._data)
+            if id(tensor) in parameters:
+                at.register_parameter(own, torch.nn.Parameter(value, tensor.requires_grad))
+            else:
+                at.register_buffer(own, value)
+    return made.train(getattr(model, "training", True))
+
+
+def _is(model: Any) -> bool:
+    return isinstance(model, nn.Module)
+
+
+def _place(root: Any, path: str) -> Any:
+    """The module that holds what is at this path; made where there is none."""
+    import torch
+
+    for name in path.split(".")[:-1]:
+        if name not in root._modules:
+            root.add_module(name, torch.nn.Module())
+        root = root._modules[name]
+    return root
+
+
+def _applied(
+    module: Any, program: Program, inputs: Sequence[Any], table: Any, paths: Mapping[Any, str]
+) -> Any:
+    weights = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    first = next(iter(weights.values()), inputs[0] if inputs else None)
+    target = _Torch(table, {m: module.get_submodule(path) for m, path in paths.items()}, first)
+    sizes = sizes_of([x.shape for x in inputs], program.axes, program.shapes)
+    leaves = [
+        weights[leaf] if isinstance(leaf, str) else target.constant(leaf, None)
+        for leaf in program.leaves
+    ]
+    step = program.step
+    given = dict(zip((*step.xs, *step.leaves), (*inputs, *leaves), strict=True))
+    results = interpreted(target, step.instructions, step.ys, given, sizes)
+    return pytree.unflatten(program.outputs, results)
+
+
+class _Torch:
+    name = "PyTorch"
+
+    def __init__(self, table: Any, modules: Mapping[Any, Any], like: Any) -> None:
+        import torch
+
+        self.ops, self._torch, self._modules = table, torch, modules
+        self._device = getattr(like, "device", None)
+        self._constants: dict[Any, Any] = {}
+
+    def ufunc(self, name: str) -> Callable[..., Value] | None:
+        found: Callable[..., Value] | None = getattr(self._torch, UFUNCS.get(name, name), None)
+        return found
+
+    def constant(self, x: Any, dtype: Any) -> Value:
+        key = (id(x), dtype)
+        if key not in self._constants:
+            array = np.asarray(x, dtype)
+            made = self._torch.tensor(array, dtype=_dtype(array.dtype), device=self._device)
+            self._constants[key] = (x, made)
+        return self._constants[key][1]
+
+    def cast(self, x: Value, dtype: Any) -> Value:
+        return x.to(device=self._device, dtype=_dtype(dtype))
+
+    def module(self, operands: Sequence[Value], **call: Any) -> Sequence[Value]:
+        given = pytree.unflatten(call["tree"], operands)
+        return pytree.leaves(called(self._modules[call["module"]], given))
+
+    def loop(self, made: Any, given: Any, run: Callable[..., Any], length: int) -> Sequence[Value]:
+        torch, xs, carry, lengths = self._torch, given.xs, given.carry, given.lengths
+        if lengths is not None:
+            xs = [_filled(x, lengths) for x in xs]
+        each = [x.unbind(0) for x in xs]
+        ys: list[Any] = []
+        for t in range(length)[:: -1 if made.reverse else 1]:
+            new, y = run([x[t] for x in each], carry, given.leaves)
+            if lengths is not None:
+                valid = t < lengths
+                new = [torch.where(_beside(valid, n), n, old) for n, old in zip(new, carry)]
+                y = [torch.where(_beside(valid, leaf), leaf, torch.zeros_like(leaf)) for leaf in y]
+            carry = new
+            ys.append(y)
+        if made.reverse:
+            ys.reverse()
+        return [*(torch.stack(leaf) for leaf in zip(*ys)), *carry]
+
+
+def _beside(mask: Value, x: Value) -> Value:
+    return mask.reshape(mask.shape + (1,) * (x.ndim - 1))
+
+
+def _filled(x: Value, lengths: Value) -> Value:
+    """x with the first input of each sequence in its padding, which no gradient reaches."""
+    import torch
+
+    valid = torch.arange(x.shape[0], device=x.device)[:, None] < lengths
+    valid = valid.reshape(valid.shape + (1,) * (x.ndim - 2))
+    rows = torch.arange(x.shape[1], device=x.device)
+    source = torch.where(lengths > 0, rows, torch.argmax(lengths))
+    return torch.where(valid, x, x.detach()[0][source])
