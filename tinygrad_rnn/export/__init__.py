@@ -6,5 +6,6 @@ this package, with each scan as one loop. A cell of your own leaves as the built
 
 from .errors import ExportError
 from .to_jax import to_jax
+from .to_torch import from_torch, to_torch
 
-__all__ = ["ExportError", "to_jax"]
+__all__ = ["ExportError", "from_torch", "to_jax", "to_torch"]

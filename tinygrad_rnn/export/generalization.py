@@ -206,4 +206,3 @@ class _Merge:
 
 def _repeats(array: Any, axis: int) -> bool:
     return bool((array == np.take(array, [0], axis)).all())
-

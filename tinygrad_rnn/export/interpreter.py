@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from ..compiler.ir.instruction import Instruction
 from .dtypes import operand_dtypes
@@ -16,8 +16,8 @@ __all__ = ["Target", "interpreted"]
 Value = Any
 
 
-class Target(Protocol):
-    """What the interpreter asks of a library."""
+class Target:
+    """What the interpreter asks of a library; for each library a class."""
 
     name: str
     ops: Mapping[str, Callable[..., Value]]
@@ -26,18 +26,23 @@ class Target(Protocol):
 
     def ufunc(self, name: str) -> Callable[..., Value] | None:
         """The counterpart of a ufunc, if there is one."""
+        raise NotImplementedError
 
     def constant(self, x: Any, dtype: Any) -> Value:
         """An array or a number as the library's, in that dtype."""
+        raise NotImplementedError
 
     def cast(self, x: Value, dtype: Any) -> Value:
         """The same in NumPy's dtype, or in the nearest that the library has."""
+        raise NotImplementedError
 
     def module(self, operands: Sequence[Value], **call: Any) -> Sequence[Value]:
         """A call of a module that was kept as one op, see `module_call`."""
+        raise NotImplementedError
 
     def loop(self, made: Any, given: Any, run: Callable[..., Any], length: int) -> Sequence[Value]:
         """A scan: the ys and the last carry. `run(xs, carry, leaves)` is one step."""
+        raise NotImplementedError
 
 
 def interpreted(

@@ -46,7 +46,7 @@ def tensors_of(model: Any) -> dict[str, Tensor]:
     """The parameters and buffers of a model by name; a shared one by its first name."""
     if not isinstance(model, Module):
         return {}
-    return {name: t for name, t in (*model.named_parameters(), *model.named_buffers())}
+    return dict((*model.named_parameters(), *model.named_buffers()))
 
 
 def program_of(
@@ -61,7 +61,9 @@ def program_of(
 ) -> Program:
     """The program of `model(*args, **kwargs)` in the `known` ops.
 
-    Of the arguments shapes and dtypes matter, not their elements. A Module is recorded as it is in `eval()`: without dropout. `kept`: the modules in it whose calls are one op each. ExportError if it cannot leave.
+    Of the arguments shapes and dtypes matter, not their elements. A Module is recorded as it is in
+    `eval()`: without dropout. `kept`: the modules in it whose calls are one op each. ExportError if
+    it cannot leave.
     """
     tree = (tuple(args), dict(kwargs))
     given, structure = pytree.leaves(tree), pytree.structure(tree)

@@ -10,7 +10,7 @@ import numpy as np
 from .. import pytree
 from .axes import sizes_of
 from .extras import imported
-from .interpreter import interpreted
+from .interpreter import Target, interpreted
 from .jax_ops import ops
 from .program import Program, program_of, tensors_of
 
@@ -77,7 +77,7 @@ def _applied(
     return pytree.unflatten(program.outputs, results)
 
 
-class _Jax:
+class _Jax(Target):
     name = "JAX"
 
     def __init__(self, table: Any) -> None:

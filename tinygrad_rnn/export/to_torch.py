@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from .. import nn, pytree
 from .axes import sizes_of
 from .extras import imported
-from .interpreter import interpreted
+from .interpreter import Target, interpreted
 from .program import Program, program_of, tensors_of
 from .torch_modules import called, counterpart
 from .torch_ops import UFUNCS, ops
@@ -103,28 +103,31 @@ def _module(model: Any, axes: str | Sequence[str] | None) -> Any:
 
     table, programs = ops(), dict[str, Program]()
     made, paths, kept = Exported(), dict[Any, str](), list[Any]()
-    if isinstance(model, nn.Module):
-        for path, module in model.named_modules():
-            theirs = to_torch(module) if path and counterpart(module) is not None else None
-            if theirs is not None and module not in paths:
-                _place(made, path).add_module(path.rpartition(".")[2], theirs)
-                paths[module] = path
-                kept.append(module)
+    tensors = tensors_of(model)
+    for path, module in _named_counterparts(model, tensors):
+        _place(made, path).add_module(path.rpartition(".")[2], to_torch(module))
+        paths[module] = path
+        kept.append(module)
     there = made.state_dict().keys()
-    parameters = {id(t) for _, t in model.named_parameters()} if paths or _is(model) else set()
-    for name, tensor in tensors_of(model).items():
+    for name, tensor in tensors.items():
         if name not in there:
             at, own = _place(made, name), name.rpartition(".")[2]
             value = torch.tensor(tensor._data)
-            if id(tensor) in parameters:
-                at.register_parameter(own, torch.nn.Parameter(value, tensor.requires_grad))
+            if isinstance(tensor, nn.Parameter):
+                value = torch.nn.Parameter(value, tensor.requires_grad)
+                at.register_parameter(own, value)
             else:
                 at.register_buffer(own, value)
     return made.train(getattr(model, "training", True))
 
 
-def _is(model: Any) -> bool:
-    return isinstance(model, nn.Module)
+def _named_counterparts(model: Any, tensors: Mapping[str, Any]) -> Iterator[tuple[str, nn.Module]]:
+    """The modules that PyTorch has, and that hold their weights under their own paths."""
+    for path, module in model.named_modules() if isinstance(model, nn.Module) else ():
+        own = tensors_of(module)
+        if path and all(tensors.get(f"{path}.{name}") is own[name] for name in own):
+            if counterpart(module) is not None:
+                yield path, module
 
 
 def _place(root: Any, path: str) -> Any:
@@ -155,7 +158,7 @@ def _applied(
     return pytree.unflatten(program.outputs, results)
 
 
-class _Torch:
+class _Torch(Target):
     name = "PyTorch"
 
     def __init__(self, table: Any, modules: Mapping[Any, Any], like: Any) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from .. import nn
 
 __all__ = ["MODULES", "called", "counterpart"]
@@ -108,10 +106,3 @@ def _run(module: Any, x: Value, state: Any = None, lengths: Value = None) -> tup
         olds: Sequence[Any] = (None, None) if state is None else state
         return outputs, tuple(kept(new, old) for new, old in zip(final, olds))
     return outputs, kept(final, state)
-
-
-def copy_weights(module: Any, state: Mapping[str, Any]) -> None:
-    """Give a counterpart the weights that `state` has under the same names."""
-    import torch
-
-    module.load_state_dict({name: torch.tensor(np.asarray(x)) for name, x in state.items()})

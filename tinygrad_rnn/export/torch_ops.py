@@ -124,7 +124,7 @@ def _indexed(x: Value, template: Any, arrays: Sequence[Value]) -> Value:
     """`x[key]`; a slice with a negative step, which PyTorch has not, of the reversed axis."""
     rest: Iterator[Value] = iter(arrays)
     basic = (int, slice, type(None), type(...), bool)
-    key = [part if isinstance(part, basic) else next(rest) for part in template]
+    key: list[Any] = [p if isinstance(p, basic) else next(rest) for p in template]
     key = [part.long() if _is_index(part) else part for part in key]
     at = _axes_of(key, x.ndim)
     for place, part in enumerate(key):
@@ -137,8 +137,10 @@ def _indexed(x: Value, template: Any, arrays: Sequence[Value]) -> Value:
 
 
 def _is_index(part: Any) -> bool:
-    return hasattr(part, "long") and not part.dtype.is_floating_point and str(part.dtype) != (
-        "torch.bool"
+    return (
+        hasattr(part, "long")
+        and not part.dtype.is_floating_point
+        and str(part.dtype) != ("torch.bool")
     )
 
 
