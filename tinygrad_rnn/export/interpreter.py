@@ -36,6 +36,10 @@ class Target:
         """The same in NumPy's dtype, or in the nearest that the library has."""
         raise NotImplementedError
 
+    def result(self, x: Value, instruction: Instruction) -> Value:
+        """What an instruction has computed, in its dtype."""
+        return self.cast(x, instruction.dtype)
+
     def module(self, operands: Sequence[Value], **call: Any) -> Sequence[Value]:
         """A call of a module that was kept as one op, see `module_call`."""
         raise NotImplementedError
@@ -80,7 +84,7 @@ class _Run:
             if instruction.output is not None:
                 whole[key] = value
                 value = value[instruction.output]
-            of[instruction] = self._target.cast(value, instruction.dtype)
+            of[instruction] = self._target.result(value, instruction)
         return [self._operand(x, of, None) for x in results]
 
     def _operand(self, x: Any, of: Mapping[Any, Value], dtype: Any) -> Value:
