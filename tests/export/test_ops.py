@@ -19,7 +19,7 @@ OF_ONE = (
     "abs arctan ceil copy cos cosh elu exp exp2 expm1 floor gelu isfinite isinf isnan leaky_relu "
     "log_sigmoid log_softmax logical_not logsumexp max mean min neg norm relu round sigmoid sign "
     "silu sin sinh softmax softplus sort square sum tan tanh trunc arcsinh cumsum argmax argmin "
-    "argsort std var prod median flip ravel ones_like zeros_like all any count_nonzero ptp"
+    "argsort std var flip ravel ones_like zeros_like all any count_nonzero ptp"
 )
 OF_SMALL = "arcsin arccos arctanh"
 OF_POSITIVE = "log log10 log1p log2 reciprocal sqrt arccosh"
@@ -29,11 +29,13 @@ OF_TWO = (
 )
 MODELS: dict[str, Callable[[Any], Any]] = {
     **{name: getattr(tg, name) for name in OF_ONE.split()},
-    **{name: lambda x, f=getattr(tg, name): f(x / 3) for name in OF_SMALL.split()},
-    **{name: lambda x, f=getattr(tg, name): f(1.1 + x * x) for name in OF_POSITIVE.split()},
-    **{name: lambda x, f=getattr(tg, name): f(x, tg.flip(x, 0)) for name in OF_TWO.split()},
+    **{name: lambda x, name=name: getattr(tg, name)(x / 3) for name in OF_SMALL.split()},
+    **{name: lambda x, name=name: getattr(tg, name)(1.1 + x * x) for name in OF_POSITIVE.split()},
+    **{name: lambda x, name=name: getattr(tg, name)(x, tg.flip(x, 0)) for name in OF_TWO.split()},
+    "prod": lambda x: tg.prod(x, axis=-1),
+    "median": lambda x: tg.median(x, axis=1),
     "power": lambda x: abs(x) ** 1.5 + x**2,
-    "promotion": lambda x: x + (x > 0) + np.float32(2) * tg.argmax(x, -1)[..., None].astype("int8"),
+    "promotion": lambda x: x + (x > 0) + tg.argmax(x, -1)[..., None].astype("int8"),
     "integers": lambda x: (tg.argmax(x, 0) - 2) // 2 + (tg.argmax(x, 0) - 2) % 3,
     "truth": lambda x: ~(x > 0) & (x < 1) | (x > 1.5),
     "where": lambda x: tg.where(x > 0, x, -0.5),

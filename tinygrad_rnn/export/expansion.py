@@ -40,7 +40,7 @@ def expanded(step: Step, known: Collection[str], target: str) -> Step:
             inner = made.attributes["loop"]
             if id(inner) not in loops:
                 inside = expanded(inner.step, known, target)
-                loops[id(inner)] = {"loop": inner._replace(step=inside)}
+                loops[id(inner)] = {"loop": replace(inner, step=inside)}
             made = replace(made, attributes=loops[id(inner)])
         instructions.append(made)
         return made

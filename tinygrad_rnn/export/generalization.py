@@ -175,7 +175,8 @@ class _Merge:
     def _attribute(self, values: Sequence[Any], of: Instruction) -> Any:
         first = values[0]
         if isinstance(first, Loop):
-            return first._replace(
+            return replace(
+                first,
                 step=_Merge(self._sizes).step([value.step for value in values]),
                 length=self._attribute([value.length for value in values], of),
             )

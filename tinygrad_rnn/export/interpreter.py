@@ -63,6 +63,7 @@ def interpreted(
 class _Run:
     def __init__(self, target: Target, sizes: Mapping[str, int]) -> None:
         self._target, self._sizes = target, sizes
+        self._prepared: dict[Instruction, Any] = {}  # once, also where a loop runs them again
 
     def values(
         self, instructions: Iterable[Instruction], results: Sequence[Any], of: dict[Any, Value]
@@ -75,12 +76,12 @@ class _Run:
                 if key in whole:
                     of[instruction] = whole[key][instruction.output]
                     continue
-            kinds = operand_dtypes(instruction)
+            kinds, function = self._prepare(instruction)
             operands = [
                 self._operand(x, of, dtype)
                 for x, dtype in zip(instruction.inputs, kinds, strict=True)
             ]
-            value = self._applied(instruction, operands)
+            value = function(operands)
             if instruction.output is not None:
                 whole[key] = value
                 value = value[instruction.output]
@@ -92,19 +93,27 @@ class _Run:
             return self._target.constant(x, dtype)
         return of[x] if dtype is None or x.dtype == dtype else self._target.cast(of[x], dtype)
 
-    def _applied(self, instruction: Instruction, operands: Sequence[Value]) -> Any:
+    def _prepare(self, instruction: Instruction) -> tuple[Sequence[Any], Callable[..., Any]]:
+        """The dtypes of an instruction's operands, and its counterpart, a function of these."""
+        if instruction not in self._prepared:
+            found = operand_dtypes(instruction), self._counterpart(instruction)
+            self._prepared[instruction] = found
+        kinds, function = self._prepared[instruction]
+        return kinds, function
+
+    def _counterpart(self, instruction: Instruction) -> Callable[..., Any]:
         target, name = self._target, instruction.op_name
         if "loop" in instruction.attributes:
-            return self._loop(instruction.attributes["loop"], operands)
+            return lambda operands: self._loop(instruction.attributes["loop"], operands)
         if "module" in instruction.attributes:
-            return target.module(operands, **instruction.attributes)
+            return lambda operands: target.module(operands, **instruction.attributes)
         function = target.ufunc(name) if instruction.is_ufunc else target.ops.get(name)
         if function is None:
             raise ExportError(f"{name} has no counterpart in {target.name}{at(instruction.origin)}")
         attributes = {
             key: evaluated(value, self._sizes) for key, value in instruction.attributes.items()
         }
-        return function(*operands, **attributes)
+        return lambda operands: function(*operands, **attributes)
 
     def _loop(self, made: Any, operands: Sequence[Value]) -> Sequence[Value]:
         step = made.step

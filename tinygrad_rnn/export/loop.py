@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +17,8 @@ __all__ = ["Loop", "Parts", "computed", "loop", "parts_of"]
 Array = Any
 
 
-class Loop(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Loop:
     """What a scan repeats: the lowered step, the direction, and whether its rows may end early.
 
     `owner`: the cell, or the code of the function, that the step is of. `leaves`: the names of the
@@ -29,6 +31,23 @@ class Loop(NamedTuple):
     length: Any  # an int, or a Size
     owner: Any
     leaves: tuple[str | None, ...]
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the same is repeated."""
+        return isinstance(other, Loop) and self._form() == other._form()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _form(self) -> Any:
+        step = self.step
+        given = (*step.xs, *step.carry, *step.leaves, *step.instructions)
+        place = {x: k for k, x in enumerate(given)}
+        each = [
+            (x.op_name, x.output, repr(x.attributes), *(place.get(i, repr(i)) for i in x.inputs))
+            for x in step.instructions
+            if all(not isinstance(i, np.ndarray) for i in x.inputs)
+        ]
+        return self.reverse, self.has_lengths, self.length, self.leaves, each
 
 
 class Parts(NamedTuple):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import pytree
+from ..engine.tensor import Tensor
 from .axes import sizes_of
 from .extras import imported
 from .interpreter import Target, interpreted
@@ -42,14 +43,14 @@ def to_jax(
     >>> apply, parameters = tg.export.to_jax(layer)  # doctest: +SKIP
     >>> outputs, (h, c) = apply(parameters, np.ones((5, 2, 3), "float32"))  # doctest: +SKIP
     """
-    jnp = imported("jax.numpy", "jax", "JAX")
+    jnp = imported("jax.numpy", "peers", "JAX")
     table = ops()
     programs: dict[Any, Program] = {}
 
     def apply(parameters: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
         """The model on these arguments, with these parameters."""
         tree = (args, kwargs)
-        inputs = [x if hasattr(x, "shape") else jnp.asarray(x) for x in pytree.leaves(tree)]
+        inputs = [jnp.asarray(_array(x)) for x in pytree.leaves(tree)]
         kinds = [(len(x.shape), str(x.dtype)) for x in inputs]
         key = str((pytree.structure(tree), kinds))
         if key not in programs:
@@ -60,6 +61,10 @@ def to_jax(
         return _applied(programs[key], parameters, inputs, table)
 
     return apply, {name: jnp.asarray(t._data) for name, t in tensors_of(model).items()}
+
+
+def _array(x: Any) -> Any:
+    return x._data if isinstance(x, Tensor) else x
 
 
 def _applied(

@@ -37,8 +37,8 @@ def to_onnx(
 
     `inputs`, `named`: arguments as of the model, of which shapes and dtypes are read; a layer or a
     cell needs none for x. With `lengths=True` the file takes the lengths of padded sequences, too.
-    Inputs are named as the arguments of the model's `forward` (leaves of nests numbered: `state_0`),
-    outputs `output_0`, `output_1`, ... in their order. Batch and length are dynamic; `axes`: the
+    Inputs are named as the arguments of the model's `forward`, leaves of nests by number (`state_0`);
+    outputs are `output_0`, `output_1`, ... in their order. Batch and length are dynamic; `axes`: the
     axes of each input, one word each, `_` for one of fixed size, as "time batch _".
 
     A scan of the built-in cells is ONNX's LSTM, GRU or RNN (in float32; the runtime has no other),
@@ -202,8 +202,8 @@ class _Graph(Target):
             self._g.add("Identity", x if isinstance(x, Value) else self._g.constant(x))
             for x in self._results
         ]
-        for k, x in enumerate(outputs):
-            self._g.nodes[-len(outputs) + k].output[0] = f"output_{k}"
+        for k, node in enumerate(self._g.nodes[len(self._g.nodes) - len(outputs) :]):
+            node.output[0] = f"output_{k}"
         outputs = [Value(f"output_{k}", x.dtype, x.ndim) for k, x in enumerate(outputs)]
         shapes = {
             value.name: [size if name is None else name for size, name in zip(shape, axes)]

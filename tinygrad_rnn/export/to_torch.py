@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import nn, pytree
+from ..engine.tensor import Tensor
 from .axes import sizes_of
 from .extras import imported
 from .interpreter import Target, interpreted
@@ -73,6 +75,7 @@ def _array(x: Any) -> npt.NDArray[Any]:
     return array
 
 
+@cache
 def _dtype(dtype: Any) -> Any:
     import torch
 
@@ -88,7 +91,8 @@ def _module(model: Any, axes: str | Sequence[str] | None) -> Any:
 
         def forward(self, *args: Any, **kwargs: Any) -> Any:
             tree = (args, kwargs)
-            inputs = [torch.as_tensor(x) for x in pytree.leaves(tree)]
+            leaves = pytree.leaves(tree)
+            inputs = [torch.as_tensor(x._data if isinstance(x, Tensor) else x) for x in leaves]
             kinds = [(x.ndim, str(x.dtype)) for x in inputs]
             key = str((pytree.structure(tree), kinds))
             if key not in programs:
@@ -181,7 +185,8 @@ class _Torch(Target):
         return self._constants[key][1]
 
     def cast(self, x: Value, dtype: Any) -> Value:
-        return x.to(device=self._device, dtype=_dtype(dtype))
+        wanted = _dtype(dtype)
+        return x if x.dtype is wanted and x.device == self._device else x.to(self._device, wanted)
 
     def module(self, operands: Sequence[Value], **call: Any) -> Sequence[Value]:
         given = pytree.unflatten(call["tree"], operands)
