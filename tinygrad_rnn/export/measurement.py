@@ -111,8 +111,8 @@ def _in_jax(cell: nn.Cell, x: Any) -> Step:
     given = jax.numpy.asarray(x)
 
     def step() -> tuple[Any, Any]:
-        loss, (_, by_x) = jax.block_until_ready(function(parameters, given))
-        return loss, by_x
+        loss, (_, by_x) = function(parameters, given)
+        return loss.block_until_ready(), by_x.block_until_ready()
 
     return step
 
@@ -129,7 +129,7 @@ def _in_torch(cell: nn.Cell, x: Any) -> Step:
         given = torch.tensor(x, requires_grad=True)
         loss = (module(given)[0] ** 2).sum()
         loss.backward()
-        return loss.item(), given.grad.numpy()
+        return loss.item(), given.grad.numpy()  # type: ignore[union-attr]
 
     return step
 

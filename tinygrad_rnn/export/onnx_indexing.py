@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -11,7 +11,8 @@ from .onnx_graph import Dim, OnnxGraph, Value
 
 __all__ = ["getitem", "index_update"]
 
-G, V = OnnxGraph, Value
+G: TypeAlias = OnnxGraph
+V: TypeAlias = Value
 _END = np.iinfo(np.int64).max
 _INT = np.dtype(np.int64)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -13,7 +13,8 @@ from .onnx_indexing import getitem, index_update
 
 __all__ = ["OPS"]
 
-G, V = OnnxGraph, Value
+G: TypeAlias = OnnxGraph
+V: TypeAlias = Value
 _END = np.iinfo(np.int64).max
 
 

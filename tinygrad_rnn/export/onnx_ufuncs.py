@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 
@@ -12,7 +13,8 @@ from .onnx_graph import OnnxGraph, Value
 
 __all__ = ["UFUNCS"]
 
-G, V = OnnxGraph, Value
+G: TypeAlias = OnnxGraph
+V: TypeAlias = Value
 
 OPERATORS = {
     "absolute": "Abs",

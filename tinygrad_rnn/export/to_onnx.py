@@ -37,9 +37,10 @@ def to_onnx(
 
     `inputs`, `named`: arguments as of the model, of which shapes and dtypes are read; a layer or a
     cell needs none for x. With `lengths=True` the file takes the lengths of padded sequences, too.
-    Inputs are named as the arguments of the model's `forward`, leaves of nests by number (`state_0`);
-    outputs are `output_0`, `output_1`, ... in their order. Batch and length are dynamic; `axes`: the
-    axes of each input, one word each, `_` for one of fixed size, as "time batch _".
+    Inputs are named as the arguments of the model's `forward`, leaves of nests by number
+    (`state_0`); outputs are `output_0`, `output_1`, ... in their order. Batch and length are
+    dynamic; `axes`: the axes of each input, one word each, `_` for one of fixed size, as
+    "time batch _".
 
     A scan of the built-in cells is ONNX's LSTM, GRU or RNN (in float32; the runtime has no other),
     with `lengths` as its `sequence_lens`. A scan of every other cell is a Scan of primitive
