@@ -140,7 +140,8 @@ def _layer_of_torch(cell: nn.Cell) -> nn.Recurrent:
     layer, kind = nn.Recurrent(cell), kinds.get(type(cell))
     if kind is None:
         return layer
-    made: nn.Recurrent = kind(cell.input_size, cell.hidden_size)  # type: ignore[attr-defined]
+    first: Any = cell
+    made: nn.Recurrent = kind(first.input_size, first.hidden_size)
     made.load_state_dict(layer.state_dict())
     return made
 
