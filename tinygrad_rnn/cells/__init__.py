@@ -1,55 +1,19 @@
 """Published cells, one short file each, in folders by family.
 
 Each says its equations, where they were published, and how its parameters start. `tg.nn` has the
-classical ones: RNN, LSTM, GRU.
+classical ones: RNN, LSTM, GRU. A family's `__init__` is the one place where its cells are listed.
 """
 
-from .dynamical import (
-    AntisymmetricRNNCell,
-    FastGRNNCell,
-    FastRNNCell,
-    GatedAntisymmetricRNNCell,
-    IdentityRNNCell,
-    IndRNNCell,
-    LEMCell,
-    UnICORNNCell,
-    coRNNCell,
-)
-from .gated import (
-    ATRCell,
-    BRCell,
-    CFNCell,
-    MGUCell,
-    MinimalRNNCell,
-    NBRCell,
-    RANCell,
-    STARCell,
-    UGRNNCell,
-)
-from .lstm import JANETCell, PeepholeLSTMCell
-from .parallel import MinGRUCell, MinLSTMCell
+from . import dynamical, gated, lstm, parallel
+from .discovery import discover
+from .dynamical import *  # noqa: F403
+from .gated import *  # noqa: F403
+from .lstm import *  # noqa: F403
+from .parallel import *  # noqa: F403
+from .published import PublishedCell
 
-__all__ = [
-    "ATRCell",
-    "AntisymmetricRNNCell",
-    "BRCell",
-    "CFNCell",
-    "FastGRNNCell",
-    "FastRNNCell",
-    "GatedAntisymmetricRNNCell",
-    "IdentityRNNCell",
-    "IndRNNCell",
-    "JANETCell",
-    "LEMCell",
-    "MGUCell",
-    "MinGRUCell",
-    "MinLSTMCell",
-    "MinimalRNNCell",
-    "NBRCell",
-    "PeepholeLSTMCell",
-    "RANCell",
-    "STARCell",
-    "UGRNNCell",
-    "UnICORNNCell",
-    "coRNNCell",
-]
+__all__ = ["PublishedCell", "discover"]
+__all__ += dynamical.__all__
+__all__ += gated.__all__
+__all__ += lstm.__all__
+__all__ += parallel.__all__

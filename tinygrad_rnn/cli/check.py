@@ -36,7 +36,11 @@ In a test of your own: tinygrad_rnn.testing.check_cell(MyCell)
 def register(commands: Commands) -> None:
     """Add the command to the parser."""
     parser = add_command(commands, "check", "check a cell: gradients, padding, ...", _DETAILS)
-    parser.add_argument("cell", metavar="CELL", help="my_file.py:MyCell, or rnn, lstm, gru")
+    parser.add_argument(
+        "cell",
+        metavar="CELL",
+        help="lstm, mingru, or any of tinygrad_rnn.cells, or my_file.py:MyCell",
+    )
     parser.add_argument(
         "--with",
         dest="sizes",

@@ -49,7 +49,9 @@ def register(commands: Commands) -> None:
 
     parser = add_command(commands, "draw", "draw backpropagation through time", _DETAILS)
     parser.add_argument(
-        "cell", metavar="CELL", help="rnn, lstm, gru, my_file.py:MyCell, or the folder of a run"
+        "cell",
+        metavar="CELL",
+        help="lstm, mingru or any of tinygrad_rnn.cells, my_file.py:MyCell, or the folder of a run",
     )
     parser.add_argument("--name", metavar="NAME", help="of a run: the name that is read")
     parser.add_argument(

@@ -30,7 +30,9 @@ def register(commands: Commands) -> None:
     """Add the command to the parser."""
     parser = add_command(commands, "plan", "show how a cell is computed, and its costs", _DETAILS)
     parser.add_argument(
-        "cell", metavar="CELL", help="rnn, lstm, gru, or a cell of your own: my_file.py:MyCell"
+        "cell",
+        metavar="CELL",
+        help="lstm, mingru or any of tinygrad_rnn.cells, or a cell of your own: my_file.py:MyCell",
     )
     for name, default, meaning in (
         ("input-size", 32, "elements of the input at each step"),

@@ -82,9 +82,10 @@ def _width(trained: Trained) -> int:
 
 def _model(trained: Trained, spec: str | None) -> tuple[str, Classifier]:
     """The model to ask. Code is run only where the user names it, never because a file does."""
-    from .user_code import blame, cell_names, find_cell
+    from ..cells import discover
+    from .user_code import blame, find_cell
 
-    if spec is None and trained.best not in cell_names():
+    if spec is None and trained.best not in discover():
         raise CommandError(
             f"the most accurate cell of {str(trained.path)!r} is {trained.best!r}, whose code is "
             f"not in the model file; say where it is: --cell {trained.best}"

@@ -63,10 +63,11 @@ def _report(options: argparse.Namespace) -> int:
 
 def trained_models(trained: Trained, specs: list[str] | None) -> dict[str, Classifier]:
     """The networks of a run. Code is run where the user names it, never because a file does."""
+    from ..cells import discover
     from ..training.names import Told
-    from .user_code import blame, cell_names, find_cell
+    from .user_code import blame, find_cell
 
-    own = [name for name in trained.histories if name not in cell_names()]
+    own = [name for name in trained.histories if name not in discover()]
     if specs is None and own:
         raise CommandError(
             f"{str(trained.path)!r} has cells whose code is not in it; say where it is, or which "

@@ -59,7 +59,8 @@ def register(commands: Commands) -> None:
         "--cell",
         metavar="CELL",
         nargs="+",
-        help="rnn, lstm, gru, or my_file.py:MyCell; several are trained one after the other "
+        help="lstm, mingru or any of tinygrad_rnn.cells, or my_file.py:MyCell; several are trained "
+        "one after the other "
         "(default: rnn lstm)",
     )
     parser.add_argument(

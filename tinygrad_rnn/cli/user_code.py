@@ -1,4 +1,4 @@
-"""Cells by name: those of `tinygrad_rnn.nn`, and your own as `my_file.py:MyCell`.
+"""Cells by name: those that `cells.discover` finds, and your own as `my_file.py:MyCell`.
 
 What every command shares that takes a cell: `train`, `predict`, and those that draw or check one.
 """
@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from .. import nn
+from ..cells import discover
 from ..errors import TinygradRnnError
 from .parser import did_you_mean
 from .terminal import printable
@@ -25,7 +26,6 @@ __all__ = [
     "NamedCell",
     "UserCodeError",
     "blame",
-    "cell_names",
     "find_cell",
     "load_class",
     "run_file",
@@ -56,18 +56,8 @@ class NamedCell(NamedTuple):
         return self.name if self.file is None else f"{self.file}:{self.cell.__name__}"
 
 
-def cell_names() -> dict[str, type[nn.Cell]]:
-    """The cells of `tinygrad_rnn.nn` by the names that commands know them by.
-
-    >>> sorted(cell_names())
-    ['gru', 'lstm', 'rnn']
-    """
-    found = (getattr(nn, name) for name in nn.__all__ if name.endswith("Cell") and name != "Cell")
-    return {cell.__name__.removesuffix("Cell").lower(): cell for cell in found}
-
-
 def find_cell(spec: str) -> NamedCell:
-    """The cell that `spec` names: `lstm`, or `path/to/my_file.py:MyCell`.
+    """The cell that `spec` names: `lstm`, `mingru`, or `path/to/my_file.py:MyCell`.
 
     UserCodeError if there is none, or its file cannot be run. The name of a cell from a file has
     no folder: `my_file.py:MyCell`.
@@ -76,7 +66,7 @@ def find_cell(spec: str) -> NamedCell:
     'LSTMCell'
     """
     if ":" not in spec:
-        known = cell_names()
+        known = discover()
         if spec.endswith(".py"):
             raise UserCodeError(f"{spec!r} is a file: say which class of it, {spec}:MyCell")
         if spec.lower() not in known:

@@ -4,7 +4,7 @@ import sys as _sys
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from .. import torch_names as _torch_names
-from . import functional, init, utils
+from . import claims, functional, init, utils
 from .activations import (
     ELU,
     GELU,
@@ -84,6 +84,7 @@ __all__ = [
     "Softplus",
     "Tanh",
     "binary_cross_entropy_with_logits",
+    "claims",
     "cross_entropy",
     "functional",
     "init",

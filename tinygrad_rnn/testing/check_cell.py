@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..engine.scope import PACKAGE_FOLDER
 from ..tables import html_table
+from .cell_claims import claim_laws
 from .cell_laws import LAWS, ORIGIN, Broken, DoesNotApply, Law
 from .cell_runs import OutOfTime, Subject
 
@@ -131,6 +132,7 @@ def check_cell(
     *,
     inputs: Sequence[Any] | None = None,
     input_shape: Sequence[int] | None = None,
+    only: Collection[str] | None = None,
     except_for: Collection[str] = (),
     seed: int = 0,
     seconds: float = 60.0,
@@ -158,8 +160,9 @@ def check_cell(
     make every element count alike; a wrong one is traced to its op, time step and line. Random
     numbers in a cell are seeded; laws about rows of a batch do not apply to it. `except_for`: the
     names of laws that the cell is not meant to keep, as batch normalisation does not keep "rows";
-    they are reported, but raise nothing. ValueError for a name that no law has, TypeError if the
-    cell cannot be made.
+    they are reported, but raise nothing. `only`: the names of the laws to check, instead of all.
+    What a cell declares of itself in `claims` (see `nn.claims`) is a law, too. ValueError for a
+    name that no law has, TypeError if the cell cannot be made.
 
     As a test of your own it is one line:
 
@@ -186,24 +189,27 @@ def check_cell(
     >>> tg.testing.check_cell(Letters, inputs=range(27), hidden_size=2).ok
     True
     """
-    unknown = set(except_for) - {law.name for law in LAWS}
-    if unknown:
-        raise ValueError(
-            f"no law {', '.join(sorted(unknown))}; they are {', '.join(law.name for law in LAWS)}"
-        )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # such as: that a cell runs step by step
         subject = Subject(cell, sizes, inputs, seed, input_shape, seconds)
+        laws = [*LAWS, *claim_laws(subject)]
+        names = [law.name for law in laws]
+        if unknown := sorted({*except_for, *(only or ())} - set(names)):
+            raise ValueError(f"no law {', '.join(unknown)}; they are {', '.join(names)}")
         report = CellReport(str(subject))
         errors: list[str] = []
-        report.laws = [_verdict(law, subject, law.name in except_for, errors) for law in LAWS]
+        report.laws = [
+            _verdict(law, subject, law.name in except_for, errors)
+            for law in laws
+            if only is None or law.name in only
+        ]
     if not report.ok:
         raise CellError(report)
     if report.unchecked:
-        names = ", ".join(law.name for law in report.unchecked)
+        late = ", ".join(law.name for law in report.unchecked)
         warnings.warn(
             f"check_cell: {seconds:g} seconds were not enough for {report.cell}; not checked: "
-            f"{names}. Give it more (seconds=...) or smaller sizes.",
+            f"{late}. Give it more (seconds=...) or smaller sizes.",
             stacklevel=2,
         )
     return report

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ... import ops
 from ...engine.tensor import Tensor
+from ...nn.claims import Diagonal, VolumePreserving
 from ...nn.functional import linear
 from ...nn.recurrent.cell import Cell
 from ..parameters import uniform, zeros
@@ -27,6 +28,8 @@ class UnICORNNCell(Cell):
     >>> outputs.shape
     (5, 2, 4)
     """
+
+    claims = VolumePreserving(), Diagonal()
 
     def __init__(
         self, input_size: int, hidden_size: int, dt: float = 0.1, alpha: float = 1.0

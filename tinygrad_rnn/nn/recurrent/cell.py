@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cached_property
@@ -22,6 +22,7 @@ from .step import batch_size, found_output_size, given_state, taken
 
 if TYPE_CHECKING:
     from ...compiler.report import PlanReport
+    from ..claims import Claim
 
 __all__ = ["Cell"]
 
@@ -64,6 +65,8 @@ class Cell(Module):
     hidden_size: int
     feature_axis: int = -1
     _has_step: bool = False  # whether the author wrote `step`, and not `forward`
+    claims: Sequence[Claim] = ()
+    """What is true of every step, such as `nn.claims.Affine()`; `check_cell` checks it."""
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)

@@ -1,0 +1,98 @@
+"""Published cells against their papers in 50 digits; a change in any op of a step is noticed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_rnn as tg
+from tinygrad_rnn import pytree
+from tinygrad_rnn.engine.mode import ModeChange
+from tinygrad_rnn.nn.recurrent.run import run
+
+from .examples import NAMES, STEPS, by_the_paper, example, expected
+from .papers import PAPERS, exact, mpmath
+
+
+def assert_the_papers(name: str) -> None:
+    """That outputs and last states are those of the paper."""
+    for found, wanted in zip(example(name).run(), expected(name), strict=True):
+        np.testing.assert_allclose(found, wanted.astype(float), rtol=1e-12, atol=1e-13)
+
+
+def test_every_cell_is_compared_with_its_paper() -> None:
+    assert sorted(PAPERS) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_values_are_the_papers(name) -> None:
+    assert_the_papers(name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gradients_are_the_papers(name) -> None:
+    cell, x, state = example(name)
+    arrays = example(name).arrays
+    rng = np.random.default_rng(7)
+    inputs = [tg.tensor(a, requires_grad=True) for a in [x, *pytree.leaves(state)]]
+    outputs, last = run(cell, inputs[0], pytree.unflatten(state, inputs[1:]), unrolled=True)
+    results = [outputs, *pytree.leaves(last)]
+    weights = [rng.standard_normal(result.shape) for result in results]
+    loss = sum(((r * w).sum() for r, w in zip(results, weights)), start=tg.tensor(0.0))
+    grads = tg.grad(loss, [*inputs, *cell.parameters()])
+    ways = [rng.standard_normal(a.shape) for a in arrays]
+    found = sum(float((g.data * way).sum()) for g, way in zip(grads, ways, strict=True))
+
+    step = mpmath.mpf(10) ** -20
+
+    def total(sign: int) -> Any:
+        moved = [exact(a) + sign * step * exact(way) for a, way in zip(arrays, ways, strict=True)]
+        ends = by_the_paper(name, moved)
+        return sum((end * exact(w)).sum() for end, w in zip(ends, weights, strict=True))
+
+    wanted = float((total(1) - total(-1)) / (2 * step))
+    assert found == pytest.approx(wanted, rel=1e-10)
+
+
+class _Planted:
+    """Changes what one op of each step gives, a little: the engine shows it every new value."""
+
+    def __init__(self, place: int) -> None:
+        self.place = place
+        self.ops = 0  # so far, in all steps
+
+    def forward(self, op: Any, node: Any, inputs: Any, attributes: Any) -> None:
+        value = node._data
+        if isinstance(value, tuple) or value.dtype.kind not in "fc":
+            return  # of several outputs, each is shown by itself
+        if self.ops == self.place:
+            rng = np.random.default_rng(0)
+            node._data = value * (1 + 1e-4) + 1e-4 * rng.standard_normal(value.shape)
+            self.changed = f"op {self.place}, {op.name}"
+        self.ops += 1
+
+    def backward(self, node: Any, position: int, grad: Any) -> None:
+        pass
+
+
+def _run_with(name: str, planted: _Planted) -> None:
+    with tg.no_grad(), ModeChange(watch=planted):
+        assert_the_papers(name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_change_in_any_op_of_a_step_is_noticed(name) -> None:
+    seen = _Planted(-1)
+    _run_with(name, seen)
+    assert seen.ops >= STEPS
+    unnoticed = []
+    for place in range(seen.ops // STEPS):
+        planted = _Planted(place)
+        try:
+            _run_with(name, planted)
+        except AssertionError:
+            continue
+        unnoticed.append(planted.changed)
+    assert not unnoticed
