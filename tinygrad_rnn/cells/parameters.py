@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from ..nn import init
 from ..nn.layers import empty_parameter
 from ..nn.module import Parameter
 
-__all__ = ["constant", "normal", "uniform", "xavier", "zeros"]
+__all__ = ["constant", "normal", "orthogonal", "uniform", "xavier", "zeros"]
 
 
 def uniform(*shape: int, bound: float) -> Parameter:
@@ -25,6 +27,14 @@ def xavier(*shape: int, gates: int = 1) -> Parameter:
     """Uniform by the sizes of one gate's matrix (Glorot & Bengio 2010)."""
     rows, columns = shape[0] // gates, shape[1]
     return uniform(*shape, bound=math.sqrt(6 / (rows + columns)))
+
+
+def orthogonal(*shape: int, gates: int = 1) -> Parameter:
+    """A random orthogonal matrix for each gate (Saxe et al. 2014)."""
+    made = empty_parameter(*shape)
+    for gate in np.split(made.data, gates):
+        gate[:] = init.orthogonal_(empty_parameter(*gate.shape)).data
+    return made
 
 
 def constant(*shape: int, value: float) -> Parameter:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from ..engine.tensor import Tensor
+from ..nn.functional import linear
 from ..nn.module import Parameter
 from ..nn.recurrent.cell import Cell
 from .parameters import uniform, zeros
@@ -38,6 +40,7 @@ class PublishedCell(Cell):
     weight_hh: Parameter
     bias_ih: Parameter
     bias_hh: Parameter
+    weight_proj: Parameter
 
     def weights(
         self,
@@ -48,12 +51,14 @@ class PublishedCell(Cell):
         hh: int = 0,
         bias_ih: int | None = None,
         bias_hh: int | None = None,
+        project: bool = False,
     ) -> None:
         """Note the sizes, and make the matrices and biases of gates, stacked in one order.
 
         weight_ih (ih * H, I) and weight_hh (hh * H, H), uniform in +-1 / sqrt(H) as in PyTorch;
         bias_ih (bias_ih * H,) and bias_hh (bias_hh * H,), zero, by default one for each row of
-        the matrix. What there are 0 of is not made.
+        the matrix. What there are 0 of is not made. `project`: where the sizes differ, a matrix
+        weight_proj (H, I), too, for `projected`.
         """
         self.input_size, self.hidden_size = input_size, hidden_size
         bound = hidden_size**-0.5
@@ -64,6 +69,17 @@ class PublishedCell(Cell):
             self.bias_ih = zeros(rows * hidden_size)
         if rows := hh if bias_hh is None else bias_hh:
             self.bias_hh = zeros(rows * hidden_size)
+        if project and input_size != hidden_size:
+            self.weight_proj = uniform(hidden_size, input_size, bound=bound)
+
+    def projected(self, x: Tensor) -> Tensor:
+        """x (B, I) as wide as the state, (B, H): itself, or W_p x where the sizes differ.
+
+        For equations that have x_t beside h_t, as papers may whose layers are all of one size.
+        """
+        if self.input_size == self.hidden_size:
+            return x
+        return linear(x, self.weight_proj)
 
     def initial_state(self, batch_size: int) -> Any:
         """Zeros (B, H): one Tensor, or a tuple of one for each name."""

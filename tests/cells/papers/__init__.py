@@ -64,6 +64,9 @@ sin = _elementwise(mpmath.sin)
 sqrt = _elementwise(mpmath.sqrt)
 sigmoid = _elementwise(lambda v: 1 / (1 + mpmath.exp(-v)))
 softplus = _elementwise(lambda v: mpmath.log(1 + mpmath.exp(v)))
+hard_sigmoid = _elementwise(
+    lambda v: min(max(v / 5 + mpmath.mpf(1) / 2, mpmath.mpf(0)), mpmath.mpf(1))
+)
 relu = _elementwise(lambda v: max(v, mpmath.mpf(0)))
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from . import paper, parts, rows, sigmoid, tanh
+import numpy as np
+
+from . import exact, hard_sigmoid, paper, parts, relu, rows, sigmoid, softplus, tanh
 
 
 @paper("ATRCell")
@@ -73,3 +75,114 @@ def nbr(p, x, h, cell):
     wa, wc = parts(h @ p.weight_hh.T + p.bias_hh, 2)
     c = sigmoid(c + wc)
     return c * h + (1 - c) * tanh(n + (1 + tanh(a + wa)) * h)
+
+
+@paper("DSGUCell")
+def dsgu(p, x, h, cell):
+    w_g, w_z = rows(p.weight_ih, 2)
+    b_g, b_z = rows(p.bias_ih, 2)
+    u_g, u_z = rows(p.weight_hh, 2)
+    x_g = x @ w_g.T + b_g
+    z_g = tanh((x_g * h) @ u_g.T + p.bias_hh)
+    z_out = sigmoid((z_g * h) @ p.weight_ho.T)
+    z = hard_sigmoid(x @ w_z.T + h @ u_z.T + b_z)
+    return (1 - z) * h + z * z_out
+
+
+@paper("SGUCell")
+def sgu(p, x, h, cell):
+    w_g, w_z = rows(p.weight_ih, 2)
+    b_g, b_z = rows(p.bias_ih, 2)
+    u_g, u_z = rows(p.weight_hh, 2)
+    x_g = x @ w_g.T + b_g
+    z_g = tanh((x_g * h) @ u_g.T + p.bias_hh)
+    z = hard_sigmoid(x @ w_z.T + h @ u_z.T + b_z)
+    return (1 - z) * h + z * softplus(z_g * h)
+
+
+@paper("LightRUCell")
+def lightru(p, x, h, cell):
+    w_n, w_f = rows(p.weight_ih, 2)
+    b_n, b_f = rows(p.bias_ih, 2)
+    f = sigmoid(x @ w_f.T + h @ p.weight_hh.T + b_f + p.bias_hh)
+    return (1 - f) * h + f * tanh(x @ w_n.T + b_n)
+
+
+@paper("LiGRUCell")
+def ligru(p, x, h, cell):
+    w_z, w_h = rows(p.weight_ih, 2)
+    u_z, u_h = rows(p.weight_hh, 2)
+    b_z, b_h = rows(p.bias_ih + p.bias_hh, 2)
+    z = sigmoid(x @ w_z.T + h @ u_z.T + b_z)
+    return z * h + (1 - z) * relu(x @ w_h.T + h @ u_h.T + b_h)
+
+
+@paper("MiRU1Cell")
+def miru1(p, x, h, cell):
+    w_r, w_h = rows(p.weight_ih, 2)
+    u_r, u_h = rows(p.weight_hh, 2)
+    b_r, b_h = rows(p.bias_ih + p.bias_hh, 2)
+    r = sigmoid(x @ w_r.T + h @ u_r.T + b_r)
+    n = tanh(x @ w_h.T + (r * h) @ u_h.T + b_h)
+    return cell.update_coefficient * h + (1 - exact(cell.update_coefficient)) * n
+
+
+@paper("MiRU2Cell")
+def miru2(p, x, h, cell):
+    n = tanh(
+        x @ p.weight_ih.T + (cell.reset_coefficient * h) @ p.weight_hh.T + p.bias_ih + p.bias_hh
+    )
+    return cell.update_coefficient * h + (1 - exact(cell.update_coefficient)) * n
+
+
+@paper("MUT1Cell")
+def mut1(p, x, h, cell):
+    w_z, w_r = rows(p.weight_ih, 2)
+    u_r, u_h = rows(p.weight_hh, 2)
+    b_z, b_r, b_h = rows(p.bias_ih, 3)
+    wide = x @ p.weight_proj.T  # the paper's x_t is as wide as h_t
+    z = sigmoid(x @ w_z.T + b_z)
+    r = sigmoid(x @ w_r.T + h @ u_r.T + b_r)
+    return tanh((r * h) @ u_h.T + tanh(wide) + b_h) * z + h * (1 - z)
+
+
+@paper("MUT2Cell")
+def mut2(p, x, h, cell):
+    w_z, w_h = rows(p.weight_ih, 2)
+    u_z, u_r, u_h = rows(p.weight_hh, 3)
+    b_z, b_r, b_h = rows(p.bias_ih, 3)
+    wide = x @ p.weight_proj.T
+    z = sigmoid(x @ w_z.T + h @ u_z.T + b_z)
+    r = sigmoid(wide + h @ u_r.T + b_r)
+    return tanh((r * h) @ u_h.T + x @ w_h.T + b_h) * z + h * (1 - z)
+
+
+@paper("MUT3Cell")
+def mut3(p, x, h, cell):
+    w_z, w_r, w_h = rows(p.weight_ih, 3)
+    u_z, u_r, u_h = rows(p.weight_hh, 3)
+    b_z, b_r, b_h = rows(p.bias_ih, 3)
+    z = sigmoid(x @ w_z.T + tanh(h) @ u_z.T + b_z)
+    r = sigmoid(x @ w_r.T + h @ u_r.T + b_r)
+    return tanh((r * h) @ u_h.T + x @ w_h.T + b_h) * z + h * (1 - z)
+
+
+@paper("SGRNCell")
+def sgrn(p, x, h, cell):
+    wx = x @ p.weight_ih.T + p.bias_ih
+    f = sigmoid(wx + h @ p.weight_hh.T + p.bias_hh)
+    return tanh((1 - f) * wx + f * h)
+
+
+@paper("tauGRUCell", delay=2)
+def taugru(p, x, state, cell):
+    h, past = state  # past: h_{t-d-1}, ..., h_{t-2}, along its second axis
+    w_u, w_z, w_g, w_a = rows(p.weight_hh, 4)
+    u_u, u_z, u_g, u_a = rows(p.weight_ih, 4)
+    b_u, b_z, b_g, b_a = rows(p.bias_ih, 4)
+    u = tanh(h @ w_u.T + x @ u_u.T + b_u)
+    z = tanh(past[:, 0] @ w_z.T + x @ u_z.T + b_z)
+    g = sigmoid(h @ w_g.T + x @ u_g.T + b_g)
+    a = sigmoid(h @ w_a.T + x @ u_a.T + b_a)
+    new = (1 - g) * h + g * (u + a * z)
+    return new, np.concatenate([past[:, 1:], h[:, None]], axis=1)

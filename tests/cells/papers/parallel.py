@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import paper, parts, sigmoid
+from . import paper, parts, rows, sigmoid, tanh
 
 
 @paper("MinGRUCell")
@@ -16,3 +16,17 @@ def minlstm(p, x, h, cell):
     f, i, n = parts(x @ p.weight_ih.T + p.bias_ih, 3)
     f, i = sigmoid(f), sigmoid(i)
     return f / (f + i) * h + i / (f + i) * n
+
+
+@paper("TRNNCell")
+def trnn(p, x, h, cell):
+    w, v = rows(p.weight_ih, 2)
+    f = sigmoid(x @ v.T + p.bias_ih)
+    return f * h + (1 - f) * (x @ w.T)
+
+
+@paper("TGRUCell")
+def tgru(p, x, state, cell):
+    h, before = state  # V x_{t-1}
+    z, f, o = parts(before + x @ p.weight_ih.T + p.bias_ih, 3)
+    return sigmoid(f) * h + z * tanh(o), x @ p.weight_hh.T

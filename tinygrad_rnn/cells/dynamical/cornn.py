@@ -5,13 +5,13 @@ from __future__ import annotations
 from ... import ops
 from ...engine.tensor import Tensor
 from ...nn.functional import linear
-from ...nn.recurrent.cell import Cell
-from ..parameters import uniform, zeros
+from ..parameters import uniform
+from ..published import PublishedCell
 
 __all__ = ["coRNNCell"]
 
 
-class coRNNCell(Cell):
+class coRNNCell(PublishedCell):
     """A network of damped, driven oscillators: positions y and velocities z.
 
     z_t = z_{t-1} + dt (tanh(W y_{t-1} + V_z z_{t-1} + V x_t + b) - gamma y_{t-1} - epsilon z_{t-1})
@@ -28,6 +28,8 @@ class coRNNCell(Cell):
     (5, 2, 4)
     """
 
+    state_names = ("y", "z")
+
     def __init__(
         self,
         input_size: int,
@@ -36,19 +38,9 @@ class coRNNCell(Cell):
         gamma: float = 1.0,
         epsilon: float = 1.0,
     ) -> None:
-        self.input_size = input_size
-        self.hidden_size = hidden_size
+        self.weights(input_size, hidden_size, ih=1, hh=1, bias_hh=0)
         self.dt, self.gamma, self.epsilon = dt, gamma, epsilon
-        bound = hidden_size**-0.5
-        self.weight_ih = uniform(hidden_size, input_size, bound=bound)
-        self.weight_hh = uniform(hidden_size, hidden_size, bound=bound)
-        self.weight_ch = uniform(hidden_size, hidden_size, bound=bound)
-        self.bias_ih = zeros(hidden_size)
-
-    def initial_state(self, batch_size: int) -> tuple[Tensor, Tensor]:
-        """Positions and velocities: zeros (B, H)."""
-        zeros = self.zeros(batch_size, self.hidden_size)
-        return zeros, zeros
+        self.weight_ch = uniform(hidden_size, hidden_size, bound=hidden_size**-0.5)
 
     def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """x (B, I) and the state, each leaf (B, H) -> the next state."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from ... import ops
 from ...engine.tensor import Tensor
 from ...nn.functional import linear
-from ...nn.recurrent.cell import Cell
-from ..parameters import normal, uniform, zeros
+from ..parameters import normal
+from ..published import PublishedCell
 
 __all__ = ["GatedAntisymmetricRNNCell"]
 
 
-class GatedAntisymmetricRNNCell(Cell):
+class GatedAntisymmetricRNNCell(PublishedCell):
     """The antisymmetric RNN with an input gate, which shares the recurrent matrix.
 
     A   = W - W^T - gamma I
@@ -32,13 +32,10 @@ class GatedAntisymmetricRNNCell(Cell):
     def __init__(
         self, input_size: int, hidden_size: int, epsilon: float = 1.0, gamma: float = 0.0
     ) -> None:
-        self.input_size = input_size
-        self.hidden_size = hidden_size
+        self.weights(input_size, hidden_size, ih=2)
         self.epsilon = epsilon
         self.gamma = gamma
-        self.weight_ih = uniform(2 * hidden_size, input_size, bound=hidden_size**-0.5)
         self.weight_hh = normal(hidden_size, hidden_size, std=hidden_size**-0.5)
-        self.bias_ih = zeros(2 * hidden_size)
 
     def forward(self, x: Tensor, state: Tensor) -> Tensor:
         """x (B, I) and the state, each leaf (B, H) -> the next state."""

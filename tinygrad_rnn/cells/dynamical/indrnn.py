@@ -5,13 +5,13 @@ from __future__ import annotations
 from ... import ops
 from ...engine.tensor import Tensor
 from ...nn.functional import linear
-from ...nn.recurrent.cell import Cell
-from ..parameters import uniform, zeros
+from ..parameters import uniform
+from ..published import PublishedCell
 
 __all__ = ["IndRNNCell"]
 
 
-class IndRNNCell(Cell):
+class IndRNNCell(PublishedCell):
     """Each neuron sees its own state alone, so its gradient through time is a power of one number.
 
     h_t = relu(W x_t + u * h_{t-1} + b)
@@ -27,11 +27,8 @@ class IndRNNCell(Cell):
     """
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
-        self.input_size = input_size
-        self.hidden_size = hidden_size
-        self.weight_ih = uniform(hidden_size, input_size, bound=hidden_size**-0.5)
+        self.weights(input_size, hidden_size, ih=1)
         self.weight_hh = uniform(hidden_size, bound=1.0)
-        self.bias_ih = zeros(hidden_size)
 
     def forward(self, x: Tensor, state: Tensor) -> Tensor:
         """x (B, I) and the state, each leaf (B, H) -> the next state."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from ... import ops
 from ...engine.tensor import Tensor
 from ...nn.functional import linear
-from ...nn.recurrent.cell import Cell
-from ..parameters import uniform, zeros
+from ..parameters import uniform
+from ..published import PublishedCell
 
 __all__ = ["LEMCell"]
 
 
-class LEMCell(Cell):
+class LEMCell(PublishedCell):
     """Two states, each with learned time steps of its own: multiscale in time.
 
     d_t = dt s(W_1 y_{t-1} + V_1 x_t + b_1)           time step of z
@@ -31,20 +31,12 @@ class LEMCell(Cell):
     (5, 2, 4)
     """
 
-    def __init__(self, input_size: int, hidden_size: int, dt: float = 1.0) -> None:
-        self.input_size = input_size
-        self.hidden_size = hidden_size
-        self.dt = dt
-        bound = hidden_size**-0.5
-        self.weight_ih = uniform(4 * hidden_size, input_size, bound=bound)
-        self.weight_hh = uniform(3 * hidden_size, hidden_size, bound=bound)
-        self.weight_ch = uniform(hidden_size, hidden_size, bound=bound)
-        self.bias_ih = zeros(4 * hidden_size)
+    state_names = ("y", "z")
 
-    def initial_state(self, batch_size: int) -> tuple[Tensor, Tensor]:
-        """(y_0, z_0): zeros (B, H)."""
-        zeros = self.zeros(batch_size, self.hidden_size)
-        return zeros, zeros
+    def __init__(self, input_size: int, hidden_size: int, dt: float = 1.0) -> None:
+        self.weights(input_size, hidden_size, ih=4, hh=3, bias_hh=0)
+        self.dt = dt
+        self.weight_ch = uniform(hidden_size, hidden_size, bound=hidden_size**-0.5)
 
     def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """x (B, I) and the state, each leaf (B, H) -> the next state."""

@@ -6,13 +6,13 @@ from ... import ops
 from ...engine.tensor import Tensor
 from ...nn.claims import Diagonal, VolumePreserving
 from ...nn.functional import linear
-from ...nn.recurrent.cell import Cell
-from ..parameters import uniform, zeros
+from ..parameters import uniform
+from ..published import PublishedCell
 
 __all__ = ["UnICORNNCell"]
 
 
-class UnICORNNCell(Cell):
+class UnICORNNCell(PublishedCell):
     """Oscillators that see their own state alone, in a symplectic discretisation.
 
     z_t = z_{t-1} - dt s(c) * (tanh(w * y_{t-1} + V x_t + b) + alpha y_{t-1})
@@ -31,21 +31,15 @@ class UnICORNNCell(Cell):
 
     claims = VolumePreserving(), Diagonal()
 
+    state_names = ("y", "z")
+
     def __init__(
         self, input_size: int, hidden_size: int, dt: float = 0.1, alpha: float = 1.0
     ) -> None:
-        self.input_size = input_size
-        self.hidden_size = hidden_size
+        self.weights(input_size, hidden_size, ih=1)
         self.dt, self.alpha = dt, alpha
-        self.weight_ih = uniform(hidden_size, input_size, bound=hidden_size**-0.5)
         self.weight_hh = uniform(hidden_size, bound=1.0)
         self.weight_ch = uniform(hidden_size, bound=0.1)
-        self.bias_ih = zeros(hidden_size)
-
-    def initial_state(self, batch_size: int) -> tuple[Tensor, Tensor]:
-        """Positions and velocities: zeros (B, H)."""
-        zeros = self.zeros(batch_size, self.hidden_size)
-        return zeros, zeros
 
     def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """x (B, I) and the state, each leaf (B, H) -> the next state."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 from ... import ops
 from ...engine.tensor import Tensor
 from ...nn.functional import linear
-from ...nn.recurrent.cell import Cell
-from ..parameters import uniform, zeros
+from ..published import PublishedCell
 
 __all__ = ["CFNCell"]
 
 
-class CFNCell(Cell):
+class CFNCell(PublishedCell):
     """Two gates and no mixing of hidden units: without input the state dies away.
 
     f_t = s(V_f x_t + U_f h_{t-1} + b_f)              forget gate
@@ -29,13 +28,7 @@ class CFNCell(Cell):
     """
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
-        self.input_size = input_size
-        self.hidden_size = hidden_size
-        bound = hidden_size**-0.5
-        self.weight_ih = uniform(3 * hidden_size, input_size, bound=bound)
-        self.weight_hh = uniform(2 * hidden_size, hidden_size, bound=bound)
-        self.bias_ih = zeros(3 * hidden_size)
-        self.bias_hh = zeros(2 * hidden_size)
+        self.weights(input_size, hidden_size, ih=3, hh=2)
         self.bias_hh.data[:hidden_size] = 1.0
         self.bias_hh.data[hidden_size:] = -1.0
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from ... import ops
 from ...engine.tensor import Tensor
 from ...nn.functional import linear
-from ...nn.recurrent.cell import Cell
-from ..parameters import uniform, zeros
+from ..parameters import uniform
+from ..published import PublishedCell
 
 __all__ = ["MinimalRNNCell"]
 
 
-class MinimalRNNCell(Cell):
+class MinimalRNNCell(PublishedCell):
     """The input goes into a latent space first; one gate mixes it into the state.
 
     z_t = tanh(W x_t + b)                             latent input
@@ -29,14 +29,8 @@ class MinimalRNNCell(Cell):
     """
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
-        self.input_size = input_size
-        self.hidden_size = hidden_size
-        bound = hidden_size**-0.5
-        self.weight_ih = uniform(hidden_size, input_size, bound=bound)
-        self.weight_hh = uniform(hidden_size, hidden_size, bound=bound)
-        self.weight_zh = uniform(hidden_size, hidden_size, bound=bound)
-        self.bias_ih = zeros(hidden_size)
-        self.bias_hh = zeros(hidden_size)
+        self.weights(input_size, hidden_size, ih=1, hh=1)
+        self.weight_zh = uniform(hidden_size, hidden_size, bound=hidden_size**-0.5)
 
     def forward(self, x: Tensor, state: Tensor) -> Tensor:
         """x (B, I) and the state, each leaf (B, H) -> the next state."""

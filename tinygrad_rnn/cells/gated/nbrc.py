@@ -5,13 +5,12 @@ from __future__ import annotations
 from ... import ops
 from ...engine.tensor import Tensor
 from ...nn.functional import linear
-from ...nn.recurrent.cell import Cell
-from ..parameters import uniform, zeros
+from ..published import PublishedCell
 
 __all__ = ["NBRCell"]
 
 
-class NBRCell(Cell):
+class NBRCell(PublishedCell):
     """The bistable cell whose modulation and gate see the state of every neuron.
 
     a_t = 1 + tanh(U_a x_t + W_a h_{t-1})             modulation
@@ -29,13 +28,7 @@ class NBRCell(Cell):
     """
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
-        self.input_size = input_size
-        self.hidden_size = hidden_size
-        bound = hidden_size**-0.5
-        self.weight_ih = uniform(3 * hidden_size, input_size, bound=bound)
-        self.weight_hh = uniform(2 * hidden_size, hidden_size, bound=bound)
-        self.bias_ih = zeros(3 * hidden_size)
-        self.bias_hh = zeros(2 * hidden_size)
+        self.weights(input_size, hidden_size, ih=3, hh=2)
 
     def forward(self, x: Tensor, state: Tensor) -> Tensor:
         """x (B, I) and the state, each leaf (B, H) -> the next state."""

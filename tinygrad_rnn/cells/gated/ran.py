@@ -5,13 +5,12 @@ from __future__ import annotations
 from ... import ops
 from ...engine.tensor import Tensor
 from ...nn.functional import linear
-from ...nn.recurrent.cell import Cell
-from ..parameters import uniform, zeros
+from ..published import PublishedCell
 
 __all__ = ["RANCell"]
 
 
-class RANCell(Cell):
+class RANCell(PublishedCell):
     """An LSTM without a nonlinear recurrence: the state is a weighted sum of its inputs.
 
     n_t = W_n x_t                                     content
@@ -30,19 +29,10 @@ class RANCell(Cell):
     (5, 2, 4)
     """
 
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        self.input_size = input_size
-        self.hidden_size = hidden_size
-        bound = hidden_size**-0.5
-        self.weight_ih = uniform(3 * hidden_size, input_size, bound=bound)
-        self.weight_hh = uniform(2 * hidden_size, hidden_size, bound=bound)
-        self.bias_ih = zeros(2 * hidden_size)
-        self.bias_hh = zeros(2 * hidden_size)
+    state_names = ("h", "c")
 
-    def initial_state(self, batch_size: int) -> tuple[Tensor, Tensor]:
-        """(h_0, c_0): zeros (B, H)."""
-        zeros = self.zeros(batch_size, self.hidden_size)
-        return zeros, zeros
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        self.weights(input_size, hidden_size, ih=3, hh=2, bias_ih=2)
 
     def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """x (B, I) and the state, each leaf (B, H) -> the next state."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 from ... import ops
 from ...engine.tensor import Tensor
 from ...nn.functional import linear
-from ...nn.recurrent.cell import Cell
-from ..parameters import uniform, zeros
+from ..published import PublishedCell
 
 __all__ = ["STARCell"]
 
 
-class STARCell(Cell):
+class STARCell(PublishedCell):
     """One gate, chosen so that gradients keep their size through layers and time.
 
     z_t = tanh(W_z x_t + b_z)                         input embedding
@@ -29,13 +28,7 @@ class STARCell(Cell):
     """
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
-        self.input_size = input_size
-        self.hidden_size = hidden_size
-        bound = hidden_size**-0.5
-        self.weight_ih = uniform(2 * hidden_size, input_size, bound=bound)
-        self.weight_hh = uniform(hidden_size, hidden_size, bound=bound)
-        self.bias_ih = zeros(2 * hidden_size)
-        self.bias_hh = zeros(hidden_size)
+        self.weights(input_size, hidden_size, ih=2, hh=1)
 
     def forward(self, x: Tensor, state: Tensor) -> Tensor:
         """x (B, I) and the state, each leaf (B, H) -> the next state."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 from ... import ops
 from ...engine.tensor import Tensor
 from ...nn.functional import linear
-from ...nn.recurrent.cell import Cell
-from ..parameters import uniform, zeros
+from ..published import PublishedCell
 
 __all__ = ["UGRNNCell"]
 
 
-class UGRNNCell(Cell):
+class UGRNNCell(PublishedCell):
     """A plain RNN with one gate between the old state and the candidate.
 
     n_t = tanh(W_n x_t + U_n h_{t-1} + b_n)           candidate
@@ -29,13 +28,7 @@ class UGRNNCell(Cell):
     """
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
-        self.input_size = input_size
-        self.hidden_size = hidden_size
-        bound = hidden_size**-0.5
-        self.weight_ih = uniform(2 * hidden_size, input_size, bound=bound)
-        self.weight_hh = uniform(2 * hidden_size, hidden_size, bound=bound)
-        self.bias_ih = zeros(2 * hidden_size)
-        self.bias_hh = zeros(2 * hidden_size)
+        self.weights(input_size, hidden_size, ih=2, hh=2)
         self.bias_ih.data[hidden_size:] = 1.0
 
     def forward(self, x: Tensor, state: Tensor) -> Tensor:

@@ -1,6 +1,19 @@
 """Relatives of the LSTM."""
 
 from .janet import JANETCell
+from .multiplicative import MultiplicativeLSTMCell
+from .nas import NASCell
+from .original import OriginalLSTMCell
 from .peephole import PeepholeLSTMCell
+from .residual import ResLSTMCell
+from .working_memory import WMCLSTMCell
 
-__all__ = ["JANETCell", "PeepholeLSTMCell"]
+__all__ = [
+    "JANETCell",
+    "MultiplicativeLSTMCell",
+    "NASCell",
+    "OriginalLSTMCell",
+    "PeepholeLSTMCell",
+    "ResLSTMCell",
+    "WMCLSTMCell",
+]

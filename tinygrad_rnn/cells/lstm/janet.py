@@ -5,13 +5,12 @@ from __future__ import annotations
 from ... import ops
 from ...engine.tensor import Tensor
 from ...nn.functional import linear
-from ...nn.recurrent.cell import Cell
-from ..parameters import uniform, zeros
+from ..published import PublishedCell
 
 __all__ = ["JANETCell"]
 
 
-class JANETCell(Cell):
+class JANETCell(PublishedCell):
     """An LSTM with the forget gate alone.
 
     s_t = U_f h_{t-1} + W_f x_t + b_f
@@ -30,20 +29,11 @@ class JANETCell(Cell):
     (5, 2, 4)
     """
 
-    def __init__(self, input_size: int, hidden_size: int, beta: float = 1.0) -> None:
-        self.input_size = input_size
-        self.hidden_size = hidden_size
-        self.beta = beta
-        bound = hidden_size**-0.5
-        self.weight_ih = uniform(2 * hidden_size, input_size, bound=bound)
-        self.weight_hh = uniform(2 * hidden_size, hidden_size, bound=bound)
-        self.bias_ih = zeros(2 * hidden_size)
-        self.bias_hh = zeros(2 * hidden_size)
+    state_names = ("h", "c")
 
-    def initial_state(self, batch_size: int) -> tuple[Tensor, Tensor]:
-        """(h_0, c_0): zeros (B, H)."""
-        zeros = self.zeros(batch_size, self.hidden_size)
-        return zeros, zeros
+    def __init__(self, input_size: int, hidden_size: int, beta: float = 1.0) -> None:
+        self.weights(input_size, hidden_size, ih=2, hh=2)
+        self.beta = beta
 
     def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """x (B, I) and the state, each leaf (B, H) -> the next state."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from ... import ops
 from ...engine.tensor import Tensor
 from ...nn.functional import linear
-from ...nn.recurrent.cell import Cell
-from ..parameters import uniform, zeros
+from ..parameters import uniform
+from ..published import PublishedCell
 
 __all__ = ["PeepholeLSTMCell"]
 
 
-class PeepholeLSTMCell(Cell):
+class PeepholeLSTMCell(PublishedCell):
     """The gates of an LSTM also see the cell state.
 
     i_t = s(W_i x_t + U_i h_{t-1} + p_i * c_{t-1} + b_i)
@@ -31,20 +31,11 @@ class PeepholeLSTMCell(Cell):
     (5, 2, 4)
     """
 
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        self.input_size = input_size
-        self.hidden_size = hidden_size
-        bound = hidden_size**-0.5
-        self.weight_ih = uniform(4 * hidden_size, input_size, bound=bound)
-        self.weight_hh = uniform(4 * hidden_size, hidden_size, bound=bound)
-        self.bias_ih = zeros(4 * hidden_size)
-        self.bias_hh = zeros(4 * hidden_size)
-        self.weight_ph = uniform(3 * hidden_size, bound=bound)
+    state_names = ("h", "c")
 
-    def initial_state(self, batch_size: int) -> tuple[Tensor, Tensor]:
-        """(h_0, c_0): zeros (B, H)."""
-        zeros = self.zeros(batch_size, self.hidden_size)
-        return zeros, zeros
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        self.weights(input_size, hidden_size, ih=4, hh=4)
+        self.weight_ph = uniform(3 * hidden_size, bound=hidden_size**-0.5)
 
     def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """x (B, I) and the state, each leaf (B, H) -> the next state."""

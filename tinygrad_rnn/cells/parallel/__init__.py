@@ -2,5 +2,12 @@
 
 from .mingru import MinGRUCell
 from .minlstm import MinLSTMCell
+from .tgru import TGRUCell
+from .trnn import TRNNCell
 
-__all__ = ["MinGRUCell", "MinLSTMCell"]
+__all__ = [
+    "MinGRUCell",
+    "MinLSTMCell",
+    "TGRUCell",
+    "TRNNCell",
+]

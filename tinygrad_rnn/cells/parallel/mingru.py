@@ -5,13 +5,12 @@ from __future__ import annotations
 from ... import ops
 from ...engine.tensor import Tensor
 from ...nn.functional import linear
-from ...nn.recurrent.cell import Cell
-from ..parameters import uniform, zeros
+from ..published import PublishedCell
 
 __all__ = ["MinGRUCell"]
 
 
-class MinGRUCell(Cell):
+class MinGRUCell(PublishedCell):
     """A GRU whose gate and candidate do not see the state: all steps can be computed at once.
 
     z_t = s(W_z x_t + b_z)                            update gate
@@ -29,10 +28,7 @@ class MinGRUCell(Cell):
     """
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
-        self.input_size = input_size
-        self.hidden_size = hidden_size
-        self.weight_ih = uniform(2 * hidden_size, input_size, bound=hidden_size**-0.5)
-        self.bias_ih = zeros(2 * hidden_size)
+        self.weights(input_size, hidden_size, ih=2)
 
     def forward(self, x: Tensor, state: Tensor) -> Tensor:
         """x (B, I) and the state, each leaf (B, H) -> the next state."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 from ... import ops
 from ...engine.tensor import Tensor
 from ...nn.functional import linear
-from ...nn.recurrent.cell import Cell
-from ..parameters import uniform, zeros
+from ..published import PublishedCell
 
 __all__ = ["MinLSTMCell"]
 
 
-class MinLSTMCell(Cell):
+class MinLSTMCell(PublishedCell):
     """An LSTM whose gates do not see the state, and are normalised to sum to one.
 
     f_t = s(W_f x_t + b_f),  i_t = s(W_i x_t + b_i)   gates
@@ -29,10 +28,7 @@ class MinLSTMCell(Cell):
     """
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
-        self.input_size = input_size
-        self.hidden_size = hidden_size
-        self.weight_ih = uniform(3 * hidden_size, input_size, bound=hidden_size**-0.5)
-        self.bias_ih = zeros(3 * hidden_size)
+        self.weights(input_size, hidden_size, ih=3)
 
     def forward(self, x: Tensor, state: Tensor) -> Tensor:
         """x (B, I) and the state, each leaf (B, H) -> the next state."""
