@@ -38,6 +38,7 @@ SAME_SETTINGS += ("reset_coefficient",)
 SLOPE = "PyTorch's hard sigmoid in place of Theano's"
 
 PEERS = {
+    "CFNCell": Peer(fill=lambda p: {"bias_ih": np.r_[p["bias_ih"], 0, 0, 0]}),
     "DSGUCell": Peer(fill=lambda p: {"bias_hh": np.r_[p["bias_hh"], 0, 0, 0]}, differs=SLOPE),
     "SGUCell": Peer(fill=lambda p: {"bias_hh": np.r_[p["bias_hh"], 0, 0, 0]}, differs=SLOPE),
     "FastGRNNCell": Peer({"nonlinearity": "sigmoid"}),

@@ -38,9 +38,12 @@ def minimal(p, x, h, cell):
 
 @paper("CFNCell")
 def cfn(p, x, h, cell):
-    f, i, w = parts(x @ p.weight_ih.T + p.bias_ih, 3)
-    uf, ui = parts(h @ p.weight_hh.T + p.bias_hh, 2)
-    return sigmoid(f + uf) * tanh(h) + sigmoid(i + ui) * tanh(w)
+    v_f, v_i, w = rows(p.weight_ih, 3)
+    u_f, u_i = rows(p.weight_hh, 2)
+    b_f, b_i = rows(p.bias_ih + p.bias_hh, 2)
+    f = sigmoid(x @ v_f.T + h @ u_f.T + b_f)
+    i = sigmoid(x @ v_i.T + h @ u_i.T + b_i)
+    return f * tanh(h) + i * tanh(x @ w.T)
 
 
 @paper("STARCell")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ... import ops
 from ...engine.tensor import Tensor
+from ...nn.claims import Undamped
 from ...nn.functional import linear
 from ..parameters import normal
 from ..published import PublishedCell
@@ -14,8 +15,8 @@ __all__ = ["AntisymmetricRNNCell"]
 class AntisymmetricRNNCell(PublishedCell):
     """An ordinary differential equation in small steps, whose Jacobian has imaginary eigenvalues.
 
-    A   = W - W^T - gamma I
-    h_t = h_{t-1} + epsilon tanh(A h_{t-1} + V x_t + b)
+    A   = W - W^T - gamma I                              (1)
+    h_t = h_{t-1} + epsilon tanh(A h_{t-1} + V x_t + b)  (2)
 
     Chang, Chen, Haber & Chi 2019, "AntisymmetricRNN: A Dynamical System View on Recurrent
     Neural Networks", arXiv:1902.09689. `epsilon`: the step size; `gamma`: diffusion. weight_ih
@@ -33,6 +34,7 @@ class AntisymmetricRNNCell(PublishedCell):
         self.weights(input_size, hidden_size, ih=1)
         self.epsilon = epsilon
         self.gamma = gamma
+        self.claims = (Undamped(),) if gamma == 0 else ()
         self.weight_hh = normal(hidden_size, hidden_size, std=hidden_size**-0.5)
 
     def forward(self, x: Tensor, state: Tensor) -> Tensor:

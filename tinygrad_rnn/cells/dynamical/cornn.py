@@ -14,8 +14,9 @@ __all__ = ["coRNNCell"]
 class coRNNCell(PublishedCell):
     """A network of damped, driven oscillators: positions y and velocities z.
 
-    z_t = z_{t-1} + dt (tanh(W y_{t-1} + V_z z_{t-1} + V x_t + b) - gamma y_{t-1} - epsilon z_{t-1})
-    y_t = y_{t-1} + dt z_t
+    f_t = tanh(W y_{t-1} + V_z z_{t-1} + V x_t + b)   force                (1)
+    z_t = z_{t-1} + dt (f_t - gamma y_{t-1} - epsilon z_{t-1})             (2)
+    y_t = y_{t-1} + dt z_t                                                 (3)
 
     Rusch & Mishra 2021, "Coupled Oscillatory Recurrent Neural Network (coRNN)", ICLR,
     arXiv:2010.00951. `dt`: the step; `gamma` and `epsilon`: frequency and damping. weight_ih

@@ -14,9 +14,9 @@ __all__ = ["FastGRNNCell"]
 class FastGRNNCell(Cell):
     """One gate that shares the matrices of the candidate: little larger than a plain RNN.
 
-    z_t = s(W x_t + U h_{t-1} + b_z)                  gate
-    n_t = tanh(W x_t + U h_{t-1} + b_h)               candidate
-    h_t = (zeta (1 - z_t) + nu) * n_t + z_t * h_{t-1}
+    z_t = s(W x_t + U h_{t-1} + b_z)                  gate       (1)
+    n_t = tanh(W x_t + U h_{t-1} + b_h)               candidate  (2)
+    h_t = (zeta (1 - z_t) + nu) * n_t + z_t * h_{t-1}            (3)
 
     Kusupati et al. 2018, "FastGRNN: A Fast, Accurate, Stable and Tiny Kilobyte Sized Gated
     Recurrent Neural Network", NeurIPS, arXiv:1901.02358; zeta and nu are sigmoids of `zeta`

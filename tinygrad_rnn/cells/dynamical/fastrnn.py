@@ -14,8 +14,8 @@ __all__ = ["FastRNNCell"]
 class FastRNNCell(Cell):
     """A plain RNN with a weighted residual connection: two more numbers.
 
-    n_t = tanh(W x_t + U h_{t-1} + b)                 candidate
-    h_t = a n_t + b h_{t-1},   a = s(alpha), b = s(beta)
+    n_t = tanh(W x_t + U h_{t-1} + b)                 candidate  (1)
+    h_t = a n_t + b h_{t-1},   a = s(alpha), b = s(beta)         (2)
 
     Kusupati et al. 2018, "FastGRNN: A Fast, Accurate, Stable and Tiny Kilobyte Sized Gated
     Recurrent Neural Network", NeurIPS, arXiv:1901.02358. weight_ih (H, I), weight_hh (H, H),

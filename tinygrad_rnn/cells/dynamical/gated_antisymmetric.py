@@ -14,9 +14,9 @@ __all__ = ["GatedAntisymmetricRNNCell"]
 class GatedAntisymmetricRNNCell(PublishedCell):
     """The antisymmetric RNN with an input gate, which shares the recurrent matrix.
 
-    A   = W - W^T - gamma I
-    z_t = s(A h_{t-1} + V_z x_t + b_z)                           input gate
-    h_t = h_{t-1} + epsilon z_t * tanh(A h_{t-1} + V_h x_t + b_h)
+    A   = W - W^T - gamma I                                                  (1)
+    z_t = s(A h_{t-1} + V_z x_t + b_z)                           input gate  (2)
+    h_t = h_{t-1} + epsilon z_t * tanh(A h_{t-1} + V_h x_t + b_h)            (3)
 
     Chang, Chen, Haber & Chi 2019, "AntisymmetricRNN: A Dynamical System View on Recurrent
     Neural Networks", arXiv:1902.09689. weight_ih (2H, I) in the order z, h, uniform in +-1 /

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ... import ops
 from ...engine.tensor import Tensor
+from ...nn.claims import Bounded
 from ...nn.functional import linear
 from ...nn.recurrent.cell import Cell
 from ..parameters import normal, zeros
@@ -16,7 +19,7 @@ __all__ = ["IdentityRNNCell"]
 class IdentityRNNCell(Cell):
     """Rectified linear units whose recurrent matrix starts as the identity.
 
-    h_t = relu(W x_t + U h_{t-1} + b)
+    h_t = relu(W x_t + U h_{t-1} + b)  (1)
 
     Le, Jaitly & Hinton 2015, "A Simple Way to Initialize Recurrent Networks of Rectified Linear
     Units", arXiv:1504.00941. weight_ih (H, I), normal with standard deviation 0.001; weight_hh
@@ -28,6 +31,8 @@ class IdentityRNNCell(Cell):
     >>> outputs.shape
     (5, 2, 4)
     """
+
+    claims = (Bounded(0, math.inf),)
 
     def __init__(self, input_size: int, hidden_size: int, scale: float = 1.0) -> None:
         self.input_size = input_size

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 from ... import ops
 from ...engine.tensor import Tensor
+from ...nn.claims import Bounded, Diagonal
 from ...nn.functional import linear
 from ..parameters import uniform
 from ..published import PublishedCell
@@ -14,7 +17,7 @@ __all__ = ["IndRNNCell"]
 class IndRNNCell(PublishedCell):
     """Each neuron sees its own state alone, so its gradient through time is a power of one number.
 
-    h_t = relu(W x_t + u * h_{t-1} + b)
+    h_t = relu(W x_t + u * h_{t-1} + b)  (1)
 
     Li, Li, Cook, Zhu & Gao 2018, "Independently Recurrent Neural Network (IndRNN)",
     arXiv:1803.04831. weight_ih (H, I), uniform in +-1 / sqrt(H); weight_hh (H,), the vector u,
@@ -25,6 +28,8 @@ class IndRNNCell(PublishedCell):
     >>> outputs.shape
     (5, 2, 4)
     """
+
+    claims = (Bounded(0, math.inf), Diagonal())
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         self.weights(input_size, hidden_size, ih=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ... import ops
 from ...engine.tensor import Tensor
+from ...nn.claims import Bounded
 from ...nn.functional import linear
 from ..parameters import uniform
 from ..published import PublishedCell
@@ -14,10 +15,10 @@ __all__ = ["LEMCell"]
 class LEMCell(PublishedCell):
     """Two states, each with learned time steps of its own: multiscale in time.
 
-    d_t = dt s(W_1 y_{t-1} + V_1 x_t + b_1)           time step of z
-    e_t = dt s(W_2 y_{t-1} + V_2 x_t + b_2)           time step of y
-    z_t = (1 - d_t) * z_{t-1} + d_t * tanh(W_z y_{t-1} + V_z x_t + b_z)
-    y_t = (1 - e_t) * y_{t-1} + e_t * tanh(W_y z_t + V_y x_t + b_y)
+    d_t = dt s(W_1 y_{t-1} + V_1 x_t + b_1)           time step of z     (1)
+    e_t = dt s(W_2 y_{t-1} + V_2 x_t + b_2)           time step of y     (2)
+    z_t = (1 - d_t) * z_{t-1} + d_t * tanh(W_z y_{t-1} + V_z x_t + b_z)  (3)
+    y_t = (1 - e_t) * y_{t-1} + e_t * tanh(W_y z_t + V_y x_t + b_y)      (4)
 
     Rusch, Mishra, Erichson & Mahoney 2022, "Long Expressive Memory for Sequence Modeling",
     ICLR, arXiv:2110.04744. weight_ih (4H, I) in the order 1, 2, z, y, weight_hh (3H, H) in the
@@ -36,6 +37,7 @@ class LEMCell(PublishedCell):
     def __init__(self, input_size: int, hidden_size: int, dt: float = 1.0) -> None:
         self.weights(input_size, hidden_size, ih=4, hh=3, bias_hh=0)
         self.dt = dt
+        self.claims = (Bounded(-1, 1),) if dt <= 1 else ()
         self.weight_ch = uniform(hidden_size, hidden_size, bound=hidden_size**-0.5)
 
     def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:

@@ -15,8 +15,8 @@ __all__ = ["UnICORNNCell"]
 class UnICORNNCell(PublishedCell):
     """Oscillators that see their own state alone, in a symplectic discretisation.
 
-    z_t = z_{t-1} - dt s(c) * (tanh(w * y_{t-1} + V x_t + b) + alpha y_{t-1})
-    y_t = y_{t-1} + dt s(c) * z_t
+    z_t = z_{t-1} - dt s(c) * (tanh(w * y_{t-1} + V x_t + b) + alpha y_{t-1})  (1)
+    y_t = y_{t-1} + dt s(c) * z_t                                              (2)
 
     Rusch & Mishra 2021, "UnICORNN: A recurrent model for learning very long time dependencies",
     ICML, arXiv:2103.05487. weight_ih (H, I) uniform in +-1 / sqrt(H), weight_hh (H,) uniform in

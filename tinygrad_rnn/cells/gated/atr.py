@@ -13,10 +13,10 @@ __all__ = ["ATRCell"]
 class ATRCell(PublishedCell):
     """Two gates from one sum and one difference: half the products of a GRU.
 
-    p_t = W x_t + b,  q_t = U h_{t-1} + b
-    i_t = s(p_t + q_t)                           input gate
-    f_t = s(p_t - q_t)                           forget gate
-    h_t = i_t * p_t + f_t * h_{t-1}
+    p_t = W x_t + b,  q_t = U h_{t-1} + b                     (1)
+    i_t = s(p_t + q_t)                           input gate   (2)
+    f_t = s(p_t - q_t)                           forget gate  (3)
+    h_t = i_t * p_t + f_t * h_{t-1}                           (4)
 
     Zhang, Xiong, Su, Lin & Zhang 2018, "Simplifying Neural Machine Translation with Addition-
     Subtraction Twin-Gated Recurrent Networks", arXiv:1810.12546. weight_ih (H, I), weight_hh

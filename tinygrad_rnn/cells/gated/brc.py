@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ... import ops
 from ...engine.tensor import Tensor
+from ...nn.claims import Bounded, Diagonal
 from ...nn.functional import linear
 from ..parameters import uniform
 from ..published import PublishedCell
@@ -14,9 +15,11 @@ __all__ = ["BRCell"]
 class BRCell(PublishedCell):
     """Each neuron sees its own state alone, and can be bistable, as biological neurons are.
 
-    a_t = 1 + tanh(U_a x_t + w_a * h_{t-1})           modulation: above 1 the neuron is bistable
-    c_t = s(U_c x_t + w_c * h_{t-1})                  update gate
-    h_t = c_t * h_{t-1} + (1 - c_t) * tanh(U x_t + a_t * h_{t-1})
+    a_t = 1 + tanh(U_a x_t + w_a * h_{t-1})           modulation   (1)
+    c_t = s(U_c x_t + w_c * h_{t-1})                  update gate  (2)
+    h_t = c_t * h_{t-1} + (1 - c_t) * tanh(U x_t + a_t * h_{t-1})  (3)
+
+    Where a_t is above 1 the neuron is bistable.
 
     Vecoven, Ernst & Drion 2021, "A bio-inspired bistable recurrent cell allows for long-lasting
     memory", PLOS ONE 16(6). weight_ih (3H, I) in the order a, c, n, uniform in +-1 / sqrt(H);
@@ -27,6 +30,8 @@ class BRCell(PublishedCell):
     >>> outputs.shape
     (5, 2, 4)
     """
+
+    claims = (Bounded(-1, 1), Diagonal())
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         self.weights(input_size, hidden_size, ih=3, bias_hh=2)

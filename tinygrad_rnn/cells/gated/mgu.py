@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ... import ops
 from ...engine.tensor import Tensor
+from ...nn.claims import Bounded
 from ...nn.functional import linear
 from ..published import PublishedCell
 
@@ -13,9 +14,9 @@ __all__ = ["MGUCell"]
 class MGUCell(PublishedCell):
     """A GRU with one gate, which both resets and updates.
 
-    f_t = s(W_f x_t + U_f h_{t-1} + b_f)              forget gate
-    n_t = tanh(W_h x_t + U_h (f_t * h_{t-1}) + b_h)   candidate
-    h_t = (1 - f_t) * h_{t-1} + f_t * n_t
+    f_t = s(W_f x_t + U_f h_{t-1} + b_f)              forget gate  (1)
+    n_t = tanh(W_h x_t + U_h (f_t * h_{t-1}) + b_h)   candidate    (2)
+    h_t = (1 - f_t) * h_{t-1} + f_t * n_t                          (3)
 
     Zhou, Wu, Zhang & Zhou 2016, "Minimal Gated Unit for Recurrent Neural Networks",
     arXiv:1603.09420. weight_ih (2H, I) and weight_hh (2H, H) in the order f, n, uniform in +-1
@@ -26,6 +27,8 @@ class MGUCell(PublishedCell):
     >>> outputs.shape
     (5, 2, 4)
     """
+
+    claims = (Bounded(-1, 1),)
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         self.weights(input_size, hidden_size, ih=2, hh=2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ... import ops
 from ...engine.tensor import Tensor
+from ...nn.claims import Bounded
 from ...nn.functional import linear
 from ..parameters import uniform
 from ..published import PublishedCell
@@ -14,9 +15,9 @@ __all__ = ["MinimalRNNCell"]
 class MinimalRNNCell(PublishedCell):
     """The input goes into a latent space first; one gate mixes it into the state.
 
-    z_t = tanh(W x_t + b)                             latent input
-    u_t = s(U_h h_{t-1} + U_z z_t + b_u)              update gate
-    h_t = u_t * h_{t-1} + (1 - u_t) * z_t
+    z_t = tanh(W x_t + b)                             latent input  (1)
+    u_t = s(U_h h_{t-1} + U_z z_t + b_u)              update gate   (2)
+    h_t = u_t * h_{t-1} + (1 - u_t) * z_t                           (3)
 
     Chen 2017, "MinimalRNN: Toward More Interpretable and Trainable Recurrent Neural Networks",
     arXiv:1711.06788. weight_ih (H, I), weight_hh and weight_zh (H, H), uniform in +-1 /
@@ -27,6 +28,8 @@ class MinimalRNNCell(PublishedCell):
     >>> outputs.shape
     (5, 2, 4)
     """
+
+    claims = (Bounded(-1, 1),)
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         self.weights(input_size, hidden_size, ih=1, hh=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ... import ops
 from ...engine.tensor import Tensor
+from ...nn.claims import Bounded
 from ...nn.functional import linear
 from ..published import PublishedCell
 
@@ -13,9 +14,9 @@ __all__ = ["NBRCell"]
 class NBRCell(PublishedCell):
     """The bistable cell whose modulation and gate see the state of every neuron.
 
-    a_t = 1 + tanh(U_a x_t + W_a h_{t-1})             modulation
-    c_t = s(U_c x_t + W_c h_{t-1})                    update gate
-    h_t = c_t * h_{t-1} + (1 - c_t) * tanh(U x_t + a_t * h_{t-1})
+    a_t = 1 + tanh(U_a x_t + W_a h_{t-1})             modulation   (1)
+    c_t = s(U_c x_t + W_c h_{t-1})                    update gate  (2)
+    h_t = c_t * h_{t-1} + (1 - c_t) * tanh(U x_t + a_t * h_{t-1})  (3)
 
     Vecoven, Ernst & Drion 2021, "A bio-inspired bistable recurrent cell allows for long-lasting
     memory", PLOS ONE 16(6). weight_ih (3H, I) in the order a, c, n and weight_hh (2H, H),
@@ -26,6 +27,8 @@ class NBRCell(PublishedCell):
     >>> outputs.shape
     (5, 2, 4)
     """
+
+    claims = (Bounded(-1, 1),)
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         self.weights(input_size, hidden_size, ih=3, hh=2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ... import ops
 from ...engine.tensor import Tensor
+from ...nn.claims import Affine, Bounded, Diagonal
 from ...nn.functional import linear
 from ..published import PublishedCell
 
@@ -13,11 +14,11 @@ __all__ = ["RANCell"]
 class RANCell(PublishedCell):
     """An LSTM without a nonlinear recurrence: the state is a weighted sum of its inputs.
 
-    n_t = W_n x_t                                     content
-    i_t = s(W_i x_t + U_i h_{t-1} + b_i)              input gate
-    f_t = s(W_f x_t + U_f h_{t-1} + b_f)              forget gate
-    c_t = i_t * n_t + f_t * c_{t-1}
-    h_t = tanh(c_t)
+    n_t = W_n x_t                                     content      (1)
+    i_t = s(W_i x_t + U_i h_{t-1} + b_i)              input gate   (2)
+    f_t = s(W_f x_t + U_f h_{t-1} + b_f)              forget gate  (3)
+    c_t = i_t * n_t + f_t * c_{t-1}                                (4)
+    h_t = tanh(c_t)                                                (5)
 
     Lee, Levy & Zettlemoyer 2017, "Recurrent Additive Networks", arXiv:1705.07393. weight_ih
     (3H, I) in the order n, i, f, the first without bias, and weight_hh (2H, H), uniform in +-1
@@ -29,6 +30,7 @@ class RANCell(PublishedCell):
     (5, 2, 4)
     """
 
+    claims = (Bounded(-1, 1, leaf=0), Affine(leaf=1), Diagonal(leaf=1))
     state_names = ("h", "c")
 
     def __init__(self, input_size: int, hidden_size: int) -> None:

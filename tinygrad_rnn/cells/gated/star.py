@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ... import ops
 from ...engine.tensor import Tensor
+from ...nn.claims import Bounded
 from ...nn.functional import linear
 from ..published import PublishedCell
 
@@ -13,9 +14,9 @@ __all__ = ["STARCell"]
 class STARCell(PublishedCell):
     """One gate, chosen so that gradients keep their size through layers and time.
 
-    z_t = tanh(W_z x_t + b_z)                         input embedding
-    k_t = s(W_x x_t + W_h h_{t-1} + b_k)              gate
-    h_t = tanh((1 - k_t) * h_{t-1} + k_t * z_t)
+    z_t = tanh(W_z x_t + b_z)                         input embedding  (1)
+    k_t = s(W_x x_t + W_h h_{t-1} + b_k)              gate             (2)
+    h_t = tanh((1 - k_t) * h_{t-1} + k_t * z_t)                        (3)
 
     Turkoglu, D'Aronco, Wegner & Schindler 2019, "Gating Revisited: Deep Multi-layer RNNs That
     Can Be Trained", arXiv:1911.11033. weight_ih (2H, I) in the order z, k and weight_hh (H, H),
@@ -26,6 +27,8 @@ class STARCell(PublishedCell):
     >>> outputs.shape
     (5, 2, 4)
     """
+
+    claims = (Bounded(-1, 1),)
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         self.weights(input_size, hidden_size, ih=2, hh=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ... import ops
 from ...engine.tensor import Tensor
+from ...nn.claims import Bounded
 from ...nn.functional import linear
 from ..published import PublishedCell
 
@@ -13,9 +14,9 @@ __all__ = ["UGRNNCell"]
 class UGRNNCell(PublishedCell):
     """A plain RNN with one gate between the old state and the candidate.
 
-    n_t = tanh(W_n x_t + U_n h_{t-1} + b_n)           candidate
-    g_t = s(W_g x_t + U_g h_{t-1} + b_g)              update gate
-    h_t = g_t * h_{t-1} + (1 - g_t) * n_t
+    n_t = tanh(W_n x_t + U_n h_{t-1} + b_n)           candidate    (1)
+    g_t = s(W_g x_t + U_g h_{t-1} + b_g)              update gate  (2)
+    h_t = g_t * h_{t-1} + (1 - g_t) * n_t                          (3)
 
     Collins, Sohl-Dickstein & Sussillo 2016, "Capacity and Trainability in Recurrent Neural
     Networks", arXiv:1611.09913 weight_ih (2H, I) and weight_hh (2H, H) in the order n, g,
@@ -26,6 +27,8 @@ class UGRNNCell(PublishedCell):
     >>> outputs.shape
     (5, 2, 4)
     """
+
+    claims = (Bounded(-1, 1),)
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         self.weights(input_size, hidden_size, ih=2, hh=2)

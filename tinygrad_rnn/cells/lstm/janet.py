@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ... import ops
 from ...engine.tensor import Tensor
+from ...nn.claims import Affine, Diagonal
 from ...nn.functional import linear
 from ..published import PublishedCell
 
@@ -13,10 +14,10 @@ __all__ = ["JANETCell"]
 class JANETCell(PublishedCell):
     """An LSTM with the forget gate alone.
 
-    s_t = U_f h_{t-1} + W_f x_t + b_f
-    n_t = tanh(U_c h_{t-1} + W_c x_t + b_c)           candidate
-    c_t = s(s_t) * c_{t-1} + (1 - s(s_t - beta)) * n_t
-    h_t = c_t
+    s_t = U_f h_{t-1} + W_f x_t + b_f                            (1)
+    n_t = tanh(U_c h_{t-1} + W_c x_t + b_c)           candidate  (2)
+    c_t = s(s_t) * c_{t-1} + (1 - s(s_t - beta)) * n_t           (3)
+    h_t = c_t                                                    (4)
 
     van der Westhuizen & Lasenby 2018, "The unreasonable effectiveness of the forget gate",
     arXiv:1804.04849. `beta` (1.0) lets more in than is forgotten. weight_ih (2H, I) and
@@ -29,6 +30,7 @@ class JANETCell(PublishedCell):
     (5, 2, 4)
     """
 
+    claims = (Affine(leaf=1), Diagonal(leaf=1))
     state_names = ("h", "c")
 
     def __init__(self, input_size: int, hidden_size: int, beta: float = 1.0) -> None:

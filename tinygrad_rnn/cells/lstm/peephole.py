@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ... import ops
 from ...engine.tensor import Tensor
+from ...nn.claims import Bounded, Diagonal
 from ...nn.functional import linear
 from ..parameters import uniform
 from ..published import PublishedCell
@@ -14,12 +15,12 @@ __all__ = ["PeepholeLSTMCell"]
 class PeepholeLSTMCell(PublishedCell):
     """The gates of an LSTM also see the cell state.
 
-    i_t = s(W_i x_t + U_i h_{t-1} + p_i * c_{t-1} + b_i)
-    f_t = s(W_f x_t + U_f h_{t-1} + p_f * c_{t-1} + b_f)
-    g_t = tanh(W_g x_t + U_g h_{t-1} + b_g)
-    c_t = f_t * c_{t-1} + i_t * g_t
-    o_t = s(W_o x_t + U_o h_{t-1} + p_o * c_t + b_o)
-    h_t = o_t * tanh(c_t)
+    i_t = s(W_i x_t + U_i h_{t-1} + p_i * c_{t-1} + b_i)  (1)
+    f_t = s(W_f x_t + U_f h_{t-1} + p_f * c_{t-1} + b_f)  (2)
+    g_t = tanh(W_g x_t + U_g h_{t-1} + b_g)               (3)
+    c_t = f_t * c_{t-1} + i_t * g_t                       (4)
+    o_t = s(W_o x_t + U_o h_{t-1} + p_o * c_t + b_o)      (5)
+    h_t = o_t * tanh(c_t)                                 (6)
 
     Gers & Schmidhuber 2000, "Recurrent nets that time and count", IJCNN weight_ih (4H, I) and
     weight_hh (4H, H) in the order i, f, g, o, as `LSTMCell`; weight_ph (3H,) with the diagonal
@@ -31,6 +32,7 @@ class PeepholeLSTMCell(PublishedCell):
     (5, 2, 4)
     """
 
+    claims = (Bounded(-1, 1, leaf=0), Diagonal(leaf=1))
     state_names = ("h", "c")
 
     def __init__(self, input_size: int, hidden_size: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ... import ops
 from ...engine.tensor import Tensor
+from ...nn.claims import Diagonal
 from ...nn.functional import linear
 from ..parameters import uniform
 from ..published import PublishedCell
@@ -34,6 +35,7 @@ class ResLSTMCell(PublishedCell):
     (5, 2, 4)
     """
 
+    claims = (Diagonal(leaf=1),)
     state_names = ("h", "c")
 
     def __init__(self, input_size: int, hidden_size: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ... import ops
 from ...engine.tensor import Tensor
+from ...nn.claims import Affine, Diagonal
 from ...nn.functional import linear
 from ..published import PublishedCell
 
@@ -13,9 +14,9 @@ __all__ = ["MinGRUCell"]
 class MinGRUCell(PublishedCell):
     """A GRU whose gate and candidate do not see the state: all steps can be computed at once.
 
-    z_t = s(W_z x_t + b_z)                            update gate
-    n_t = W_h x_t + b_h                               candidate
-    h_t = (1 - z_t) * h_{t-1} + z_t * n_t
+    z_t = s(W_z x_t + b_z)                            update gate  (1)
+    n_t = W_h x_t + b_h                               candidate    (2)
+    h_t = (1 - z_t) * h_{t-1} + z_t * n_t                          (3)
 
     Feng, Tung, Ahmed, Bengio & Hajimirsadeghi 2024, "Were RNNs All We Needed?",
     arXiv:2410.01201. weight_ih (2H, I) in the order z, n, uniform in +-1 / sqrt(H); biases
@@ -26,6 +27,8 @@ class MinGRUCell(PublishedCell):
     >>> outputs.shape
     (5, 2, 4)
     """
+
+    claims = (Affine(), Diagonal())
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         self.weights(input_size, hidden_size, ih=2)

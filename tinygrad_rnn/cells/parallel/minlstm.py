@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ... import ops
 from ...engine.tensor import Tensor
+from ...nn.claims import Affine, Diagonal
 from ...nn.functional import linear
 from ..published import PublishedCell
 
@@ -13,9 +14,9 @@ __all__ = ["MinLSTMCell"]
 class MinLSTMCell(PublishedCell):
     """An LSTM whose gates do not see the state, and are normalised to sum to one.
 
-    f_t = s(W_f x_t + b_f),  i_t = s(W_i x_t + b_i)   gates
-    n_t = W_h x_t + b_h                               candidate
-    h_t = f_t / (f_t + i_t) * h_{t-1} + i_t / (f_t + i_t) * n_t
+    f_t = s(W_f x_t + b_f),  i_t = s(W_i x_t + b_i)   gates      (1)
+    n_t = W_h x_t + b_h                               candidate  (2)
+    h_t = f_t / (f_t + i_t) * h_{t-1} + i_t / (f_t + i_t) * n_t  (3)
 
     Feng, Tung, Ahmed, Bengio & Hajimirsadeghi 2024, "Were RNNs All We Needed?",
     arXiv:2410.01201. weight_ih (3H, I) in the order f, i, n, uniform in +-1 / sqrt(H); biases
@@ -26,6 +27,8 @@ class MinLSTMCell(PublishedCell):
     >>> outputs.shape
     (5, 2, 4)
     """
+
+    claims = (Affine(), Diagonal())
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         self.weights(input_size, hidden_size, ih=3)
