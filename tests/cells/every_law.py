@@ -27,7 +27,7 @@ def main() -> int:
         for kind, make in (("cell", known[name]), ("layer", partial(_layer, known[name]))):
             start = time.perf_counter()
             try:
-                report = check_cell(make, input_size=2, hidden_size=2)
+                report = check_cell(make, input_size=2, hidden_size=2, seconds=600)
             except CellError as error:
                 report, failed = error.report, failed + 1
                 print(error)

@@ -51,17 +51,18 @@ class PublishedCell(Cell):
         hh: int = 0,
         bias_ih: int | None = None,
         bias_hh: int | None = None,
+        bound: float | None = None,
         project: bool = False,
     ) -> None:
         """Note the sizes, and make the matrices and biases of gates, stacked in one order.
 
-        weight_ih (ih * H, I) and weight_hh (hh * H, H), uniform in +-1 / sqrt(H) as in PyTorch;
-        bias_ih (bias_ih * H,) and bias_hh (bias_hh * H,), zero, by default one for each row of
-        the matrix. What there are 0 of is not made. `project`: where the sizes differ, a matrix
-        weight_proj (H, I), too, for `projected`.
+        weight_ih (ih * H, I) and weight_hh (hh * H, H), uniform in +-`bound`, by default
+        1 / sqrt(H) as in PyTorch; bias_ih (bias_ih * H,) and bias_hh (bias_hh * H,), zero, by
+        default one for each row of the matrix. What there are 0 of is not made. `project`: where
+        the sizes differ, a matrix weight_proj (H, I), too, for `projected`.
         """
         self.input_size, self.hidden_size = input_size, hidden_size
-        bound = hidden_size**-0.5
+        bound = hidden_size**-0.5 if bound is None else bound
         self.weight_ih = uniform(ih * hidden_size, input_size, bound=bound)
         if hh:
             self.weight_hh = uniform(hh * hidden_size, hidden_size, bound=bound)

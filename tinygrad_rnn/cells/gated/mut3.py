@@ -20,7 +20,7 @@ class MUT3Cell(PublishedCell):
     h_t = n_t * z_t + h_{t-1} * (1 - z_t)                          (4)
 
     Jozefowicz, Zaremba & Sutskever 2015, "An Empirical Exploration of Recurrent Network
-    Architectures", ICML, section 3.4: weight_ih (3H, I) and weight_hh (3H, H) in the order z, r, h,
+    Architectures", ICML, section 3.4. weight_ih (3H, I) and weight_hh (3H, H) in the order z, r, h,
     uniform in +-1 / sqrt(H); bias_ih (3H,) zero.
 
     >>> import tinygrad_rnn as tg

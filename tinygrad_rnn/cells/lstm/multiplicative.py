@@ -34,11 +34,7 @@ class MultiplicativeLSTMCell(PublishedCell):
     (5, 2, 4)
     """
 
-    claims = (
-        Bounded(-1, 1, leaf=0),
-        Affine(leaf=1),
-        Diagonal(leaf=1),
-    )
+    claims = (Bounded(-1, 1, leaf=0), Affine(leaf=1), Diagonal(leaf=1))
     state_names = ("h", "c")
 
     def __init__(self, input_size: int, hidden_size: int) -> None:

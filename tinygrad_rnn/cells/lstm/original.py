@@ -6,7 +6,6 @@ from ... import ops
 from ...engine.tensor import Tensor
 from ...nn.claims import Bounded, Carousel
 from ...nn.functional import linear
-from ..parameters import uniform
 from ..published import PublishedCell
 
 __all__ = ["OriginalLSTMCell"]
@@ -33,16 +32,11 @@ class OriginalLSTMCell(PublishedCell):
     (5, 2, 4)
     """
 
-    claims = (
-        Carousel(leaf=1),
-        Bounded(-1, 1, leaf=0),
-    )
+    claims = (Carousel(leaf=1), Bounded(-1, 1, leaf=0))
     state_names = ("h", "c")
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
-        self.weights(input_size, hidden_size, ih=3, hh=3)
-        self.weight_ih = uniform(3 * hidden_size, input_size, bound=0.1)
-        self.weight_hh = uniform(3 * hidden_size, hidden_size, bound=0.1)
+        self.weights(input_size, hidden_size, ih=3, hh=3, bound=0.1)
 
     def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """x (B, I) and the state, each leaf (B, H) -> the next state."""

@@ -31,10 +31,7 @@ class TGRUCell(PublishedCell):
     (5, 2, 4)
     """
 
-    claims = (
-        Affine(leaf=0),
-        Diagonal(leaf=0),
-    )
+    claims = (Affine(leaf=0), Diagonal(leaf=0))
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         self.weights(input_size, hidden_size, ih=3)

@@ -28,10 +28,7 @@ class TRNNCell(PublishedCell):
     (5, 2, 4)
     """
 
-    claims = (
-        Affine(),
-        Diagonal(),
-    )
+    claims = (Affine(), Diagonal())
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         self.weights(input_size, hidden_size, ih=2, bias_ih=1)
