@@ -28,8 +28,9 @@ class Peer:
 
     settings: dict[str, Any] = field(default_factory=dict)
     fill: Callable[[dict[str, Any]], dict[str, Any]] = lambda p: {}  # its parameters, from ours
+    make: Callable[..., Any] = lambda kind, i, h, **settings: kind(i, h, **settings)
     state: Callable[..., Any] = lambda p, x, state: state  # one that both can have
-    call: Callable[..., Any] = lambda other, x, state: other(x, state)
+    call: Callable[..., Any] = lambda other, p, x, state: other(x, state)
     differs: str = ""  # what it computes otherwise than the paper
 
 
@@ -44,6 +45,10 @@ PEERS = {
     "FastGRNNCell": Peer({"nonlinearity": "sigmoid"}),
     "IndRNNCell": Peer({"nonlinearity": "relu"}, lambda p: {"vector_u": p["weight_hh"]}),
     "MinimalRNNCell": Peer(fill=lambda p: {"weight_mm": p["weight_zh"]}),
+    "IntersectionRNNCell": Peer(
+        make=lambda kind, i, h: kind(h, h),
+        call=lambda other, p, x, state: other(x @ torch.tensor(p["weight_proj"].T), state),
+    ),
     "LEMCell": Peer(differs="the last equation reads z_{t-1}, the paper's z_t"),
     "MUT1Cell": Peer(
         fill=lambda p: {
@@ -64,12 +69,27 @@ PEERS = {
         fill=lambda p: {"weight_proj": p["weight_ch"], "weight_res": p["weight_proj"]}
     ),
     "TRNNCell": Peer(fill=lambda p: {"bias_ih": np.r_[0, 0, 0, p["bias_ih"]]}),
+    "SCRNCell": Peer(
+        fill=lambda p: {
+            "weight_ih": np.concatenate([p["weight_xs"], p["weight_ih"]]),
+            "weight_hh": np.concatenate([p["weight_hh"], p["weight_hy"]]),
+            "weight_ch": np.concatenate([p["weight_sh"], p["weight_sy"]]),
+        },
+        differs="the squashed output recurs in place of the hidden state",
+    ),
+    "TLSTMCell": Peer(
+        state=lambda p, x, state: (state[0], x[1] @ p["weight_hh"].T),
+        call=lambda other, p, x, state: [
+            (y := other(x, (state[0], _before(other, state))))[0],
+            y[1][0],
+        ],
+    ),
     "TGRUCell": Peer(
         state=lambda p, x, state: (state[0], x[1] @ p["weight_hh"].T),
-        call=lambda other, x, state: [other(x, (state[0], _before(other, state)))[0]],
+        call=lambda other, p, x, state: [other(x, (state[0], _before(other, state)))[0]],
     ),
     "WMCLSTMCell": Peer(fill=lambda p: {"weight_mh": p["weight_ch"]}),
-    "tauGRUCell": Peer(call=lambda other, x, state: [other(x, state[0], state[1][:, 0])]),
+    "tauGRUCell": Peer(call=lambda other, p, x, state: [other(x, state[0], state[1][:, 0])]),
 }
 
 
@@ -85,9 +105,9 @@ def _difference(name: str) -> float:
     settings = {
         s: getattr(cell, s) for s in SAME_SETTINGS if isinstance(getattr(cell, s, 0), float)
     }
-    other = getattr(torchrecurrent, name)(
-        cell.input_size, cell.hidden_size, **settings, **peer.settings
-    ).double()
+    settings |= peer.settings
+    kind = getattr(torchrecurrent, name)
+    other = peer.make(kind, cell.input_size, cell.hidden_size, **settings).double()
     own = dict(cell.named_parameters())
     arrays = {name: parameter.data for name, parameter in own.items()}
     filled, state = peer.fill(arrays), peer.state(arrays, x, state)
@@ -105,7 +125,7 @@ def _difference(name: str) -> float:
                 assert theirs in settings, theirs
     xs = torch.tensor(x[0], requires_grad=True)
     states = pytree.map(lambda s: torch.tensor(s, requires_grad=True), state)
-    found = pytree.leaves(peer.call(other, xs, states))
+    found = pytree.leaves(peer.call(other, arrays, xs, states))
     weights = [np.random.default_rng(k).standard_normal(f.shape) for k, f in enumerate(found)]
     loss = sum((f * torch.tensor(w)).sum() for f, w in zip(found, weights))
     theirs = torch.autograd.grad(loss, [xs, pytree.leaves(states)[0], *same.values()])

@@ -189,3 +189,23 @@ def taugru(p, x, state, cell):
     a = sigmoid(h @ w_a.T + x @ u_a.T + b_a)
     new = (1 - g) * h + g * (u + a * z)
     return new, np.concatenate([past[:, 1:], h[:, None]], axis=1)
+
+
+@paper("IntersectionRNNCell", output=True)
+def intersection(p, x, h, cell):
+    x = x @ p.weight_proj.T  # the paper's x_t is as wide as h_t
+    w = rows(p.weight_ih, 4)
+    u = rows(p.weight_hh, 4)
+    b = rows(p.bias_ih + p.bias_hh, 4)
+    y_in, h_in, g_y, g_h = (x @ w[k].T + h @ u[k].T + b[k] for k in range(4))
+    g_y, g_h = sigmoid(g_y), sigmoid(g_h)
+    return g_y * x + (1 - g_y) * relu(y_in), g_h * h + (1 - g_h) * tanh(h_in)
+
+
+@paper("SCRNCell", output=True)
+def scrn(p, x, state, cell):
+    h, s = state
+    alpha = exact(cell.alpha)
+    s = (1 - alpha) * (x @ p.weight_xs.T) + alpha * s
+    h = sigmoid(s @ p.weight_sh.T + x @ p.weight_ih.T + h @ p.weight_hh.T)
+    return h @ p.weight_hy.T + s @ p.weight_sy.T, (h, s)

@@ -87,3 +87,14 @@ def working_memory(p, x, state, cell):
     c = f * c + i * tanh(x @ w_g.T + h @ u_g.T + b_g)
     o = sigmoid(x @ w_o.T + h @ u_o.T + tanh(c @ m_o.T) + b_o)
     return o * tanh(c), c
+
+
+@paper("MCLSTMCell", output=True)
+def memory_controller(p, x, state, cell):
+    v, c = state
+    w = rows(p.weight_ih, 5)
+    u = rows(p.weight_hh, 5)
+    b = rows(p.bias_ih + p.bias_hh, 5)
+    f, i, o, m, n = (x @ w[k].T + v @ u[k].T + b[k] for k in range(5))
+    c = sigmoid(f) * c + sigmoid(i) * tanh(n)
+    return sigmoid(o) * tanh(c), (sigmoid(m) * tanh(c), c)

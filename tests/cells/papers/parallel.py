@@ -30,3 +30,11 @@ def tgru(p, x, state, cell):
     h, before = state  # V x_{t-1}
     z, f, o = parts(before + x @ p.weight_ih.T + p.bias_ih, 3)
     return sigmoid(f) * h + z * tanh(o), x @ p.weight_hh.T
+
+
+@paper("TLSTMCell", output=True)
+def tlstm(p, x, state, cell):
+    c, before = state  # V x_{t-1}
+    z, f, o = parts(before + x @ p.weight_ih.T + p.bias_ih, 3)
+    c = sigmoid(f) * c + (1 - sigmoid(f)) * z
+    return c * tanh(o), (c, x @ p.weight_hh.T)

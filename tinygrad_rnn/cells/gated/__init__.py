@@ -4,6 +4,7 @@ from .atr import ATRCell
 from .brc import BRCell
 from .cfn import CFNCell
 from .dsgu import DSGUCell
+from .intersection import IntersectionRNNCell
 from .lightru import LightRUCell
 from .ligru import LiGRUCell
 from .mgu import MGUCell
@@ -15,6 +16,7 @@ from .mut2 import MUT2Cell
 from .mut3 import MUT3Cell
 from .nbrc import NBRCell
 from .ran import RANCell
+from .scrn import SCRNCell
 from .sgrn import SGRNCell
 from .sgu import SGUCell
 from .star import STARCell
@@ -26,6 +28,7 @@ __all__ = [
     "BRCell",
     "CFNCell",
     "DSGUCell",
+    "IntersectionRNNCell",
     "LiGRUCell",
     "LightRUCell",
     "MGUCell",
@@ -37,6 +40,7 @@ __all__ = [
     "MinimalRNNCell",
     "NBRCell",
     "RANCell",
+    "SCRNCell",
     "SGRNCell",
     "SGUCell",
     "STARCell",

@@ -1,6 +1,7 @@
 """Relatives of the LSTM."""
 
 from .janet import JANETCell
+from .memory_controller import MCLSTMCell
 from .multiplicative import MultiplicativeLSTMCell
 from .nas import NASCell
 from .original import OriginalLSTMCell
@@ -10,6 +11,7 @@ from .working_memory import WMCLSTMCell
 
 __all__ = [
     "JANETCell",
+    "MCLSTMCell",
     "MultiplicativeLSTMCell",
     "NASCell",
     "OriginalLSTMCell",

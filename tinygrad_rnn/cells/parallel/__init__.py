@@ -3,11 +3,13 @@
 from .mingru import MinGRUCell
 from .minlstm import MinLSTMCell
 from .tgru import TGRUCell
+from .tlstm import TLSTMCell
 from .trnn import TRNNCell
 
 __all__ = [
     "MinGRUCell",
     "MinLSTMCell",
     "TGRUCell",
+    "TLSTMCell",
     "TRNNCell",
 ]
