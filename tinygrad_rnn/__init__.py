@@ -15,6 +15,7 @@ from . import nn, pytree
 from . import torch_names as _torch_names
 from .compiler.backends.executor import get_executor, set_executor
 from .compiler.memory.pool import get_workspace_limit, set_workspace_limit
+from .compiler.observation import observe
 from .compiler.scan import scan
 from .engine.anomaly import detect_anomaly
 from .engine.dtypes import get_default_dtype, set_default_dtype
@@ -86,6 +87,7 @@ __all__ = [
     "load",
     "nn",
     "no_grad",
+    "observe",
     "optim",
     "op",
     "pytree",

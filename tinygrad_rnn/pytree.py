@@ -19,7 +19,7 @@ from typing import Any
 
 from .engine.tensor import Tensor
 
-__all__ = ["aligned", "described", "detach", "leaves", "map", "structure", "unflatten"]
+__all__ = ["aligned", "described", "detach", "leaves", "map", "places", "structure", "unflatten"]
 
 
 def leaves(tree: Any) -> list[Any]:
@@ -37,6 +37,25 @@ def leaves(tree: Any) -> list[Any]:
     elif not isinstance(tree, tuple | list):
         return [tree]
     return [leaf for child in tree for leaf in leaves(child)]
+
+
+def places(tree: Any) -> list[str]:
+    """Where each leaf is, as one would write it in Python after the name of the tree.
+
+    >>> places((1, {"a": 2, "b": (3, None)}))
+    ['[0]', "[1]['a']", "[1]['b'][0]"]
+    """
+    if tree is None:
+        return []
+    if isinstance(tree, dict):
+        children = [(f"[{key!r}]", child) for key, child in tree.items()]
+    elif isinstance(tree, tuple) and hasattr(tree, "_fields"):
+        children = [(f".{field}", child) for field, child in zip(tree._fields, tree)]
+    elif isinstance(tree, tuple | list):
+        children = [(f"[{k}]", child) for k, child in enumerate(tree)]
+    else:
+        return [""]
+    return [here + inner for here, child in children for inner in places(child)]
 
 
 def structure(tree: Any) -> Any:

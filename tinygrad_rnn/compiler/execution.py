@@ -21,6 +21,7 @@ from .errors import TraceError
 from .guards.checks import Binding
 from .guards.names import names_in
 from .notices import notify
+from .observation import inside_observed_step, taps
 from .padding import divided
 from .runtime.node import Run, Segments, scan_node
 from .runtime.segment import Segment, drawing_from
@@ -67,12 +68,14 @@ def run(sequence: Scan, *, unroll: bool = False) -> tuple[Any, Any]:
     step = sequence.step
     if not sequence.length:
         return _nothing(sequence)
-    if unroll or current_mode().watch is not None:
+    if unroll or current_mode().watch is not None or inside_observed_step():
         ys: dict[int, Sequence[Tensor]] = {}
         carry = _unrolled(sequence, sequence.carry, sequence.order, ys)
         leaves: Sequence[Tensor] = stacked(ys)
     else:
         carry, leaves = _compiled(sequence)
+    if sequence.observed is not None:
+        sequence.observed.finish()
     return (
         pytree.unflatten(step.carry_structure, carry),
         pytree.unflatten(step.y_structure, leaves),
@@ -95,7 +98,14 @@ def _unrolled(
     sequence: Scan, carry: Sequence[Tensor], steps: Sequence[int], ys: dict[int, Any]
 ) -> Sequence[Tensor]:
     return unrolled(
-        sequence.step, carry, sequence.xs, sequence.valid, steps, ys, sequence.first_step
+        sequence.step,
+        carry,
+        sequence.xs,
+        sequence.valid,
+        steps,
+        ys,
+        sequence.first_step,
+        sequence.observed,
     )
 
 
@@ -134,6 +144,8 @@ def _first_run(
     for done, t in enumerate(sequence.order, 1):
         with scope(step=sequence.first_step + t):
             carry, ys[t], last = record(step, carry, sequence.at(t), function.files, last)
+        if sequence.observed is not None:
+            sequence.observed.note(sequence.first_step + t)
         try:
             if done == 1:
                 found = _same_but_numbers(sequence, key, last)
@@ -238,19 +250,30 @@ def _run(
         work = Segment(
             compiled, leaves, sequence.valid, sequence.reverse, sequence.length, sequence.checkpoint
         )
-    count = len(sequence.xs)
+    labels, xs = of.observed.labels, [*sequence.xs]
+    count, wanted = len(xs), compiled.wanted[len(xs) :]
+    xs += taps(of.observed.samples, sequence.length, wanted[: len(labels)])
 
     def again(inputs: Sequence[Tensor]) -> Sequence[Tensor]:
         ys: dict[int, Any] = {}
         step = sequence.step
         last = unrolled(
-            step, inputs[count:][: step.carries], inputs[:count], sequence.valid, sequence.order, ys
+            step,
+            inputs[len(xs) :][: step.carries],
+            inputs[:count],
+            sequence.valid,
+            sequence.order,
+            ys,
         )
         return [*stacked(ys), *last]
 
-    outputs = scan_node(Run(work, again), sequence.xs, carry, compiled.step.constants)
+    outputs = scan_node(Run(work, again), xs, carry, compiled.step.constants)
     ys = len(compiled.step.ys)
-    return outputs[ys:], outputs[:ys]
+    shown = ys - len(labels)
+    if sequence.observed is not None:
+        values = [output._data for output in outputs[shown:ys]]
+        sequence.observed.put_out(of.observed, sequence.first_step, values, xs[count:])
+    return outputs[ys:], outputs[:shown]
 
 
 def _cast(carry: Sequence[Tensor], dtypes: Sequence[Any]) -> Sequence[Tensor]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..engine.tensor import Tensor
 from .compilation import compiled_without_running
 from .runtime.node import Part, Segments
@@ -19,6 +21,8 @@ __all__ = ["divided"]
 def divided(sequence: Scan, of: Specialization, leaves: Any) -> Segments | None:
     """Segments on the rows that have not ended; None if one on all rows is better."""
     steps, batch = sequence.length, len(sequence.lengths)
+    if any(np.shape(value)[:1] != (batch,) for value in of.observed.samples):
+        return None  # a value that is observed is none of rows
 
     def independent(rows: int) -> bool:
         program = of.compiled.step
@@ -43,7 +47,8 @@ def divided(sequence: Scan, of: Specialization, leaves: Any) -> Segments | None:
             )
         )
     parts = parts[::-1] if sequence.reverse else parts
-    return Segments(parts, len(sequence.xs), steps, batch)
+    xs = len(sequence.xs) + of.compiled.step.observed
+    return Segments(parts, xs, steps, batch)
 
 
 def _part(sequence: Scan, span: Span) -> tuple[Specialization, list[Tensor], Any] | None:

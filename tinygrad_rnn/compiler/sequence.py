@@ -10,8 +10,10 @@ import numpy as np
 from .. import pytree
 from ..engine.tensor import Tensor
 from .backends.executor import get_executor
+from .observation import ObservedRun, observer_of
+from .observed_step import ObservedStep
 from .runtime.unrolled import valid_steps
-from .step_function import StepFunction
+from .step_function import FlatStep, StepFunction
 
 __all__ = ["Scan"]
 
@@ -31,11 +33,17 @@ class Scan:
         first_step: int = 0,
         executor: str | None = None,
     ) -> None:
-        self.function, self.step = function, function.on(carry, xs)
+        self.function = function
+        self.step: FlatStep = function.on(carry, xs)
+        self.observed: ObservedRun | None = None
         self.carry: Sequence[Tensor] = [*map(_native, pytree.leaves(carry))]
         self.valid, self.xs = valid_steps([*map(_native, pytree.leaves(xs))], length, lengths)
         self.length, self.reverse, self.lengths = length, reverse, lengths
         self.checkpoint, self.first_step, self.executor = checkpoint, first_step, executor
+        observer = observer_of(function.owner)
+        if observer is not None:
+            self.step = ObservedStep(function, carry, xs, observer)
+            self.observed = ObservedRun(observer, self.step, self.valid, first_step)
 
     @property
     def order(self) -> Sequence[int]:
@@ -69,6 +77,7 @@ class Scan:
             tuple([(x.shape[1:], x.dtype, x.requires_grad) for x in self.xs]),
             self.valid is not None,
             self.reverse,
+            None if self.observed is None else self.observed.key,
             recording,
             self.executor or get_executor(),
         )

@@ -20,6 +20,7 @@ from ..engine.tensor import Tensor
 from .errors import TraceError
 from .guards.checks import Binding, Same, content_of
 from .guards.guards import Guards, Unguardable
+from .observed_step import Observed
 from .runtime.scan import CompiledStep
 from .step_function import FlatStep
 from .trace.differentiation import step_of
@@ -83,7 +84,8 @@ def refusal(step: FlatStep, reason: str, recorded: Record | None) -> Refusal:
 class Specialization:
     """A compiled step and what it was made for. `sources`: what each leaf is; see `step_of`.
 
-    `summary`: what the recorded step did. `numbers`: the places of the Python numbers that are
+    `observed`: those of its last ys that are values to be seen, and the gradients of which go to
+    the last xs. `summary`: what the recorded step did. `numbers`: the places of the Python numbers that are
     inputs of the program. `dtypes`: of the carry.
     """
 
@@ -95,8 +97,9 @@ class Specialization:
         sources: Sequence[Any],
         dtypes: Sequence[Any],
         y_structure: Any,
+        observed: Observed,
     ) -> None:
-        self.y_structure = y_structure
+        self.y_structure, self.observed = y_structure, observed
         self.uses = 0  # how often it was found again
         self.compiled, self.guards, self.summary = compiled, guards, summary
         self.dtypes = dtypes
@@ -246,7 +249,9 @@ def specialize(
         [source for source in sources if isinstance(source, Tensor)],
     )
     compiled = CompiledStep(program, reverse)
-    return Specialization(compiled, guards, now, sources, dtypes, step.y_structure)
+    noted = step.noted
+    observed = Observed([*noted], [node._data for node in noted.values()], step.names)
+    return Specialization(compiled, guards, now, sources, dtypes, step.y_structure, observed)
 
 
 class Seen(NamedTuple):

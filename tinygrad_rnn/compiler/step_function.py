@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ class StepFunction:
     `name`: what messages call it. `owner`: the object that its compiled programs belong to.
     `kind`: of all such functions, for what is said once. `files`: whose lines are the author's,
     though they are this package's. `widens`: the carry may become a wider dtype at the first step.
+    `path`: the module path of its states, seen from where it is run.
     """
 
     def __init__(
@@ -30,13 +31,14 @@ class StepFunction:
         kind: Any = None,
         files: Callable[[], Iterable[str]] = frozenset,
         widens: bool = False,
+        path: str = "",
     ) -> None:
         code = getattr(getattr(function, "__func__", function), "__code__", None)
         self.function = function
         self.name = name or str(getattr(function, "__name__", type(function).__name__))
         self.owner = owner if owner is not None else code or type(function)
         self.kind = kind if kind is not None else self.owner
-        self.files, self.widens = files, widens
+        self.files, self.widens, self.path = files, widens, path
 
     def on(self, carry: Any, xs: Any) -> FlatStep:
         """The function on the leaves of such arguments."""
@@ -46,8 +48,12 @@ class StepFunction:
 class FlatStep:
     """A step on lists of leaves; where the mask is False the carry stays and y_t is zero.
 
-    `y_structure`: that of y_t, once a step was taken.
+    `y_structure`: that of y_t, once a step was taken. `noted`: if the step is observed, its values
+    to be kept, by their labels; `names`: all that were given.
     """
+
+    noted: Mapping[Any, Tensor] = {}
+    names: frozenset[str] = frozenset()
 
     def __init__(self, of: StepFunction, carry: Any, xs: Any) -> None:
         self.of = of

@@ -114,7 +114,7 @@ class _BackwardPass:
         if node.number < clock.latest_change or node.guard is not None:
             check_unchanged(node, relevant)
         if grad.__class__ is _OfOutputs and not self._create_graph:
-            grad = grad.complete(node._data, np.zeros_like)
+            grad = grad.complete(node._data, _zeros)
         for position, x in enumerate(inputs):
             if not (isinstance(x, Node) and x.requires_grad):
                 continue
@@ -146,6 +146,11 @@ class _BackwardPass:
             else:  # what `add` does first, without the call
                 sums[number] = part
                 heappush(self.waiting, (-number, x))
+
+
+def _zeros(like: Any) -> Any:
+    """Zeros of that shape and dtype, without memory of their own."""
+    return np.broadcast_to(np.zeros((), like.dtype), like.shape)
 
 
 class _OfOutputs(dict[int, Any]):

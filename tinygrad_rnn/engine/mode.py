@@ -15,7 +15,7 @@ from .node import Node
 from .primitive import Primitive
 from .scope import Scope
 
-__all__ = ["Mode", "ModeChange", "enable_grad", "is_grad_enabled", "no_grad", "scope"]
+__all__ = ["Mode", "ModeChange", "Observer", "enable_grad", "is_grad_enabled", "no_grad", "scope"]
 
 
 class Watch(Protocol):
@@ -30,20 +30,34 @@ class Watch(Protocol):
         """Called with the gradient for one input of `node`."""
 
 
+class Observer(Protocol):
+    """Someone who is told which values are given a name."""
+
+    waits_for: Any  # a module, inside whose calls alone it looks; None inside them
+
+    def inside(self, path: str) -> Observer:
+        """The observer inside a call of the module that it waits for, which is at that path."""
+
+    def named(self, node: Any, name: str) -> None:
+        """Called with a value that has just been given a name."""
+
+
 class Mode:
     """The settings that every op reads as it runs. Never changed: replaced by a new one."""
 
-    __slots__ = ("grad", "scope", "watch")
+    __slots__ = ("grad", "observer", "scope", "watch")
 
     def __init__(
         self,
         grad: bool = True,
         scope: Scope | None = None,
         watch: Watch | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self.grad = grad
         self.scope = scope
         self.watch = watch
+        self.observer = observer
 
 
 MODE: ContextVar[Mode] = ContextVar("tinygrad_rnn.mode", default=Mode())  # noqa: B039  (immutable)
@@ -59,8 +73,8 @@ class ModeChange(ContextDecorator):
 
     def __enter__(self) -> ModeChange:
         now = current_mode()
-        settings = {"grad": now.grad, "scope": now.scope, "watch": now.watch, **self._changes}
-        self._tokens.append(MODE.set(Mode(**settings)))
+        settings = {name: getattr(now, name) for name in Mode.__slots__}
+        self._tokens.append(MODE.set(Mode(**settings | self._changes)))
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -120,10 +134,11 @@ class scope(ModeChange):
     Scope('decoder, step 2')
     """
 
-    def __init__(self, name: str = "", step: int | None = None) -> None:
+    def __init__(self, name: str = "", step: int | None = None, *, module: object = None) -> None:
         super().__init__()
         self._name = name
         self._step = step
+        self._module = module  # whose call it is
 
     def __enter__(self) -> ModeChange:
         now = current_mode()
@@ -131,5 +146,8 @@ class scope(ModeChange):
         if outer is not None:
             path = f"{outer.path}.{path}" if outer.path and path else outer.path or path
             step = outer.step if step is None else step
-        self._tokens.append(MODE.set(Mode(now.grad, Scope(path, step), now.watch)))
+        observer = now.observer
+        if observer is not None and observer.waits_for is self._module is not None:
+            observer = observer.inside(path)
+        self._tokens.append(MODE.set(Mode(now.grad, Scope(path, step), now.watch, observer)))
         return self

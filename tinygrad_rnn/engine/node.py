@@ -9,7 +9,7 @@ from .clock import tick
 from .primitive import Primitive, selection
 from .scope import Scope
 
-__all__ = ["Hooks", "Node"]
+__all__ = ["Hooks", "Node", "Self"]
 
 Self = TypeVar("Self", bound="Node")
 Kind = TypeVar("Kind", bound="Node")
@@ -110,17 +110,6 @@ class Node:
             output.shared = self.shared
             outputs.append(output)
         return tuple(outputs)
-
-    def named(self: Self, name: str) -> Self:
-        """Give this intermediate a name for pictures, plans and errors; returns the same object.
-
-        >>> import tinygrad_rnn as tg
-        >>> f = tg.sigmoid(tg.zeros(2)).named("forget gate")
-        >>> f.name
-        'forget gate'
-        """
-        self.name = name
-        return self
 
     def place(self) -> str:
         """` in <module path>, step <t>`, or nothing where it is not known. For error messages."""

@@ -12,7 +12,7 @@ from .count import Count
 from .dtypes import as_array, is_floating
 from .guard import note_change, note_hand_out
 from .mode import current_mode
-from .node import Hooks, Node
+from .node import Hooks, Node, Self
 from .operators import Operators
 from .protocol import implementation
 from .seed import seed
@@ -32,9 +32,8 @@ class Tensor(Operators["Tensor"], Node):
     own functions on Tensors are recorded when an input requires a gradient; `backward` then fills
     `grad` of the leaves, as in PyTorch.
 
-    In-place operators (`t += u`, `t[0] = 1`) change the array of a tensor that is not being
-    recorded. On a tensor that is part of a graph, `t += u` means `t = t + u`: the name gets a new
-    tensor, and no array that a gradient needs is changed.
+    In-place operators (`t += u`, `t[0] = 1`) change the array of a tensor that is not recorded. On
+    one that is, `t += u` means `t = t + u`: no array that a gradient needs is changed.
 
     >>> import tinygrad_rnn as tg
     >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
@@ -132,6 +131,18 @@ class Tensor(Operators["Tensor"], Node):
     def size(self) -> int:
         """The number of elements."""
         return Count(self._data.size)
+
+    def named(self: Self, name: str) -> Self:
+        """Give it a name for pictures, plans, errors and `tg.observe`; returns the same object.
+
+        >>> import tinygrad_rnn as tg
+        >>> tg.sigmoid(tg.zeros(1)).named("forget gate")
+        tensor([0.5], dtype=float32, name='forget gate')
+        """
+        self.name = name
+        if (observer := current_mode().observer) is not None:
+            observer.named(self, name)
+        return self
 
     # The gradient
 

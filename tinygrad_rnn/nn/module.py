@@ -117,7 +117,7 @@ class Module:
 
     def __call__(self, *inputs: Any, **keywords: Any) -> Any:
         """Run `forward` inside the module's scope."""
-        with scope(self._name or type(self).__name__):
+        with scope(self._name or type(self).__name__, module=self):
             return self.forward(*inputs, **keywords)
 
     if not TYPE_CHECKING:  # a type checker knows this package's own names only

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 from ..ir.instruction import Instruction
 from .allocation import Arrays
 
-__all__ = ["Workspace", "owner", "rows"]
+__all__ = ["Workspace", "outside", "owner", "rows"]
 
 Array = Any
 
@@ -30,6 +32,11 @@ def owner(array: Any) -> Any:
     while (below := getattr(array, "base", None)) is not None:
         array = below
     return array
+
+
+def outside(workspace: Workspace, array: Any) -> Any:
+    """The array, or a copy of one that lies in the workspace and so is written over."""
+    return np.array(array, order="C") if id(owner(array)) in workspace.owners else array
 
 
 def rows(

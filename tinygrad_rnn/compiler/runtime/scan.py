@@ -12,7 +12,7 @@ from ..backends.numpy.executable import Executable
 from ..ir.cost import row_seconds
 from ..ir.step import Step
 from ..memory.pool import workspaces
-from ..memory.workspace import Workspace
+from ..memory.workspace import Workspace, outside
 from ..pipeline import optimize
 from .chunks import Workspaces, chunks
 from .ragged import Span, spans
@@ -96,7 +96,10 @@ class CompiledStep:
         steps: int,
         reverse: bool,
     ) -> tuple[list[Array], list[Array], tuple[Array, ...]]:
-        """The ys, the last carry, and what the backward run needs besides the workspace."""
+        """The ys, the last carry, and what the backward run needs besides the workspace.
+
+        The ys may be arrays of the workspace, or those that were given.
+        """
         for whole, leaf in zip(ahead.arrays.carries, carry, strict=True):
             whole[steps if reverse else 0] = leaf
         results = self.forward.run(ahead, steps, arrays)
@@ -104,14 +107,12 @@ class CompiledStep:
         varying = self.forward.schedule.time_varying
         ys = []
         for y, planned in zip(results[:count], self.forward.schedule.results, strict=False):
-            y = y if varying(planned) else np.broadcast_to(y, (steps, *np.shape(y)))
-            if y.base is not None or any(y is a for a in arrays):  # may be x, seen in another way
-                y = np.array(y, order="C")
-            ys.append(y)
+            ys.append(y if varying(planned) else np.broadcast_to(y, (steps, *np.shape(y))))
         last = [
             np.array(whole[0 if reverse else steps], order="C") for whole in ahead.arrays.carries
         ]
-        return ys, last, tuple(results[count : count + self._shared])
+        shared = [outside(ahead, x) for x in results[count : count + self._shared]]
+        return ys, last, tuple(shared)
 
     def run_backward(
         self,
@@ -123,7 +124,10 @@ class CompiledStep:
         steps: int,
         reverse: bool,
     ) -> tuple[list[Array | None], list[Array | None], list[Array | None]]:
-        """The gradients of the xs, of the carry and of the leaves; None where there is none."""
+        """The gradients of the xs, of the carry and of the leaves; None where there is none.
+
+        Those of the xs may be arrays of the workspace.
+        """
         assert self.backward is not None
         for whole, grad in zip(back.arrays.carries, grad_carry, strict=True):
             whole[0 if reverse else steps] = grad
@@ -133,5 +137,7 @@ class CompiledStep:
             None if d is None else np.array(whole[steps if reverse else 0], order="C")
             for d, whole in zip(self.step.d_carry, back.arrays.carries, strict=True)
         ]
-        d_leaves = [None if d is None else next(results) for d in self.step.d_leaves]
+        d_leaves = [
+            None if d is None else outside(back, next(results)) for d in self.step.d_leaves
+        ]
         return d_xs, d_carry, d_leaves

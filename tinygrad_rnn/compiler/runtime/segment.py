@@ -11,6 +11,7 @@ import numpy as np
 from ...ops import generator
 from ...ops.creation import generator_here
 from ..ir.instruction import native
+from ..memory.workspace import Workspace, outside
 from .chunks import GradientSums, chunks_per_checkpoint
 
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ class Segment:
         for number, (first, last) in enumerate(self.chunks):
             ys, carry = self._ahead(number, arrays, carry)
             if len(self.chunks) == 1:
-                return (*ys, *carry)
+                held = self.workspaces.ahead(number, last - first)
+                return (*(_own(y, held, arrays) for y in ys), *carry)
             outputs = outputs or [np.empty((self.steps, *y.shape[1:]), y.dtype) for y in ys]
             for whole, y in zip(outputs, ys, strict=True):
                 whole[first:last] = y
@@ -118,8 +120,9 @@ class Segment:
             start = number - number % self.workspaces.kept
             if start != self._present:
                 self._again(start, arrays)
+            back = self.workspaces.back(number, last - first)
             d_chunks, d_carry, d_leaves = compiled.run_backward(
-                self.workspaces.back(number, last - first),
+                back,
                 self._given(arrays, first, last),
                 [g[first:last] for g in grad_ys],
                 grad_carry,
@@ -131,12 +134,18 @@ class Segment:
             sums.add(d_leaves)
             for k, d in enumerate(d_chunks[: self._xs]):
                 if len(self.chunks) == 1:
-                    d_xs[k] = d
+                    d_xs[k] = None if d is None else outside(back, d)
                 elif d is not None:
                     d_xs[k] = np.empty_like(arrays[k]) if d_xs[k] is None else d_xs[k]
                     d_xs[k][first:last] = d
         constants = [None] * (len(arrays) - self._carry.stop - len(self.leaves))
         return [*d_xs, *d_carry, *sums.arrays, *constants]
+
+
+def _own(y: Array, workspace: Workspace, given: Sequence[Array]) -> Array:
+    """A result of its own memory: no array of the workspace, nor x, seen in another way."""
+    y = outside(workspace, y)
+    return np.array(y, order="C") if y.base is not None or any(y is a for a in given) else y
 
 
 @contextmanager

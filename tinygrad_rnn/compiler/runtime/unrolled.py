@@ -23,8 +23,12 @@ def unrolled(
     steps: Iterable[int],
     ys: dict[int, Sequence[Tensor]],
     first_step: int = 0,
+    observed: Any = None,
 ) -> Sequence[Tensor]:
-    """Take these steps of the sequence, in this order; returns the last carry, and fills `ys`."""
+    """Take these steps of the sequence, in this order; returns the last carry, and fills `ys`.
+
+    `observed`: the run that notes the named values of each step.
+    """
     each = list(zip(*(ops.unstack(x) for x in xs), strict=True)) if xs else None
     for t in steps:
         x = [] if each is None else list(each[t])
@@ -32,6 +36,8 @@ def unrolled(
             x.append(Tensor.of(valid[t]))
         with scope(step=first_step + t):
             carry, ys[t] = step(carry, x)
+        if observed is not None:
+            observed.note(first_step + t)
     return carry
 
 

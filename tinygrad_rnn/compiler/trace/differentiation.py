@@ -20,7 +20,7 @@ from ...engine.primitive import Primitive
 from ...engine.scope import Scope, callers_line
 from ...engine.tensor import Tensor
 from ..errors import TraceError
-from ..ir.instruction import Origin, native
+from ..ir.instruction import Instruction, Origin, native
 from ..ir.step import Step
 from .calls import detached
 from .lowering import Lowering, nodes_behind
@@ -81,12 +81,14 @@ def step_of(
     """
     graph = _Graph(record, wanted, numbers)
     results, given = graph.results, graph.inputs
+    shown = len(results) - record.observed
+    observed = results[shown:]
     found: dict[Node, Any] = {}
     with np.errstate(all="ignore"), ModeChange(grad=True, watch=_GradientRules()):
         grads = [_traced(np.zeros_like(leaf._data), False) for leaf in results]
-        pairs = [(r, g) for r, g in zip(results, grads, strict=True) if r.requires_grad]
+        pairs = [(r, g) for r, g in zip(results[:shown], grads) if r.requires_grad]
         learned = [n for n in nodes_behind(results) if n in graph.leaves and n.requires_grad]
-        targets = [*(node for node in given if node.requires_grad), *learned]
+        targets = [*(node for node in (*given, *observed) if node.requires_grad), *learned]
         if pairs and targets:
             found = propagate(
                 [result for result, _ in pairs],
@@ -101,15 +103,18 @@ def step_of(
     drawn = [graph.nodes[k] for k, call in enumerate(record.calls) if not call.op.pure]
     lowering.run([*results, *found.values(), *drawn])
     value = lowering.value
-    carry, xs = given[:carries], given[carries:]
+    carry, xs = given[:carries], given[carries : len(given) - masked]
+    mask = inputs[len(given) - masked :]
+    taps = [Instruction.input(np.zeros_like(node._data)) for node in observed]
 
     def gradients(nodes: Sequence[Node]) -> tuple[Any, ...]:
         return tuple(value(found[node]) if node in found else None for node in nodes)
 
     return Step(
         label=name,
-        xs=tuple(inputs[carries:]),
+        xs=(*inputs[carries : len(given) - masked], *taps, *mask),
         masked=masked,
+        observed=len(observed),
         carry=tuple(inputs[:carries]),
         leaves=tuple(lowering.of[leaf] for leaf in lowering.leaves),
         constants=tuple(constants),
@@ -119,7 +124,7 @@ def step_of(
         drawn=tuple(value(node) for node in drawn),
         grad_carry=tuple(grad_values[:carries]),
         grad_ys=tuple(grad_values[carries:]),
-        d_xs=gradients(xs),
+        d_xs=(*gradients([*xs, *observed]), *(None for _ in mask)),
         d_carry=gradients(carry),
         d_leaves=gradients(lowering.leaves),
     ), [graph.leaves[leaf] for leaf in lowering.leaves]

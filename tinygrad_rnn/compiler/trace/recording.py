@@ -23,6 +23,7 @@ from ...engine.primitive import Primitive
 from ...engine.scope import PACKAGE_FOLDER, Scope
 from ...engine.tensor import Tensor
 from ..ir.instruction import Origin
+from ..step_function import FlatStep
 from .calls import CallMonitor
 
 __all__ = ["Input", "OpCall", "Record", "Result", "record"]
@@ -59,6 +60,7 @@ class Record:
         self.inputs = list(inputs)
         self.calls: list[OpCall] = []
         self.results: list[Any] = []  # the leaves of the next carry and of y_t, as inputs of calls
+        self.observed = 0  # how many of the last results are values that are seen from outside
         self.carry_after: list[Tensor] = []
         self.refusal: str | None = None
         self.start = tick()
@@ -166,7 +168,7 @@ class Record:
 
 
 def record(
-    step: Callable[[Sequence[Tensor], Sequence[Tensor]], tuple[list[Any], list[Any]]],
+    step: FlatStep,
     carry: Sequence[Tensor],
     xs: Sequence[Tensor],
     files: Callable[[], Iterable[str]] = frozenset,
@@ -184,7 +186,9 @@ def record(
     with ModeChange(watch=made), monitor:
         next_carry, ys = step(carry, xs)
     made.codes = monitor.codes
-    made.finish([*next_carry, *ys])
+    noted = step.noted.values()
+    made.finish([*next_carry, *ys, *noted])
+    made.observed = len(noted)
     made.carry_after = list(next_carry)
     return next_carry, ys, made
 

@@ -58,13 +58,16 @@ def _traced_on(
     function: FlatStep, step: Step, rows: Array, numbers: Collection[Place]
 ) -> tuple[Step, list[Any]]:
     carry = [Tensor.of(value.sample[rows]) for value in step.carry]
-    xs = [Tensor.of(value.sample[rows]) for value in step.xs]
+    given = len(step.xs) - step.observed - step.masked  # then come taps, and a mask
+    read = [*step.xs[:given], *step.xs[given + step.observed :]]
+    xs = [Tensor.of(value.sample[rows]) for value in read]
     *_, recorded = record(function, carry, xs)
     if recorded.refusal is not None:
         raise TraceError(recorded.refusal)
     differentiated = any(d is not None for d in step.gradients())
-    wanted = [differentiated] * len(carry) + [d is not None for d in step.d_xs]
-    return step_of(recorded, len(carry), step.label, wanted, (), numbers)
+    wanted = [differentiated] * len(carry)
+    wanted += [d is not None for x, d in zip(step.xs, step.d_xs) if x in read]
+    return step_of(recorded, len(carry), step.label, wanted, (), numbers, step.masked)
 
 
 def _inputs(step: Step) -> list[Instruction]:

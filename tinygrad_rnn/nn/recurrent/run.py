@@ -98,6 +98,7 @@ def _function(cell: Cell, step: Callable[[Any, Any], tuple[Any, Any]]) -> StepFu
         kind=type(cell),
         files=partial(_files_of, type(cell)),
         widens=True,
+        path=cell._name or type(cell).__name__,
     )
 
 

@@ -16,7 +16,7 @@ from ...ir.instruction import Instruction, inputs_of, promotion_kind, structural
 from ...ir.primitives import Recurrence
 from ...ir.schedule import Schedule
 from ...memory.allocation import Arrays, Layout, batch_last_helps
-from ...memory.workspace import Workspace, owner, rows
+from ...memory.workspace import Workspace, rows
 from .recurrence import SOLVERS
 
 __all__ = ["Executable"]
@@ -72,10 +72,9 @@ class Executable:
         return Workspace(arrays, stored, self._rows(arrays, steps))
 
     def run(self, workspace: Workspace, steps: int, arrays: Sequence[Array]) -> tuple[Any, ...]:
-        """Run on arrays for the `given` values; returns the results, none in the workspace."""
-        owners = workspace.owners
-        results = self._run(steps, arrays, workspace.stored, workspace.rows)
-        return tuple([np.array(r, order="C") if id(owner(r)) in owners else r for r in results])
+        """Run on arrays for the `given` values; the results may lie in the workspace."""
+        results: tuple[Any, ...] = self._run(steps, arrays, workspace.stored, workspace.rows)
+        return results
 
     # Writing
 
@@ -275,17 +274,12 @@ class Executable:
         return [f"{self._all(value)} = {call}"]
 
     def _batch_first(self) -> list[str]:
-        """Lines that copy arrays to the usual memory order, for products and for the caller."""
+        """Lines that copy arrays to the usual memory order, for products."""
         lines = []
         copied = [x for x, what in self._trial.besides if what == "batch_first"]
         for x in copied:
             lines.append(f"copyto({self._all(x, 'batch_first')}, {self._all(x)})")
             lines.append(f"{self._all(x)} = {self._all(x, 'batch_first')}")
-        for x in dict.fromkeys(inputs_of(self.schedule.results)):
-            stored = x in self._trial.time_varying and x not in copied
-            if stored and self.layout.batch_last and self.schedule.stage_of[x] != "after":
-                self._namespace["contiguous"] = np.ascontiguousarray
-                lines.append(f"{self._all(x)} = contiguous({self._all(x)})")
         return lines
 
     def _draws(self) -> list[str]:

@@ -1,0 +1,429 @@
+"""observe: the named values of every step of every scan, and their gradients, at full speed.
+
+An observed value is one more output of the compiled step. Its gradient is that of a *tap*: an input
+of zeros that could be added to the value at each step, so that what reaches the tap in a backward
+pass is what has reached the value, from all its uses. The program adds nothing, and a tap has no
+memory: only its gradient does.
+"""
+
+from __future__ import annotations
+
+import difflib
+import weakref
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..engine.mode import ModeChange, current_mode
+from ..engine.tensor import Tensor
+from .observed_step import Label, ObservedStep, StepNotes, Observed, joined, numbered, path_here, relative
+
+__all__ = ["Observation", "ObservedRun", "ObservedValue", "observe", "observer_of"]
+
+
+@contextmanager
+def observe(model: Any = None, names: Iterable[str] | None = None) -> Iterator[Observation]:
+    """Keep the value of everything that has a name, at every step, and the gradient that reached it.
+
+    Names are given with `named`, as in `f = tg.sigmoid(...).named("forget gate")`; the gates and
+    states of all cells of this package have theirs. A state without a name is called "state", or
+    "state[0]", `state["memory"]`, ... by its place in the nest of states. Nothing is unrolled:
+    layers and `tg.scan` run compiled, at nearly the speed at which they train.
+
+    `model`: the Module to look into while it is called; None for everything inside the block.
+    `names`: those of the values to keep, as without their module paths; None for all.
+
+    The block is given a mapping. Its keys are the module path, seen from the model, and the name:
+    "lstm.l0: forget gate". The second value of a name in the same step is "forget gate#2". Each
+    entry is an `ObservedValue`, whose `data` are the values (T, B, ...), zero in the padding, and
+    whose `grad` is, after a backward pass, the gradient that reached each of them, summed over all
+    backward passes; or a list of these if a layer was called more than once.
+
+    ValueError after the block for one of `names` that nothing had. KeyError for a key that is not
+    there. Both list what there is.
+
+    >>> import tinygrad_rnn as tg
+    >>> layer, x = tg.nn.LSTM(3, 4), tg.randn(5, 2, 3)
+    >>> with tg.observe(layer, names=["forget gate", "c"]) as seen:
+    ...     layer(x)[0].sum().backward()
+    >>> seen
+    {'l0: forget gate': float32 (5, 2, 4), 'l0: c': float32 (5, 2, 4)}
+    >>> seen["l0: forget gate"].data.shape, seen["l0: c"].grad.shape
+    ((5, 2, 4), (5, 2, 4))
+    """
+    if isinstance(names, str):
+        raise TypeError(f"names is a list of names: names=[{names!r}]")
+    if model is not None and not hasattr(model, "named_modules"):
+        raise TypeError(
+            f"observe looks into a Module, and {model!r} is none; without a model, as in "
+            "`with tg.observe() as seen:`, it looks at everything inside the block"
+        )
+    seen = Observation(model, None if names is None else frozenset(names))
+    with ModeChange(observer=Observer(seen, model, "")):
+        yield seen
+    seen.check_names()
+
+
+class Observer:
+    """Hands on to an Observation what is named in some part of a program.
+
+    `waits_for`: the module inside whose calls it looks; None inside them. `base`: the path from
+    which those of the keys start.
+    """
+
+    def __init__(self, seen: Observation, waits_for: Any, base: str) -> None:
+        self.seen, self.waits_for, self.base = seen, waits_for, base
+
+    @property
+    def key(self) -> Any:
+        """What an observed program depends on."""
+        waits_for = None if self.waits_for is None else weakref.ref(self.waits_for)
+        return waits_for, self.seen.wanted
+
+    def wants(self, name: str) -> bool:
+        """Whether values of that name are to be kept."""
+        return self.seen.wanted is None or name in self.seen.wanted
+
+    def inside(self, path: str) -> Observer:
+        """Inside the module that it waits for, which is at that path."""
+        self.seen.forget_counts()
+        return Observer(self.seen, None, path)
+
+    def named(self, node: Any, name: str) -> None:
+        """Keep a value that is named outside of all scans."""
+        if self.waits_for is not None:
+            return
+        scope = current_mode().scope
+        step = None if scope is None else scope.step
+        path = relative(path_here(), self.base)
+        numbered_name = self.seen.count(path, step, name)
+        self.seen.names.add(name)
+        if self.wants(name) or self.wants(numbered_name):
+            self.seen.add(path, numbered_name, Nodes({step: node}, False))
+
+
+def observer_of(owner: Any) -> Observer | None:
+    """Who observes the scans of that owner here, if anybody does.
+
+    A scan inside a step that is observed runs op by op, and what it names is of that step.
+    """
+    observer = current_mode().observer
+    if not isinstance(observer, Observer):
+        return None
+    modules = getattr(owner, "modules", None)
+    if observer.waits_for is None or modules is None:
+        return observer
+    return observer if any(m is observer.waits_for for m in modules()) else None
+
+
+def inside_observed_step() -> bool:
+    """Whether a step is being taken of which each named value is noted."""
+    return isinstance(current_mode().observer, StepNotes)
+
+
+# What is seen
+
+
+class Observation(Mapping[str, Any]):
+    """What `observe` has kept: by module path and name, an `ObservedValue` or a list of them."""
+
+    def __init__(self, model: Any, wanted: frozenset[str] | None) -> None:
+        self.wanted = wanted
+        self.names: set[str] = set()  # all there were, also of values that are not kept
+        self._model = model
+        self._found: dict[str, list[ObservedValue]] = {}
+        self._counts: dict[str, tuple[int | None, dict[str, int]]] = {}
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in self._found:
+            raise KeyError(self._unknown(key))
+        calls = self._found[key]
+        return calls[0] if len(calls) == 1 else [*calls]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def __repr__(self) -> str:
+        return "{" + ", ".join(f"{key!r}: {_of_calls(self._found[key])}" for key in self) + "}"
+
+    def calls(self) -> Iterator[tuple[str, ObservedValue]]:
+        """Each key with each of its values, one for each call of the layer."""
+        for key, calls in self._found.items():
+            for value in calls:
+                yield key, value
+
+    def clear(self) -> None:
+        """Forget everything that was seen so far, such as before the next batch."""
+        self._found.clear()
+
+    def _unknown(self, key: Any) -> str:
+        if not self._found:
+            return f"{key!r}: nothing was observed; {self._nothing()}"
+        near = difflib.get_close_matches(str(key), self._found, 1)
+        near = near or [known for known in self._found if known.endswith(f": {key}")][:1]
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        return f"nothing observed is called {key!r}; {hint}There are: {_listed(self._found)}"
+
+    def _nothing(self) -> str:
+        if self._model is None:
+            return "was anything with a name computed inside the block?"
+        return f"was the {type(self._model).__name__} called inside the block?"
+
+    def check_names(self) -> None:
+        """ValueError if a name was asked for that nothing had."""
+        missing = sorted((self.wanted or frozenset()) - self.names)
+        missing = [name for name in missing if name.partition("#")[0] not in self.names]
+        if missing and self.names:
+            near = difflib.get_close_matches(missing[0], self.names, 1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise ValueError(
+                f"nothing is named {missing[0]!r}; {hint}The names are: "
+                f"{_listed(sorted(self.names))}"
+            )
+        if missing:
+            raise ValueError(f"nothing is named {missing[0]!r}: {self._nothing()}")
+
+    # Filling it
+
+    def count(self, path: str, step: int | None, name: str) -> str:
+        """The name, numbered if the same step has had a value of that name."""
+        at, counts = self._counts.get(path, (step, {}))
+        if at != step:
+            counts = {}
+        counts[name] = counts.get(name, 0) + 1
+        self._counts[path] = step, counts
+        return numbered(name, counts[name])
+
+    def forget_counts(self) -> None:
+        """The model is called: names are counted from the beginning."""
+        self._counts.clear()
+
+    def add(self, path: str, name: str, part: Nodes | Outputs) -> None:
+        """Add values to those of their name: further steps of the same call, or another call."""
+        calls = self._found.setdefault(f"{path}: {name}" if path else name, [])
+        if not calls or not calls[-1].continues_with(part):
+            calls.append(ObservedValue(path, name))
+        calls[-1].parts.append(part)
+
+
+def _of_calls(calls: Sequence[ObservedValue]) -> str:
+    return calls[0].described() if len(calls) == 1 else f"{len(calls)} calls"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(repr, names)) or "none"
+
+
+class ObservedValue:
+    """The values that had one name during a call, and the gradients that reached them.
+
+    `path` and `name`: of the value. `steps`: of time, in order; None for a value outside of them.
+
+    >>> import tinygrad_rnn as tg
+    >>> with tg.observe() as seen:
+    ...     layer = tg.nn.RNN(2, 3)
+    ...     outputs, h = layer(tg.randn(4, 1, 2))
+    >>> h = seen["RNN.l0: h"]
+    >>> h.shape, h.steps, h.grad  # there was no backward pass
+    ((4, 1, 3), [0, 1, 2, 3], None)
+    """
+
+    def __init__(self, path: str, name: str) -> None:
+        self.path, self.name = path, name
+        self.parts: list[Nodes | Outputs] = []
+
+    def continues_with(self, part: Nodes | Outputs) -> bool:
+        """Whether the values of that part are of steps that are not there yet."""
+        here: set[int | None] = set()
+        here.update(*(known.steps for known in self.parts))
+        return here.isdisjoint(part.steps)
+
+    @property
+    def steps(self) -> list[int] | None:
+        """The time steps that have the value."""
+        steps = sorted(t for part in self.parts for t in part.steps if t is not None)
+        return steps or None
+
+    @property
+    def is_state(self) -> bool:
+        """Whether each step hands the value on to the next."""
+        return self.parts[0].is_state
+
+    @property
+    def data(self) -> Any:
+        """The values, an ndarray (T, ...): at each step, in order of time; zero in the padding."""
+        return self._over_time([part.values() for part in self.parts])
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that backward passes have summed up at each value; None before any."""
+        found = [part.gradients() for part in self.parts]
+        if all(grads is None for grads in found):
+            return None
+        known = [
+            np.zeros_like(part.values()) if grads is None else grads
+            for part, grads in zip(self.parts, found, strict=True)
+        ]
+        return Tensor.of(self._over_time(known))
+
+    def _over_time(self, arrays: Sequence[Any]) -> Any:
+        """One array of those of all parts, in order of time."""
+        if self.steps is None:
+            return arrays[0][0]
+        if len(arrays) == 1:
+            return arrays[0]
+        order = np.argsort([t for part in self.parts for t in part.steps])
+        return np.concatenate(arrays)[order]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the values: (T, ...)."""
+        return np.shape(self.data)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        return np.array(self.data, dtype=dtype, copy=copy)
+
+    def __repr__(self) -> str:
+        title = f"{self.path}: {self.name}" if self.path else self.name
+        return f"<observed {title}, {self.described()}>"
+
+    def described(self) -> str:
+        """Dtype and shape, in words."""
+        data = self.data
+        return f"{data.dtype} {data.shape}"
+
+
+# Where values and gradients come from
+
+
+class Nodes:
+    """Values that were recorded one by one, by step; or one value, of no step (None).
+
+    `valid` (T, B): where they are no padding.
+    """
+
+    def __init__(self, nodes: Mapping[Any, Tensor], is_state: bool, valid: Any = None) -> None:
+        self._nodes = nodes
+        self.is_state = is_state
+        self._valid = valid
+        for node in nodes.values():
+            if node.requires_grad:
+                node.retain_grad()
+
+    @property
+    def steps(self) -> list[Any]:
+        """Their time steps, in order."""
+        return [*self._nodes]
+
+    def values(self) -> Any:
+        """One after the other, (T, ...). ValueError if they differ in shape."""
+        shapes = {node.shape for node in self._nodes.values()}
+        if len(shapes) > 1:
+            raise ValueError(
+                f"a value that has other shapes at other steps is no array: {sorted(shapes)}"
+            )
+        return without_padding(
+            np.stack([node._data for node in self._nodes.values()]), self._valid
+        )
+
+    def gradients(self) -> Any:
+        """Those that reached them, None if none did."""
+        grads = [node._grad for node in self._nodes.values()]
+        if all(grad is None for grad in grads):
+            return None
+        known = [
+            np.zeros_like(node._data) if grad is None else grad._data
+            for node, grad in zip(self._nodes.values(), grads, strict=True)
+        ]
+        return without_padding(np.stack(known), self._valid)
+
+
+class Outputs:
+    """Values that a compiled scan has put out, and the tap of which the gradient is theirs."""
+
+    def __init__(self, first: int, values: Any, tap: Tensor, is_state: bool, valid: Any) -> None:
+        self.steps: Any = range(first, first + len(values))
+        self._values = without_padding(values, valid)
+        self._tap, self.is_state, self._valid = tap, is_state, valid
+
+    def values(self) -> Any:
+        """One after the other, (T, ...)."""
+        return self._values
+
+    def gradients(self) -> Any:
+        """Those that reached them, None if none did."""
+        if self._tap._grad is None:
+            return None
+        return without_padding(self._tap._grad._data, self._valid)
+
+
+def without_padding(array: Any, valid: Any) -> Any:
+    """Values (T, B, ...) with zeros where a sequence has no such step; others as they are."""
+    if valid is not None and array.shape[:2] == valid.shape and not valid.all():
+        array[~valid] = 0
+    return array
+
+
+def taps(like: Sequence[Any], steps: int, wanted: Sequence[bool]) -> list[Tensor]:
+    """Zeros (T, ...), without memory of their own, for values like those of one step."""
+    found = []
+    for value, want in zip(like, wanted, strict=True):
+        zeros = np.broadcast_to(np.zeros((), value.dtype), (steps, *value.shape))
+        found.append(Tensor.of(zeros))
+        found[-1].requires_grad = want
+    return found
+
+
+class ObservedRun:
+    """The named values of one run of a scan, while it runs: of its compiled parts, and of steps
+    that run op by op.
+
+    `valid` (T, B): which steps are real; None for all. `first`: the number of the first step.
+    """
+
+    def __init__(self, observer: Observer, step: ObservedStep, valid: Any, first: int) -> None:
+        self._observer, self._step = observer, step
+        self._base = "" if observer.waits_for is not None else relative(path_here(), observer.base)
+        self._valid, self._first = valid, first
+        self._nodes: dict[Label, dict[int, Tensor]] = {}
+        self._outputs: list[tuple[Label, Outputs]] = []
+
+    @property
+    def key(self) -> Any:
+        """What an observed program depends on."""
+        return self._observer.key
+
+    def note(self, t: int) -> None:
+        """Keep the named values of step `t`, which was the last that was taken."""
+        for label, node in self._step.noted.items():
+            self._nodes.setdefault(label, {})[t] = node
+        self._observer.seen.names |= self._step.names
+
+    def put_out(
+        self, of: Observed, first: int, values: Sequence[Any], its: Sequence[Tensor]
+    ) -> None:
+        """Keep the values of a compiled run that starts at step `first`, and their taps."""
+        self._observer.seen.names |= of.names
+        for label, array, tap in zip(of.labels, values, its, strict=True):
+            start = first - self._first
+            valid = None if self._valid is None else self._valid[start : start + len(array)]
+            self._outputs.append((label, Outputs(first, array, tap, label.state, valid)))
+
+    def finish(self) -> None:
+        """Hand all of it to the observation. A step that ran twice counts as it ran compiled."""
+        compiled = set().union(*(outputs.steps for _, outputs in self._outputs)) if self._nodes else ()
+        add = self._observer.seen.add
+        for label, outputs in self._outputs:
+            add(joined(self._base, label.path), label.name, outputs)
+        for label, nodes in self._nodes.items():
+            left = {t: nodes[t] for t in sorted(nodes) if t not in compiled}
+            if left:
+                places = [t - self._first for t in left]
+                valid = None if self._valid is None else self._valid[places]
+                part = Nodes(left, label.state, valid)
+                add(joined(self._base, label.path), label.name, part)

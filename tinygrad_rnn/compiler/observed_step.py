@@ -1,0 +1,166 @@
+"""ObservedStep: a step that also tells what its named values are, and its states."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from .. import ops, pytree
+from ..engine.clock import tick
+from ..engine.dtypes import is_floating
+from ..engine.mode import ModeChange, Observer, current_mode, is_grad_enabled
+from ..engine.tensor import Tensor
+from .step_function import FlatStep, StepFunction
+
+__all__ = ["Label", "Observed", "ObservedStep", "StepNotes", "joined", "relative"]
+
+
+class Label(NamedTuple):
+    """What a value of a step is called: the module path inside the step, and the name.
+
+    `state`: whether the step hands the value on to the next.
+    """
+
+    path: str
+    name: str
+    state: bool
+
+
+class Observed(NamedTuple):
+    """What a compiled step puts out of its named values.
+
+    `samples`: the values in the step that was traced. `names`: all that were given.
+    """
+
+    labels: Sequence[Label]
+    samples: Sequence[Any]
+    names: frozenset[str]
+
+
+class ObservedStep(FlatStep):
+    """A step on leaves whose named values and states are noted each time that it is taken.
+
+    The function is given copies of the carry and of x_t, so that what it names, or hands on, is
+    this step's own and no other's. A compiler removes them.
+    """
+
+    def __init__(self, of: StepFunction, carry: Any, xs: Any, observer: Observer) -> None:
+        super().__init__(of, carry, xs)
+        self._observer = observer
+        self._notes = StepNotes(observer, "")
+
+    def __call__(
+        self, carry: Sequence[Tensor], xs: Sequence[Tensor]
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """See `FlatStep`."""
+        self._notes = StepNotes(self._observer, path_here())
+        with ModeChange(observer=self._notes):
+            given = [*map(_own, xs[: self.x_leaves]), *xs[self.x_leaves :]]
+            return super().__call__([_differentiable(_own(leaf)) for leaf in carry], given)
+
+    def _checked(self, carry: Any, result: Any) -> tuple[list[Tensor], list[Tensor]]:
+        leaves, ys = super()._checked(carry, result)
+        self._notes.add_states(self.of, leaves, result[0])
+        return leaves, ys
+
+    @property
+    def noted(self) -> dict[Label, Tensor]:  # type: ignore[override]
+        """The named values and the states of the step that was taken last."""
+        return self._notes.labelled()
+
+    @property
+    def names(self) -> frozenset[str]:  # type: ignore[override]
+        """All names in that step, also of values that nobody wants to see."""
+        return frozenset(name for _, name in self._notes.found.values())
+
+
+class StepNotes:
+    """What is named while a step is taken. An observer of the engine."""
+
+    def __init__(self, observer: Any, base: str) -> None:
+        self.waits_for = observer.waits_for
+        self.base = base  # the path that those of labels start from
+        self.start = tick()
+        self.found: dict[Tensor, tuple[str, str]] = {}  # path and name
+        self._states: set[Tensor] = set()
+        self._wants = observer.wants
+
+    def inside(self, path: str) -> StepNotes:
+        """The same notes, inside the module that is waited for."""
+        inner = object.__new__(StepNotes)
+        inner.__dict__.update(vars(self), waits_for=None, base=path)
+        return inner
+
+    def named(self, node: Any, name: str) -> None:
+        """Note a value of this step; one that was there before it is none."""
+        if self.waits_for is None and node.number > self.start:
+            self.found[node] = relative(path_here(), self.base), name
+
+    def add_states(self, of: StepFunction, leaves: Sequence[Tensor], tree: Any) -> None:
+        """Note the leaves of the next carry: under their names or, without one, their places."""
+        if self.waits_for not in (None, of.owner):
+            return
+        path = of.path if self.waits_for is None else ""
+        for leaf, place in zip(leaves, pytree.places(tree), strict=True):
+            if leaf.number > self.start:
+                self.found.setdefault(leaf, (path, f"state{place}"))
+                self._states.add(leaf)
+
+    def labelled(self) -> dict[Label, Tensor]:
+        """The values that are wanted, in the order in which they were named."""
+        found: dict[Label, Tensor] = {}
+        count: dict[tuple[str, str], int] = {}
+        for node, place in self.found.items():
+            count[place] = count.get(place, 0) + 1
+            path, name = place[0], numbered(place[1], count[place])
+            if self._wants(place[1]) or self._wants(name):
+                found[Label(path, name, node in self._states)] = node
+        return found
+
+
+def _own(leaf: Tensor) -> Tensor:
+    """The same value as a node of this step."""
+    return ops.copy(leaf) if is_floating(leaf._data) else leaf  # type: ignore[no-any-return]
+
+
+def _differentiable(leaf: Tensor) -> Tensor:
+    """The node, to which a gradient flows also where it comes from nothing that wants one."""
+    if is_grad_enabled() and is_floating(leaf._data):
+        leaf.requires_grad = True
+    return leaf
+
+
+def numbered(name: str, count: int) -> str:
+    """The name of the so-manyth value of that name.
+
+    >>> numbered("gate", 1), numbered("gate", 2)
+    ('gate', 'gate#2')
+    """
+    return name if count == 1 else f"{name}#{count}"
+
+
+# Module paths
+
+
+def path_here() -> str:
+    """The module path in which we are."""
+    scope = current_mode().scope
+    return "" if scope is None else scope.path
+
+
+def relative(path: str, base: str) -> str:
+    """A module path as it is seen from another that it is inside of.
+
+    >>> relative("Net.lstm.l0", "Net"), relative("Net", "Net")
+    ('lstm.l0', '')
+    """
+    return path[len(base) :].removeprefix(".") if base else path
+
+
+def joined(*paths: str) -> str:
+    """Module paths one inside the other.
+
+    >>> joined("Net", "", "lstm")
+    'Net.lstm'
+    """
+    return ".".join(filter(None, paths))
