@@ -17,7 +17,7 @@ from .conftest import is_scan
 
 
 class Odd(nn.Cell):
-    """Names twice, names of nothing that counts, an unnamed state, one that never changes, codes."""
+    """A name used twice, names of nothing that counts, unnamed states: one stays, one counts."""
 
     def __init__(self, input_size, hidden_size):
         self.hidden_size = hidden_size
@@ -95,9 +95,7 @@ def same(seen, other):
     passes=st.integers(1, 2),
     seed=st.integers(0, 10**6),
 )
-def test_as_in_the_unrolled_run(
-    make, steps, batch, options, reverse, ragged, passes, seed
-):
+def test_as_in_the_unrolled_run(make, steps, batch, options, reverse, ragged, passes, seed):
     rng = np.random.default_rng(seed)
     lengths = rng.integers(0, steps + 1, batch) if ragged else None
     options |= {"reverse": reverse and not options["bidirectional"]}
@@ -201,7 +199,9 @@ class Doubled(nn.Cell):
 @pytest.mark.parametrize("unroll", [False, True])
 def test_a_part_of_a_cell_can_be_observed(unroll):
     layer = nn.Recurrent(Doubled(2, 3), unroll=unroll)
-    with tg.observe(layer.cells[0].inner if hasattr(layer, "cells") else layer._cells["l0"].inner) as seen:
+    with tg.observe(
+        layer.cells[0].inner if hasattr(layer, "cells") else layer._cells["l0"].inner
+    ) as seen:
         layer(tg.randn(4, 1, 2))[0].sum().backward()
     assert list(seen) == ["reset gate", "update gate", "candidate", "h"]
     assert seen["h"].grad.shape == (4, 1, 3)
@@ -285,9 +285,9 @@ def test_what_is_seen_does_not_change_with_what_the_outputs_become():
 
 def test_errors_list_the_names_there_are():
     layer = nn.GRU(2, 3)
-    with pytest.raises(ValueError, match=r"'reset gat'; did you mean 'reset gate'\? .*'candidate'"):
-        with tg.observe(layer, ["reset gat"]):
-            layer(tg.randn(2, 1, 2))
+    unknown = pytest.raises(ValueError, match=r"'reset gat'; did you mean 'reset gate'\? .*'cand")
+    with unknown, tg.observe(layer, ["reset gat"]):
+        layer(tg.randn(2, 1, 2))
     with tg.observe(layer) as seen:
         layer(tg.randn(2, 1, 2))
     with pytest.raises(KeyError, match="did you mean 'l0: reset gate'"):
@@ -303,7 +303,7 @@ def test_errors_list_the_names_there_are():
     with pytest.raises(TypeError, match=r"names=\['h'\]"), tg.observe(layer, "h"):
         pass
     with pytest.raises(ZeroDivisionError), tg.observe(layer, ["nothing"]):
-        1 / 0
+        raise ZeroDivisionError
 
 
 def test_an_observed_model_is_not_kept():

@@ -21,7 +21,8 @@ from .errors import TraceError
 from .guards.checks import Binding
 from .guards.names import names_in
 from .notices import notify
-from .observation import inside_observed_step, taps
+from .observation import inside_observed_step
+from .observed_value import taps
 from .padding import divided
 from .runtime.node import Run, Segments, scan_node
 from .runtime.segment import Segment, drawing_from

@@ -120,7 +120,7 @@ class StepNotes:
 
 def _own(leaf: Tensor) -> Tensor:
     """The same value as a node of this step."""
-    return ops.copy(leaf) if is_floating(leaf._data) else leaf  # type: ignore[no-any-return]
+    return ops.copy(leaf) if is_floating(leaf._data) else leaf
 
 
 def _differentiable(leaf: Tensor) -> Tensor:

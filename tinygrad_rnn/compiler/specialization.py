@@ -85,8 +85,8 @@ class Specialization:
     """A compiled step and what it was made for. `sources`: what each leaf is; see `step_of`.
 
     `observed`: those of its last ys that are values to be seen, and the gradients of which go to
-    the last xs. `summary`: what the recorded step did. `numbers`: the places of the Python numbers that are
-    inputs of the program. `dtypes`: of the carry.
+    the last xs. `summary`: what the recorded step did. `numbers`: the places of the Python numbers
+    that are inputs of the program. `dtypes`: of the carry.
     """
 
     def __init__(

@@ -20,9 +20,9 @@ class Step:
     Each of x_t, the carry and y_t is the leaves of a pytree. Forward: from `xs`, `carry` and the
     `leaves` (what the step reads besides: parameters, mostly) to `next_carry` and `ys`. Backward:
     from these and `grad_carry` and `grad_ys` (the gradients of `next_carry` and `ys`) to `d_xs`,
-    `d_carry` and `d_leaves`; None where nothing depends on the input. The last ys may be values that
-    are `observed`, no results of the step; the gradients of these go to as many of the xs, the last
-    before the mask, which no instruction reads.
+    `d_carry` and `d_leaves`; None where nothing depends on the input. The last ys may be
+    values that are `observed`, no results of the step; the gradients of these go to as many of the
+    xs, the last before the mask, which no instruction reads.
     """
 
     label: str  # what the step is called in messages

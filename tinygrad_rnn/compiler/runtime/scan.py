@@ -137,7 +137,5 @@ class CompiledStep:
             None if d is None else np.array(whole[steps if reverse else 0], order="C")
             for d, whole in zip(self.step.d_carry, back.arrays.carries, strict=True)
         ]
-        d_leaves = [
-            None if d is None else outside(back, next(results)) for d in self.step.d_leaves
-        ]
+        d_leaves = [None if d is None else outside(back, next(results)) for d in self.step.d_leaves]
         return d_xs, d_carry, d_leaves

@@ -1,0 +1,170 @@
+"""ObservedValue: what one name stood for over time, and where values and gradients come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..engine.tensor import Tensor
+
+__all__ = ["Nodes", "ObservedValue", "Outputs", "taps"]
+
+
+class ObservedValue:
+    """The values that had one name during a call, and the gradients that reached them.
+
+    `path` and `name`: of the value. `steps`: of time, in order; None for a value outside of them.
+
+    >>> import tinygrad_rnn as tg
+    >>> with tg.observe() as seen:
+    ...     layer = tg.nn.RNN(2, 3)
+    ...     outputs, h = layer(tg.randn(4, 1, 2))
+    >>> h = seen["RNN.l0: h"]
+    >>> h.shape, h.steps, h.grad  # there was no backward pass
+    ((4, 1, 3), [0, 1, 2, 3], None)
+    """
+
+    def __init__(self, path: str, name: str) -> None:
+        self.path, self.name = path, name
+        self.parts: list[Nodes | Outputs] = []
+
+    def continues_with(self, part: Nodes | Outputs) -> bool:
+        """Whether the values of that part are of steps that are not there yet."""
+        here: set[int | None] = set()
+        here.update(*(known.steps for known in self.parts))
+        return here.isdisjoint(part.steps)
+
+    @property
+    def steps(self) -> list[int] | None:
+        """The time steps that have the value."""
+        steps = sorted(t for part in self.parts for t in part.steps if t is not None)
+        return steps or None
+
+    @property
+    def is_state(self) -> bool:
+        """Whether each step hands the value on to the next."""
+        return self.parts[0].is_state
+
+    @property
+    def data(self) -> Any:
+        """The values, an ndarray (T, ...): at each step, in order of time; zero in the padding."""
+        return self._over_time([part.values() for part in self.parts])
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that backward passes have summed up at each value; None before any."""
+        found = [part.gradients() for part in self.parts]
+        if all(grads is None for grads in found):
+            return None
+        known = [
+            np.zeros_like(part.values()) if grads is None else grads
+            for part, grads in zip(self.parts, found, strict=True)
+        ]
+        return Tensor.of(self._over_time(known))
+
+    def _over_time(self, arrays: Sequence[Any]) -> Any:
+        """One array of those of all parts, in order of time."""
+        if self.steps is None:
+            return arrays[0][0]
+        if len(arrays) == 1:
+            return arrays[0]
+        order = np.argsort([t for part in self.parts for t in part.steps])
+        return np.concatenate(arrays)[order]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the values: (T, ...)."""
+        return np.shape(self.data)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        return np.array(self.data, dtype=dtype, copy=copy)
+
+    def __repr__(self) -> str:
+        title = f"{self.path}: {self.name}" if self.path else self.name
+        return f"<observed {title}, {self.described()}>"
+
+    def described(self) -> str:
+        """Dtype and shape, in words."""
+        data = self.data
+        return f"{data.dtype} {data.shape}"
+
+
+# Where values and gradients come from
+
+
+class Nodes:
+    """Values that were recorded one by one, by step; or one value, of no step (None).
+
+    `valid` (T, B): where they are no padding.
+    """
+
+    def __init__(self, nodes: Mapping[Any, Tensor], is_state: bool, valid: Any = None) -> None:
+        self._nodes = nodes
+        self.is_state = is_state
+        self._valid = valid
+        for node in nodes.values():
+            if node.requires_grad:
+                node.retain_grad()
+
+    @property
+    def steps(self) -> list[Any]:
+        """Their time steps, in order."""
+        return [*self._nodes]
+
+    def values(self) -> Any:
+        """One after the other, (T, ...). ValueError if they differ in shape."""
+        shapes = {node.shape for node in self._nodes.values()}
+        if len(shapes) > 1:
+            raise ValueError(
+                f"a value that has other shapes at other steps is no array: {sorted(shapes)}"
+            )
+        return without_padding(np.stack([node._data for node in self._nodes.values()]), self._valid)
+
+    def gradients(self) -> Any:
+        """Those that reached them, None if none did."""
+        grads = [node._grad for node in self._nodes.values()]
+        if all(grad is None for grad in grads):
+            return None
+        known = [
+            np.zeros_like(node._data) if grad is None else grad._data
+            for node, grad in zip(self._nodes.values(), grads, strict=True)
+        ]
+        return without_padding(np.stack(known), self._valid)
+
+
+class Outputs:
+    """Values that a compiled scan has put out, and the tap of which the gradient is theirs."""
+
+    def __init__(self, first: int, values: Any, tap: Tensor, is_state: bool, valid: Any) -> None:
+        self.steps: Any = range(first, first + len(values))
+        self._values = without_padding(values, valid)
+        self._tap, self.is_state, self._valid = tap, is_state, valid
+
+    def values(self) -> Any:
+        """One after the other, (T, ...)."""
+        return self._values
+
+    def gradients(self) -> Any:
+        """Those that reached them, None if none did."""
+        if self._tap._grad is None:
+            return None
+        return without_padding(self._tap._grad._data, self._valid)
+
+
+def without_padding(array: Any, valid: Any) -> Any:
+    """Values (T, B, ...) with zeros where a sequence has no such step; others as they are."""
+    if valid is not None and array.shape[:2] == valid.shape and not valid.all():
+        array[~valid] = 0
+    return array
+
+
+def taps(like: Sequence[Any], steps: int, wanted: Sequence[bool]) -> list[Tensor]:
+    """Zeros (T, ...), without memory of their own, for values like those of one step."""
+    found = []
+    for value, want in zip(like, wanted, strict=True):
+        zeros = np.broadcast_to(np.zeros((), value.dtype), (steps, *value.shape))
+        found.append(Tensor.of(zeros))
+        found[-1].requires_grad = want
+    return found
