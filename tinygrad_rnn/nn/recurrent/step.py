@@ -26,7 +26,7 @@ def taken(cell: Cell, x: Any, state: Any, inputs: dict[str, Any]) -> tuple[Any, 
     ValueError or TypeError, which say what is wrong with what the cell was given or returned.
     """
     try:
-        with scope(cell._name or type(cell).__name__):
+        with scope(cell._name or type(cell).__name__, module=cell):
             if cell._has_step:
                 result = cell.step(x, state, **inputs)
             else:
