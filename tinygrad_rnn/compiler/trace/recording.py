@@ -23,7 +23,6 @@ from ...engine.primitive import Primitive
 from ...engine.scope import PACKAGE_FOLDER, Scope
 from ...engine.tensor import Tensor
 from ..ir.instruction import Origin
-from ..step_function import FlatStep
 from .calls import CallMonitor
 
 __all__ = ["Input", "OpCall", "Record", "Result", "record"]
@@ -168,7 +167,7 @@ class Record:
 
 
 def record(
-    step: FlatStep,
+    step: Callable[[Sequence[Tensor], Sequence[Tensor]], tuple[list[Any], list[Any]]],
     carry: Sequence[Tensor],
     xs: Sequence[Tensor],
     files: Callable[[], Iterable[str]] = frozenset,
@@ -186,7 +185,7 @@ def record(
     with ModeChange(watch=made), monitor:
         next_carry, ys = step(carry, xs)
     made.codes = monitor.codes
-    noted = step.noted.values()
+    noted = getattr(step, "noted", {}).values()
     made.finish([*next_carry, *ys, *noted])
     made.observed = len(noted)
     made.carry_after = list(next_carry)
