@@ -250,13 +250,41 @@ def numbers(dtype, most):
     return np.concatenate([x, -x]).reshape(1, -1, 1)
 
 
-@pytest.mark.parametrize(("fn", "exact", "most"), [(tg.tanh, np.tanh, 20), (tg.exp, np.exp, 80)])
+@pytest.mark.parametrize(
+    ("fn", "exact", "most"),
+    [(tg.tanh, np.tanh, 20), (tg.exp, np.exp, 80), (tg.expm1, np.expm1, 80)],
+)
 @pytest.mark.parametrize(("dtype", "bound"), [("float32", 3), ("float64", 2)])
 def test_functions_are_exact_to_a_few_units_in_the_last_place(
     scans, fn, exact, most, dtype, bound
 ) -> None:
     x = numbers(dtype, most)
     assert ulps(in_loop(scans, fn, x), exact(x.astype(np.longdouble))) <= bound
+
+
+@pytest.mark.parametrize(("dtype", "bound"), [("float32", 2), ("float64", 2)])
+def test_logarithms_are_exact_to_a_few_units_in_the_last_place(scans, dtype, bound) -> None:
+    limits = np.finfo(dtype)
+    rng = np.random.default_rng(0)
+    most, least = np.log(limits.max), np.log(limits.smallest_subnormal)
+    x = np.exp(np.concatenate([rng.uniform(least, most, 100_000), rng.normal(0, 0.1, 50_000)]))
+    x = x.astype(dtype)[x.astype(dtype) > 0].reshape(1, -1, 1)
+    assert ulps(in_loop(scans, tg.log, x), np.log(x.astype(np.longdouble))) <= bound
+    below = -np.minimum(x, 1 - limits.epsneg)
+    for each in (x, below):
+        assert ulps(in_loop(scans, tg.log1p, each), np.log1p(each.astype(np.longdouble))) <= bound
+
+
+@pytest.mark.parametrize(("fn", "exact"), [(tg.sin, np.sin), (tg.cos, np.cos)])
+def test_sines_of_numbers_of_any_size(scans, fn, exact) -> None:
+    x = numbers("float32", 2.0**24)
+    assert ulps(in_loop(scans, fn, x), exact(x.astype(np.longdouble))) <= 2
+    x = numbers("float32", 3e38)
+    error = np.abs(in_loop(scans, fn, x) - exact(x.astype(np.float64)))
+    assert error.max() <= np.finfo("float32").eps
+    ends = np.array([np.inf, -np.inf, np.nan, 0.0, -0.0], "float32").reshape(1, -1, 1)
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(in_loop(scans, fn, ends), exact(ends))
 
 
 def test_sigmoid_is_exact_to_a_few_units_of_one(scans) -> None:
@@ -271,6 +299,11 @@ def test_functions_at_the_ends_of_the_numbers(scans) -> None:
     with np.errstate(all="ignore"):
         np.testing.assert_array_equal(in_loop(scans, tg.exp, x), np.exp(x))
         found = in_loop(scans, tg.tanh, x)
+        np.testing.assert_array_equal(in_loop(scans, tg.expm1, x), np.expm1(x))
+        np.testing.assert_array_equal(in_loop(scans, tg.log, x), np.log(x))
+        ends = np.where(np.abs(x) == 1e30, np.sign(x) - 1, x)  # 0 and -2 in their place
+        ends[x == 0] = -1
+        np.testing.assert_array_equal(in_loop(scans, tg.log1p, ends), np.log1p(ends))
     np.testing.assert_array_equal(found, np.tanh(x))
 
 

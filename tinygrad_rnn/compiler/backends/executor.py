@@ -30,8 +30,8 @@ def set_executor(name: str) -> None:
     disk, in `~/.cache/tinygrad_rnn` or the directory that the environment variable
     TINYGRAD_RNN_CACHE names, and later processes find it there. A cell with an op that has no
     compiled form runs on NumPy, which is said once, with the op and its line. Values agree to
-    rounding: in float32 a compiled `tanh` is within 3 units in the last place, `exp` within 1; in
-    float64 both are the C library's.
+    rounding: in float32 a compiled `tanh`, `exp`, `log` or `sin` is within 3 units in the last
+    place; in float64 they are the C library's.
 
     The environment variable TINYGRAD_RNN_EXECUTOR makes the choice for programs that make none.
     ValueError for another name, ImportError if its package is missing.

@@ -26,6 +26,7 @@ class Writer:
     def __init__(self) -> None:
         self.module = ir.Module("loop")
         self.builder: Any = None  # where the next instruction goes
+        self._tables: dict[Any, Any] = {}  # by the list of numbers, and the dtype
 
     def function(self, body: Callable[..., None]) -> Callable[..., None]:
         """A function of its own, written when it is first called."""
@@ -73,6 +74,18 @@ class Writer:
         if isinstance(x, Number):
             return x.astype(dtype)
         return Number(self, ir.Constant(_llvm_type(dtype), dtype.type(x).item()), dtype)
+
+    def table(self, numbers: Sequence[float], dtype: Any) -> Pointer:
+        """Numbers that are known when the loop is written, in memory that nothing writes to."""
+        dtype = np.dtype(dtype)
+        known = self._tables.get((id(numbers), dtype))
+        if known is None:
+            kind = ir.ArrayType(_llvm_type(dtype), len(numbers))
+            known = ir.GlobalVariable(self.module, kind, f"table_{len(self._tables)}")
+            known.initializer = ir.Constant(kind, numbers)
+            known.linkage, known.global_constant = "internal", True
+            self._tables[id(numbers), dtype] = known
+        return Pointer(self, self.builder.bitcast(known, _type(Pointer, dtype)), dtype)
 
     def range(self, n: int | Number, carried: list[Number] | None = None) -> Iterator[Any]:
         """`for i in range(n)`: its body is run once, and written as a loop.

@@ -1,12 +1,14 @@
 """Functions of numbers that compiled loops call, in a form that LLVM turns into vectors.
 
-In float32, `tanh` and `exp` are built of a few multiplications and additions, without a branch;
-their errors over all of their range are at most 2.5 and 1 ulp (tests/compiler/test_llvm.py).
-All others, and these in float64, are an instruction or the C library's function.
+In float32, `tanh`, `exp`, `expm1`, `log`, `log1p`, `sin` and `cos` are built of a few
+multiplications and additions, without a branch. Their errors are at most 2.5, 1, 2, 1, 2, 2 and 2
+ulp (tests/compiler/test_llvm.py); those of sines of more than 2**24 are an ulp of 1. All others,
+and these in float64, are an instruction or the C library's function.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -38,6 +40,96 @@ def exp(x: Number) -> Number:
     limited = where(x < -104.0, -104.0, where(x > 89.0, 89.0, x))
     n, m = _split(where(x == x, limited, 0.0))
     return where(x == x, _scaled(m + 1.0, n.astype(np.int32)), x)
+
+
+def expm1(x: Number) -> Number:
+    """exp(x) - 1 = 2**n * (exp(r) - 1) + (2**n - 1), which does not cancel."""
+    if x.dtype != np.float32:
+        return _from_library("expm1", x)
+    where = x.writer.where
+    limited = where(x < -20.0, -20.0, where(x > 60.0, 60.0, x))
+    n, m = _split(where(x == x, limited, 0.0))
+    scale = ((n.astype(np.int32) + 127) << 23).bits_as(np.float32)
+    return where(x > 60.0, exp(x), where(x == x, where(x == 0, x, scale * m + (scale - 1.0)), x))
+
+
+def log(x: Number) -> Number:
+    """log(2**n * (1 + f)) = n * log(2) + log(1 + f), with 1 + f from sqrt(1/2) to sqrt(2)."""
+    if x.dtype != np.float32:
+        return _from_library("log", x)
+    where = x.writer.where
+    tiny = x < 1.17549435e-38  # its exponent is counted in zeros of its fraction
+    bits = where(tiny, x * 8388608.0, x).bits_as(np.int32)
+    n = (bits - 0x3F3504F3) >> 23
+    f = (bits - (n << 23)).bits_as(np.float32) - 1.0
+    p = f * 7.0376836292e-2 - 1.1514610310e-1
+    for coefficient in (
+        1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1, 2.0000714765e-1,
+        -2.4999993993e-1, 3.3333331174e-1,
+    ):  # fmt: skip
+        p = p * f + coefficient
+    square = f * f
+    whole = (n - tiny.astype(np.int32) * 23).astype(np.float32)
+    small = p * f * square + whole * -2.12194440e-4 - 0.5 * square
+    found = whole * 0.693359375 + (f + small)
+    found = where(x == 0, -np.inf, where(x < 0, np.nan, found))
+    return where((x == x) & (x < np.inf), found, x)
+
+
+def log1p(x: Number) -> Number:
+    """log(1 + x), with what 1 + x has rounded away."""
+    if x.dtype != np.float32:
+        return _from_library("log1p", x)
+    where, u = x.writer.where, 1.0 + x
+    lost = (x - (u - 1.0)) / u
+    return where(x == 0, x, log(u) + where((u > 0) & (u < np.inf), lost, 0.0))
+
+
+def sin(x: Number) -> Number:
+    """sin(n * pi / 2 + r) is sin(r), cos(r), -sin(r) or -cos(r)."""
+    if x.dtype != np.float32:
+        return _from_library("sin", x)
+    return x.writer.where(x == 0, x, _wave(x, 0))
+
+
+def cos(x: Number) -> Number:
+    """A quarter of a turn before the sine."""
+    return _from_library("cos", x) if x.dtype != np.float32 else _wave(x, 1)
+
+
+def _wave(x: Number, quarters: int) -> Number:
+    where = x.writer.where
+    finite = abs(x) < np.inf
+    x = where(finite, x, 0.0)
+    # x is t * 2**k with |t| < 2**24, so it is t * (2**k modulo a turn), exactly where k is 0.
+    k = ((x.bits_as(np.int32) >> 23) & 255) - 150
+    k = where(k < 0, 0, k)
+    t = x * ((127 - k) << 23).bits_as(np.float32)
+    angle = t.astype(np.float64) * x.writer.table(_POWERS_OF_TWO, np.float64)[k]
+    n = _intrinsic("rint", angle * (2 / math.pi))
+    r = ((angle - n * _QUARTER_HIGH) - n * _QUARTER_LOW).astype(np.float32)
+    n = n.astype(np.int32) + quarters
+    z = r * r
+    sine = ((z * -1.9515295891e-4 + 8.3321608736e-3) * z - 1.6666654611e-1) * z * r + r
+    cosine = (z * 2.443315711809948e-5 - 1.388731625493765e-3) * z + 4.166664568298827e-2
+    cosine = cosine * z * z - 0.5 * z + 1.0
+    found = where((n & 1) == 0, sine, cosine)
+    return where(finite, where((n & 2) == 0, found, -found), np.nan)
+
+
+_SCALE = 10**70
+_PI = 31415926535897932384626433832795028841971693993751058209749445923078164  # times _SCALE
+_QUARTER_HIGH = math.floor(math.pi / 2 * 2**24) / 2**24  # a multiple of it is exact in float64
+_QUARTER_LOW = (_PI * 2**24 // 2 - math.floor(math.pi / 2 * 2**24) * _SCALE) / (_SCALE * 2**24)
+
+
+def _modulo_a_turn(k: int) -> float:
+    """2**k less the nearest multiple of 2 pi."""
+    rest = (2**k * _SCALE) % (2 * _PI)
+    return (rest - 2 * _PI if rest > _PI else rest) / _SCALE
+
+
+_POWERS_OF_TWO = [_modulo_a_turn(k) for k in range(105)]
 
 
 def _split(x: Number) -> tuple[Number, Number]:
@@ -147,7 +239,7 @@ def _differ_in_sign(x: Number, y: Number) -> Number:
 def logaddexp(x: Number, y: Number) -> Number:
     """log(exp(x) + exp(y))."""
     distance = x.writer.where(x == y, 0, abs(x - y))  # of infinities, too
-    return maximum(x, y) + _from_library("log1p", exp(-distance))
+    return maximum(x, y) + log1p(exp(-distance))
 
 
 def _from_library(name: str, *numbers: Number) -> Number:
@@ -161,15 +253,15 @@ def _intrinsic(name: str, *numbers: Number) -> Number:
 
 
 _LIBRARY = {  # NumPy's names, and those of the C library
-    **{name: name for name in ("cbrt", "cos", "cosh", "exp2", "expm1", "fmod", "hypot", "log")},
-    **{name: name for name in ("log1p", "log2", "log10", "sin", "sinh", "tan")},
+    **{name: name for name in ("cbrt", "cosh", "exp2", "fmod", "hypot", "log2")},
+    **{name: name for name in ("log10", "sinh", "tan")},
     **{f"arc{name}": f"a{name}" for name in ("cos", "cosh", "sin", "sinh", "tan", "tan2", "tanh")},
 }
 _INTRINSICS = {
     **{name: name for name in ("sqrt", "floor", "ceil", "trunc", "rint", "fabs", "copysign")},
     "power": "pow",  # which is a multiplication where the exponent is 2
 }
-_WRITTEN_HERE = (tanh, exp, logaddexp, isnan, isinf, isfinite)
+_WRITTEN_HERE = (tanh, exp, expm1, log, log1p, sin, cos, logaddexp, isnan, isinf, isfinite)
 
 # By NumPy's names: functions of numbers of any dtype, and all functions of numbers with fractions.
 OF_ANY_DTYPE = {f.__name__: f for f in (maximum, minimum, sign, remainder, floor_divide)}
