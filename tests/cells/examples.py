@@ -9,6 +9,7 @@ import numpy as np
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import cells, nn, pytree
+from tinygrad_rnn.engine.dtypes import is_floating
 from tinygrad_rnn.nn.recurrent.run import run
 
 from .papers import PAPERS, Parameters, exact
@@ -46,7 +47,10 @@ def example(name: str) -> Example:
     for parameter in cell.parameters():
         parameter.data = 0.7 * rng.standard_normal(parameter.shape)
     x = rng.standard_normal((STEPS, ROWS, cell.input_size))
-    state = pytree.map(lambda s: 0.5 * rng.standard_normal(s.shape), cell.initial_state(ROWS))
+    state = pytree.map(
+        lambda s: 0.5 * rng.standard_normal(s.shape) if is_floating(s.data) else s.data,
+        cell.initial_state(ROWS),
+    )
     return Example(cell, x, state)
 
 

@@ -29,6 +29,7 @@ __all__ = [
     "Claim",
     "Diagonal",
     "Fading",
+    "NonExpanding",
     "Undamped",
     "VolumePreserving",
 ]
@@ -227,6 +228,26 @@ class Carousel:
             off = np.abs(found - np.eye(len(found))).max()
             if not off <= 1e-7:
                 return f"its Jacobian is {off:.3g} away from the identity"
+        return None
+
+
+@dataclass(frozen=True)
+class NonExpanding:
+    """No difference of states grows in a step, and so no error on its way back.
+
+    >>> NonExpanding().says
+    'no singular value of the Jacobian of a step exceeds 1'
+    """
+
+    name = "non-expanding"
+    says = "no singular value of the Jacobian of a step exceeds 1"
+
+    def counterexample(self, step: Step, xs: Array, state: list[Array]) -> str | None:
+        """A singular value above one."""
+        for found in _jacobians(step, xs[0], state, _leaves(None, state)):
+            largest = np.linalg.svd(found, compute_uv=False).max()
+            if not largest <= 1 + 1e-6:
+                return f"a singular value is {largest:.8g}"
         return None
 
 

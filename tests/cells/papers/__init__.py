@@ -48,8 +48,9 @@ class Parameters(dict[str, Any]):
 
 
 def exact(array: Any) -> Any:
-    """The same numbers, with 50 digits."""
-    return np.vectorize(mpmath.mpf, otypes=[object])(np.asarray(array))
+    """The same numbers, with 50 digits; whole ones as they are."""
+    array = np.asarray(array)
+    return array if array.dtype.kind in "iu" else np.vectorize(mpmath.mpf, otypes=[object])(array)
 
 
 def _elementwise(function: Callable[[Any], Any]) -> Callable[..., Any]:
@@ -78,6 +79,13 @@ def parts(array: Any, count: int) -> list[Any]:
 def rows(array: Any, count: int) -> list[Any]:
     """Equal parts along the first axis: of a stack of matrices."""
     return np.split(array, count, axis=0)
+
+
+def layer_norm(array: Any, weight: Any, bias: Any) -> Any:
+    """Over the last axis, with the 1e-5 that implementations add to the variance."""
+    centred = array - array.sum(axis=-1, keepdims=True) / array.shape[-1]
+    variance = (centred**2).sum(axis=-1, keepdims=True) / array.shape[-1]
+    return weight * centred / sqrt(variance + mpmath.mpf(1e-5)) + bias
 
 
 for _file in sorted(Path(__file__).parent.glob("[a-z]*.py")):

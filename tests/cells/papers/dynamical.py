@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import paper, parts, relu, rows, sigmoid, tanh
+from . import mpmath, paper, parts, relu, rows, sigmoid, tanh
 
 
 @paper("IndRNNCell")
@@ -69,3 +69,14 @@ def lem(p, x, state, cell):
     d, e = cell.dt * sigmoid(x1 + y1), cell.dt * sigmoid(x2 + y2)
     z = (1 - d) * z + d * tanh(xz + yz)
     return (1 - e) * y + e * tanh(xy + z @ p.weight_ch.T), z
+
+
+@paper("LipschitzRNNCell")
+def lipschitz(p, x, h, cell):
+    beta, gamma, epsilon = (mpmath.mpf(v) for v in (cell.beta, cell.gamma, cell.epsilon))
+
+    def matrix(m):  # (4)
+        return (1 - beta) * (m + m.T) + beta * (m - m.T) - gamma * np.eye(len(m), dtype=int)
+
+    a, w = matrix(p.weight_ch), matrix(p.weight_hh)
+    return h + epsilon * (h @ a.T + tanh(h @ w.T + x @ p.weight_ih.T + p.bias_ih))

@@ -209,3 +209,14 @@ def scrn(p, x, state, cell):
     s = (1 - alpha) * (x @ p.weight_xs.T) + alpha * s
     h = sigmoid(s @ p.weight_sh.T + x @ p.weight_ih.T + h @ p.weight_hh.T)
     return h @ p.weight_hy.T + s @ p.weight_sy.T, (h, s)
+
+
+@paper("RHNCell", depth=2)
+def recurrent_highway(p, x, s, cell):
+    for layer in range(2):
+        both = s @ p.weight_hh[layer].T + p.bias_hh[layer]
+        if layer == 0:
+            both = both + x @ p.weight_ih.T
+        h, t = tanh(parts(both, 2)[0]), sigmoid(parts(both, 2)[1])  # (7, 8)
+        s = h * t + s * (1 - t)  # (6)
+    return s

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from . import paper, parts, relu, rows, sigmoid, tanh
+import numpy as np
+
+from . import exp, layer_norm, paper, parts, relu, rows, sigmoid, softplus, tanh
 
 
 @paper("JANETCell")
@@ -98,3 +100,72 @@ def memory_controller(p, x, state, cell):
     f, i, o, m, n = (x @ w[k].T + v @ u[k].T + b[k] for k in range(5))
     c = sigmoid(f) * c + sigmoid(i) * tanh(n)
     return sigmoid(o) * tanh(c), (sigmoid(m) * tanh(c), c)
+
+
+@paper("sLSTMCell")
+def slstm(p, x, state, cell):
+    h, c, n, m = state
+    z, i, f, o = parts(x @ p.weight_ih.T + h @ p.weight_hh.T + p.bias_ih, 4)
+    c, n = c * exp(m), n * exp(m)  # what is stored is these times exp(-m)
+    c = sigmoid(f) * c + exp(i) * tanh(z)  # (8)
+    n = sigmoid(f) * n + exp(i)  # (9)
+    log_f = -softplus(-f)
+    m = np.where(log_f + m > i, log_f + m, i)  # (15)
+    return sigmoid(o) * c / n, c * exp(-m), n * exp(-m), m  # (10)
+
+
+@paper("LayerNormLSTMCell")
+def layer_norm_lstm(p, x, state, cell):
+    h, c = state
+    gates = layer_norm(h @ p.weight_hh.T, p["norm_hh.weight"], p["norm_hh.bias"])
+    gates = gates + layer_norm(x @ p.weight_ih.T, p["norm_ih.weight"], p["norm_ih.bias"])
+    i, f, g, o = parts(gates + p.bias_ih, 4)  # (20)
+    c = sigmoid(f) * c + sigmoid(i) * tanh(g)  # (21)
+    return sigmoid(o) * tanh(layer_norm(c, p["norm_c.weight"], p["norm_c.bias"])), c  # (22)
+
+
+@paper("ProjectedLSTMCell", projection_size=2)
+def projected_lstm(p, x, state, cell):
+    r, c = state
+    i, f, g, o = parts(x @ p.weight_ih.T + p.bias_ih + r @ p.weight_hh.T + p.bias_hh, 4)
+    c = sigmoid(f) * c + sigmoid(i) * tanh(g)
+    return (sigmoid(o) * tanh(c)) @ p.weight_hr.T, c
+
+
+@paper("MogrifierLSTMCell")
+def mogrifier(p, x, state, cell):
+    h, c = state
+    for i in range(1, cell.rounds + 1):
+        if i % 2:
+            x = 2 * sigmoid(h @ p.weight_q[i // 2].T) * x  # (1)
+        else:
+            h = 2 * sigmoid(x @ p.weight_r[i // 2 - 1].T) * h  # (2)
+    i, f, g, o = parts(x @ p.weight_ih.T + p.bias_ih + h @ p.weight_hh.T + p.bias_hh, 4)
+    c = sigmoid(f) * c + sigmoid(i) * tanh(g)
+    return sigmoid(o) * tanh(c), c
+
+
+@paper("HyperLSTMCell", hyper_size=2, embedding_size=2)
+def hyper_lstm(p, x, state, cell):
+    h, c, k, small_c = state
+    z_h = parts(k @ p.weight_zh.T + p.bias_zh, 4)  # (11): k from before this step
+    z_x = parts(k @ p.weight_zx.T + p.bias_zx, 4)
+    z_b = parts(k @ p.weight_zb.T, 4)
+    gates = []
+    for y in range(4):  # (12)
+        scaled = (z_h[y] @ p.scale_h[y].T) * (h @ rows(p.weight_hh, 4)[y].T)
+        scaled = scaled + (z_x[y] @ p.scale_x[y].T) * (x @ rows(p.weight_ih, 4)[y].T)
+        scaled = scaled + z_b[y] @ p.shift[y].T + p.bias[y]
+        gates.append(layer_norm(scaled, p.norm_gain[y], p.norm_bias[y]))
+    i, f, g, o = gates
+    c = sigmoid(f) * c + sigmoid(i) * tanh(g)  # (13)
+    new = sigmoid(o) * tanh(layer_norm(c, p["norm_c.weight"], p["norm_c.bias"]))
+    both = np.concatenate([h, x], axis=-1) @ p.hyper_weight_ih.T
+    both = both + k @ p.hyper_weight_hh.T + p.hyper_bias
+    i, f, g, o = (
+        layer_norm(part, gain, bias)
+        for part, gain, bias in zip(parts(both, 4), p.hyper_norm_gain, p.hyper_norm_bias)
+    )
+    small_c = sigmoid(f) * small_c + sigmoid(i) * tanh(g)  # (10)
+    normed = layer_norm(small_c, p["hyper_norm_c.weight"], p["hyper_norm_c.bias"])
+    return new, c, sigmoid(o) * tanh(normed), small_c

@@ -8,6 +8,7 @@ from .gated_antisymmetric import GatedAntisymmetricRNNCell
 from .identity import IdentityRNNCell
 from .indrnn import IndRNNCell
 from .lem import LEMCell
+from .lipschitz import LipschitzRNNCell
 from .unicornn import UnICORNNCell
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "IdentityRNNCell",
     "IndRNNCell",
     "LEMCell",
+    "LipschitzRNNCell",
     "UnICORNNCell",
     "coRNNCell",
 ]

@@ -16,6 +16,7 @@ from .mut2 import MUT2Cell
 from .mut3 import MUT3Cell
 from .nbrc import NBRCell
 from .ran import RANCell
+from .recurrent_highway import RHNCell
 from .scrn import SCRNCell
 from .sgrn import SGRNCell
 from .sgu import SGUCell
@@ -40,6 +41,7 @@ __all__ = [
     "MinimalRNNCell",
     "NBRCell",
     "RANCell",
+    "RHNCell",
     "SCRNCell",
     "SGRNCell",
     "SGUCell",
