@@ -15,6 +15,7 @@ True
 
 from __future__ import annotations
 
+from tinygrad_rnn.data import tasks
 from tinygrad_rnn.data.adding import adding_problem
 from tinygrad_rnn.data.batches import Batches
 from tinygrad_rnn.data.errors import DataError
@@ -49,6 +50,7 @@ __all__ = [
     "pad",
     "stratified_folds",
     "stratified_split",
+    "tasks",
     "time_split",
     "walk_forward",
 ]
