@@ -26,7 +26,8 @@ QUICK = ("state", "dtype", "apart", "length")
 def test_quick_laws_and_claims(name) -> None:
     cell = getattr(cells, name)
     claims = [claim.name for claim in example(name).cell.claims]
-    report = check_cell(cell, only=[*QUICK, *claims], **PAPERS[name].sizes)
+    shape, sizes = example(name).x.shape[2:], PAPERS[name].sizes
+    report = check_cell(cell, only=[*QUICK, *claims], input_shape=shape, **sizes)
     assert all(law.verdict == "holds" for law in report.laws), report
 
 
@@ -35,14 +36,14 @@ def test_quick_laws_and_claims(name) -> None:
 def test_every_cell_is_one_scan_and_compiles(name, executor) -> None:
     if executor == "llvm":
         pytest.importorskip("llvmlite", reason="needs llvmlite")
-    cell, x, _ = example(name)
+    cell, x, _, inputs = example(name)
     layer = nn.Recurrent(cell)
     given = tg.tensor(x, requires_grad=True)
     expected, found = [], []
     tg.set_executor(executor)
     try:
         for results, layer.unroll in ((expected, True), (found, False)):
-            outputs, _ = layer(given)
+            outputs, _ = layer(given, **inputs)
             results += [outputs, *tg.grad((outputs**2).sum(), [given, *cell.parameters()])]
     finally:
         tg.set_executor("numpy")
@@ -55,6 +56,7 @@ def test_every_cell_is_one_scan_and_compiles(name, executor) -> None:
 def test_layers_of_two_in_both_directions(name) -> None:
     layer = nn.Recurrent(example(name).cell, num_layers=2, bidirectional=True)
     x, lengths = example(name).x, [STEPS, STEPS - 1]
+    # A layer has its further inputs by default: a mask fits the first layer alone.
     outputs, _ = layer(tg.tensor(x), lengths=lengths)
     layer.unroll = True
     expected, _ = layer(tg.tensor(x), lengths=lengths)

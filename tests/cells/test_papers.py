@@ -34,12 +34,13 @@ def test_values_are_the_papers(name) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_gradients_are_the_papers(name) -> None:
-    cell, x, state = example(name)
+    cell, x, state, further = example(name)
     arrays = example(name).arrays
     rng = np.random.default_rng(7)
     floating = [is_floating(a) for a in arrays]
     inputs = [tg.tensor(a, requires_grad=f) for a, f in zip([x, *pytree.leaves(state)], floating)]
-    outputs, last = run(cell, inputs[0], pytree.unflatten(state, inputs[1:]), unrolled=True)
+    given = pytree.unflatten(state, inputs[1:]), pytree.map(tg.tensor, further)
+    outputs, last = run(cell, inputs[0], *given, unrolled=True)
     results = [outputs, *pytree.leaves(last)]
     weights = [rng.standard_normal(result.shape) for result in results]
     loss = sum(((r * w).sum() for r, w in zip(results, weights)), start=tg.tensor(0.0))
@@ -62,6 +63,10 @@ def test_gradients_are_the_papers(name) -> None:
     assert found == pytest.approx(wanted, rel=1e-10)
 
 
+CANCELS = {"RWKV4Cell": ["add", "maximum"]}
+"""Ops whose value cancels out: what exponents are made smaller by, above and below a fraction."""
+
+
 class _Planted:
     """Changes what one op of each step gives, a little: the engine shows it every new value."""
 
@@ -76,7 +81,7 @@ class _Planted:
         if self.ops == self.place:
             rng = np.random.default_rng(0)
             node._data = value * (1 + 1e-4) + 1e-4 * rng.standard_normal(value.shape)
-            self.changed = f"op {self.place}, {op.name}"
+            self.name = op.name
         self.ops += 1
 
     def backward(self, node: Any, position: int, grad: Any) -> None:
@@ -101,5 +106,5 @@ def test_a_change_in_any_op_of_a_step_is_noticed(name) -> None:
             _run_with(name, planted)
         except AssertionError:
             continue
-        unnoticed.append(planted.changed)
-    assert not unnoticed
+        unnoticed.append(planted.name)
+    assert unnoticed == CANCELS.get(name, [])

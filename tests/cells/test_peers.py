@@ -100,7 +100,7 @@ def _before(other: Any, state: Any) -> Any:
 
 def _difference(name: str) -> float:
     """The largest difference in the next state, and in gradients of what both have by one name."""
-    cell, x, state = example(name)
+    cell, x, state, _ = example(name)
     peer = PEERS.get(name, Peer())
     settings = {
         s: getattr(cell, s) for s in SAME_SETTINGS if isinstance(getattr(cell, s, 0), float)

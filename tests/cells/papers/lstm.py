@@ -169,3 +169,26 @@ def hyper_lstm(p, x, state, cell):
     small_c = sigmoid(f) * small_c + sigmoid(i) * tanh(g)  # (10)
     normed = layer_norm(small_c, p["hyper_norm_c.weight"], p["hyper_norm_c.bias"])
     return new, c, sigmoid(o) * tanh(normed), small_c
+
+
+@paper("ConvLSTMCell", image_size=(2, 3))
+def conv_lstm(p, x, state, cell):
+    h, c = state
+
+    def convolved(maps, weight):
+        shown = np.zeros((len(maps), len(weight), 2, 3), dtype=object)
+        for row in range(2):
+            for column in range(3):
+                for down in range(3):
+                    for right in range(3):
+                        y, z = row + down - 1, column + right - 1
+                        if 0 <= y < 2 and 0 <= z < 3:
+                            seen = maps[:, :, y, z] @ weight[:, :, down, right].T
+                            shown[:, :, row, column] += seen
+        return shown
+
+    both = convolved(x, p.weight_ih) + convolved(h, p.weight_hh) + p.bias_ih[:, None, None]
+    i, f, g, o = np.split(both, 4, axis=1)
+    p_i, p_f, p_o = p.weight_ph
+    c = sigmoid(f + p_f * c) * c + sigmoid(i + p_i * c) * tanh(g)  # (3)
+    return sigmoid(o + p_o * c) * tanh(c), c

@@ -1,5 +1,6 @@
 """Relatives of the LSTM."""
 
+from .convolutional import ConvLSTMCell
 from .hyper import HyperLSTMCell
 from .janet import JANETCell
 from .layer_norm import LayerNormLSTMCell
@@ -15,6 +16,7 @@ from .slstm import sLSTMCell
 from .working_memory import WMCLSTMCell
 
 __all__ = [
+    "ConvLSTMCell",
     "HyperLSTMCell",
     "JANETCell",
     "LayerNormLSTMCell",

@@ -28,9 +28,9 @@ class ProjectedLSTMCell(Cell):
 
     >>> import tinygrad_rnn as tg
     >>> cell = tg.cells.ProjectedLSTMCell(3, 8, projection_size=2)
-    >>> outputs, (r, c) = tg.nn.Recurrent(cell)(tg.zeros(5, 2, 3))
+    >>> outputs, [(r, c)] = tg.nn.Recurrent(cell)(tg.zeros(5, 2, 3))
     >>> outputs.shape, c.shape
-    ((5, 2, 2), (1, 2, 8))
+    ((5, 2, 2), (2, 8))
     """
 
     claims = (Affine(leaf=1), Diagonal(leaf=1))

@@ -1,5 +1,13 @@
 """Cells with a memory that is written and read by content."""
 
 from .fast_weights import FastWeightsCell
+from .gated_deltanet import GatedDeltaNetCell
+from .mlstm import mLSTMCell
+from .rwkv4 import RWKV4Cell
 
-__all__ = ["FastWeightsCell"]
+__all__ = [
+    "FastWeightsCell",
+    "GatedDeltaNetCell",
+    "RWKV4Cell",
+    "mLSTMCell",
+]

@@ -2,6 +2,8 @@
 
 from .mingru import MinGRUCell
 from .minlstm import MinLSTMCell
+from .qrnn import QRNNCell
+from .sru import SRUCell
 from .tgru import TGRUCell
 from .tlstm import TLSTMCell
 from .trnn import TRNNCell
@@ -9,6 +11,8 @@ from .trnn import TRNNCell
 __all__ = [
     "MinGRUCell",
     "MinLSTMCell",
+    "QRNNCell",
+    "SRUCell",
     "TGRUCell",
     "TLSTMCell",
     "TRNNCell",

@@ -1,5 +1,13 @@
 """State-space models: linear recurrences of a state that is larger than what is shown."""
 
 from .legendre import LMUCell
+from .lru import LRUCell
+from .s5 import S5Cell
+from .selective import SelectiveSSMCell
 
-__all__ = ["LMUCell"]
+__all__ = [
+    "LMUCell",
+    "LRUCell",
+    "S5Cell",
+    "SelectiveSSMCell",
+]

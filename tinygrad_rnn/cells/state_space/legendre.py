@@ -31,9 +31,9 @@ class LMUCell(Cell):
     state is (h, m). m is linear in u.
 
     >>> import tinygrad_rnn as tg
-    >>> outputs, (h, m) = tg.nn.Recurrent(tg.cells.LMUCell(3, 4))(tg.zeros(5, 2, 3))
+    >>> outputs, [(h, m)] = tg.nn.Recurrent(tg.cells.LMUCell(3, 4))(tg.zeros(5, 2, 3))
     >>> outputs.shape, m.shape
-    ((5, 2, 4), (1, 2, 8))
+    ((5, 2, 4), (2, 8))
     """
 
     claims = (Bounded(-1, 1, leaf=0), Affine(leaf=1))

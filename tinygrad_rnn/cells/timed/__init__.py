@@ -1,5 +1,15 @@
 """Cells that know the time: clocks of their own, and steps of unequal length."""
 
+from .cfc import CfCCell
 from .clockwork import ClockworkRNNCell
+from .gru_d import GRUDCell
+from .ltc import LTCCell
+from .phased_lstm import PhasedLSTMCell
 
-__all__ = ["ClockworkRNNCell"]
+__all__ = [
+    "CfCCell",
+    "ClockworkRNNCell",
+    "GRUDCell",
+    "LTCCell",
+    "PhasedLSTMCell",
+]

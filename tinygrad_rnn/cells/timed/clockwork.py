@@ -32,8 +32,8 @@ class ClockworkRNNCell(Cell):
 
     >>> import tinygrad_rnn as tg
     >>> cell = tg.cells.ClockworkRNNCell(3, 6, periods=[1, 2, 4])
-    >>> outputs, (h, t) = tg.nn.Recurrent(cell)(tg.zeros(5, 2, 3))
-    >>> outputs.shape, int(t[0, 0, 0].item())
+    >>> outputs, [(h, t)] = tg.nn.Recurrent(cell)(tg.zeros(5, 2, 3))
+    >>> outputs.shape, int(t[0, 0].item())
     ((5, 2, 6), 5)
     """
 
