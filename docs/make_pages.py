@@ -110,7 +110,7 @@ def _directive(name: str, value: Any) -> Iterator[str]:
     elif callable(value):
         yield f".. autofunction:: {name}"
     else:
-        yield f".. autodata:: {name}"
+        yield f".. py:data:: {name}\n   :value: {value!r:.60}"
 
 
 def as_restructured_text(
@@ -128,6 +128,6 @@ def _text(docstring: str) -> list[str]:
             parts = re.split(r"(``?[^`]*``?)", line)
             parts[::2] = [re.sub(r"([*|\\]|_(?=\W|$))", r"\\\1", part) for part in parts[::2]]
             parts[1::2] = [f"``{part.strip('`')}``" for part in parts[1::2]]
-            line = "".join(parts)
+            line = re.sub(r"^( *)\\\* ", r"\1* ", "".join(parts))  # a list is a list
         found.append(line)
     return found

@@ -22,7 +22,7 @@ from .terminal import printable
 
 __all__ = ["main"]
 
-_COMMANDS = ("train", "predict", "report", "draw", "show", "check", "plan", "bench")
+_COMMANDS = ("train", "predict", "report", "draw", "show", "check", "plan", "gym", "bench")
 
 _DESCRIPTION = """\
 Recurrent networks composed from differentiable NumPy ops.

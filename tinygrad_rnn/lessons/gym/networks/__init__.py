@@ -1,0 +1,1 @@
+"""The networks of the gym as they should be; `faults` plants the slips in their text."""
