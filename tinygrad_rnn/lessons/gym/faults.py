@@ -157,7 +157,7 @@ FAULTS = [
         "reset too early",
         "gru",
         "n = np.tanh(x_n + r * h_n)",
-        'n = np.tanh(x_n + (r * h) @ weights["U"][2 * len(r.T) :].T + weights["b_h"][2 * len(r.T) :])',
+        'n = np.tanh(x_n + np.split((r * h) @ weights["U"].T + weights["b_h"], 3, axis=1)[2])',
         "Two kinds of GRU are about. In this one the reset gate comes after the product.",
     ),
     Fault(
