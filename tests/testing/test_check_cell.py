@@ -13,9 +13,9 @@ import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 from tinygrad_rnn.compiler.specialization import Specialization
 from tinygrad_rnn.testing import CellError, check_cell
-from tinygrad_rnn.testing.cell_laws import LAWS, Broken
 from tinygrad_rnn.testing.cell_runs import Subject
 from tinygrad_rnn.testing.changes import changes_of
+from tinygrad_rnn.testing.laws import LAWS, Broken
 
 
 class Plain(nn.Cell):

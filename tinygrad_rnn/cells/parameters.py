@@ -8,7 +8,7 @@ import numpy as np
 
 from ..nn import init
 from ..nn.layers import empty_parameter
-from ..nn.module import Parameter
+from ..nn.parameter import Parameter
 
 __all__ = ["constant", "normal", "orthogonal", "uniform", "xavier", "zeros"]
 

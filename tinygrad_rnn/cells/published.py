@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from ..engine.tensor import Tensor
 from ..nn.functional import linear
-from ..nn.module import Parameter
+from ..nn.parameter import Parameter
 from ..nn.recurrent.cell import Cell
 from .parameters import uniform, zeros
 

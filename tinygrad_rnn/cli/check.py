@@ -102,8 +102,8 @@ def _setting(text: str) -> tuple[str, Any]:
 def _check(options: argparse.Namespace) -> int:
     from .. import nn
     from ..testing import CellError, check_cell
-    from ..testing.cell_laws import LAWS
     from ..testing.cell_runs import complete
+    from ..testing.laws import LAWS
     from .user_code import blame, find_cell
 
     names = [law.name for law in LAWS]

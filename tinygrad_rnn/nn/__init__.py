@@ -20,7 +20,7 @@ from .activations import (
     Softplus,
     Tanh,
 )
-from .containers import ModuleDict, ModuleList
+from .containers import ModuleDict, ModuleList, Sequential
 from .convolution import Conv1d, Conv2d
 from .functional import (
     binary_cross_entropy_with_logits,
@@ -39,7 +39,8 @@ from .losses import (
     NLLLoss,
     SmoothL1Loss,
 )
-from .module import Module, Parameter, Sequential
+from .module import Module
+from .parameter import Parameter
 from .recurrent import GRU, LSTM, RNN, Cell, GRUCell, LSTMCell, Recurrent, RNNCell
 
 __all__ = [

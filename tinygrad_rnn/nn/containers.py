@@ -1,16 +1,66 @@
-"""ModuleList and ModuleDict: modules in a list or dict that are parts of what holds them.
+"""Sequential, ModuleList and ModuleDict: modules that hold others in order or by name.
 
 A plain list or dict of modules as an attribute is found, too; these also are modules themselves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from .module import Module
 
-__all__ = ["ModuleDict", "ModuleList"]
+__all__ = ["ModuleDict", "ModuleList", "Sequential"]
+
+
+class Sequential(Module):
+    """Modules, or functions of one argument such as `tg.tanh`, applied one after the other.
+
+    TypeError for what cannot be called.
+
+    >>> import tinygrad_rnn as tg
+    >>> net = tg.nn.Sequential(tg.nn.Linear(3, 4), tg.tanh, tg.nn.Linear(4, 2))
+    >>> net(tg.zeros(5, 3)).shape
+    (5, 2)
+    >>> net
+    Sequential(
+      (0): Linear(in_features=3, out_features=4, bias=True)
+      (1): tanh
+      (2): Linear(in_features=4, out_features=2, bias=True)
+    )
+    """
+
+    def __init__(self, *modules: Module | Callable[[Any], Any]) -> None:
+        for i, module in enumerate(modules):
+            if isinstance(module, type) or not callable(module):
+                raise TypeError(f"Sequential takes modules and functions; number {i} is {module!r}")
+            setattr(self, str(i), module if isinstance(module, Module) else _Function(module))
+
+    def forward(self, x: Any) -> Any:
+        """`x` through all modules in order."""
+        for _, module in self.named_children():
+            x = module(x)
+        return x
+
+    def __getitem__(self, index: int) -> Module:
+        return [module for _, module in self.named_children()][index]
+
+    def __len__(self) -> int:
+        return len(list(self.named_children()))
+
+
+class _Function(Module):
+    """A function in the place of a module."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self._function = function
+
+    def forward(self, x: Any) -> Any:
+        """The function's value."""
+        return self._function(x)
+
+    def __repr__(self) -> str:
+        return getattr(self._function, "__name__", repr(self._function))
 
 
 def _checked(module: Any, name: str) -> Module:

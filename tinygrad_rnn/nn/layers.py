@@ -10,7 +10,8 @@ import numpy as np
 from ..engine.dtypes import get_default_dtype
 from ..engine.tensor import Tensor
 from . import functional, init
-from .module import Module, Parameter
+from .module import Module
+from .parameter import Parameter
 
 __all__ = ["Dropout", "Embedding", "LayerNorm", "Linear"]
 

@@ -1,4 +1,4 @@
-"""Module and Parameter: networks as trees of named parts, as in PyTorch."""
+"""Module: networks as trees of named parts, as in PyTorch."""
 
 from __future__ import annotations
 
@@ -11,46 +11,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from .. import pytree, torch_names
-from ..engine.dtypes import get_default_dtype, is_floating
 from ..engine.guard import note_change
 from ..engine.mode import scope
 from ..engine.tensor import Tensor, tensor
+from .parameter import Parameter
 from .summary import Summary, summarized
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["Module", "Parameter", "Sequential"]
+__all__ = ["Module"]
 
 M = TypeVar("M", bound="Module")
-
-
-class Parameter(Tensor):
-    """A Tensor that a Module learns: it requires a gradient and is listed by `parameters()`.
-
-    `data`: what `tg.tensor` takes; copied. Floating-point data becomes the default dtype (float32)
-    unless `dtype` is given, NumPy's float64 too, so that `nn.Parameter(np.zeros(n))` does not make
-    a network compute in float64. TypeError for data that is not floating point.
-
-    >>> import numpy as np, tinygrad_rnn as tg
-    >>> tg.nn.Parameter([1.0])
-    tensor([1.], dtype=float32, requires_grad=True)
-    >>> tg.nn.Parameter(np.zeros(2)).dtype, tg.nn.Parameter(np.zeros(2), "float64").dtype
-    (dtype('float32'), dtype('float64'))
-    """
-
-    __slots__ = ()
-
-    def __new__(
-        cls, data: Any = (), dtype: npt.DTypeLike | None = None, requires_grad: bool = True
-    ) -> Parameter:
-        """See `Parameter`."""
-        array = tensor(data, dtype)._data
-        if dtype is None and is_floating(array):
-            array = array.astype(get_default_dtype(), copy=False)
-        made = cls.of(array)
-        made.requires_grad_(requires_grad)
-        return made
 
 
 class Module:
@@ -366,53 +338,3 @@ def _parts_in(name: str, value: Any) -> Iterator[tuple[str, Parameter | Module]]
 
 def _joined(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
-
-
-class Sequential(Module):
-    """Modules, or functions of one argument such as `tg.tanh`, applied one after the other.
-
-    TypeError for what cannot be called.
-
-    >>> import tinygrad_rnn as tg
-    >>> net = tg.nn.Sequential(tg.nn.Linear(3, 4), tg.tanh, tg.nn.Linear(4, 2))
-    >>> net(tg.zeros(5, 3)).shape
-    (5, 2)
-    >>> net
-    Sequential(
-      (0): Linear(in_features=3, out_features=4, bias=True)
-      (1): tanh
-      (2): Linear(in_features=4, out_features=2, bias=True)
-    )
-    """
-
-    def __init__(self, *modules: Module | Callable[[Any], Any]) -> None:
-        for i, module in enumerate(modules):
-            if isinstance(module, type) or not callable(module):
-                raise TypeError(f"Sequential takes modules and functions; number {i} is {module!r}")
-            setattr(self, str(i), module if isinstance(module, Module) else _Function(module))
-
-    def forward(self, x: Any) -> Any:
-        """`x` through all modules in order."""
-        for _, module in self.named_children():
-            x = module(x)
-        return x
-
-    def __getitem__(self, index: int) -> Module:
-        return [module for _, module in self.named_children()][index]
-
-    def __len__(self) -> int:
-        return len(list(self.named_children()))
-
-
-class _Function(Module):
-    """A function in the place of a module."""
-
-    def __init__(self, function: Callable[[Any], Any]) -> None:
-        self._function = function
-
-    def forward(self, x: Any) -> Any:
-        """The function's value."""
-        return self._function(x)
-
-    def __repr__(self) -> str:
-        return getattr(self._function, "__name__", repr(self._function))

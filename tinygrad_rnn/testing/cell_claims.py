@@ -11,8 +11,8 @@ from .. import pytree
 from ..engine.dtypes import is_floating
 from ..engine.mode import no_grad
 from ..engine.tensor import from_numpy
-from .cell_laws import Broken, Law
 from .cell_runs import Subject, seeded
+from .laws.law import Broken, Law
 from .network import Network
 
 if TYPE_CHECKING:

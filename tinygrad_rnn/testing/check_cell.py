@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from ..engine.scope import PACKAGE_FOLDER
 from ..tables import html_table
 from .cell_claims import claim_laws
-from .cell_laws import LAWS, ORIGIN, Broken, DoesNotApply, Law
 from .cell_runs import OutOfTime, Subject
+from .laws import LAWS, ORIGIN, Broken, DoesNotApply, Law
 
 if TYPE_CHECKING:
     from ..nn import Cell, Recurrent

@@ -13,7 +13,8 @@ from ...engine.node import Node
 from ...engine.tensor import Tensor, from_numpy, tensor
 from ..functional import as_weights, wrong_features
 from ..functional import dropout as apply_dropout
-from ..module import Module, Parameter
+from ..module import Module
+from ..parameter import Parameter
 from .cell import Cell
 from .inputs import check_names, check_shapes
 from .packing import checked_list

@@ -10,7 +10,7 @@ from ...engine.tensor import Tensor
 from .. import init
 from ..functional import linear
 from ..layers import empty_parameter
-from ..module import Parameter
+from ..parameter import Parameter
 from .cell import Cell
 from .stacked import StackedRecurrent
 

@@ -1,0 +1,12 @@
+"""The laws that every cell and layer keeps, each a function of it and of one size of batch.
+
+A law looks at one case, some steps and rows, and raises `Broken` with what it saw. The cases are
+tried from the smallest on, so the first that breaks a law is its smallest counterexample. A law is
+listed where it is written; the files are imported in the order in which they are checked.
+"""
+
+from . import state, gradients, execution, sequences  # noqa: F401, I001
+from .gradients import ORIGIN
+from .law import LAWS, Broken, DoesNotApply, Law
+
+__all__ = ["LAWS", "ORIGIN", "Broken", "DoesNotApply", "Law"]

@@ -1,0 +1,60 @@
+"""A law of cells: a name, a sentence, and a check that raises `Broken` with what it saw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..cell_runs import Results, first_difference
+
+if TYPE_CHECKING:
+    from ..cell_runs import Subject
+
+__all__ = ["BATCHES", "LAWS", "Broken", "DoesNotApply", "Law", "law", "require"]
+
+
+class Broken(Exception):
+    """A law that does not hold in this case; the message says what was seen."""
+
+
+class DoesNotApply(Exception):
+    """A law that says nothing about this cell or layer; the message says why."""
+
+
+class Law(NamedTuple):
+    """A name, one sentence, and the check of a case of `steps` and `rows`.
+
+    `unless`: the limits of a network (see `Network.limits`) under which it says nothing.
+    """
+
+    name: str
+    says: str
+    check: Callable[[Subject, int, int], None]
+    cases: tuple[tuple[int, int], ...]  # (steps, rows), the smallest first
+    unless: tuple[str, ...] = ()
+
+
+LAWS: list[Law] = []
+
+# Steps and rows to try: of most laws, and of those that need several rows.
+SMALL = ((1, 1), (2, 1), (2, 2), (4, 3))
+BATCHES = ((1, 2), (3, 3))
+
+
+def law(
+    name: str, says: str, cases: tuple[tuple[int, int], ...] = SMALL, unless: tuple[str, ...] = ()
+) -> Callable[..., Any]:
+    """Decorate a law's check: it is listed in `LAWS` under `name`."""
+
+    def listed(check: Callable[[Subject, int, int], None]) -> Callable[..., None]:
+        LAWS.append(Law(name, says, check, cases, unless))
+        return check
+
+    return listed
+
+
+def require(found: Results, expected: Results, what: str = "", exact: bool = False) -> None:
+    """Raise `Broken`, beginning with `what`, at the first result that is not the expected one."""
+    difference = first_difference(found, expected, exact)
+    if difference is not None:
+        raise Broken(what + difference)
