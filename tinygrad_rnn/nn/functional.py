@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +13,6 @@ from ..engine.mode import current_mode
 from ..engine.node import Node
 from ..engine.op import op
 from ..engine.tensor import Tensor, tensor
-from ..ops.creation import generator_here
 
 __all__ = [
     "binary_cross_entropy",
@@ -149,8 +147,7 @@ def dropout(
         return x
     if p == 1:
         return x * 0
-    with nullcontext() if generator is None else generator_here(generator):
-        kept = (ops.rand_like(x) >= p).astype(x.dtype)
+    kept = (ops.rand_like(x, generator=generator) >= p).astype(x.dtype)
     return x * (kept * (1 / (1 - p)))
 
 

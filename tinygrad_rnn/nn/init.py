@@ -14,7 +14,7 @@ import numpy as np
 from .. import torch_names
 from ..engine.guard import note_change
 from ..engine.tensor import Tensor
-from ..ops.creation import current_generator
+from ..ops import random
 
 __all__ = [
     "constant_",
@@ -37,7 +37,7 @@ T = TypeVar("T", bound=Tensor)
 
 
 def _source(given: np.random.Generator | None) -> np.random.Generator:
-    return current_generator() if given is None else given
+    return random.generator() if given is None else given
 
 
 def _fill(tensor: T, values: object) -> T:

@@ -92,19 +92,23 @@ class Embedding(Module):
 class Dropout(Module):
     """In training mode, zero each element with probability p and scale the rest by 1 / (1 - p).
 
+    The elements are drawn from `generator`, or the one that `tg.manual_seed` sets. ValueError if p
+    is not in [0, 1].
+
     >>> import tinygrad_rnn as tg
     >>> tg.nn.Dropout(0.5).eval()(tg.ones(2))
     tensor([1., 1.], dtype=float32)
     """
 
-    def __init__(self, p: float = 0.5) -> None:
+    def __init__(self, p: float = 0.5, generator: np.random.Generator | None = None) -> None:
         if not 0 <= p <= 1:
             raise ValueError(f"dropout: p is a probability, got {p}")
         self.p = p
+        self.generator = generator
 
     def forward(self, x: Any) -> Any:
         """x of any shape."""
-        return functional.dropout(x, self.p, self.training)
+        return functional.dropout(x, self.p, self.training, self.generator)
 
     def extra_repr(self) -> str:
         """The probability."""

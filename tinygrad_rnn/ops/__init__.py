@@ -45,14 +45,8 @@ from .creation import (
     eye,
     full,
     full_like,
-    generator,
-    manual_seed,
     ones,
     ones_like,
-    rand,
-    rand_like,
-    randn,
-    randn_like,
     zeros,
     zeros_like,
 )
@@ -79,6 +73,7 @@ from .joining import concatenate, pad, repeat, split, stack, tile, unstack
 from .linalg import einsum, matmul, outer
 from .order import argpartition, argsort, median, partition, sort
 from .products import dot, inner, tensordot, vdot
+from .random import generator, manual_seed, rand, rand_like, randint, randn, randn_like, randperm
 from .reduction import (
     argmax,
     argmin,
@@ -236,8 +231,10 @@ __all__ = [
     "ptp",
     "rand",
     "rand_like",
+    "randint",
     "randn",
     "randn_like",
+    "randperm",
     "ravel",
     "reciprocal",
     "relu",

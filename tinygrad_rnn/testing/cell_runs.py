@@ -16,7 +16,7 @@ from ..engine.dtypes import is_floating
 from ..engine.tensor import Tensor, from_numpy
 from ..engine.transforms import grad
 from ..nn import Module
-from ..ops import creation
+from ..ops import random
 from .network import Network, network_of
 
 if TYPE_CHECKING:
@@ -43,12 +43,12 @@ _WARM_UP = 2
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Inside, random numbers start from `seed`; afterwards they go on as if nothing had been."""
-    before = creation._Generator.current
+    before = random._Generator.current
     ops.manual_seed(seed)
     try:
         yield
     finally:
-        creation._Generator.current = before
+        random._Generator.current = before
 
 
 class OutOfTime(Exception):

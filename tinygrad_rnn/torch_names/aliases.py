@@ -90,15 +90,6 @@ def _to(t: Tensor, target: Any = None, *, dtype: Any = None, **_: Any) -> Tensor
     return t if t.dtype == np.dtype(target) else t.astype(target)
 
 
-def _randint(
-    *bounds: Any, low: int = 0, high: Any = None, size: Any = None, dtype: Any = None
-) -> Tensor:
-    """randint(high, size) or randint(low, high, size)."""
-    *limits, size = bounds if size is None else (*bounds, size)
-    *lows, high = limits if high is None else (*limits, high)
-    return tensor(ops.generator().integers(lows[0] if lows else low, high, size), dtype)
-
-
 def _is_cpu(target: Any) -> bool:
     """Whether `.to(target)` changes nothing; ValueError for another device."""
     if not isinstance(target, str) or not target.startswith(("cpu", "cuda", "mps", "xpu")):
@@ -240,8 +231,6 @@ FUNCTIONS: dict[str, Any] = {
     "long": np.dtype("int64"),
     "nan": math.nan,
     "pi": math.pi,
-    "randint": _randint,
-    "randperm": lambda n: tensor(ops.generator().permutation(n)),
     "set_printoptions": np.set_printoptions,
     "short": np.dtype("int16"),
     "float16": np.dtype("float16"),

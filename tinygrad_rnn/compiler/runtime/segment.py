@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...ops import generator
-from ...ops.creation import generator_here
+from ...ops.random import use_generator
 from ..ir.instruction import native
 from ..memory.workspace import Workspace, outside
 from .chunks import GradientSums, chunks_per_checkpoint
@@ -156,5 +156,5 @@ def drawing_from(state: Any) -> Iterator[None]:
         return
     own = np.random.Generator(type(generator().bit_generator)())
     own.bit_generator.state = state
-    with generator_here(own):
+    with use_generator(own):
         yield

@@ -29,7 +29,8 @@ class Recurrent(Module):
     `cell`: the cell of the first layer; those of further layers and of the other direction are
     made like it (`Cell.sibling`). `num_layers`: layers on top of each other. `bidirectional`: a
     second cell in each layer runs from the end; the outputs of both are concatenated. `reverse`:
-    one direction, from the end. `dropout`: probability between layers, while training.
+    one direction, from the end. `dropout`: probability between layers, while training, drawn from
+    `generator` or the one that `tg.manual_seed` sets.
     `batch_first`: sequences are (B, T, I) instead of (T, B, I). `truncate=k`: truncated
     backpropagation through time; no gradient crosses from one block of k steps to another.
     `unroll=True` records every op of every step, for pictures, hooks and study; otherwise the
@@ -75,6 +76,7 @@ class Recurrent(Module):
         unroll: bool = False,
         checkpoint: int | str | None = None,
         executor: str | None = None,
+        generator: np.random.Generator | None = None,
     ) -> None:
         if num_layers < 1:
             raise ValueError(f"num_layers must be at least 1, got {num_layers}")
@@ -99,6 +101,7 @@ class Recurrent(Module):
         self.unroll = unroll
         self.checkpoint = checkpoint
         self.executor = executor
+        self.generator = generator
         self._cells: dict[str, Cell] = {}  # by layer and direction: l0, l0_reverse, l1, ...
         directions = ("", "_reverse") if bidirectional else ("",)
         output_size = cell.output_size if num_layers > 1 else 0
@@ -245,7 +248,9 @@ class Recurrent(Module):
         return x, finals
 
     def _dropped_out(self, x: Tensor) -> Tensor:
-        return apply_dropout(x, self.dropout, self.training) if x.dtype.kind == "f" else x
+        if x.dtype.kind != "f":
+            return x
+        return apply_dropout(x, self.dropout, self.training, self.generator)
 
     def _initial_states(self, state: Any, batch_size: int, batched: bool) -> list[Any]:
         """The state of each cell: as given, or the cells' own."""
