@@ -283,3 +283,22 @@ def test_parameters_learn_and_are_their_own_copy() -> None:
     assert type(copy.deepcopy(parameter)) is nn.Parameter
     with pytest.raises(TypeError, match="floating"):
         nn.Parameter([1, 2])
+
+
+def test_a_call_with_wrong_arguments_is_told_the_right_ones() -> None:
+    class Scaled(nn.Module):
+        def forward(self, x, factor=2.0):
+            return x * factor if factor == 2 else x + "no number"
+
+    scaled = Scaled()
+    for call, said in (
+        (lambda: scaled(1.0, factr=3.0), "unexpected keyword argument 'factr' (did you mean 'fac"),
+        (lambda: scaled(1.0, foo=1), "Scaled: got an unexpected keyword argument 'foo'; it is"),
+        (lambda: scaled(), "Scaled: missing a required argument: 'x'"),
+        (lambda: scaled(1.0, 2.0, 3.0), "too many positional arguments"),
+    ):
+        with pytest.raises(TypeError) as raised:
+            call()
+        assert said in str(raised.value) and "called with (x, factor=2.0)" in str(raised.value)
+    with pytest.raises(TypeError, match="unsupported operand"):  # from inside: as it is
+        scaled(1.0, 3)

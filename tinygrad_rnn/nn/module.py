@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
@@ -88,9 +89,17 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} has no forward()")
 
     def __call__(self, *inputs: Any, **keywords: Any) -> Any:
-        """Run `forward` inside the module's scope."""
+        """Run `forward` inside the module's scope.
+
+        TypeError if the arguments are not those of `forward`.
+        """
         with scope(self._name or type(self).__name__, module=self):
-            return self.forward(*inputs, **keywords)
+            try:
+                return self.forward(*inputs, **keywords)
+            except TypeError as error:
+                if error.__traceback__ is not None and error.__traceback__.tb_next is None:
+                    raise _wrong_call(self, inputs, keywords) from None  # forward has not begun
+                raise
 
     if not TYPE_CHECKING:  # a type checker knows this package's own names only
 
@@ -313,6 +322,21 @@ class Module:
         return "\n".join(
             [f"{type(self).__name__}(", *([f"  {extra}"] if extra else []), *lines, ")"]
         )
+
+
+def _wrong_call(module: Module, inputs: Any, keywords: dict[str, Any]) -> TypeError:
+    """A call that does not fit `forward`, in the words of who wrote it."""
+    name, signature = type(module).__name__, inspect.signature(module.forward)
+    said = "wrong arguments"
+    try:
+        signature.bind(*inputs, **keywords)
+    except TypeError as error:
+        said = str(error)
+    for keyword in keywords.keys() - signature.parameters.keys():
+        near = difflib.get_close_matches(keyword, signature.parameters, 1)
+        said += f" (did you mean {near[0]!r}?)" if near else ""
+    known = ", ".join(str(p.replace(annotation=p.empty)) for p in signature.parameters.values())
+    return TypeError(f"{name}: {said}; it is called with ({known})")
 
 
 def _once_each(module: Module, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
