@@ -17,14 +17,14 @@ from hypothesis import HealthCheck, settings  # noqa: E402
 
 import tinygrad_rnn as tg  # noqa: E402
 
-# Reproducible by default; `--hypothesis-profile=thorough` looks further and elsewhere each time.
-# A test with an expensive example takes a share, `settings().max_examples * 40 // 100`, of either.
-slow = [HealthCheck.too_slow]
-settings.register_profile("ci", derandomize=True, deadline=None, suppress_health_check=slow)
-settings.register_profile(
-    "thorough", max_examples=2000, deadline=None, suppress_health_check=slow, print_blob=True
-)
-settings.load_profile("ci")
+# How many examples a property is tried on: `--hypothesis-profile=ci` is what `.ci/run` takes, and
+# `thorough` looks elsewhere each time. The other two are reproducible. A test with an expensive
+# example takes a share of any of them, `settings().max_examples * 40 // 100`.
+same = settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", same, max_examples=30)
+settings.register_profile("ci", same, max_examples=100)
+settings.register_profile("thorough", same, max_examples=2000, derandomize=False, print_blob=True)
+settings.load_profile("quick")
 
 
 @pytest.fixture(autouse=True)

@@ -59,8 +59,7 @@ def test_the_gradient_at_the_first_step_is_far_below_any_absolute_tolerance() ->
     assert 0 < np.abs(x.grad.data[0]).max() < 1e-13
 
 
-@pytest.mark.parametrize("cut", CUTS)
-@pytest.mark.parametrize("step", [0, 20])
+@pytest.mark.parametrize(("cut", "step"), [(CUTS[0], 0), (CUTS[1], 20), (CUTS[2], 5)])
 def test_bptt_cut_at_one_step_is_caught_element_by_element(cut, step) -> None:
     with pytest.raises(GradientError) as caught:
         gradcheck(lambda xs: rnn(xs, U, W, step, cut), [XS])
