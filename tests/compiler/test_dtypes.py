@@ -11,7 +11,7 @@ from tinygrad_rnn import nn
 H = 3
 DTYPES = ["bool", "int8", "uint8", "int32", "int64", "uint64", "float16", "float32", "float64"]
 LOOP_DTYPES = ["bool", "int8", "uint64", "float32", "float64"]  # of those that loops compile
-LONG = ["int8", "float32"]  # which are run for more steps than `recurrence.FEWEST_STEPS`, too
+LONG = ["int8", "float32"]  # for more steps than `recurrence.FEWEST_STEPS`, too
 MASK = np.array([True, False, True])
 SMALL = np.array([100, 50, 7], np.int8)
 HALF = np.array([300.0, 200.0, 0.5], np.float16)

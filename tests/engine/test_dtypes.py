@@ -60,3 +60,29 @@ def test_integer_inputs_get_no_gradient() -> None:
     n, x = tg.tensor([1, 2]), tg.tensor([1.0, 2.0], requires_grad=True)
     (n * x).sum().backward()
     assert n.grad is None and x.grad.tolist() == [1, 2]
+
+
+@tg.op
+def truncated(x):
+    return x.astype("int64")
+
+
+truncated.vjp(lambda grad, out, x: grad)
+
+
+@pytest.mark.parametrize(
+    "cast",
+    [
+        lambda x: x.astype("int64"),
+        lambda x: x.astype("bool"),
+        lambda x: tg.sum(x.astype("int8"), keepdims=True),
+        lambda x: tg.split(x.astype("int64"), 1)[0],
+        truncated,
+    ],
+)
+def test_what_is_not_floating_is_a_constant(cast) -> None:
+    x = tg.tensor([2.5], requires_grad=True)
+    n = cast(x)
+    assert not n.requires_grad and n.is_leaf
+    (3.0 * n * x).sum().backward()
+    assert x.grad.tolist() == [3.0 * float(n.item())]

@@ -611,6 +611,8 @@ CREATION = {
     "ones",
     "rand",
     "rand_like",
+    "randint",
+    "randperm",
     "randn",
     "randn_like",
     "zeros",

@@ -90,7 +90,7 @@ class Op(Primitive):
                 kind, data = Node, tuple(map(np.asarray, data))  # NumPy's scalars among them
             else:
                 data = np.asarray(data)
-        if recorded and mode.grad and self.traits.differentiable:
+        if recorded and mode.grad and self.traits.differentiable and _has_gradient(data):
             node = kind.of(data, self, inputs, values, attributes or _NO_ATTRIBUTES, mode.scope)
         else:
             node = kind.of(data)
@@ -158,6 +158,13 @@ class Op(Primitive):
         """
         safe = [np.where(where, x, 1) for x in inputs]
         return np.where(where, self(*safe, **attributes), 0)
+
+
+def _has_gradient(data: Any) -> bool:
+    """Whether a result has a gradient: whole numbers and flags are constants."""
+    if data.__class__ is tuple:
+        return any(map(_has_gradient, data))
+    return data.dtype.kind in "fc"  # complex numbers are those of the complex step
 
 
 def _axes(x: Any) -> int:

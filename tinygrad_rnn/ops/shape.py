@@ -205,7 +205,7 @@ flip.vjp(lambda grad, out, x, axis: np.flip(grad, axis))
 @implements("astype", *([np.astype] if hasattr(np, "astype") else []))  # NumPy 2.1 and later
 @op(elementwise=True, linear=True)
 def astype(x: Array, *, dtype: Any) -> Array:
-    """x in another dtype; the gradient is cast back.
+    """x in another dtype; the gradient is cast back. Whole numbers and bools are constants.
 
     Complex numbers cast to a real floating dtype stay complex, in that precision, so that a
     complex-step derivative passes through.
