@@ -250,7 +250,8 @@ class Recurrent(Module):
     def _dropped_out(self, x: Tensor) -> Tensor:
         if x.dtype.kind != "f":
             return x
-        return apply_dropout(x, self.dropout, self.training, self.generator)
+        dropped: Tensor = apply_dropout(x, self.dropout, self.training, self.generator)
+        return dropped
 
     def _initial_states(self, state: Any, batch_size: int, batched: bool) -> list[Any]:
         """The state of each cell: as given, or the cells' own."""
