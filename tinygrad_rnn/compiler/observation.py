@@ -14,6 +14,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
+from ..engine.autograd import propagate
 from ..engine.mode import ModeChange, current_mode
 from ..engine.tensor import Tensor
 from .observed_step import (
@@ -32,7 +35,9 @@ __all__ = ["Observation", "ObservedRun", "inside_observed_step", "observe", "obs
 
 
 @contextmanager
-def observe(model: Any = None, names: Iterable[str] | None = None) -> Iterator[Observation]:
+def observe(
+    model: Any = None, names: Iterable[str] | None = None, *, states_only: bool = False
+) -> Iterator[Observation]:
     """Keep the value of all that has a name, at every step, and the gradient that reached it.
 
     Names are given with `named`, as in `f = tg.sigmoid(...).named("forget gate")`; the gates and
@@ -42,6 +47,7 @@ def observe(model: Any = None, names: Iterable[str] | None = None) -> Iterator[O
 
     `model`: the Module to look into while it is called; None for everything inside the block.
     `names`: those of the values to keep, as without their module paths; None for all.
+    `states_only`: keep what the steps of cells and scans hand on, and nothing else.
 
     The block is given a mapping. Its keys are the module path, seen from the model, and the name:
     "lstm.l0: forget gate". The second value of a name in the same step is "forget gate#2". Each
@@ -68,7 +74,7 @@ def observe(model: Any = None, names: Iterable[str] | None = None) -> Iterator[O
             f"observe looks into a Module, and {model!r} is none; without a model, as in "
             "`with tg.observe() as seen:`, it looks at everything inside the block"
         )
-    seen = Observation(model, None if names is None else frozenset(names))
+    seen = Observation(model, None if names is None else frozenset(names), states_only)
     with ModeChange(observer=Observer(seen, model, "")):
         yield seen
     seen.check_names()
@@ -88,10 +94,12 @@ class Observer:
     def key(self) -> Any:
         """What an observed program depends on."""
         waits_for = None if self.waits_for is None else weakref.ref(self.waits_for)
-        return waits_for, self.seen.wanted
+        return waits_for, self.seen.wanted, self.seen.states_only
 
-    def wants(self, name: str) -> bool:
-        """Whether values of that name are to be kept."""
+    def wants(self, name: str, leaf: int | None) -> bool:
+        """Whether values of that name, or that leaf of a carry, are to be kept."""
+        if leaf is None and self.seen.states_only:
+            return False
         return self.seen.wanted is None or name in self.seen.wanted
 
     def inside(self, path: str) -> Observer:
@@ -108,8 +116,8 @@ class Observer:
         path = relative(path_here(), self.base)
         numbered_name = self.seen.count(path, step, name)
         self.seen.names.add(name)
-        if self.wants(name) or self.wants(numbered_name):
-            self.seen.add(path, numbered_name, Nodes({step: node}, False))
+        if self.wants(name, None) or self.wants(numbered_name, None):
+            self.seen.add(path, numbered_name, Nodes({step: node}, None))
 
 
 def observer_of(owner: Any) -> Observer | None:
@@ -137,9 +145,10 @@ def inside_observed_step() -> bool:
 class Observation(Mapping[str, Any]):
     """What `observe` has kept: by module path and name, an `ObservedValue` or a list of them."""
 
-    def __init__(self, model: Any, wanted: frozenset[str] | None) -> None:
-        self.wanted = wanted
+    def __init__(self, model: Any, wanted: frozenset[str] | None, states_only: bool) -> None:
+        self.wanted, self.states_only = wanted, states_only
         self.names: set[str] = set()  # all there were, also of values that are not kept
+        self.runs: list[ObservedRun] = []  # of scans, in their order
         self._model = model
         self._found: dict[str, list[ObservedValue]] = {}
         self._counts: dict[str, tuple[int | None, dict[str, int]]] = {}
@@ -165,9 +174,31 @@ class Observation(Mapping[str, Any]):
             for value in calls:
                 yield key, value
 
+    def differentiate(self, output: Tensor) -> None:
+        """Let the gradient of a number, or of a sum of numbers, reach the values, and only these.
+
+        As `output.backward()` would, but parameters get no gradient, and the graph is kept.
+
+        >>> import tinygrad_rnn as tg
+        >>> layer = tg.nn.RNN(2, 3)
+        >>> with tg.observe(layer) as seen:
+        ...     outputs, h = layer(tg.randn(4, 1, 2))
+        >>> seen.differentiate(h)
+        >>> seen["l0: h"].grad.data[-1]  # that of the last state, by itself
+        array([[1., 1., 1.]], dtype=float32)
+        """
+        wanted = [node for _, value in self.calls() for node in value.differentiable()]
+        if not wanted or not output.requires_grad:
+            return
+        ones = np.ones_like(output._data)
+        found = propagate([output], [ones], wanted=wanted, retain_graph=True)
+        for node, grad in found.items():
+            node._grad = Tensor.of(grad if node._grad is None else node._grad._data + grad)
+
     def clear(self) -> None:
         """Forget everything that was seen so far, such as before the next batch."""
         self._found.clear()
+        self.runs.clear()
 
     def _unknown(self, key: Any) -> str:
         if not self._found:
@@ -260,13 +291,14 @@ class ObservedRun:
         for label, array, tap in zip(of.labels, values, its, strict=True):
             start = first - self._first
             valid = None if self._valid is None else self._valid[start : start + len(array)]
-            self._outputs.append((label, Outputs(first, array, tap, label.state, valid)))
+            self._outputs.append((label, Outputs(first, array, tap, label.leaf, valid)))
 
     def finish(self) -> None:
         """Hand all of it to the observation. A step that ran twice counts as it ran compiled."""
         compiled = (
             set().union(*(outputs.steps for _, outputs in self._outputs)) if self._nodes else ()
         )
+        self._observer.seen.runs.append(self)
         add = self._observer.seen.add
         for label, outputs in self._outputs:
             add(joined(self._base, label.path), label.name, outputs)
@@ -275,5 +307,5 @@ class ObservedRun:
             if left:
                 places = [t - self._first for t in left]
                 valid = None if self._valid is None else self._valid[places]
-                part = Nodes(left, label.state, valid)
+                part = Nodes(left, label.leaf, valid)
                 add(joined(self._base, label.path), label.name, part)

@@ -18,12 +18,12 @@ __all__ = ["Label", "Observed", "ObservedStep", "StepNotes", "joined", "relative
 class Label(NamedTuple):
     """What a value of a step is called: the module path inside the step, and the name.
 
-    `state`: whether the step hands the value on to the next.
+    `leaf`: of a value that the step hands on to the next, which leaf of the carry it is.
     """
 
     path: str
     name: str
-    state: bool
+    leaf: int | None
 
 
 class Observed(NamedTuple):
@@ -82,7 +82,7 @@ class StepNotes:
         self.base = base  # the path that those of labels start from
         self.start = tick()
         self.found: dict[Tensor, tuple[str, str]] = {}  # path and name
-        self._states: set[Tensor] = set()
+        self._leaves: dict[Tensor, int] = {}
         self._wants = observer.wants
 
     def inside(self, path: str) -> StepNotes:
@@ -101,10 +101,10 @@ class StepNotes:
         if self.waits_for not in (None, of.owner):
             return
         path = of.path if self.waits_for is None else ""
-        for leaf, place in zip(leaves, pytree.places(tree), strict=True):
+        for k, (leaf, place) in enumerate(zip(leaves, pytree.places(tree), strict=True)):
             if leaf.number > self.start:
                 self.found.setdefault(leaf, (path, f"state{place}"))
-                self._states.add(leaf)
+                self._leaves.setdefault(leaf, k)
 
     def labelled(self) -> dict[Label, Tensor]:
         """The values that are wanted, in the order in which they were named."""
@@ -113,8 +113,9 @@ class StepNotes:
         for node, place in self.found.items():
             count[place] = count.get(place, 0) + 1
             path, name = place[0], numbered(place[1], count[place])
-            if self._wants(place[1]) or self._wants(name):
-                found[Label(path, name, node in self._states)] = node
+            leaf = self._leaves.get(node)
+            if self._wants(place[1], leaf) or self._wants(name, leaf):
+                found[Label(path, name, leaf)] = node
         return found
 
 

@@ -45,7 +45,12 @@ class ObservedValue:
     @property
     def is_state(self) -> bool:
         """Whether each step hands the value on to the next."""
-        return self.parts[0].is_state
+        return self.leaf is not None
+
+    @property
+    def leaf(self) -> int | None:
+        """Which leaf of the carry it is; None if it is no state."""
+        return self.parts[0].leaf
 
     @property
     def data(self) -> Any:
@@ -72,6 +77,10 @@ class ObservedValue:
             return arrays[0]
         order = np.argsort([t for part in self.parts for t in part.steps])
         return np.concatenate(arrays)[order]
+
+    def differentiable(self) -> list[Tensor]:
+        """The nodes whose gradients are those of the values."""
+        return [node for part in self.parts for node in part.nodes() if node.requires_grad]
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -100,9 +109,9 @@ class Nodes:
     `valid` (T, B): where they are no padding.
     """
 
-    def __init__(self, nodes: Mapping[Any, Tensor], is_state: bool, valid: Any = None) -> None:
+    def __init__(self, nodes: Mapping[Any, Tensor], leaf: int | None, valid: Any = None) -> None:
         self._nodes = nodes
-        self.is_state = is_state
+        self.leaf = leaf
         self._valid = valid
         for node in nodes.values():
             if node.requires_grad:
@@ -122,6 +131,10 @@ class Nodes:
             )
         return without_padding(np.stack([node._data for node in self._nodes.values()]), self._valid)
 
+    def nodes(self) -> list[Tensor]:
+        """What the gradients of the values arrive at."""
+        return [*self._nodes.values()]
+
     def gradients(self) -> Any:
         """Those that reached them, None if none did."""
         grads = [node._grad for node in self._nodes.values()]
@@ -137,14 +150,18 @@ class Nodes:
 class Outputs:
     """Values that a compiled scan has put out, and the tap of which the gradient is theirs."""
 
-    def __init__(self, first: int, values: Any, tap: Tensor, is_state: bool, valid: Any) -> None:
+    def __init__(self, first: int, values: Any, tap: Tensor, leaf: int | None, valid: Any) -> None:
         self.steps: Any = range(first, first + len(values))
         self._values = without_padding(values, valid)
-        self._tap, self.is_state, self._valid = tap, is_state, valid
+        self._tap, self.leaf, self._valid = tap, leaf, valid
 
     def values(self) -> Any:
         """One after the other, (T, ...)."""
         return self._values
+
+    def nodes(self) -> list[Tensor]:
+        """What the gradients of the values arrive at."""
+        return [self._tap]
 
     def gradients(self) -> Any:
         """Those that reached them, None if none did."""

@@ -1,7 +1,8 @@
 """Looking into the gradient: functions that return plain arrays, for any model made of ops.
 
-Each runs `model(x)` once and reads the recorded graph; which state, gate and parameter there are
-follows from it. `loss` is as in `bptt`: a function of what the model returns.
+Each runs `model(x)` once. `gradient_flow` and `gates` observe it (`tg.observe`), so that layers and
+scans run compiled; `ledger` reads the graph of the unrolled run. `loss` is as in `bptt`: a function
+of what the model returns.
 """
 
 from __future__ import annotations
@@ -11,9 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from ...compiler.observation import observe
 from ...engine.autograd import propagate
-from .flow import norm
-from .recorded import Array, Loss, Model, Recorded, numbered
+from ...graph import Graph
+from ..model.run import scalar_of
+from .flow import norm, norms_of_rows
+from .recorded import NO_STEPS, Array, Loss, Model, Recorded, numbered
 
 __all__ = ["gates", "gradient_flow", "ledger"]
 
@@ -33,16 +37,31 @@ def gradient_flow(model: Model, x: Any, loss: Loss = None) -> dict[str, dict[str
     >>> gradient_flow(model, tg.tensor([1.0], requires_grad=True))["halve"]["h"]
     array([0.25, 0.5 , 1.  ])
     """
-    run = Recorded(model, x, loss)
+    with observe(states_only=True) as seen:
+        scalar = scalar_of(model(x), loss)
+    paths = list(dict.fromkeys(value.path for _, value in seen.calls()))
+    states = sorted((v for _, v in seen.calls()), key=lambda v: (paths.index(v.path), v.leaf))
     found: dict[str, dict[str, Array]] = {}
-    for key in run.states():
-        path, name = run.title(key)
-        norms = np.full(run.steps, np.nan)
-        for column, i in run.places[key].items():
-            gradient = run.flow.at(i)
-            if gradient is not None:
-                norms[column] = norm(gradient)
-        _put(found, path, name, norms)
+    loops = bool(Graph.of(scalar).steps)
+    if not loops and not seen.runs:
+        raise ValueError(NO_STEPS)
+    if loops:  # loops that are no scans: a state is what a step takes from another
+        run = Recorded(lambda _: scalar, x, None)
+        for key in run.states():
+            path, name = run.title(key)
+            if path in paths:
+                continue
+            norms = np.full(run.steps, np.nan)
+            for column, i in run.places[key].items():
+                gradient = run.flow.at(i)
+                if gradient is not None:
+                    norms[column] = norm(gradient)
+            _put(found, path, name, norms)
+    seen.differentiate(scalar)
+    for value in states:
+        if value.data.dtype.kind == "f":
+            norms = norms_of_rows(np.zeros(value.shape) if value.grad is None else value.grad.data)
+            _put(found, value.path, value.name, np.where(norms > 0, norms, np.nan))
     return found
 
 
@@ -60,17 +79,18 @@ def gates(model: Model, x: Any, loss: Loss = None) -> dict[str, dict[str, Array]
     >>> gates(model, tg.tensor([8.0], requires_grad=True))["halve"]["h"][:, 0]
     array([4., 2., 1.])
     """
-    run = Recorded(model, x, loss)
+    with observe() as seen:
+        model(x)
+    values = [value for _, value in seen.calls() if value.steps is not None]
+    steps = sorted({t for value in values for t in value.steps or ()})
+    if not steps and not seen.runs:
+        raise ValueError(NO_STEPS)
     found: dict[str, dict[str, Array]] = {}
-    for columns in run.places.values():
-        first = run.graph[next(iter(columns.values()))]
-        if first.name is None or first.shape is None:
-            continue
-        values = np.full((run.steps, *first.shape), np.nan)
-        for column, i in columns.items():
-            if run.graph[i].shape == first.shape:
-                values[column] = run.graph[i].value
-        _put(found, first.path, first.name, values)
+    for value in values:
+        data = value.data
+        of_all = np.full((len(steps), *data.shape[1:]), np.nan)
+        of_all[np.searchsorted(steps, value.steps or [])] = data
+        _put(found, value.path, value.name, of_all)
     return found
 
 

@@ -18,7 +18,7 @@ from ...engine.node import Node
 from ...engine.tensor import Tensor
 from ...graph import Graph
 
-__all__ = ["Flow", "Gradients", "norm"]
+__all__ = ["Flow", "Gradients", "norm", "norms_of_rows"]
 
 
 def norm(array: Any) -> float:
@@ -36,6 +36,20 @@ def norm(array: Any) -> float:
         return largest
     flat = flat / largest
     return largest * math.sqrt(float(flat.dot(flat)))
+
+
+def norms_of_rows(array: Any) -> Any:
+    """The norm of each row of an array, (T, ...): (T,).
+
+    >>> norms_of_rows(np.full((2, 4), 1e-200))
+    array([2.e-200, 2.e-200])
+    """
+    rows = np.asarray(array, np.float64).reshape(len(array), -1)
+    squares = np.einsum("ti,ti->t", rows, rows)
+    norms = np.sqrt(squares)
+    for t in np.flatnonzero(~((squares > 1e-200) & (squares < 1e200)) & rows.any(axis=1)):
+        norms[t] = norm(rows[t])
+    return norms
 
 
 class Gradients(Protocol):

@@ -12,9 +12,13 @@ from ..model.run import run_unrolled, scalar_of
 from ..model.unrolled import Unrolled
 from .flow import Flow, weights_of
 
-__all__ = ["Array", "Loss", "Model", "Recorded", "numbered"]
+__all__ = ["NO_STEPS", "Array", "Loss", "Model", "Recorded", "numbered"]
 
 Array = Any
+NO_STEPS = (
+    "the model records no time steps: use a recurrent layer or `tg.scan`, or mark the steps of "
+    "your own loop with `with tg.scope('name', step=t):`"
+)
 Model = Callable[..., Any]
 Loss = Callable[[Any], Tensor] | None
 
@@ -30,10 +34,7 @@ class Recorded:
         scalar = scalar_of(run_unrolled(model, x), loss)
         self.graph = Graph.of(scalar, inputs=[x] if isinstance(x, Tensor) else [])
         if not self.graph.steps:
-            raise ValueError(
-                "the model records no time steps: run a recurrent layer with unroll=True, or mark "
-                "the steps of your own loop with `with tg.scope('name', step=t):`"
-            )
+            raise ValueError(NO_STEPS)
         self.unrolled = Unrolled(self.graph).build()
         self.flow = Flow(self.graph, weights_of([scalar]))
         self.steps = len(self.unrolled.steps)
