@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -102,3 +103,21 @@ def test_a_cell_leaves_with_its_values_and_its_gradients(
         found = np.zeros(own.shape) if found is None else np.asarray(found)
         largest = max(1.0, float(np.abs(by_us).max()))
         np.testing.assert_allclose(found, by_us, 1e-4, 2e-5 * largest, err_msg=where)
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_a_cell_leaves_to_onnx_as_one_loop(name: str, tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx", reason="needs onnx")
+    runtime = pytest.importorskip("onnxruntime", reason="needs onnxruntime")
+    subject, path = Subject(CELLS[name], {}), tmp_path / "cell.onnx"
+    layer = nn.Recurrent(subject.network.cell.astype("float32"))
+    rng = np.random.default_rng(0)
+    names = export.to_onnx(layer, path, subject.x(rng, 2, 3).astype("float32"), lengths=True)
+    kinds = [node.op_type for node in onnx.load(path).graph.node]
+    assert sum(kinds.count(kind) for kind in ("Scan", "LSTM", "GRU", "RNN")) == 1
+    session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    x, lengths = subject.x(rng, 6, 4).astype("float32"), np.array([6, 0, 3, 1])
+    found = session.run(None, dict(zip(names, (x, lengths), strict=True)))
+    expected = pytree.leaves(layer(x, lengths=lengths))
+    for theirs, ours in zip(found, expected, strict=True):
+        np.testing.assert_allclose(theirs, ours.detach().numpy(), 1e-5, 1e-5)

@@ -15,7 +15,7 @@ from ..compiler.ir.step import Step, needed_for
 from ..engine.scope import PACKAGE_FOLDER
 from ..engine.tensor import Tensor
 from ..nn import Module
-from .axes import named_axes
+from .axes import argument_names, named_axes, sizes_of
 from .errors import ExportError
 from .expansion import expanded
 from .generalization import generalized
@@ -72,7 +72,8 @@ def program_of(
             raise ExportError(
                 f"{target} takes arrays for the inputs of a model; one is {type(x).__name__}"
             )
-    names = named_axes(axes, [len(x.shape) for x in given], model)
+    arguments = argument_names(model, args, kwargs)
+    names = named_axes(axes, [len(x.shape) for x in given], arguments, model)
     sizes = recording_sizes([*dict.fromkeys(n for of in names for n in of if n is not None)])
     steps: list[Step] = []
     first: Recorded | None = None
@@ -81,9 +82,13 @@ def program_of(
             try:
                 made = _recorded(model, structure, given, names, at, kept)
             except Exception as error:
-                if first is None or isinstance(error, ExportError):
+                works = sizes[0]
+                if first is None:  # as it was called it runs, or that is what is wrong
+                    works = dict(sizes_of([x.shape for x in given], names))
+                    _recorded(model, structure, given, names, works, kept)
+                if isinstance(error, ExportError):
                     raise
-                raise _baked(error, sizes[0], at) from error
+                raise _baked(error, works, at) from error
             first = first or made
             steps.append(expanded(made.step, known, target))
     assert first is not None

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from .. import __version__, nn, pytree
 from ..engine.tensor import Tensor
 from ..files import write_file
+from .axes import argument_names
 from .errors import ExportError
 from .extras import imported
 from .interpreter import Target, interpreted
@@ -59,7 +59,7 @@ def to_onnx(
         named["lengths"] = np.zeros(2, np.int64)
     named = {name: pytree.map(_array, x) for name, x in named.items() if x is not None}
     program = program_of(model, args, named, known=OPS.keys(), target="ONNX", axes=axes)
-    names = [*_names(model, args, named)]
+    names = _names(argument_names(model, args, named))
     graph = _Graph(program, {n: t._data for n, t in tensors_of(model).items()}, names).proto(onnx)
     made = onnx.helper.make_model(
         graph,
@@ -94,14 +94,16 @@ def _input_of(model: Any, named: Any) -> Any:
     return np.zeros((2, size) if isinstance(model, nn.Cell) else (3, 2, size), dtype)
 
 
-def _names(model: Any, args: Sequence[Any], named: dict[str, Any]) -> Iterator[str]:
-    """A name for each leaf of the arguments."""
-    function = type(model).forward if isinstance(model, nn.Module) else model
-    parameters = [*inspect.signature(function).parameters][isinstance(model, nn.Module) :]
-    parameters += [f"input_{k}" for k in range(len(parameters), len(args))]
-    for name, x in [*zip(parameters, args), *named.items()]:
-        leaves = pytree.leaves(x)
-        yield from [name] if len(leaves) == 1 else (f"{name}_{k}" for k in range(len(leaves)))
+def _names(names: Sequence[str]) -> list[str]:
+    """A name for each input: that of its argument, numbered where an argument is a nest.
+
+    >>> _names(["x", "state", "state"])
+    ['x', 'state_0', 'state_1']
+    """
+    return [
+        name if names.count(name) == 1 else f"{name}_{names[:k].count(name)}"
+        for k, name in enumerate(names)
+    ]
 
 
 class _Graph(Target):
