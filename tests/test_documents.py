@@ -33,6 +33,7 @@ DOCUMENTS = [
     ),
 ]
 CODE = {"python", "{code-cell}"}
+NEEDS = {"export.md": ("torch", "jax", "onnx", "onnxruntime")}  # the libraries that pages are about
 KNOWN = {*CODE, "sh", "text", "{toctree}"}
 
 
@@ -114,6 +115,8 @@ def test_code_runs(document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(tmp_path)
     if document.parent.name == "learn" and document.name != "index.md":
         monkeypatch.setattr(tg.lessons, "check", partial(_right, tg.lessons.check))
+    for needed in NEEDS.get(document.name, ()):
+        pytest.importorskip(needed, reason=f"needs {needed}")
     names: dict[str, Any] = {"__name__": "__main__"}
     for block in blocks(document.read_text(encoding="utf-8")):
         assert block.language in KNOWN, f"line {block.line}: mark the block as one of {KNOWN}"
