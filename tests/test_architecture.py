@@ -23,7 +23,7 @@ FLOORS = (
     "errors files invocation",
     "engine",
     "ops",
-    "graph pytree tables torch_names",
+    "graph pytree directional tables torch_names",
     "compiler",
     "nn",
     "cells",

@@ -17,6 +17,7 @@ from .compiler.backends.executor import get_executor, set_executor
 from .compiler.memory.pool import get_workspace_limit, set_workspace_limit
 from .compiler.observation import observe
 from .compiler.scan import scan
+from .directional import hvp, jvp
 from .engine.anomaly import detect_anomaly
 from .engine.dtypes import get_default_dtype, set_default_dtype
 from .engine.mode import enable_grad, is_grad_enabled, no_grad, scope
@@ -80,9 +81,11 @@ __all__ = [
     "get_workspace_limit",
     "grad",
     "graph",
+    "hvp",
     "implements",
     "is_grad_enabled",
     "jacobian",
+    "jvp",
     "lessons",
     "load",
     "nn",

@@ -250,8 +250,8 @@ def _torch(leaves: list[Any], forward: Callable[[], Any]) -> Contestant:
     return Contestant(train, infer)
 
 
-def jax_scan(problem: Problem) -> Contestant:
-    """`jax.jit` of a `lax.scan` over the cell."""
+def jax_outputs(problem: Problem) -> Callable[..., Any]:
+    """A `lax.scan` over the cell, as a function of the input and the weights."""
     import jax
     import jax.numpy as jnp
 
@@ -272,7 +272,16 @@ def jax_scan(problem: Problem) -> Contestant:
 
         return jax.lax.scan(body, (zeros,) * problem.states, x)[1]
 
-    every = tuple(range(1 + len(names)))
+    return outputs
+
+
+def jax_scan(problem: Problem) -> Contestant:
+    """`jax.jit` of a `lax.scan` over the cell."""
+    import jax
+    import jax.numpy as jnp
+
+    outputs = jax_outputs(problem)
+    every = tuple(range(1 + len(problem.weights)))
     gradient = jax.jit(jax.grad(lambda *a: outputs(*a).sum(), every))
     forward = jax.jit(outputs)
     leaves = [jnp.asarray(a) for a in (problem.x, *problem.weights.values())]

@@ -9,10 +9,10 @@ from .. import ops
 from ..engine.mode import is_grad_enabled
 from ..engine.tensor import Tensor
 from .backends.executor import executing_on
+from .drawing import drawing_from
 from .errors import TraceError
 from .guards.checks import Binding
 from .runtime.scan import CompiledStep
-from .runtime.segment import drawing_from
 from .sequence import Scan
 from .specialization import Refusal, Specialization, seen, specializations, specialize
 from .trace.recording import Record, record

@@ -17,6 +17,7 @@ from .. import ops, pytree
 from ..engine.mode import current_mode, is_grad_enabled, scope
 from ..engine.tensor import Tensor
 from .compilation import another_step, compiling_for
+from .drawing import drawing_from
 from .errors import TraceError
 from .guards.checks import Binding
 from .guards.names import names_in
@@ -24,8 +25,8 @@ from .notices import notify
 from .observation import inside_observed_step
 from .observed_value import taps
 from .padding import divided
-from .runtime.node import Run, Segments, scan_node
-from .runtime.segment import Segment, drawing_from
+from .runtime.node import Run, scan_node
+from .runtime.segment import Loop
 from .runtime.unrolled import stacked, unrolled
 from .sequence import Scan
 from .specialization import (
@@ -244,37 +245,18 @@ def _run(
     compiled = of.compiled
     sequence.step.y_structure = of.y_structure
     carry = _cast(sequence.carry, of.dtypes)
-    work: Segment | Segments | None = None
-    if sequence.valid is not None:
-        work = divided(sequence, of, leaves)
-    if work is None:
-        work = Segment(
-            compiled, leaves, sequence.valid, sequence.reverse, sequence.length, sequence.checkpoint
-        )
+    loop = Loop(compiled, sequence.valid, sequence.reverse, sequence.length, sequence.checkpoint)
+    work = None if sequence.valid is None else divided(sequence, of, leaves)
     labels, xs = of.observed.labels, [*sequence.xs]
     count, wanted = len(xs), compiled.wanted[len(xs) :]
     xs += taps(of.observed.samples, sequence.length, wanted[: len(labels)])
-
-    def again(inputs: Sequence[Tensor]) -> Sequence[Tensor]:
-        ys: dict[int, Any] = {}
-        step = sequence.step
-        last = unrolled(
-            step,
-            inputs[len(xs) :][: step.carries],
-            inputs[:count],
-            sequence.valid,
-            sequence.order,
-            ys,
-        )
-        return [*stacked(ys), *last]
-
-    outputs = scan_node(Run(work, again), xs, carry, compiled.step.constants)
-    ys = len(compiled.step.ys)
+    outputs = scan_node(Run(loop, leaves, work), xs, carry)
+    ys, last = len(compiled.step.ys), len(compiled.step.ys) + len(carry)
     shown = ys - len(labels)
     if sequence.observed is not None:
         values = [output._data for output in outputs[shown:ys]]
         sequence.observed.put_out(of.observed, sequence.first_step, values, xs[count:])
-    return outputs[ys:], outputs[:shown]
+    return outputs[ys:last], outputs[:shown]
 
 
 def _cast(carry: Sequence[Tensor], dtypes: Sequence[Any]) -> Sequence[Tensor]:

@@ -8,9 +8,9 @@ import numpy as np
 
 from ..engine.tensor import Tensor
 from .compilation import compiled_without_running
-from .runtime.node import Part, Segments
 from .runtime.ragged import Span
-from .runtime.segment import Segment
+from .runtime.segment import Loop, Segment
+from .runtime.segments import Part, Segments
 from .sequence import Scan
 from .specialization import Refusal, Specialization
 from .trace.row_independence import rows_independent
@@ -38,17 +38,11 @@ def divided(sequence: Scan, of: Specialization, leaves: Any) -> Segments | None:
             return None
         each, its_leaves, valid = found
         length = span.last - span.first
-        parts.append(
-            Part(
-                span,
-                Segment(
-                    each.compiled, its_leaves, valid, sequence.reverse, length, sequence.checkpoint
-                ),
-            )
-        )
+        loop = Loop(each.compiled, valid, sequence.reverse, length, sequence.checkpoint)
+        parts.append(Part(span, Segment(loop, its_leaves)))
     parts = parts[::-1] if sequence.reverse else parts
     xs = len(sequence.xs) + of.compiled.step.observed
-    return Segments(parts, xs, steps, batch)
+    return Segments(parts, leaves, xs, steps, batch)
 
 
 def _part(sequence: Scan, span: Span) -> tuple[Specialization, list[Tensor], Any] | None:

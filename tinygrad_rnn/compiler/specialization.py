@@ -23,9 +23,10 @@ from .guards.guards import Guards, Unguardable
 from .observed_step import Observed
 from .runtime.scan import CompiledStep
 from .step_function import FlatStep
-from .trace.differentiation import step_of
+from .trace.differentiation import Differentiated
 from .trace.recording import Record
 from .trace.step_invariance import Place, Summary, difference, external_arrays, numbers_at
+from .trace.tracers import graph_of
 
 __all__ = [
     "Refusal",
@@ -82,7 +83,7 @@ def refusal(step: FlatStep, reason: str, recorded: Record | None) -> Refusal:
 
 
 class Specialization:
-    """A compiled step and what it was made for. `sources`: what each leaf is; see `step_of`.
+    """A compiled step and what it was made for. `sources`: what each leaf is; see `graph_of`.
 
     `observed`: those of its last ys that are values to be seen, and the gradients of which go to
     the last xs. `summary`: what the recorded step did. `numbers`: the places of the Python numbers
@@ -242,13 +243,13 @@ def specialize(
     wanted += [recording and t.requires_grad for t in recorded.inputs[carries:]]
     constants = external_arrays(seen.summary, now)
     masked = len(recorded.inputs) - carries > step.x_leaves
-    program, sources = step_of(recorded, carries, step.of.name, wanted, constants, numbers, masked)
+    graph, sources = graph_of(recorded, carries, step.of.name, wanted, constants, numbers, masked)
     guards = guards_of(
         step,
         {**seen.codes, **recorded.codes},
         [source for source in sources if isinstance(source, Tensor)],
     )
-    compiled = CompiledStep(program, reverse)
+    compiled = CompiledStep(Differentiated(graph), reverse)
     noted = step.noted
     observed = Observed([*noted], [node._data for node in noted.values()], step.names)
     return Specialization(compiled, guards, now, sources, dtypes, step.y_structure, observed)

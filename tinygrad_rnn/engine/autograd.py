@@ -7,7 +7,7 @@ and gradients are summed in the same order on every run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from heapq import heappop, heappush
 from typing import Any
 
@@ -21,7 +21,7 @@ from .mode import ModeChange, current_mode
 from .node import Node
 from .primitive import Primitive
 
-__all__ = ["propagate"]
+__all__ = ["OutputGradients", "propagate"]
 
 ndarray = np.ndarray
 
@@ -113,8 +113,9 @@ class _BackwardPass:
             return
         if node.number < clock.latest_change or node.guard is not None:
             check_unchanged(node, relevant)
-        if grad.__class__ is _OfOutputs and not self._create_graph:
-            grad = grad.complete(node._data, _zeros)
+        if grad.__class__ is _OfOutputs:
+            grad = grad.complete(node._data, self._create_graph)
+        out = _recorded_output(node, grad) if self._create_graph else node._data
         for position, x in enumerate(inputs):
             if not (isinstance(x, Node) and x.requires_grad):
                 continue
@@ -123,13 +124,13 @@ class _BackwardPass:
                 continue
             try:
                 if self._create_graph:
-                    part = _recorded_vjp(node, position, grad)
+                    part = _recorded_vjp(node, position, grad, out)
                 else:
                     rule = rules[position] if position < len(rules) else op.rule(position)
                     if attributes:
-                        part = rule(grad, node._data, *values, **attributes)
+                        part = rule(grad, out, *values, **attributes)
                     else:
-                        part = rule(grad, node._data, *values)
+                        part = rule(grad, out, *values)
                 like = x._data
                 if (
                     part.__class__ is not ndarray
@@ -156,11 +157,27 @@ def _zeros(like: Any) -> Any:
 class _OfOutputs(dict[int, Any]):
     """The gradient of an op of several outputs: of those that have one, by their index."""
 
-    def complete(self, outputs: tuple[Any, ...], zeros: Callable[[Any], Any]) -> tuple[Any, ...]:
-        """The gradient of each output; `zeros` makes those that nothing depends on."""
-        return tuple(
-            self[index] if index in self else zeros(data) for index, data in enumerate(outputs)
+    def complete(self, outputs: tuple[Any, ...], recorded: bool) -> OutputGradients:
+        """The gradient of each output; zeros for those that nothing depends on."""
+        kind = type(next(iter(self.values())))
+        return OutputGradients(
+            self[index]
+            if index in self
+            else kind.of(np.zeros_like(data))
+            if recorded
+            else _zeros(data)
+            for index, data in enumerate(outputs)
         )
+
+
+class OutputGradients(tuple[Any, ...]):
+    """The gradient of each output of an op of several, as its rules get it.
+
+    `found`: where a rule that finds the gradients of all inputs at once may keep them, until the
+    others have been asked for.
+    """
+
+    found: Any = None
 
 
 def _between(outputs: Sequence[Node], wanted: Sequence[Node]) -> dict[int, bool]:
@@ -191,8 +208,8 @@ def _between(outputs: Sequence[Node], wanted: Sequence[Node]) -> dict[int, bool]
     return relevant
 
 
-def _recorded_vjp(node: Node, position: int, grad: Any) -> Any:
-    """The gradient rule run on Tensors, so that it is recorded like any other computation."""
+def _recorded_output(node: Node, grad: Any) -> Any:
+    """What a node has made, for its rules to be run on Tensors: a tuple, of an op of several."""
     assert node.op is not None and node.inputs is not None and node.values is not None
     for x, value in zip(node.inputs, node.values, strict=True):
         if isinstance(x, Node) and x._data is not value:
@@ -200,11 +217,12 @@ def _recorded_vjp(node: Node, position: int, grad: Any) -> Any:
                 f"{node.op.name}: the array of its input was replaced after the forward pass"
                 f"{node.place()}. Run backward() before the change."
             )
-    out: Any = node
-    if grad.__class__ is _OfOutputs:
-        kind = type(next(iter(grad.values())))
-        out = node.outputs(kind)
-        grad = grad.complete(node._data, lambda data: kind.of(np.zeros_like(data)))
+    return node.outputs(type(grad[0])) if grad.__class__ is OutputGradients else node
+
+
+def _recorded_vjp(node: Node, position: int, grad: Any, out: Any) -> Any:
+    """The gradient rule run on Tensors, so that it is recorded like any other computation."""
+    assert node.op is not None and node.inputs is not None
     with ModeChange(grad=True, scope=node.scope):
         return node.op.rule(position)(grad, out, *node.inputs, **(node.attributes or {}))
 

@@ -70,6 +70,7 @@ class Primitive:
         self._variadic_rule: Rule = partial(self._no_rule, self.variadic or "")
         self._variadic_rules: dict[int, Rule] = {}  # that rule for each position, once asked for
         self._batching: Rule | None = None
+        self.tangent: Rule | None = None  # see `pushes`
         self._reads: dict[Any, frozenset[int]] = {}  # by rule and signature: whose values
 
     def _read_signature(self) -> None:
@@ -243,6 +244,18 @@ class Primitive:
                     self._reads[position, form] = read
             found |= read
         return found
+
+    # Tangents
+
+    def pushes(self, rule: F, /) -> F:
+        """Decorator: how an op that is a program by itself takes tangents of its inputs forward.
+
+        Others need no such rule: what takes tangents forward is their VJP, transposed. An op that
+        can transpose its own, as a whole, takes `(tangents, *inputs)` here, with None for an input
+        without a tangent, and returns the tangents of its outputs.
+        """
+        self.tangent = rule
+        return rule
 
     # Batching
 

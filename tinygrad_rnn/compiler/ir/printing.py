@@ -29,6 +29,7 @@ def input_names(step: Step, leaf_names: Sequence[str | None]) -> dict[Instructio
         if step.grad_carry:
             names[step.grad_carry[k]] = f"grad of {name}"
     names |= _numbered(step.grad_ys, "grad of output")
+    names |= _numbered(step.grad_sums, "grad of sum")
     for given, leaf in zip(leaf_names, step.leaves, strict=True):
         names[leaf] = given or leaf.name or "constant"
     return names

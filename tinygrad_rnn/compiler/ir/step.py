@@ -18,11 +18,12 @@ class Step:
     """A traced step. Its inputs, its instructions in their order, and its results by name.
 
     Each of x_t, the carry and y_t is the leaves of a pytree. Forward: from `xs`, `carry` and the
-    `leaves` (what the step reads besides: parameters, mostly) to `next_carry` and `ys`. Backward:
-    from these and `grad_carry` and `grad_ys` (the gradients of `next_carry` and `ys`) to `d_xs`,
-    `d_carry` and `d_leaves`; None where nothing depends on the input. The last ys may be
-    values that are `observed`, no results of the step; the gradients of these go to as many of the
-    xs, the last before the mask, which no instruction reads.
+    `leaves` (what the step reads besides: parameters, mostly) to `next_carry`, `ys`, and `sums`,
+    which are summed over time. Backward: from these and `grad_carry`, `grad_ys` and `grad_sums`
+    (the gradients of the results) to `d_xs`, `d_carry` and `d_leaves`; None where nothing depends
+    on the input. The last ys may be values that are `observed`, no results of the step; the
+    gradients of these go to as many of the xs, the last before the mask, which no instruction
+    reads.
     """
 
     label: str  # what the step is called in messages
@@ -35,8 +36,10 @@ class Step:
     next_carry: tuple[Result, ...]
     ys: tuple[Result, ...]
     drawn: tuple[Result, ...]  # random numbers, also those that nothing depends on
+    sums: tuple[Result, ...] = ()
     grad_carry: tuple[Instruction, ...] = ()
     grad_ys: tuple[Instruction, ...] = ()
+    grad_sums: tuple[Instruction, ...] = ()
     d_xs: tuple[Result | None, ...] = ()
     d_carry: tuple[Result | None, ...] = ()
     d_leaves: tuple[Result | None, ...] = ()
@@ -49,8 +52,8 @@ class Step:
         return max((shape[0] for shape in shapes[:1] if shape), default=1)
 
     def forward_results(self) -> list[Result]:
-        """What the forward step computes: the next carry, then y_t."""
-        return [*self.next_carry, *self.ys]
+        """What the forward step computes: the next carry, y_t, and what is summed over time."""
+        return [*self.next_carry, *self.ys, *self.sums]
 
     def gradients(self) -> list[Result | None]:
         """What the backward step computes: of x_t, of the carry, of the leaves."""
@@ -79,6 +82,7 @@ class Step:
             instructions=tuple(instructions),
             next_carry=each(self.next_carry),
             ys=each(self.ys),
+            sums=each(self.sums),
             drawn=each(self.drawn),
             d_xs=each(self.d_xs),
             d_carry=each(self.d_carry),

@@ -24,7 +24,6 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import TraceError
 from ..ir.instruction import Instruction, inputs_of, may_reassociate
 from ..ir.primitives import over_time, summed_product
 from ..ir.program import Program
@@ -52,6 +51,8 @@ def hoist(program: Program) -> Program:
     forward.run(step.next_carry)
     for y in step.ys:
         forward.result(y)
+    for x in step.sums:
+        forward.total(x)
     if not gradients:
         return Program(step, forward.schedule())
     for v in [*ahead, *step.carry]:
@@ -69,6 +70,7 @@ def _backward(
 ) -> Any:
     """The schedule of the backward step: d_xs, then the gradients of the leaves, are results."""
     known = {**known, **{grad: (grad, "before") for grad in step.grad_ys}}
+    known.update({grad: (grad, "once") for grad in step.grad_sums})
     backward = Scheduler(instructions, step.grad_carry, known)
     nothing = [np.zeros(v.shape, v.dtype) for v in step.carry]
     backward.run([zero if d is None else d for d, zero in zip(step.d_carry, nothing)])
@@ -129,7 +131,7 @@ class Scheduler(AffineBuilder):
         self.results.append(self.final(x, "after"))
 
     def total(self, x: Any) -> None:
-        """Ask for a value summed over time."""
+        """Ask for a value summed over time; one that is the same at every step stays what it is."""
         self.results.append(self._total(x))
 
     # What depends on what
@@ -230,7 +232,7 @@ class Scheduler(AffineBuilder):
     def _total(self, x: Any) -> Any:
         """The sum of a value of the step over time, taken as early as linearity allows."""
         if not isinstance(x, Instruction) or x not in self.time_varying:
-            raise TraceError("a parameter's gradient is the same at each step")
+            return self.final(x, "once")
         inputs, self.origin = x.inputs, x.origin
         varying = [isinstance(i, Instruction) and i in self.time_varying for i in inputs]
         whole = self.final(x, "after") if x in self.form else None

@@ -19,7 +19,7 @@ from typing import Any
 from ..backends.numpy.executable import Executable
 from ..memory.workspace import Workspace
 
-__all__ = ["GradientSums", "Workspaces", "chunks", "chunks_per_checkpoint"]
+__all__ = ["Sums", "Workspaces", "chunks", "chunks_per_checkpoint"]
 
 # Measured by tests/benchmarks/memory.py and recurrent.py: with fewer rows in a product, or
 # fewer elements in a ufunc, the fixed cost of calls and chunks shows.
@@ -86,8 +86,8 @@ class Workspaces:
         return made
 
 
-class GradientSums:
-    """Gradients summed over the chunks; the first arrays are not ours to write into."""
+class Sums:
+    """Sums over the chunks; the first arrays are not ours to write into."""
 
     def __init__(self) -> None:
         self.arrays: list[Any] = []

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...engine.autograd import propagate
-from ...engine.mode import enable_grad
+from ... import ops
+from ...engine.dtypes import is_floating
+from ...engine.mode import is_grad_enabled
 from ...engine.node import Node
 from ...engine.op import op
 from ...engine.tensor import Tensor
 from ...ops import generator
-from .ragged import Span
-from .segment import Segment, drawing_from
+from ..drawing import drawing_from
+from ..ir.step import Step
+from .segment import Loop, Segment
+from .segments import Segments
 
-__all__ = ["Part", "Run", "Segments", "scan_node"]
+__all__ = ["Run", "scan_node"]
 
 Array = Any
 
@@ -24,46 +27,133 @@ Array = Any
 class Run:
     """One run of a scan: what its node computes, forward and back.
 
-    `work`: the same for arrays alone, its `leaves`, and which inputs are `wanted`. `again`: the
-    results of the run op by op, from Tensors for the xs and the carry.
+    `loop`: the step and the times that it runs over. `work`: how that is done on arrays, its
+    `leaves`, and which inputs are `wanted`; by default in one segment.
     """
 
     def __init__(
-        self, work: Segment | Segments, again: Callable[[Sequence[Tensor]], Sequence[Tensor]]
+        self, loop: Loop, leaves: Sequence[Tensor], work: Segment | Segments | None = None
     ) -> None:
-        self.work = work
-        self._unrolled = again
-        self._of: Any = None  # the gradient that the cached result belongs to
-        self._result: list[Any] = []
+        self.loop, self.work = loop, work or Segment(loop, leaves)
 
     def forward(self, arrays: Sequence[Array]) -> tuple[Array, ...]:
-        """The ys of all steps and the last carry, from the xs, the carry and the leaves."""
+        """The ys of all steps, the last carry and the sums, from the xs, the carry, the leaves."""
         self._random = generator().bit_generator.state if self.work.drawn else None
         return self.work.forward(arrays)
 
     def gradient(self, grad: Any, arrays: Sequence[Any], position: int) -> Any:
         """The gradient for one input; all are computed at the first question."""
-        if self._of is not grad:
+        if grad.found is None:
             recorded = isinstance(grad[0], Node)
-            self._result = (self._by_unrolling if recorded else self.work.backward)(grad, arrays)
-            self._of = grad
-        found = self._result[position]
+            grad.found = (self._by_a_scan if recorded else self.work.backward)(grad, arrays)
+        found = grad.found[position]
         return np.zeros_like(arrays[position]) if found is None else found
 
-    def _by_unrolling(self, grad: Any, inputs: Sequence[Any]) -> list[Any]:
-        """For gradients of gradients: the recorded gradient of the recorded steps."""
-        with enable_grad(), drawing_from(self._random):
-            results = self._unrolled(inputs)
-        pairs = [(out, g) for out, g in zip(results, grad, strict=True) if out.requires_grad]
-        wanted = [x for x in inputs if isinstance(x, Node) and x.requires_grad]
-        found = propagate(
-            [out for out, _ in pairs],
-            [g for _, g in pairs],
-            wanted=wanted,
-            create_graph=True,
-            retain_graph=True,
+    def _by_a_scan(self, grads: Sequence[Tensor], inputs: Sequence[Any]) -> list[Any]:
+        """For gradients of gradients: the backward step, run over time as a scan of its own.
+
+        It needs the state before each step, and what was drawn; another run of the step has these
+        as its ys, so that gradients flow back through them too.
+        """
+        loop, step = self.loop, self.loop.compiled.step
+        given = _Given.of(loop, inputs)
+        states = loop._replace(compiled=loop.compiled.states(given.wanted()))
+        with drawing_from(self._random):
+            saved = scan_node(Run(states, given.leaves), given.xs, given.carry)
+        ys, carries = len(step.ys), len(step.carry)
+        of_step = saved[: carries + len(step.drawn)]
+        given = _Given(
+            xs=[*given.xs, *of_step, *grads[:ys]],
+            carry=grads[ys : ys + carries],
+            leaves=[*given.leaves, *grads[ys + carries :]],
         )
-        return [found.get(x) if isinstance(x, Node) else None for x in inputs]
+        backward = loop.compiled.gradient(given.wanted())
+        run = Run(loop._replace(compiled=backward, reverse=not loop.reverse), given.leaves)
+        results = iter(scan_node(run, given.xs, given.carry))
+        d_xs = [None if d is None else next(results) for d in step.d_xs]
+        d_carry = [next(results) for _ in step.d_carry]
+        d_leaves = [None if d is None else next(results) for d in step.d_leaves]
+        constants = [None] * (len(inputs) - loop.xs - len(d_carry) - len(d_leaves))
+        return [*d_xs[: loop.xs], *d_carry, *d_leaves, *constants]
+
+    def tangents(
+        self, tangents: Sequence[Any], inputs: Sequence[Any], size: int | None
+    ) -> list[Any]:
+        """The tangents of the outputs, by one scan that computes the values beside them.
+
+        `tangents`: of the inputs, None for zero; `size`: of their leading axis, if they have one.
+        """
+        loop, given = self.loop, _Given.of(self.loop, inputs)
+        own = _Given.of(loop, tangents)
+        leading = () if size is None else (size,)
+        own = own._replace(
+            carry=[
+                Tensor.of(np.zeros((*leading, *x.shape), x.dtype)) if t is None else t
+                for t, x in zip(own.carry, given.carry, strict=True)
+                if is_floating(x._data)
+            ]
+        )
+        moving = (
+            *(t is not None for t in own.xs),
+            *(is_floating(x._data) for x in given.carry),
+            *(t is not None for t in own.leaves),
+        )
+        timed = [t if t is None or size is None else ops.moveaxis(t, 0, 1) for t in own.xs]
+        both = _Given(
+            xs=[*given.xs, *(t for t in timed if t is not None)],
+            carry=[*given.carry, *own.carry],
+            leaves=[*given.leaves, *(t for t in own.leaves if t is not None)],
+        )
+        wanted = both.wanted()
+        if size is not None and any(wanted):  # recorded, one direction after the other
+            each = [
+                self.tangents([t if t is None else t[k] for t in tangents], inputs, None)
+                for k in range(size)
+            ]
+            return [None if t[0] is None else ops.stack(t) for t in zip(*each, strict=True)]
+        compiled = loop.compiled.tangent(moving, wanted, size)
+        with drawing_from(self._random):
+            run = Run(loop._replace(compiled=compiled), both.leaves)
+            results = scan_node(run, both.xs, both.carry)
+        return _tangents_among(results, loop.compiled.step, size)
+
+
+class _Given(NamedTuple):
+    """What a scan is given."""
+
+    xs: Sequence[Tensor]
+    carry: Sequence[Tensor]
+    leaves: Sequence[Tensor]
+
+    @classmethod
+    def of(cls, loop: Loop, inputs: Sequence[Any]) -> _Given:
+        """From the inputs of its node."""
+        last = loop.xs + len(loop.compiled.step.carry)
+        leaves = inputs[last : last + len(loop.compiled.step.leaves)]
+        return cls(inputs[: loop.xs], inputs[loop.xs : last], leaves)
+
+    def wanted(self) -> tuple[bool, ...]:
+        """Which inputs of the step may want a gradient; the carry does if anything does."""
+        xs, leaves = [x.requires_grad for x in self.xs], [x.requires_grad for x in self.leaves]
+        some = any([*xs, *leaves, *(x.requires_grad for x in self.carry)])
+        flags = (*xs, *(some for _ in self.carry), *leaves)
+        return flags if is_grad_enabled() else (False,) * len(flags)
+
+
+def _tangents_among(results: Sequence[Tensor], step: Step, size: int | None) -> list[Any]:
+    """Those of each output; None for integers."""
+    found: list[Any] = []
+    rest = list(results)
+    for values in (step.ys, step.next_carry, step.sums):
+        floating = [np.asarray(getattr(x, "sample", x)).dtype.kind == "f" for x in values]
+        own = iter(rest[len(values) : len(values) + sum(floating)])
+        rest = rest[len(values) + sum(floating) :]
+        for is_float in floating:
+            tangent = next(own) if is_float else None
+            if values is step.ys and size is not None and tangent is not None:
+                tangent = ops.moveaxis(tangent, 1, 0)
+            found.append(tangent)
+    return found
 
 
 @op(reads="run arrays")
@@ -75,107 +165,18 @@ _scan.name = "scan"
 _scan.vjp(arrays=lambda grad, out, run, *arrays, position: run.gradient(grad, arrays, position))
 
 
-def scan_node(
-    run: Run, xs: Sequence[Tensor], carry: Sequence[Tensor], constants: Sequence[Array]
-) -> Sequence[Tensor]:
-    """The ys and the last carry, as the outputs of one node.
+@_scan.pushes
+def _(tangents: Sequence[Any], run: Run, *inputs: Any, size: int | None) -> Sequence[Any]:
+    return run.tangents(tangents[1:], inputs, size)
 
-    `constants`: arrays that the programs have been made for, so that a backward pass notices if
-    they have changed.
+
+def scan_node(run: Run, xs: Sequence[Tensor], carry: Sequence[Tensor]) -> Sequence[Tensor]:
+    """The ys, the last carry and the sums, as the outputs of one node.
+
+    Its last inputs are the arrays that the programs have been made for, so that a backward pass
+    notices if they have changed.
     """
     inputs = zip((*xs, *carry, *run.work.leaves), run.work.wanted, strict=True)
     given = [t if wanted else t.detach() for t, wanted in inputs]
-    outputs: Sequence[Tensor] = _scan(run, *given, *constants)
+    outputs: Sequence[Tensor] = _scan(run, *given, *run.loop.compiled.step.constants)
     return outputs
-
-
-class Part(NamedTuple):
-    """A segment of a run, and its steps and rows."""
-
-    span: Span
-    segment: Segment
-
-    @property
-    def steps(self) -> slice:
-        """The steps of the part."""
-        return slice(self.span.first, self.span.last)
-
-
-class Segments:
-    """Segments one after the other, in running order, on fewer and fewer rows.
-
-    A row's carry stays, and its ys are zero, at the steps at which it is in no part.
-    """
-
-    def __init__(self, parts: Sequence[Part], xs: int, steps: int, batch: int) -> None:
-        self.parts = parts
-        self.steps, self.batch = steps, batch
-        step = parts[0].segment.compiled.step
-        self._xs, self._ys = xs, len(step.ys)
-        self._carry = slice(xs, xs + len(step.carry))  # its places among the inputs
-        places: dict[Any, int] = {}  # of the leaves of all parts, among the inputs
-        for leaf in (leaf for part in parts for leaf in part.segment.leaves):
-            places.setdefault(leaf, self._carry.stop + len(places))
-        self.leaves = [*places]
-        self._leaves = [[places[leaf] for leaf in part.segment.leaves] for part in parts]
-        # The carry of rows that are in no part goes through in any case.
-        self.wanted = [False] * xs + [True] * len(step.carry) + [False] * len(places)
-        for part, its_leaves in zip(parts, self._leaves, strict=True):
-            wanted = part.segment.wanted
-            for place in range(xs):
-                self.wanted[place] |= wanted[place]
-            for place, want in zip(its_leaves, wanted[self._carry.stop :], strict=True):
-                self.wanted[place] |= want
-
-    @property
-    def drawn(self) -> bool:
-        """Whether the steps draw random numbers."""
-        return any(part.segment.drawn for part in self.parts)
-
-    def _inputs(self, number: int, arrays: Sequence[Array], carry: Sequence[Array]) -> list[Array]:
-        """Those of a part from those of the run; the carry is copied out of the whole batch."""
-        part = self.parts[number]
-        rows = part.span.rows
-        return [
-            *(x[part.steps, rows] for x in arrays[: self._xs]),
-            *(np.array(leaf[rows]) for leaf in carry),
-            *(arrays[k] for k in self._leaves[number]),
-        ]
-
-    def forward(self, arrays: Sequence[Array]) -> tuple[Array, ...]:
-        """The ys of all steps, and the last carry."""
-        carry = [np.array(leaf) for leaf in arrays[self._carry]]
-        outputs: list[Array] = []
-        for number, part in enumerate(self.parts):
-            results = part.segment.forward(self._inputs(number, arrays, carry))
-            ys, new = results[: self._ys], results[self._ys :]
-            if not outputs:
-                shape = (self.steps, self.batch)
-                outputs = [np.zeros((*shape, *y.shape[2:]), y.dtype) for y in ys]
-            for whole, y in zip(outputs, ys, strict=True):
-                whole[part.steps, part.span.rows] = y
-            for whole, now in zip(carry, new, strict=True):
-                whole[part.span.rows] = now
-        return (*outputs, *carry)
-
-    def backward(self, grad: Any, arrays: Sequence[Array]) -> list[Any]:
-        """The gradients of the inputs, None for zero."""
-        d_carry = [np.array(g) for g in grad[self._ys :]]
-        found: list[Any] = [None] * len(arrays)
-        found[self._carry] = d_carry
-        for number, part in reversed([*enumerate(self.parts)]):
-            steps, rows = part.steps, part.span.rows
-            results = part.segment.backward(
-                [*(g[steps, rows] for g in grad[: self._ys]), *(g[rows] for g in d_carry)],
-                self._inputs(number, arrays, arrays[self._carry]),
-            )
-            for k, d in enumerate(results[: self._xs]):
-                if d is not None:
-                    found[k] = np.zeros_like(arrays[k]) if found[k] is None else found[k]
-                    found[k][steps, rows] = d
-            for whole, d in zip(d_carry, results[self._carry]):
-                whole[rows] = 0 if d is None else d
-            for place, d in zip(self._leaves[number], results[self._carry.stop :]):
-                if d is not None:
-                    found[place] = d if found[place] is None else found[place] + d
-        return found

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ..backends.executor import build
+from ...ops import generator
+from ..backends.executor import build, executing_on, get_executor
 from ..backends.numpy.executable import Executable
+from ..drawing import drawing_from
 from ..ir.cost import row_seconds
+from ..ir.instruction import Instruction
 from ..ir.step import Step
 from ..memory.pool import workspaces
 from ..memory.workspace import Workspace, outside
 from ..pipeline import optimize
+from ..trace.batching import batched
+from ..trace.differentiation import Differentiated
+from ..trace.tracers import StepGraph
 from .chunks import Workspaces, chunks
 from .ragged import Span, spans
 
@@ -25,17 +32,20 @@ Array = Any
 class CompiledStep:
     """The programs of a traced step, and workspaces that no run is using."""
 
-    def __init__(self, step: Step, reverse: bool) -> None:
-        self.step = step
+    def __init__(self, of: Differentiated, reverse: bool, step: Step | None = None) -> None:
+        self._of, self._reverse, self._executor = of, reverse, get_executor()
+        self._derived: dict[Any, CompiledStep] = {}
+        self.step = step = step or of.lowered()
         self.wanted = [d is not None for d in step.gradients()]  # of x, the carry and the leaves
         self._elements = sum(value.sample.size for value in step.carry)
         self._row_seconds: float | None = None
         self._rows_independent: dict[
             int, bool
         ] = {}  # by a number of rows: whether they can run alone
-        self._compile(step, reverse)
+        self._compile()
 
-    def _compile(self, step: Step, reverse: bool) -> None:
+    def _compile(self) -> None:
+        step, reverse = self.step, self._reverse
         optimized = optimize(step)
         forward, backward = optimized.forward, optimized.backward
         assert forward is not None
@@ -45,10 +55,47 @@ class CompiledStep:
         self.forward = build(step.label, "forward", forward, self.given, reverse, kept=kept)
         self.backward: Executable | None = None
         if backward is not None:
-            given = [*self.given, *step.grad_ys, *optimized.invariants]
+            given = [*self.given, *step.grad_ys, *step.grad_sums, *optimized.invariants]
             self.backward = build(
                 step.label, "backward", backward, given, not reverse, kept, ahead=self.forward
             )
+
+    # Steps that are made of this one; `wanted`: which of their inputs may want a gradient
+
+    def states(self, wanted: Sequence[bool]) -> CompiledStep:
+        """The step that returns each carry that it is given, and what it draws."""
+        return self._made(("states",), wanted, self._of.states, self._reverse)
+
+    def gradient(self, wanted: Sequence[bool]) -> CompiledStep:
+        """The backward step, which goes the other way in time."""
+        return self._made(("gradient",), wanted, self._of.gradient, not self._reverse)
+
+    def tangent(
+        self, moving: Sequence[bool], wanted: Sequence[bool], size: int | None
+    ) -> CompiledStep:
+        """The step that takes tangents of its `moving` inputs forward, beside the values.
+
+        `size`: that of a leading axis of the tangents, for as many directions at once.
+        """
+        graph = partial(self._of.tangent, moving)
+        return self._made(("tangent", *moving, size), wanted, graph, self._reverse, size)
+
+    def _made(
+        self,
+        what: tuple[Any, ...],
+        wanted: Sequence[bool],
+        graph: Callable[[], StepGraph],
+        reverse: bool,
+        size: int | None = None,
+    ) -> CompiledStep:
+        key = *what, *wanted
+        if key not in self._derived:
+            state = generator().bit_generator.state
+            with executing_on(self._executor), drawing_from(state):  # its samples, from nobody
+                of = Differentiated(graph().wanting(wanted))
+                step = None if size is None else batched(of.lowered(), self.step, size)
+                self._derived[key] = CompiledStep(of, reverse, step)
+        return self._derived[key]
 
     def chunks(self, steps: int) -> Sequence[tuple[int, int]]:
         """The first step of each chunk of a run, and the one after its last."""
@@ -95,24 +142,21 @@ class CompiledStep:
         carry: Sequence[Array],
         steps: int,
         reverse: bool,
-    ) -> tuple[list[Array], list[Array], tuple[Array, ...]]:
-        """The ys, the last carry, and what the backward run needs besides the workspace.
+    ) -> tuple[list[Array], list[Array], list[Array], tuple[Array, ...]]:
+        """The ys, the last carry, the sums, and what the backward run needs besides.
 
         The ys may be arrays of the workspace, or those that were given.
         """
         for whole, leaf in zip(ahead.arrays.carries, carry, strict=True):
             whole[steps if reverse else 0] = leaf
         results = self.forward.run(ahead, steps, arrays)
-        count = len(self.step.ys)
-        varying = self.forward.schedule.time_varying
-        ys = []
-        for y, planned in zip(results[:count], self.forward.schedule.results, strict=False):
-            ys.append(y if varying(planned) else np.broadcast_to(y, (steps, *np.shape(y))))
+        count, shared = len(self.step.ys), len(results) - self._shared
+        ys = _at_all_steps(self.forward, results[:count], steps)
         last = [
             np.array(whole[0 if reverse else steps], order="C") for whole in ahead.arrays.carries
         ]
-        shared = [outside(ahead, x) for x in results[count : count + self._shared]]
-        return ys, last, tuple(shared)
+        sums = _sums(self.forward, ahead, results[count:shared], count, steps)
+        return ys, last, sums, tuple([outside(ahead, x) for x in results[shared:]])
 
     def run_backward(
         self,
@@ -120,6 +164,7 @@ class CompiledStep:
         arrays: Sequence[Array],
         grad_ys: Sequence[Array],
         grad_carry: Sequence[Array],
+        grad_sums: Sequence[Array],
         shared: Sequence[Array],
         steps: int,
         reverse: bool,
@@ -131,11 +176,37 @@ class CompiledStep:
         assert self.backward is not None
         for whole, grad in zip(back.arrays.carries, grad_carry, strict=True):
             whole[0 if reverse else steps] = grad
-        results = iter(self.backward.run(back, steps, [*arrays, *grad_ys, *shared]))
-        d_xs = [None if d is None else next(results) for d in self.step.d_xs]
+        found = self.backward.run(back, steps, [*arrays, *grad_ys, *grad_sums, *shared])
+        count = sum(d is not None for d in self.step.d_xs)
+        each = iter(_at_all_steps(self.backward, found[:count], steps))
+        totals = iter(_sums(self.backward, back, found[count:], count, steps))
+        d_xs = [None if d is None else next(each) for d in self.step.d_xs]
         d_carry = [
             None if d is None else np.array(whole[steps if reverse else 0], order="C")
             for d, whole in zip(self.step.d_carry, back.arrays.carries, strict=True)
         ]
-        d_leaves = [None if d is None else outside(back, next(results)) for d in self.step.d_leaves]
+        d_leaves = [None if d is None else next(totals) for d in self.step.d_leaves]
         return d_xs, d_carry, d_leaves
+
+
+def _at_all_steps(of: Executable, results: Sequence[Array], steps: int) -> list[Array]:
+    """Results with a leading time axis each, also those that are the same at every step."""
+    schedule = of.schedule
+    return [
+        x if schedule.time_varying(planned) else np.broadcast_to(x, (steps, *np.shape(x)))
+        for x, planned in zip(results, schedule.results, strict=False)
+    ]
+
+
+def _sums(
+    of: Executable, workspace: Workspace, results: Sequence[Array], first: int, steps: int
+) -> list[Array]:
+    """Results from number `first` on that are summed over time, outside the workspace."""
+    planned = of.schedule.results[first:]
+    stage_of = of.schedule.stage_of
+    return [
+        outside(workspace, x)
+        if isinstance(p, Instruction) and stage_of[p] == "total"
+        else np.multiply(x, steps, dtype=np.asarray(x).dtype)  # the same at every step
+        for x, p in zip(results, planned, strict=False)
+    ]

@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from ...ops import generator
-from ...ops.random import use_generator
+from ..drawing import drawing_from
 from ..ir.instruction import native
 from ..memory.workspace import Workspace, outside
-from .chunks import GradientSums, chunks_per_checkpoint
+from .chunks import Sums, chunks_per_checkpoint
 
 if TYPE_CHECKING:
     from .scan import CompiledStep
 
-__all__ = ["Segment", "drawing_from"]
+__all__ = ["Loop", "Segment"]
 
 Array = Any
+
+
+class Loop(NamedTuple):
+    """A compiled step, and the steps of time that it is to run over.
+
+    `valid` (T, B): which rows go on, or None for all.
+    """
+
+    compiled: CompiledStep
+    valid: Any
+    reverse: bool
+    steps: int
+    checkpoint: int | str | None
+
+    @property
+    def xs(self) -> int:
+        """How many xs there are, without the mask."""
+        return len(self.compiled.step.xs) - (self.valid is not None)
 
 
 class Segment:
@@ -29,23 +46,16 @@ class Segment:
     carry and the leaves, whether they get a gradient.
     """
 
-    def __init__(
-        self,
-        compiled: CompiledStep,
-        leaves: Sequence[Any],
-        valid: Any,
-        reverse: bool,
-        steps: int,
-        checkpoint: int | str | None,
-    ) -> None:
-        self.compiled, self.valid, self.reverse, self.steps = compiled, valid, reverse, steps
+    def __init__(self, loop: Loop, leaves: Sequence[Any]) -> None:
+        self.compiled, self.valid, self.reverse, self.steps, checkpoint = loop
+        compiled, steps = self.compiled, self.steps
         self.leaves = leaves
-        self._xs = len(compiled.step.xs) - (valid is not None)
+        self._xs = loop.xs
         self._carry = slice(self._xs, self._xs + len(compiled.step.carry))
         derivatives = compiled.wanted
         self.wanted = [*derivatives[: self._xs], *derivatives[len(compiled.step.xs) :]]
         self.chunks = compiled.chunks(steps)  # in running order
-        if reverse:
+        if self.reverse:
             self.chunks = self.chunks[::-1]
         kept = chunks_per_checkpoint(checkpoint, steps, len(self.chunks))
         self.workspaces = compiled.take(steps, kept if compiled.backward is not None else 1)
@@ -66,55 +76,58 @@ class Segment:
         return [*(x[first:last] for x in xs), *mask, *leaves]
 
     def forward(self, arrays: Sequence[Array]) -> tuple[Array, ...]:
-        """The ys and the last carry, from arrays for the xs, the carry and the leaves."""
+        """The ys, the last carry and the sums, from arrays for the xs, the carry and the leaves."""
         arrays = [*map(native, arrays)]
         carry: Sequence[Array] = arrays[self._carry]
         outputs: list[Array] = []
+        totals = Sums()
         for number, (first, last) in enumerate(self.chunks):
-            ys, carry = self._ahead(number, arrays, carry)
+            ys, carry, sums = self._ahead(number, arrays, carry)
             if len(self.chunks) == 1:
                 held = self.workspaces.ahead(number, last - first)
-                return (*(_own(y, held, arrays) for y in ys), *carry)
+                return (*(_own(y, held, arrays) for y in ys), *carry, *sums)
+            totals.add(sums)
             outputs = outputs or [np.empty((self.steps, *y.shape[1:]), y.dtype) for y in ys]
             for whole, y in zip(outputs, ys, strict=True):
                 whole[first:last] = y
-        return (*outputs, *carry)
+        return (*outputs, *carry, *totals.arrays)
 
     def _ahead(
         self, number: int, arrays: Sequence[Array], carry: Sequence[Array]
-    ) -> tuple[list[Array], Sequence[Array]]:
-        """Run one chunk from this carry: its ys, and the carry after it."""
+    ) -> tuple[list[Array], Sequence[Array], list[Array]]:
+        """Run one chunk from this carry: its ys, the carry after it, and the chunk's sums."""
         if number % self.workspaces.kept == 0:
             drawn = generator().bit_generator.state if self.compiled.step.drawn else None
             self._starts[number], self._present = (carry, drawn), number
         first, last = self.chunks[number]
-        ys, carry, self._shared = self.compiled.run_forward(
+        ys, carry, sums, self._shared = self.compiled.run_forward(
             self.workspaces.ahead(number, last - first),
             self._given(arrays, first, last),
             carry,
             last - first,
             self.reverse,
         )
-        return ys, carry
+        return ys, carry, sums
 
     def _again(self, start: int, arrays: Sequence[Array]) -> None:
         """Run the chunks after a checkpoint another time, with the same random numbers."""
         carry, drawn = self._starts[start]
         with drawing_from(drawn):
             for number in range(start, min(start + self.workspaces.kept, len(self.chunks))):
-                _, carry = self._ahead(number, arrays, carry)
+                _, carry, _ = self._ahead(number, arrays, carry)
 
     def backward(self, grad: Any, arrays: Sequence[Array]) -> list[Any]:
-        """The gradients of those arrays, None for zero, from those of the ys and the carry."""
+        """The gradients of those arrays, None for zero, from those of its results."""
         compiled = self.compiled
         if compiled.backward is None:  # the results depend on nothing that wants a gradient
             return [None] * len(arrays)
         arrays = [*map(native, arrays)]
-        count = len(compiled.step.ys)
-        grad_ys, grad_carry = [*map(native, grad[:count])], [*map(native, grad[count:])]
+        count, last_carry = len(compiled.step.ys), len(compiled.step.ys) + len(compiled.step.carry)
+        grad = [*map(native, grad)]
+        grad_ys, grad_carry, grad_sums = grad[:count], grad[count:last_carry], grad[last_carry:]
         d_xs: list[Any] = [None] * self._xs
         d_carry: Sequence[Any] = ()
-        sums = GradientSums()
+        sums = Sums()
         for number in reversed(range(len(self.chunks))):
             first, last = self.chunks[number]
             start = number - number % self.workspaces.kept
@@ -126,6 +139,7 @@ class Segment:
                 self._given(arrays, first, last),
                 [g[first:last] for g in grad_ys],
                 grad_carry,
+                grad_sums,
                 self._shared,
                 last - first,
                 self.reverse,
@@ -146,15 +160,3 @@ def _own(y: Array, workspace: Workspace, given: Sequence[Array]) -> Array:
     """A result of its own memory: no array of the workspace, nor x, seen in another way."""
     y = outside(workspace, y)
     return np.array(y, order="C") if y.base is not None or any(y is a for a in given) else y
-
-
-@contextmanager
-def drawing_from(state: Any) -> Iterator[None]:
-    """Draw, in this thread, the numbers after that state of the generator (None: as always)."""
-    if state is None:
-        yield
-        return
-    own = np.random.Generator(type(generator().bit_generator)())
-    own.bit_generator.state = state
-    with use_generator(own):
-        yield

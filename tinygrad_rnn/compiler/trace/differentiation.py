@@ -1,68 +1,33 @@
-"""Differentiation: from the record of a step to its program and that of its backward step.
+"""Differentiation: the gradient of a step, its tangent, and the states that it goes through.
 
-The recorded calls become a graph of `Tracer`s, which hold the values of the recorded step. The
-gradient rules of the ops, run on them, are the backward step; `lowering` makes instructions of
-both.
+The gradient rules of the ops, run on the tracers of a step, are its backward step: that goes back
+in time, from the gradients of the results, and carries the gradient of the state. It is a graph
+of tracers like the step itself. So nothing more is needed for gradients of gradients, of any
+order, and for tangents: a backward step is linear in the gradients that it is given, and its own
+backward step, with respect to these, is what takes tangents of the inputs to tangents of the
+results (Radul et al., "You Only Linearize Once", 2022, sec. 5, on transposition).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import Any, NoReturn
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from ...engine.autograd import propagate
 from ...engine.dtypes import is_floating
-from ...engine.mode import ModeChange, current_mode
+from ...engine.mode import ModeChange
 from ...engine.node import Node
-from ...engine.primitive import Primitive
-from ...engine.scope import Scope, callers_line
-from ...engine.tensor import Tensor
-from ..errors import TraceError
-from ..ir.instruction import Instruction, Origin, native
 from ..ir.step import Step
-from .calls import detached
-from .lowering import Lowering, nodes_behind
-from .recording import Input, Record, Result
+from .lowering import Lowering
+from .recording import Record
 from .step_invariance import Place
+from .tracers import GradientRules, StepGraph, Tracer, copied, graph_of, traced
 
-__all__ = ["step_of"]
-
-
-class Tracer(Tensor):
-    """A value of the step: an example, whose elements no gradient rule may read."""
-
-    __slots__ = ()
-
-    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
-        raise TraceError(f"data-dependent access in a gradient rule, at {callers_line()}")
-
-    __bool__ = __float__ = __int__ = __index__ = __array__ = __setitem__ = _update = _refuse
-    item = tolist = numpy = register_hook = retain_grad = backward = _refuse
-    data = property(_refuse)
-
-    def detach(self) -> Tensor:
-        """The same value without a gradient."""
-        stopped: Tensor = detached(self)
-        return stopped
-
-
-class _GradientRules:
-    """Keeps what the gradient rules compute, whether or not it requires a gradient itself."""
-
-    def forward(
-        self, op: Primitive, node: Node, inputs: Sequence[Any], attributes: dict[str, Any]
-    ) -> None:
-        node.op, node.inputs, node.attributes = op, tuple(inputs), attributes
-        node.values = [getattr(x, "_data", x) for x in inputs]
-        now = current_mode().scope or Scope()
-        node.scope = now if now.line else Origin(now.path, now.step, None, op.name)
-        if isinstance(node, Tensor):
-            node.__class__ = Tracer
-
-    def backward(self, node: Node, position: int, grad: Any) -> None:
-        pass
+__all__ = ["Differentiated", "step_of"]
 
 
 def step_of(
@@ -74,22 +39,157 @@ def step_of(
     numbers: Collection[Place] = (),
     masked: bool = False,
 ) -> tuple[Step, list[Any]]:
-    """The program of a recorded step, and what each of its leaves is: a Tensor, or a Place.
+    """The program of a recorded step, and what its leaves are; the arguments are `graph_of`'s."""
+    graph, sources = graph_of(record, carries, name, wanted, constants, numbers, masked)
+    return Differentiated(graph).lowered(), sources
 
-    The first `carries` inputs are the carry. `wanted`: of the carry and of x_t, whether each leaf
-    may want a gradient. `numbers`: the constants that are inputs of the program instead.
+
+class Differentiated:
+    """A step and its backward step, as one graph.
+
+    `grads`: the gradients of the results, which the backward step is given. `found`: those of
+    `graph.inputs`, None for what the results do not depend on; a tap has that of what it observes.
     """
-    graph = _Graph(record, wanted, numbers)
-    results, given = graph.results, graph.inputs
-    shown = len(results) - record.observed
-    observed = results[shown:]
+
+    def __init__(self, graph: StepGraph) -> None:
+        self.graph = graph
+        self.grads = [traced(np.zeros_like(node._data)) for node in graph.results]
+        shown = len(graph.ys) - graph.observed  # what is observed has no gradient of its own
+        results = [*graph.ys[:shown], *graph.results[len(graph.ys) :]]
+        grads = [*self.grads[:shown], *self.grads[len(graph.ys) :]]
+        self.found = _gradients(results, grads, graph.targets)
+
+    def lowered(self) -> Step:
+        """Both as a program."""
+        graph, lowering = self.graph, Lowering()
+        inputs = {node: lowering.input(node) for node in (*graph.inputs, *graph.mask, *self.grads)}
+        lowering.run([*graph.results, *graph.drawn, *(d for d in self.found if d is not None)])
+
+        def given(nodes: Iterable[Node]) -> tuple[Any, ...]:
+            return tuple(inputs[node] for node in nodes)
+
+        def values(nodes: Iterable[Node | None]) -> tuple[Any, ...]:
+            return tuple(None if node is None else lowering.value(node) for node in nodes)
+
+        grad_ys, grad_carry, grad_sums = self._by_result(self.grads)
+        d_xs, d_carry, d_leaves = self._by_input(self.found)
+        return Step(
+            label=graph.label,
+            xs=given(graph.xs),
+            masked=graph.masked,
+            carry=given(graph.carry),
+            leaves=given(graph.leaves),
+            constants=graph.constants,
+            instructions=tuple(lowering.instructions),
+            next_carry=values(graph.next_carry),
+            ys=values(graph.ys),
+            observed=graph.observed,
+            sums=values(graph.sums),
+            drawn=values(graph.drawn),
+            grad_carry=given(grad_carry),
+            grad_ys=given(grad_ys),
+            grad_sums=given(grad_sums),
+            d_xs=values((*d_xs, *(None for _ in graph.mask))),
+            d_carry=values(d_carry),
+            d_leaves=values(d_leaves),
+        )
+
+    def _by_result(self, each: Sequence[Any]) -> tuple[Sequence[Any], ...]:
+        """What there is for each result: for the ys, the next carry and the sums."""
+        ys, carries = len(self.graph.ys), len(self.graph.carry)
+        return each[:ys], each[ys : ys + carries], each[ys + carries :]
+
+    def _by_input(self, each: Sequence[Any]) -> tuple[Sequence[Any], ...]:
+        """What there is for each input: for the xs, the carry and the leaves."""
+        xs, carries = len(self.graph.unmasked), len(self.graph.carry)
+        return each[:xs], each[xs : xs + carries], each[xs + carries :]
+
+    # Steps that are made of it
+
+    def states(self) -> StepGraph:
+        """The step, returning at each time the carry that it was given, and what it draws."""
+        return replace(self.graph, ys=(*self.graph.carry, *self.graph.drawn), sums=(), observed=0)
+
+    def gradient(self) -> StepGraph:
+        """The backward step as a step of its own, which runs the other way in time.
+
+        It carries the gradient of the carry. Its xs are those of the step, the states, and the
+        gradients of the ys; its leaves those of the step, and the gradients of the sums. It
+        returns the gradients of the xs, and those of the leaves as sums, where there are any.
+        """
+        graph = self.graph
+        grad_ys, grad_carry, grad_sums = self._by_result(self.grads)
+        d_xs, d_carry, d_leaves = self._by_input(self.found)
+        return replace(
+            graph,
+            label=f"the gradient of {graph.label}",
+            xs=(*graph.unmasked, *graph.carry, *graph.drawn, *grad_ys, *graph.mask),
+            carry=tuple(grad_carry),
+            leaves=(*graph.leaves, *grad_sums),
+            next_carry=_or_zeros(d_carry, graph.carry),
+            ys=tuple(d for d in d_xs if d is not None),
+            sums=tuple(d for d in d_leaves if d is not None),
+            drawn=(),
+            observed=0,
+        )
+
+    def tangent(self, wanted: Sequence[bool]) -> StepGraph:
+        """The step together with its derivative in the direction of tangents of its inputs.
+
+        The xs, the carry and the leaves are followed by the tangents of those that are `wanted`,
+        and the results of each kind by their tangents, where they are floating-point numbers.
+        """
+        graph = self.graph
+        fresh = {node: traced(node._data, name=node.name) for node in (*graph.inputs, *graph.mask)}
+        grads = {grad: traced(grad._data, requires_grad=True) for grad in self.grads}
+        backward = [d for d in self.found if d is not None]
+        new = copied([*graph.results, *graph.drawn, *backward], fresh | grads)
+        tangents = {
+            node: traced(np.zeros_like(node._data))
+            for node, want in zip(graph.inputs, wanted, strict=True)
+            if want
+        }
+        pairs = [
+            (new[d], tangents[x])
+            for d, x in zip(self.found, graph.inputs, strict=True)
+            if d is not None and x in tangents
+        ]
+        derivatives = _gradients(
+            [d for d, _ in pairs], [t for _, t in pairs], [*grads.values()]
+        )  # the transpose of a linear function is its gradient
+        of_ys, of_carry, of_sums = self._by_result(derivatives)
+
+        def inputs(nodes: Sequence[Node]) -> tuple[Node, ...]:
+            return (*(new[x] for x in nodes), *(tangents[x] for x in nodes if x in tangents))
+
+        def results(nodes: Sequence[Node], found: Sequence[Node | None]) -> tuple[Node, ...]:
+            floating = [(x, d) for x, d in zip(nodes, found, strict=True) if is_floating(x._data)]
+            own = _or_zeros([d for _, d in floating], [x for x, _ in floating])
+            return (*(new[x] for x in nodes), *own)
+
+        return replace(
+            graph,
+            label=f"the tangent of {graph.label}",
+            xs=(*inputs(graph.unmasked), *(new[x] for x in graph.mask)),
+            carry=inputs(graph.carry),
+            leaves=inputs(graph.leaves),
+            next_carry=results(graph.next_carry, of_carry),
+            ys=results(graph.ys, of_ys),
+            sums=results(graph.sums, of_sums),
+            drawn=tuple(new[x] for x in graph.drawn),
+            observed=0,
+        )
+
+
+def _gradients(
+    results: Sequence[Node], grads: Sequence[Node], inputs: Sequence[Node]
+) -> list[Node | None]:
+    """The gradients of the inputs as further nodes of the graph, None where there is none."""
+    pairs = [(r, g) for r, g in zip(results, grads, strict=True) if r.requires_grad]
+    targets = [x for x in inputs if x.requires_grad]
     found: dict[Node, Any] = {}
-    with np.errstate(all="ignore"), ModeChange(grad=True, watch=_GradientRules()):
-        grads = [_traced(np.zeros_like(leaf._data), False) for leaf in results]
-        pairs = [(r, g) for r, g in zip(results[:shown], grads) if r.requires_grad]
-        learned = [n for n in nodes_behind(results) if n in graph.leaves and n.requires_grad]
-        targets = [*(node for node in (*given, *observed) if node.requires_grad), *learned]
-        if pairs and targets:
+    if pairs and targets:
+        with _recording():
             found = propagate(
                 [result for result, _ in pairs],
                 [grad for _, grad in pairs],
@@ -97,104 +197,16 @@ def step_of(
                 create_graph=True,
                 retain_graph=True,
             )
-    lowering = Lowering(lambda node: isinstance(node, Tracer))
-    inputs = [lowering.input(node) for node in given]
-    grad_values = [lowering.input(grad) for grad in grads]
-    drawn = [graph.nodes[k] for k, call in enumerate(record.calls) if not call.op.pure]
-    lowering.run([*results, *found.values(), *drawn])
-    value = lowering.value
-    carry, xs = given[:carries], given[carries : len(given) - masked]
-    mask = inputs[len(given) - masked :]
-    taps = [Instruction.input(np.zeros_like(node._data)) for node in observed]
-
-    def gradients(nodes: Sequence[Node]) -> tuple[Any, ...]:
-        return tuple(value(found[node]) if node in found else None for node in nodes)
-
-    return Step(
-        label=name,
-        xs=(*inputs[carries : len(given) - masked], *taps, *mask),
-        masked=masked,
-        observed=len(observed),
-        carry=tuple(inputs[:carries]),
-        leaves=tuple(lowering.of[leaf] for leaf in lowering.leaves),
-        constants=tuple(constants),
-        instructions=tuple(lowering.instructions),
-        next_carry=tuple(value(node) for node in results[:carries]),
-        ys=tuple(value(node) for node in results[carries:]),
-        drawn=tuple(value(node) for node in drawn),
-        grad_carry=tuple(grad_values[:carries]),
-        grad_ys=tuple(grad_values[carries:]),
-        d_xs=(*gradients([*xs, *observed]), *(None for _ in mask)),
-        d_carry=gradients(carry),
-        d_leaves=gradients(lowering.leaves),
-    ), [graph.leaves[leaf] for leaf in lowering.leaves]
+    return [found.get(x) for x in inputs]
 
 
-class _Graph:
-    """The nodes of a recorded step: its inputs, its leaves, and what each call has made."""
-
-    def __init__(self, record: Record, wanted: Sequence[bool], numbers: Collection[Place]) -> None:
-        self.inputs = [
-            _traced(t._data, want and is_floating(t._data))
-            for t, want in zip(record.inputs, wanted, strict=True)
-        ]
-        self.leaves: dict[Node, Any] = {}  # what each leaf stands for
-        self._leaf_of: dict[Any, Tensor] = {}
-        self.nodes: list[Node] = []
-        for k, call in enumerate(record.calls):
-            places = {Place(k, i) for i in range(len(call.inputs))} & set(numbers)
-            inputs = tuple(map(self._operand, call.inputs))
-            for place in places:
-                inputs = self._with_number(inputs, place)
-            self.nodes.append(_node(call, inputs))
-        self.results = [self._result(x) for x in record.results]
-
-    def _operand(self, ref: Any) -> Any:
-        if isinstance(ref, Input):
-            return self.inputs[ref.position]
-        if isinstance(ref, Result):
-            return self.nodes[ref.call]
-        return self._leaf(ref, ref) if isinstance(ref, Tensor) else native(ref)
-
-    def _leaf(self, of: Any, like: Any) -> Tensor:
-        """A leaf without the history and the hooks of what it stands for."""
-        if of not in self._leaf_of:
-            array = like._data if isinstance(like, Tensor) else like
-            leaf = self._leaf_of[of] = Tensor.of(native(array))
-            if isinstance(like, Tensor):
-                leaf.requires_grad, leaf.name = like.requires_grad, like.name
-            self.leaves[leaf] = of
-        return self._leaf_of[of]
-
-    def _with_number(self, inputs: tuple[Any, ...], place: Place) -> tuple[Any, ...]:
-        """The number at the place as a leaf, in the dtype that it takes among those operands."""
-        others = [x._data.dtype if isinstance(x, Node) else x for x in inputs]
-        dtype = np.result_type(*others)
-        leaf = self._leaf(place, np.asarray(inputs[place.position], dtype))
-        return tuple(leaf if i == place.position else x for i, x in enumerate(inputs))
-
-    def _result(self, ref: Any) -> Node:
-        node = self._operand(ref)
-        return node if isinstance(node, Node) else _traced(np.asarray(node), False)
+@contextmanager
+def _recording() -> Iterator[None]:
+    with np.errstate(all="ignore"), ModeChange(grad=True, watch=GradientRules()):
+        yield
 
 
-def _node(call: Any, inputs: tuple[Any, ...]) -> Node:
-    """The node of a recorded call on these inputs."""
-    data = native(call.node._data)
-    values = [x._data if isinstance(x, Node) else x for x in inputs]
-    kind = Node if isinstance(data, tuple) else Tracer
-    node = kind.of(data, call.op, inputs, values, call.attributes, call.scope)
-    node.name = call.node.name
-    node.requires_grad = (
-        call.grad
-        and call.op.differentiable
-        and any(isinstance(x, Node) and x.requires_grad for x in inputs)
-        and (isinstance(data, tuple) or is_floating(data))
-    )
-    return node
-
-
-def _traced(array: Any, requires_grad: bool) -> Tracer:
-    tensor = Tracer.of(array)
-    tensor.requires_grad = requires_grad
-    return tensor
+def _or_zeros(found: Sequence[Node | None], like: Sequence[Node]) -> tuple[Node, ...]:
+    """The nodes, and constants of zeros where there is none."""
+    pairs = zip(found, like, strict=True)
+    return tuple(Tracer.of(np.zeros_like(x._data)) if d is None else d for d, x in pairs)

@@ -12,36 +12,22 @@ import numpy as np
 
 from ...engine.node import Node
 from ...engine.scope import Scope
-from ...engine.tensor import Tensor
 from ..ir.instruction import Instruction, inputs_of
 from .shape_only import shape_only_inputs
+from .tracers import nodes_behind
 
-__all__ = ["Lowering", "nodes_behind"]
-
-
-def nodes_behind(outputs: Sequence[Node]) -> list[Node]:
-    """All nodes behind the outputs, inputs first."""
-    found: dict[int, Node] = {}
-    waiting = list(outputs)
-    while waiting:
-        node = waiting.pop()
-        if node.number not in found:
-            found[node.number] = node
-            waiting.extend(x for x in node.inputs or () if isinstance(x, Node))
-    return [found[number] for number in sorted(found)]
+__all__ = ["Lowering"]
 
 
 class Lowering:
-    """Makes the instructions of a step, and finds its `leaves`: the tensors that it reads besides.
+    """Makes the instructions of a step.
 
     Nothing is simplified here: the instructions are the NumPy calls of the step, by name, in the
     dtypes that NumPy's promotion gives them.
     """
 
-    def __init__(self, made_inside: Callable[[Node], bool]) -> None:
-        self._made_inside = made_inside  # whether a leaf is of the step itself, so a constant
+    def __init__(self) -> None:
         self.of: dict[Node, Any] = {}
-        self.leaves: list[Tensor] = []
         self.instructions: list[Instruction] = []
         self._origin: Scope | None = None  # of the node that is being lowered
 
@@ -60,20 +46,12 @@ class Lowering:
             if node in self.of:
                 continue
             self._origin = node.scope
-            if node.op is None:
-                self._leaf(node)
+            if node.op is None:  # a constant, e.g. zeros for an unused output
+                self.of[node] = node._data
             elif node.output_index is not None:
                 self._select(node)
             elif not isinstance(node._data, tuple):
                 self.of[node] = self._lowered(node)
-
-    def _leaf(self, node: Node) -> None:
-        if self._made_inside(node):  # e.g. zeros for an unused output
-            self.of[node] = node._data
-            return
-        assert isinstance(node, Tensor)
-        self.input(node)
-        self.leaves.append(node)
 
     def _select(self, node: Node) -> None:
         """One output of an op of several: an instruction that computes all and picks one."""

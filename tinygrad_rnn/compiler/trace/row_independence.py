@@ -76,7 +76,7 @@ def _inputs(step: Step) -> list[Instruction]:
 
 
 def _row_results(step: Step) -> list[Any]:
-    return [*step.forward_results(), *step.d_xs, *step.d_carry]
+    return [*step.next_carry, *step.ys, *step.d_xs, *step.d_carry]
 
 
 def _contents(step: Step) -> list[dict[Instruction, Array]]:

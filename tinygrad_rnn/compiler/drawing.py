@@ -1,0 +1,26 @@
+"""Random numbers that are drawn again: the same ones, and from nobody else's generator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from ..ops import generator
+from ..ops.random import use_generator
+
+__all__ = ["drawing_from"]
+
+
+@contextmanager
+def drawing_from(state: Any) -> Iterator[None]:
+    """Draw, in this thread, the numbers after that state of the generator (None: as always)."""
+    if state is None:
+        yield
+        return
+    own = np.random.Generator(type(generator().bit_generator)())
+    own.bit_generator.state = state
+    with use_generator(own):
+        yield

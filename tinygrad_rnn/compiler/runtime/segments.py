@@ -1,0 +1,110 @@
+"""Segments: a run on fewer and fewer rows of a batch, stretch by stretch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .ragged import Span
+from .segment import Segment
+
+__all__ = ["Part", "Segments"]
+
+Array = Any
+
+
+class Part(NamedTuple):
+    """A segment of a run, and its steps and rows."""
+
+    span: Span
+    segment: Segment
+
+    @property
+    def steps(self) -> slice:
+        """The steps of the part."""
+        return slice(self.span.first, self.span.last)
+
+
+class Segments:
+    """Segments one after the other, in running order, on fewer and fewer rows.
+
+    `leaves`: those of the step on all rows, which come first among those of all parts. A row's
+    carry stays, and its ys are zero, at the steps at which it is in no part.
+    """
+
+    def __init__(
+        self, parts: Sequence[Part], leaves: Sequence[Any], xs: int, steps: int, batch: int
+    ) -> None:
+        self.parts = parts
+        self.steps, self.batch = steps, batch
+        step = parts[0].segment.compiled.step
+        self._xs, self._ys = xs, len(step.ys)
+        self._carry = slice(xs, xs + len(step.carry))  # its places among the inputs
+        places: dict[Any, int] = {}  # of the leaves, among the inputs
+        for leaf in (*leaves, *(leaf for part in parts for leaf in part.segment.leaves)):
+            places.setdefault(leaf, self._carry.stop + len(places))
+        self.leaves = [*places]
+        self._leaves = [[places[leaf] for leaf in part.segment.leaves] for part in parts]
+        # The carry of rows that are in no part goes through in any case.
+        self.wanted = [False] * xs + [True] * len(step.carry) + [False] * len(places)
+        for part, its_leaves in zip(parts, self._leaves, strict=True):
+            wanted = part.segment.wanted
+            for place in range(xs):
+                self.wanted[place] |= wanted[place]
+            for place, want in zip(its_leaves, wanted[self._carry.stop :], strict=True):
+                self.wanted[place] |= want
+
+    @property
+    def drawn(self) -> bool:
+        """Whether the steps draw random numbers."""
+        return any(part.segment.drawn for part in self.parts)
+
+    def _inputs(self, number: int, arrays: Sequence[Array], carry: Sequence[Array]) -> list[Array]:
+        """Those of a part from those of the run; the carry is copied out of the whole batch."""
+        part = self.parts[number]
+        rows = part.span.rows
+        return [
+            *(x[part.steps, rows] for x in arrays[: self._xs]),
+            *(np.array(leaf[rows]) for leaf in carry),
+            *(arrays[k] for k in self._leaves[number]),
+        ]
+
+    def forward(self, arrays: Sequence[Array]) -> tuple[Array, ...]:
+        """The ys of all steps, and the last carry."""
+        carry = [np.array(leaf) for leaf in arrays[self._carry]]
+        outputs: list[Array] = []
+        for number, part in enumerate(self.parts):
+            results = part.segment.forward(self._inputs(number, arrays, carry))
+            ys, new = results[: self._ys], results[self._ys :]
+            if not outputs:
+                shape = (self.steps, self.batch)
+                outputs = [np.zeros((*shape, *y.shape[2:]), y.dtype) for y in ys]
+            for whole, y in zip(outputs, ys, strict=True):
+                whole[part.steps, part.span.rows] = y
+            for whole, now in zip(carry, new, strict=True):
+                whole[part.span.rows] = now
+        return (*outputs, *carry)
+
+    def backward(self, grad: Any, arrays: Sequence[Array]) -> list[Any]:
+        """The gradients of the inputs, None for zero."""
+        d_carry = [np.array(g) for g in grad[self._ys :]]
+        found: list[Any] = [None] * len(arrays)
+        found[self._carry] = d_carry
+        for number, part in reversed([*enumerate(self.parts)]):
+            steps, rows = part.steps, part.span.rows
+            results = part.segment.backward(
+                [*(g[steps, rows] for g in grad[: self._ys]), *(g[rows] for g in d_carry)],
+                self._inputs(number, arrays, arrays[self._carry]),
+            )
+            for k, d in enumerate(results[: self._xs]):
+                if d is not None:
+                    found[k] = np.zeros_like(arrays[k]) if found[k] is None else found[k]
+                    found[k][steps, rows] = d
+            for whole, d in zip(d_carry, results[self._carry]):
+                whole[rows] = 0 if d is None else d
+            for place, d in zip(self._leaves[number], results[self._carry.stop :]):
+                if d is not None:
+                    found[place] = d if found[place] is None else found[place] + d
+        return found
