@@ -43,8 +43,9 @@ def _check(claim: Claim, subject: Subject, steps: int, rows: int) -> None:
             parameter._data += distance * rng.uniform(-1, 1, parameter.shape)
         x = subject.x(rng, steps, rows)
         x = size * x if is_floating(x) else x
-        start = cell.initial_state(rows)
-        step = _step(Network(cell), start, subject.seed)
+        network = subject.alone(cell)
+        start = network.start(rows)
+        step = _step(network, start, subject.seed)
         state = [leaf._data for leaf in pytree.leaves(start)]
         for x_t in x[:_WARM_UP]:
             state = step(x_t, state)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,9 @@ from ..engine.dtypes import is_floating
 from ..engine.tensor import Tensor, from_numpy
 from ..engine.transforms import grad
 from ..nn import Module
+from ..nn.recurrent.inputs import check_names
 from ..ops import random
+from .further import FurtherInputs, drawn
 from .network import Network, network_of
 
 if TYPE_CHECKING:
@@ -61,7 +63,7 @@ class Subject:
     `inputs`: what elements of x are drawn from; None: normally distributed numbers. TypeError if
     `make` needs an argument that is no size and is not among `sizes`, or makes something else.
     `input_shape`: x_t's without the batch's axis; None: (input_size,). `seconds`: what may pass
-    until `spend` raises.
+    until `spend` raises. `step_inputs`, `constants`: what further inputs are drawn from (`drawn`).
     """
 
     def __init__(
@@ -72,6 +74,8 @@ class Subject:
         seed: int = 0,
         input_shape: Sequence[int] | None = None,
         seconds: float = np.inf,
+        step_inputs: Mapping[str, Any] | None = None,
+        constants: Mapping[str, Any] | None = None,
     ) -> None:
         self._end = time.monotonic() + seconds
         if isinstance(make, Module):
@@ -84,8 +88,9 @@ class Subject:
         self.sizes = complete(make, sizes)
         self.seed = seed
         self._choices = None if inputs is None else _choices(inputs)
+        self._input_shape = None if input_shape is None else tuple(input_shape)
+        self._further = step_inputs or {}, constants or {}
         self.network = self.fresh(seed)
-        self.input_shape = self._input_size() if input_shape is None else tuple(input_shape)
         self.reports: dict[tuple[int, int], Any] = {}  # gradients are checked once for three laws
 
     def __str__(self) -> str:
@@ -104,7 +109,7 @@ class Subject:
         """
         with seeded(seed):
             made = self._make(**self.sizes)
-        network = network_of(made)
+        network = self._with_further_inputs(network_of(made))
         if dtype is not None:
             made.astype(dtype)
         rng = np.random.default_rng(seed)
@@ -118,8 +123,34 @@ class Subject:
         if time.monotonic() > self._end:
             raise OutOfTime
 
-    def _input_size(self) -> tuple[int, ...]:
-        cell = self.network.cell
+    def _with_further_inputs(self, network: Network) -> Network:
+        """The network as one of x and a state alone, if its cell takes more."""
+        inputs, constants = self._further
+        takes = network.cell.step_inputs()
+        needed = [name for name, needs in takes.items() if needs and name not in constants]
+        if not (inputs or constants or needed):
+            return network
+        check_names(type(network.cell).__name__, takes, [*inputs, *needed], constants)
+        x = drawn({"x": self._own_x(network.cell)})["x"]
+        return FurtherInputs(network, x, drawn(inputs, needed), drawn(constants))
+
+    def alone(self, cell: Any = None) -> Network:
+        """The cell of the network, or another of its kind, without the layer around it."""
+        network = Network(self.network.cell if cell is None else cell)
+        return self.network.around(network) if isinstance(self.network, FurtherInputs) else network
+
+    def _own_x(self, cell: Any) -> Callable[..., Array]:
+        """What draws content for x: elements of the choices, or normal numbers."""
+        shape = self._input_size(cell) if self._input_shape is None else self._input_shape
+
+        def draw(rng: np.random.Generator, *sizes: int) -> Array:
+            if self._choices is None:
+                return rng.normal(size=(*sizes, *shape))
+            return rng.choice(self._choices, (*sizes, *shape))
+
+        return draw
+
+    def _input_size(self, cell: Any) -> tuple[int, ...]:
         arguments, keywords = cell._made_with
         made_with = inspect.signature(type(cell)).bind(*arguments, **keywords).arguments
         size = getattr(cell, "input_size", made_with.get("input_size"))
@@ -133,8 +164,10 @@ class Subject:
 
     def x(self, rng: np.random.Generator, steps: int, rows: int) -> Array:
         """Sequences (T, B, ...)."""
-        shape = steps, rows, *self.input_shape
-        return rng.normal(size=shape) if self._choices is None else rng.choice(self._choices, shape)
+        if isinstance(self.network, FurtherInputs):
+            found: Array = self.network.draw(rng, steps, rows)
+            return found
+        return self._own_x(self.network.cell)(rng, steps, rows)
 
     def batch(self, steps: int, rows: int, network: Network | None = None) -> Batch:
         """Sequences, and a state that the network can reach."""

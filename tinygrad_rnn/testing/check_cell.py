@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 import traceback
 import warnings
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -132,6 +132,8 @@ def check_cell(
     *,
     inputs: Sequence[Any] | None = None,
     input_shape: Sequence[int] | None = None,
+    step_inputs: Mapping[str, Any] | None = None,
+    constants: Mapping[str, Any] | None = None,
     only: Collection[str] | None = None,
     except_for: Collection[str] = (),
     seed: int = 0,
@@ -148,6 +150,12 @@ def check_cell(
     (`input_size` is then 1 unless the cell says otherwise); normal numbers by default.
     `input_shape`: the shape of one input x_t without the batch's axis, for a cell whose inputs are
     images or the like: (3, 8, 8) makes x (T, B, 3, 8, 8); by default (input_size,).
+
+    `step_inputs`, `constants`: what the further inputs of a step are drawn from, by name. A shape
+    without the batch's axis, such as {"dt": (1,)}, means normal numbers, and so does an input that
+    the cell needs and that is not named here; or a function of a generator and the leading sizes,
+    such as {"dt": lambda rng, *sizes: rng.exponential(size=(*sizes, 1))}. All laws of x hold for
+    inputs, too, and those of a state for constants.
 
     Returns the table of laws, which `print` shows; raises `CellError`, an AssertionError that
     carries it, if a law is broken. Each law is tried on few steps and rows first: what it shows is
@@ -191,7 +199,7 @@ def check_cell(
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # such as: that a cell runs step by step
-        subject = Subject(cell, sizes, inputs, seed, input_shape, seconds)
+        subject = Subject(cell, sizes, inputs, seed, input_shape, seconds, step_inputs, constants)
         laws = [*LAWS, *claim_laws(subject)]
         names = [law.name for law in laws]
         if unknown := sorted({*except_for, *(only or ())} - set(names)):

@@ -6,11 +6,11 @@ A layer's options say which laws it is not meant to keep; nothing here asks whic
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .. import ops
+from .. import ops, pytree
 from ..engine.mode import current_mode
 from ..nn import Cell, Recurrent
 from ..nn.recurrent.run import run
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from ..nn import Module
 
 __all__ = ["Network", "OneStep", "network_of"]
+
+
+_NONE: Mapping[str, Any] = {}
 
 
 class OneStep(NamedTuple):
@@ -58,10 +61,13 @@ class Network:
         unrolled: bool = False,
         reverse: bool = False,
         lengths: Any = None,
+        inputs: Mapping[str, Any] = _NONE,
+        constants: Mapping[str, Any] = _NONE,
     ) -> tuple[Tensor, Any]:
         """Outputs (T, B, ...) and the last state, for x (T, B, I), from `state` or its own."""
         state = self.start(x.shape[1]) if state is None else state
-        return run(self.cell, x, state, unrolled=unrolled, reverse=reverse, lengths=lengths)
+        args = self.cell, x, state, inputs, constants
+        return run(*args, unrolled=unrolled, reverse=reverse, lengths=lengths)
 
     def order(self, parts: int) -> Iterable[int]:
         """The parts of a sequence in the order in which they are run."""
@@ -112,13 +118,16 @@ class _Layer(Network):
         unrolled: bool = False,
         reverse: bool = False,
         lengths: Any = None,
+        inputs: Mapping[str, Any] = _NONE,
+        constants: Mapping[str, Any] = _NONE,
     ) -> tuple[Tensor, Any]:
         """As a cell's; `reverse`: the other way round than the layer's own."""
         own = self.start(x.shape[1])
         state = state if state is None else self.module._packed(state)
-        x = _rows_first(x) if self.module.batch_first else x
+        if self.module.batch_first:
+            x, inputs = pytree.map(_rows_first, (x, dict(inputs)))
         with _options(self.module, unroll=unrolled, reverse=self.module.reverse != reverse):
-            outputs, last = self.module(x, state, lengths)
+            outputs, last = self.module(x, state, lengths, constants=constants, **inputs)
         outputs = _rows_first(outputs) if self.module.batch_first else outputs
         return outputs, self.module._unpacked(last, own)
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, pytree
 from tinygrad_rnn.graph import Graph
+from tinygrad_rnn.testing import CellError, check_cell
 
 I, H, M = 2, 3, 4
 few = settings(max_examples=settings().max_examples * 30 // 100)
@@ -313,3 +314,34 @@ def test_learnt_and_given_initial_states_and_states_carried_on() -> None:
     again, _ = layer(x, tg.detach(states))
     again.sum().backward()
     assert layer.start_l0.grad is None and layer.weight_hh_l0.grad is not None
+
+
+class ScaledCell(nn.RNNCell):
+    """Scales its input by a gain, and adds what it is told once."""
+
+    def step(self, x, h, gain, offset):
+        h = self.forward(x * gain, h + offset)
+        return h, h
+
+
+def test_check_cell_asks_its_laws_of_inputs_and_constants_too() -> None:
+    sizes = {"input_size": 1, "hidden_size": 1}
+    report = check_cell(ScaledCell, constants={"offset": (1,)}, **sizes)
+    assert {law.verdict for law in report.laws} <= {"holds", "does not apply"}
+
+
+def test_check_cell_finds_a_gradient_that_an_input_lacks() -> None:
+    class Cut(nn.RNNCell):
+        def forward(self, x, h, dt):
+            return super().forward(x, h) * (1.0 + dt.detach())
+
+    with pytest.raises(CellError) as raised:
+        check_cell(Cut, input_size=1, hidden_size=1)
+    assert "inputs" in {law.name for law in raised.value.report.broken}
+
+
+def test_a_plan_names_constants_and_counts_inputs() -> None:
+    plan = GapCell(I, H).plan(batch_size=2, constants={"memory": (6, M)})
+    assert "memory" in str(plan)
+    with pytest.raises(TypeError, match="GapCell takes no input 'memori'; did you mean 'memory'"):
+        GapCell(I, H).plan(constants={"memori": (6, M)})

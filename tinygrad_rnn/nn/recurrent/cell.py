@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cached_property
@@ -180,7 +180,9 @@ class Cell(Module):
         batch_size: int = 1,
         steps: int = 100,
         *,
-        input_size: int | None = None,
+        input_size: int | tuple[int, ...] | None = None,
+        step_inputs: Mapping[str, tuple[int, ...]] | None = None,
+        constants: Mapping[str, tuple[int, ...]] | None = None,
         input_gradient: bool = True,
         lengths: bool = False,
         passes: bool = False,
@@ -188,7 +190,9 @@ class Cell(Module):
         """How a scan of this cell is computed: before, in and after its loop, and at what cost.
 
         Print it: a table of all instructions by stage, and one of the lines of the cell's source
-        with what each costs. `input_size`: for a cell without an attribute of that name.
+        with what each costs. `input_size`: for a cell without an attribute of that name; (C, H, W)
+        for images. `step_inputs`, `constants`: the shapes of further inputs in a row of the batch,
+        such as {"dt": (1,)}, which is also assumed of what the cell needs and is not named.
         `input_gradient`: whether x gets a gradient, as between layers. `lengths`: whether the
         sequences are padded. `passes=True`: print the step after each pass of the compiler, too,
         with what the pass changed marked by + and -. ValueError if the cell can only be run step
@@ -202,7 +206,10 @@ class Cell(Module):
         """
         from .plan import plan_of
 
-        return plan_of(self, batch_size, steps, input_size, input_gradient, lengths, passes)
+        further = step_inputs or {}, constants or {}
+        return plan_of(
+            self, batch_size, steps, input_size, *further, input_gradient, lengths, passes
+        )
 
     def __call__(self, x: Any, state: Any = None, **inputs: Any) -> Any:
         """One step from `state` (None: the initial one), as the cell's author wrote it.

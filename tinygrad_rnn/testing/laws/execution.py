@@ -13,11 +13,9 @@ import numpy as np
 from ... import pytree
 from ...compiler.specialization import Refusal, specializations
 from ...engine.tensor import from_numpy
-from ...nn.recurrent.run import run
 from ...serialization import load, save
 from ..cell_runs import Results, Subject, seeded
 from ..changes import Change, changes_of
-from ..network import Network
 from .law import Broken, DoesNotApply, law, require
 
 if TYPE_CHECKING:
@@ -35,7 +33,7 @@ def _scan(subject: Subject, steps: int, rows: int) -> None:
     batch = subject.batch(steps, rows)
     cell = subject.network.cell
     with seeded(subject.seed):
-        run(cell, from_numpy(batch.x), cell.initial_state(rows))
+        subject.alone().run(from_numpy(batch.x))
     _runs_as_a_scan(cell)
     for reverse in directions(subject, steps):
         once = partial(batch.results, subject.network, subject.seed, reverse=reverse)
@@ -44,7 +42,7 @@ def _scan(subject: Subject, steps: int, rows: int) -> None:
 
 @law("changed", "what changes between two calls of a compiled cell is seen", ((3, 2),))
 def _changed(subject: Subject, steps: int, rows: int) -> None:
-    network = Network(subject.network.cell)  # of a layer, too: its cells are of one kind
+    network = subject.alone()  # of a layer, too: its cells are of one kind
     batch = subject.batch(steps, rows, network)
     once = partial(batch.results, network, subject.seed)
     once()  # this run records the step

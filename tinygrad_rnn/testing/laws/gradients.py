@@ -11,7 +11,7 @@ import numpy as np
 from ... import pytree
 from ..cell_runs import Batch, Results, Subject, seeded, with_leaves
 from ..locate import first_wrong
-from ..network import Network, OneStep
+from ..network import OneStep
 from ..program import Program
 from ..report import GradientReport
 from ..search import search_gradient
@@ -116,7 +116,7 @@ def _own_start(subject: Subject, steps: int, rows: int) -> None:
 
 @law("far", f"gradients through {_LONG} steps of a cell", ((_LONG, 1),))
 def _far(subject: Subject, steps: int, rows: int) -> None:
-    network = Network(subject.network.cell)  # of a layer, too: its cells are of one kind
+    network = subject.alone()  # of a layer, too: its cells are of one kind
     x, state, floating = subject.batch(steps, rows, network).leaves()
 
     def last_output(x: Tensor, *floating: Tensor) -> Any:
