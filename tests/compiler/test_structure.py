@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import tinygrad_rnn as tg
@@ -103,6 +103,39 @@ def test_the_structure_is_that_of_the_jacobian(lines, picks, seed) -> None:
                 assert ((own_row != 0).sum(axis=1) <= 1).all()
         if new.not_affine is None:
             np.testing.assert_allclose(here[k], there[k], rtol=1e-9, atol=1e-9)
+
+
+def scan_and_unrolled(scans, lines, picks, seed, padded, reverse) -> None:
+    steps = 140 if seed % 8 == 0 else 5  # on both sides of where blocks begin
+    x = 0.5 * np.random.default_rng(seed).standard_normal((steps, B, W))
+    cell = Random([(name, *places) for name, *places in lines], picks).astype("float64")
+    with np.errstate(all="ignore"):
+        layer = nn.Recurrent(cell, reverse=reverse, unroll=True)
+        expected = scans.results(layer, x, scans.some_state(cell, B))
+        assume(all(np.isfinite(array).all() and np.abs(array).max() < 1e6 for array in expected))
+        lengths = [steps, 3] if padded else None
+        scans.both_ways(cell, x, scans.some_state(cell, B), lengths, reverse=reverse)
+
+
+RUNS = (LINES, st.lists(st.integers(0, 9), min_size=2, max_size=3), st.integers(0, 99))
+quick = settings(
+    max_examples=settings().max_examples * 60 // 100,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much],
+)
+
+
+@quick
+@given(*RUNS, st.booleans(), st.booleans())
+def test_what_leaves_the_loop_changes_no_number(scans, lines, picks, seed, padded, reverse) -> None:
+    scan_and_unrolled(scans, lines, picks, seed, padded, reverse)
+
+
+@settings(quick, max_examples=settings().max_examples * 20 // 100)
+@given(*RUNS, st.booleans(), st.booleans())
+def test_what_leaves_a_compiled_loop_changes_no_number(
+    scans, compiled, lines, picks, seed, padded, reverse
+) -> None:
+    scan_and_unrolled(scans, lines, picks, seed, padded, reverse)
 
 
 def jacobians(cell, x, state):
