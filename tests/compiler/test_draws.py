@@ -66,9 +66,7 @@ AHEAD = [zoneout, recurrent_dropout, interleaved, drawn_for_nothing, of_the_inpu
 def drawn_in_the_loop(cell) -> bool:
     plans = [step.forward.schedule for step in compiled_steps(cell)]
     assert plans
-    return any(
-        not getattr(v.primitive, "pure", True) for plan in plans for v in plan.stages["loop"]
-    )
+    return any(not v.traits.pure for plan in plans for v in plan.stages["loop"])
 
 
 @pytest.mark.parametrize("executor", ["numpy", "llvm"])

@@ -220,7 +220,7 @@ def _same_but_numbers(
     function = sequence.function.function
     known = specializations(sequence.function.owner)
     found = known.differing_in_numbers(key, function)
-    if found is None or last.refusal is not None or any(not c.op.pure for c in last.calls):
+    if found is None or last.refusal is not None or any(not c.op.traits.pure for c in last.calls):
         return None
     old, binding = found
     now = Summary(last)

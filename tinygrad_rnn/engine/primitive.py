@@ -105,33 +105,6 @@ class Primitive:
         attributes = [f"{name}=..." for name in self.attribute_names]
         return f"<op {self.name}({', '.join([*self.input_names, *star, *attributes])})>"
 
-    # Traits
-
-    @property
-    def elementwise(self) -> bool:
-        """See `Traits.elementwise`."""
-        return self.traits.elementwise
-
-    @property
-    def pure(self) -> bool:
-        """See `Traits.pure`."""
-        return self.traits.pure
-
-    @property
-    def differentiable(self) -> bool:
-        """See `Traits.differentiable`."""
-        return self.traits.differentiable
-
-    @property
-    def linear(self) -> bool:
-        """Whether it is linear in one of its inputs or in several jointly, see `Traits.linear`."""
-        return bool(self.traits.linear)
-
-    @property
-    def places(self) -> Rule | None:
-        """See `Traits.places`."""
-        return self.traits.places
-
     def linear_in(self, position: int) -> bool:
         """Whether the value is linear in the input at `position`, the others held fixed.
 

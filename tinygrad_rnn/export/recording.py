@@ -219,7 +219,7 @@ def _with_stops(made: Record) -> None:
 
     for number, call in enumerate(made.calls):
         inputs = tuple(map(place, call.inputs))
-        stops = not call.grad or not call.op.differentiable
+        stops = not call.grad or not call.op.traits.differentiable
         if call.op is detached:
             calls.append(call._replace(op=stop_gradient, inputs=inputs, grad=False))
             stops = False

@@ -121,7 +121,11 @@ class ComplexStep:
         self, op: Primitive, values: list[Any], attributes: Any, stepped: Any, scope: Any = None
     ) -> Any:
         """The result of `op` for complex `values`; `stepped` is what NumPy made of them."""
-        if not op.differentiable and np.iscomplexobj(stepped) and not np.any(np.imag(stepped)):
+        if (
+            not op.traits.differentiable
+            and np.iscomplexobj(stepped)
+            and not np.any(np.imag(stepped))
+        ):
             return np.real(stepped)  # a constant; computed again, random numbers would differ
         exact = op.value(*_real(values), **attributes)
         several = isinstance(exact, tuple)
@@ -182,7 +186,7 @@ def _quotient_of(
 
     moving = [(p, t) for p, t in zip(points, tangents, strict=True) if t is not None]
     paces = [np.abs(t) / np.where(p == 0, 1, np.abs(p)) for p, t in moving]
-    if op.elementwise:
+    if op.traits.elementwise:
         shape = np.broadcast_shapes(*(np.shape(v) for v in values))
         pace = functools.reduce(np.maximum, paces, np.zeros(shape, dtype))
         size = functools.reduce(np.maximum, (np.abs(p) for p, _ in moving), pace * 0)

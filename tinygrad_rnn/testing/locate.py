@@ -107,7 +107,7 @@ def _cut(recorder: _Recorder, carried: _Carried) -> str | None:
     for call, inputs, result in zip(recorder.calls, carried.inputs, carried.results, strict=True):
         for position, (x, carries) in enumerate(zip(call.inputs, inputs, strict=True)):
             if carries and not (isinstance(x, Node) and x.requires_grad):
-                if call.op.differentiable:
+                if call.op.traits.differentiable:
                     return (
                         f"the graph is cut before {_described(call)}: its input "
                         f"{call.op.input_name(position)!r} depends on what is checked, but "

@@ -75,7 +75,9 @@ def _rounding_of(
         return [0.0] * len(parts)
     exact = fine if isinstance(fine, tuple) else (fine,)
     lost = [np.abs(a - b) / np.finfo(a.dtype).eps for a, b in zip(parts, exact, strict=True)]
-    least = [0.0 if op.elementwise else 2.0**-20 * np.max(np.abs(a), initial=0) for a in parts]
+    least = [
+        0.0 if op.traits.elementwise else 2.0**-20 * np.max(np.abs(a), initial=0) for a in parts
+    ]
     return [np.maximum(np.where(np.isfinite(x), x, 0), y) for x, y in zip(lost, least, strict=True)]
 
 

@@ -155,7 +155,7 @@ class Layout:
                 self._place(value, "after", steps, arrays)
         for stage in ("before", "after"):
             for value in reversed(self.schedule.stages[stage]):
-                plain = value.is_ufunc or getattr(value.primitive, "places", None)
+                plain = value.is_ufunc or value.traits.places
                 if plain and value not in self._leaving:
                     self._place(value, stage, steps, arrays)
                 self._lend(value, stage, arrays)

@@ -83,7 +83,7 @@ class CallMonitor:
         caller = frame.f_back
         while caller is not None and caller.f_code is not _APPLY:
             caller = caller.f_back
-        if caller is None or caller.f_locals["self"].pure:
+        if caller is None or caller.f_locals["self"].traits.pure:
             self._record.refuse(
                 "random numbers are drawn by something that is no op; use tg.rand_like"
             )

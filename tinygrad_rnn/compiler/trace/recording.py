@@ -95,7 +95,7 @@ class Record:
     def _note(
         self, op: Primitive, node: Node, inputs: Sequence[Any], attributes: dict[str, Any]
     ) -> None:
-        if not op.pure and isinstance(node._data, tuple):
+        if not op.traits.pure and isinstance(node._data, tuple):
             self.refuse(f"{op.name} draws several outputs at once")
         if self._shape_depends_on_data(op, node, inputs, attributes):
             self.refuse(f"the shape of {op.name}'s result depends on data")
@@ -109,7 +109,12 @@ class Record:
     ) -> bool:
         """Whether other integers or truth values make a result of another shape, as a mask does."""
         picks = [isinstance(x, Node) and _discrete(x) and self.depends_on_data(x) for x in inputs]
-        if op.elementwise or not op.pure or not any(picks) or isinstance(node._data, tuple):
+        if (
+            op.traits.elementwise
+            or not op.traits.pure
+            or not any(picks)
+            or isinstance(node._data, tuple)
+        ):
             return False
         for other in (np.zeros_like, np.ones_like):
             values = [getattr(x, "_data", x) for x in inputs]

@@ -192,7 +192,7 @@ def graph_of(
     may want a gradient. `numbers`: the constants that are leaves instead.
     """
     made = _Nodes(record, wanted, numbers)
-    drawn = [made.nodes[k] for k, call in enumerate(record.calls) if not call.op.pure]
+    drawn = [made.nodes[k] for k, call in enumerate(record.calls) if not call.op.traits.pure]
     leaves = [node for node in nodes_behind([*made.results, *drawn]) if node in made.leaves]
     results, xs = made.results, made.inputs[carries:]
     seen = results[len(results) - record.observed :]
@@ -269,7 +269,7 @@ def _applied(
     several = isinstance(data, tuple)
     node = (Node if several else Tracer).of(data, op, inputs, values, attributes, scope)
     node.requires_grad = (
-        op.differentiable
+        op.traits.differentiable
         and any(isinstance(x, Node) and x.requires_grad for x in inputs)
         and (several or is_floating(data))
     )

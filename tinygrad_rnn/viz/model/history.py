@@ -35,7 +35,7 @@ class WholeHistory:
     ) -> None:
         """Called by each op with what it has made."""
         mode = current_mode()
-        if node.op is None and op.differentiable and mode.grad:
+        if node.op is None and op.traits.differentiable and mode.grad:
             node.op, node.inputs, node.attributes = op, tuple(inputs), attributes
             node.values = [x._data if isinstance(x, Node) else x for x in inputs]
             node.scope = mode.scope
