@@ -121,6 +121,7 @@ def test_the_calls_that_were_silently_another() -> None:
     for call in (
         lambda: np.linalg.norm(m, 1),
         lambda: np.linalg.norm(v, 0),
+        lambda: np.linalg.norm(m, 3, 1),
         lambda: np.prod(m, 0, np.float64),
         lambda: np.sum(m, 0, np.float64),
         lambda: np.sum(m, where=X > 2),
@@ -128,7 +129,12 @@ def test_the_calls_that_were_silently_another() -> None:
     ):
         with pytest.raises(TypeError, match="of a Tensor has no"):
             call()
-    np.testing.assert_allclose(np.linalg.norm(m, None, 1).data, np.linalg.norm(X, None, 1))
+    for x, order, axis in (
+        (X, None, 1), (X, "fro", None), (X, 1, 0), (X, np.inf, 1), (X, -np.inf, 0), (X[0], 1, None),
+        (X[0], 2, None), (X, 2, 1),
+    ):  # fmt: skip
+        found = np.linalg.norm(tg.tensor(x), order, axis)
+        np.testing.assert_allclose(found.data, np.linalg.norm(x, order, axis))
     np.testing.assert_allclose(np.var(m, 0, None, None, 1).data, np.var(X, 0, None, None, 1))
     np.testing.assert_allclose(np.clip(m, a_min=2.0, a_max=3.0).data, np.clip(X, 2.0, 3.0))
     np.testing.assert_allclose(np.clip(m, None, 3.0).data, np.clip(X, None, 3.0))

@@ -81,9 +81,17 @@ def numpy_call(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict
             raise TypeError(
                 f"np.{function.__name__} of a Tensor has no {name}= (here {value!r:.40}); it takes "
                 f"{', '.join(f'{option}=' for option in plan.options) or 'no options'}"
+                f"{_ADVICE.get(name, '').format(function.__name__)}"
             )
     return ours(*inputs, **options)
 
+
+_ADVICE = {
+    "dtype": "; cast x first, np.{}(x.astype(...))",
+    "where": "; mask x first, np.{}(np.where(where, x, fill)), with a fill that changes nothing",
+    "out": "; assign the result instead",
+}
+"""How to do without an option of NumPy's."""
 
 _OTHER_NAMES = {"a_min": "min", "a_max": "max", "newshape": "shape"}
 """NumPy has two names for these options; the last is that of NumPy 2.0."""

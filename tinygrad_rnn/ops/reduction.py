@@ -218,7 +218,6 @@ log_softmax.vjp(
 )
 
 
-@implements(np.linalg.norm)
 @op(leading_axes=True)
 def norm(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
     """Euclidean norm: the root of the sum of squares over `axis`; the gradient at 0 is 0.
@@ -237,6 +236,22 @@ def norm(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
 def _(grad: Array, out: Array, x: Array, axis: Any, keepdims: bool) -> Array:
     length = _restored(out, axis, keepdims)
     return _restored(grad, axis, keepdims) * x / (length + np.equal(length, 0))
+
+
+@implements(np.linalg.norm)
+def _numpys_norm(x: Array, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Array:
+    vectors = isinstance(axis, int) or (axis is None and np.ndim(x) == 1)
+    if ord is None or ord == (2 if vectors else "fro"):
+        return norm(x, axis=axis, keepdims=keepdims)
+    if vectors and ord == 1:
+        return np.sum(np.abs(x), axis=axis, keepdims=keepdims)
+    if vectors and ord in (np.inf, -np.inf):
+        extreme = np.max if ord > 0 else np.min
+        return extreme(np.abs(x), axis=axis, keepdims=keepdims)
+    raise TypeError(
+        f"np.linalg.norm of a Tensor has no ord= (here {ord!r}) but 1, 2 and inf along one axis; "
+        "write it out, for a vector: np.sum(np.abs(x) ** p, axis=-1) ** (1 / p)"
+    )
 
 
 @op(linear=True, leading_axes=True)

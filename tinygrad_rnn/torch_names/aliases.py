@@ -38,9 +38,11 @@ def _flatten(t: Array, start_dim: int = 0, end_dim: int = -1) -> Array:
 
 
 def _norm(t: Array, p: Any = 2, dim: Any = None, keepdim: bool = False) -> Array:
-    if p not in (2, "fro"):
-        raise ValueError(f"t.norm() is Euclidean; for p={p} sum up powers of tg.abs(t)")
-    return ops.norm(t, axis=dim, keepdims=keepdim)
+    if p in (2, "fro"):
+        return ops.norm(t, axis=dim, keepdims=keepdim)
+    if dim is None and not keepdim:
+        t, dim = ops.reshape(t, -1), -1
+    return np.linalg.norm(t, p, dim, keepdim)
 
 
 def _flip(t: Array, *axes: Any, dims: Any = None) -> Array:
