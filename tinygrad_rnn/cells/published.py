@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from ..engine.tensor import Tensor
-from ..nn.functional import linear
+from ..nn.functional import as_weights, linear
 from ..nn.parameter import Parameter
 from ..nn.recurrent.cell import Cell
 from .parameters import uniform, zeros
@@ -78,9 +78,10 @@ class PublishedCell(Cell):
 
         For equations that have x_t beside h_t, as papers may whose layers are all of one size.
         """
-        if self.input_size == self.hidden_size:
-            return x
-        return linear(x, self.weight_proj)
+        if self.input_size != self.hidden_size:
+            return linear(x, self.weight_proj)
+        same: Tensor = as_weights(x, self.weight_ih.dtype)
+        return same
 
     def initial_state(self, batch_size: int) -> Any:
         """Zeros (B, H): one Tensor, or a tuple of one for each name."""
