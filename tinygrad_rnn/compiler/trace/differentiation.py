@@ -54,9 +54,10 @@ class Differentiated:
     def __init__(self, graph: StepGraph) -> None:
         self.graph = graph
         self.grads = [traced(np.zeros_like(node._data)) for node in graph.results]
+        grad_ys, grad_carry, grad_sums = self._by_result(self.grads)
         shown = len(graph.ys) - graph.observed  # what is observed has no gradient of its own
-        results = [*graph.ys[:shown], *graph.results[len(graph.ys) :]]
-        grads = [*self.grads[:shown], *self.grads[len(graph.ys) :]]
+        results = [*graph.next_carry, *graph.ys[:shown], *graph.sums]
+        grads = [*grad_carry, *grad_ys[:shown], *grad_sums]
         self.found = _gradients(results, grads, graph.targets)
 
     def lowered(self) -> Step:
