@@ -4,7 +4,7 @@ Each says its equations, where they were published, and how its parameters start
 classical ones: RNN, LSTM, GRU. A family's `__init__` is the one place where its cells are listed.
 """
 
-from . import dynamical, gated, lstm, memory, orthogonal, parallel, state_space, timed
+from . import dynamical, gated, lstm, memory, orthogonal, parallel, state_space, timed, wrappers
 from .discovery import discover
 from .dynamical import *  # noqa: F403
 from .gated import *  # noqa: F403
@@ -16,7 +16,7 @@ from .published import PublishedCell
 from .state_space import *  # noqa: F403
 from .timed import *  # noqa: F403
 
-__all__ = ["PublishedCell", "discover"]
+__all__ = ["PublishedCell", "discover", "wrappers"]
 __all__ += dynamical.__all__
 __all__ += gated.__all__
 __all__ += lstm.__all__

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import operator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from .cell import Cell
 from .inputs import check_names, check_shapes
 from .packing import checked_list
 from .run import run
+from .stack import check_residual, placed
 
 __all__ = ["Recurrent"]
 
@@ -27,7 +29,9 @@ class Recurrent(Module):
     """A cell run over sequences: any length, stacked, in both directions, with gradients.
 
     `cell`: the cell of the first layer; those of further layers and of the other direction are
-    made like it (`Cell.sibling`). `num_layers`: layers on top of each other. `bidirectional`: a
+    made like it (`Cell.sibling`). Or a list of cells, one a layer, which may be of different kinds.
+    `residual`: from the second layer on, a layer's input is added to its output (He et al. 2016; Wu
+    et al. 2016). `num_layers`: layers on top of each other. `bidirectional`: a
     second cell in each layer runs from the end; the outputs of both are concatenated. `reverse`:
     one direction, from the end. `dropout`: probability between layers, while training, drawn from
     `generator` or the one that `tg.manual_seed` sets.
@@ -65,9 +69,10 @@ class Recurrent(Module):
 
     def __init__(
         self,
-        cell: Cell,
+        cell: Cell | Sequence[Cell],
         num_layers: int = 1,
         *,
+        residual: bool = False,
         bidirectional: bool = False,
         reverse: bool = False,
         dropout: float = 0.0,
@@ -92,7 +97,6 @@ class Recurrent(Module):
             )
         if bidirectional and reverse:
             raise ValueError("bidirectional runs both directions already: leave out reverse")
-        self.num_layers = num_layers
         self.bidirectional = bidirectional
         self.reverse = reverse
         self.dropout = dropout
@@ -102,18 +106,11 @@ class Recurrent(Module):
         self.checkpoint = checkpoint
         self.executor = executor
         self.generator = generator
-        self._cells: dict[str, Cell] = {}  # by layer and direction: l0, l0_reverse, l1, ...
-        directions = ("", "_reverse") if bidirectional else ("",)
-        output_size = cell.output_size if num_layers > 1 else 0
-        for layer in range(num_layers):
-            for direction in directions:
-                place = f"l{layer}{direction}"
-                if layer:
-                    cell = cell.sibling(output_size * len(directions))
-                elif direction:
-                    cell = cell.sibling()
-                cell._name = place
-                self._cells[place] = cell
+        self.residual = residual
+        self._cells = placed(cell, num_layers, bidirectional)  # l0, l0_reverse, l1, ...
+        self.num_layers = len(self._cells) // (1 + bidirectional)
+        if residual:
+            check_residual(self.cells)
         self._feature_axis = self.cells[0].feature_axis
         self._takes: dict[str, bool] = {}  # the further inputs of all cells; which are needed
         for cell in self.cells:
@@ -244,7 +241,10 @@ class Recurrent(Module):
                     _check_size(cell, output)
                 outputs.append(output)
                 finals.append(final)
+            below = x
             x = _side_by_side(outputs, cell.feature_axis) if len(outputs) > 1 else outputs[0]
+            if layer and self.residual:
+                x = pytree.map(operator.add, below, x)
         return x, finals
 
     def _dropped_out(self, x: Tensor) -> Tensor:
@@ -297,6 +297,7 @@ class Recurrent(Module):
         """The options that differ from the defaults."""
         options = {
             "num_layers": 1,
+            "residual": False,
             "bidirectional": False,
             "reverse": False,
             "dropout": 0.0,

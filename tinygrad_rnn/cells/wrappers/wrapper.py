@@ -1,0 +1,56 @@
+"""Wrapper: a cell that does what the cell inside it does; wrappers change a part of that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ... import pytree
+from ...nn import Cell
+
+__all__ = ["Wrapper", "floating", "shown", "with_first"]
+
+
+class Wrapper(Cell):
+    """A cell around `cell`, of the same sizes, state and further inputs.
+
+    >>> import tinygrad_rnn as tg
+    >>> class Halved(tg.cells.wrappers.Wrapper):
+    ...     def step(self, x, state, **inputs):
+    ...         output, state = self.cell.advance(x, state, **inputs)
+    ...         return 0.5 * output, state
+    >>> Halved(tg.nn.GRUCell(3, 4)).output_size
+    4
+    """
+
+    def __init__(self, cell: Cell) -> None:
+        self.cell = cell
+        self.feature_axis = cell.feature_axis
+        for name in ("input_size", "hidden_size"):
+            if hasattr(cell, name):
+                setattr(self, name, getattr(cell, name))
+        self.output_size = cell.output_size
+
+    def initial_state(self, batch_size: int) -> Any:
+        """That of the cell inside."""
+        return self.cell.initial_state(batch_size)
+
+    def step(self, x: Any, state: Any, **inputs: Any) -> tuple[Any, Any]:
+        """As the cell inside."""
+        return self.cell.advance(x, state, **inputs)
+
+
+def shown(output: Any, before: Any, after: Any) -> Any:
+    """What a step shows once its state was changed: the new first leaf, if it had shown that."""
+    return pytree.leaves(after)[0] if output is pytree.leaves(before)[0] else output
+
+
+def with_first(state: Any, leaf: Any) -> Any:
+    """The state with another first leaf, such as h."""
+    return pytree.unflatten(state, [leaf, *pytree.leaves(state)[1:]])
+
+
+def floating(fn: Any, state: Any, *others: Any) -> Any:
+    """`fn` on the floating leaves; the others as they are in `state`."""
+    return pytree.map(
+        lambda leaf, *rest: fn(leaf, *rest) if leaf.dtype.kind == "f" else leaf, state, *others
+    )
