@@ -15,6 +15,9 @@ from typing import Any
 from tinygrad_rnn import cells, nn
 from tinygrad_rnn.testing import CellError, check_cell
 
+SIZES = {"convlstm": {"image_size": (2, 2), "input_shape": (2, 2, 2)}}
+"""What a cell is made with and given beside sizes of two."""
+
 
 def _layer(cell: type[nn.Cell], **sizes: Any) -> nn.Recurrent:
     return nn.Recurrent(cell(**sizes), num_layers=2, bidirectional=True)
@@ -27,7 +30,8 @@ def main() -> int:
         for kind, make in (("cell", known[name]), ("layer", partial(_layer, known[name]))):
             start = time.perf_counter()
             try:
-                report = check_cell(make, input_size=2, hidden_size=2, seconds=600)
+                sizes = {"input_size": 2, "hidden_size": 2, **SIZES.get(name, {})}
+                report = check_cell(make, seconds=600, **sizes)
             except CellError as error:
                 report, failed = error.report, failed + 1
                 print(error)

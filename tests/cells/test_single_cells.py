@@ -230,3 +230,19 @@ def test_a_conv_lstm_on_one_pixel_is_a_peephole_lstm() -> None:
     found, _ = tg.nn.Recurrent(images)(x[..., None, None])
     expected, _ = tg.nn.Recurrent(vectors)(x)
     np.testing.assert_allclose(found.data[..., 0, 0], expected.data, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("make", "shape"),
+    [
+        (lambda: cells.SelectiveSSMCell(1, 2, state_size=3), (1,)),  # y is not as wide as the state
+        (lambda: cells.PhasedLSTMCell(1, 2), (1,)),  # a remainder has no complex step
+        (lambda: cells.ConvLSTMCell(1, 2, image_size=(1, 2)), (1, 1, 2)),
+    ],
+)
+def test_gradients_of_layers_of_unlike_cells_can_be_checked(make, shape) -> None:
+    def layer():
+        return tg.nn.Recurrent(make(), num_layers=2, bidirectional=True)
+
+    report = tg.testing.check_cell(layer, only=["inputs"], input_shape=shape)
+    assert [law.verdict for law in report.laws] == ["holds"]

@@ -151,6 +151,7 @@ class _Unshared(Cell):
     def __init__(self, cell: Cell, steps: int) -> None:
         self._cell, self._name = cell, cell._name
         self._copies = [copy.deepcopy(cell) for _ in range(steps)]
+        self.output_size, self.feature_axis = cell.output_size, cell.feature_axis
 
     def advance(self, x: Any, state: Any = None, **inputs: Any) -> tuple[Any, Any]:
         place = current_mode().scope
@@ -158,7 +159,8 @@ class _Unshared(Cell):
         return self._copies[place.step].advance(x, state, **inputs)
 
     def initial_state(self, batch_size: int) -> Any:
-        return self._cell.initial_state(batch_size)
+        # A copy's, whose parameters are as precise as the numbers that a law tries.
+        return (self._copies or [self._cell])[0].initial_state(batch_size)
 
     def step_inputs(self) -> dict[str, bool]:
         return self._cell.step_inputs()

@@ -7,7 +7,7 @@ import math
 from ... import ops
 from ...engine.tensor import Tensor
 from ...nn.claims import Diagonal
-from ...nn.functional import linear
+from ...nn.functional import as_weights, linear
 from ...nn.recurrent.cell import Cell
 from ..parameters import uniform, zeros
 
@@ -58,5 +58,5 @@ class SRUCell(Cell):
         f = ops.sigmoid(f + v_f * c + b_f).named("forget gate")
         r = ops.sigmoid(r + v_r * c + b_r).named("reset gate")
         c = (f * c + (1 - f) * new).named("c")
-        carried = skip[0] if skip else x
+        carried = skip[0] if skip else as_weights(x, c.dtype)
         return (r * c + (1 - r) * (self.alpha * carried)).named("h"), c
