@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,9 @@ import numpy as np
 from .scope import Scope, callers_line
 
 __all__ = ["explained"]
+
+_GUFUNC = re.compile(r"\w+: Input operand .* gufunc .*\(size (\d+) is different from (\d+)\)")
+"""What NumPy says of a product of arrays whose inner sizes differ."""
 
 
 def explained(
@@ -20,9 +24,10 @@ def explained(
     An error of a class of its own (not `ValueError`, `TypeError` or another that Python users
     expect from such a call) is returned as it is, with the message as a note.
     """
+    reason = _GUFUNC.sub(r"the inner sizes differ, \2 and \1", str(error))
     place = f" in {scope}" if scope is not None and str(scope) else ""
     line = callers_line()
-    message = f"{called}({', '.join(map(_in_brief, values))}){place}: {error}" + (
+    message = f"{called}({', '.join(map(_in_brief, values))}){place}: {reason}" + (
         f" [called at {line}]" if line else ""
     )
     for kind in (np.exceptions.AxisError, TypeError, IndexError, ValueError, ZeroDivisionError):

@@ -251,7 +251,8 @@ def nll_loss(
         classes = np.where(counts, classes, 0)
     if classes.size and (classes.min() < 0 or classes.max() >= count):
         raise ValueError(
-            f"target classes from {classes.min()} to {classes.max()}, but there are {count}"
+            f"the target has classes from {classes.min()} to {classes.max()}, but scores of "
+            f"{count} classes know 0 to {count - 1}"
         )
     picked = ops.take_along_axis(log_probabilities, classes[..., None], axis=-1)
     losses = -ops.squeeze(picked, axis=-1)

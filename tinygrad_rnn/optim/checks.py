@@ -35,6 +35,8 @@ def in_order(params: Any) -> list[Any]:
     """The parts of an iterable, as a list. TypeError for a set, whose order is not fixed."""
     if isinstance(params, set | frozenset):
         raise TypeError("parameters must come in a fixed order: pass a list, not a set")
+    if hasattr(params, "parameters"):
+        raise TypeError(f"give it {type(params).__name__}.parameters(), not the module itself")
     return list(params)
 
 

@@ -139,7 +139,7 @@ class Recurrent(Module):
             for held_name, held in self._state():
                 if held_name == name:
                     return held
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        return super().__getattr__(name)  # type: ignore[misc]
 
     def forward(
         self,

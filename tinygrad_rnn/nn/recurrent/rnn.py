@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from ... import ops
 from ...engine.tensor import Tensor
 from .. import init
@@ -85,8 +87,11 @@ class RNN(StackedRecurrent):
 
 def gate_parameters(gates: int, input_size: int, hidden_size: int, bias: bool) -> tuple[Any, ...]:
     """weight_ih, weight_hh, bias_ih and bias_hh for that many gates, PyTorch's initial values."""
-    if hidden_size < 1 or input_size < 0:
-        raise ValueError(f"sizes: hidden_size {hidden_size} < 1 or input_size {input_size} < 0")
+    for name, size, least in (("input_size", input_size, 0), ("hidden_size", hidden_size, 1)):
+        if not isinstance(size, int | np.integer):
+            raise TypeError(f"{name} is a whole number, not {size!r}")
+        if size < least:
+            raise ValueError(f"{name} must be at least {least}, got {size}")
     rows = gates * hidden_size
     bound = 1 / math.sqrt(hidden_size)
 

@@ -12,7 +12,12 @@ __all__ = ["run_unrolled", "scalar_of"]
 
 
 def run_unrolled(model: Callable[..., Any], x: Any) -> Any:
-    """`model(x)`, every layer in it that could be run as one op run step by step."""
+    """`model(x)`, every layer in it that could be run as one op run step by step.
+
+    TypeError for a model that cannot be called.
+    """
+    if not callable(model):
+        raise TypeError(f"the model comes first, then its input x; {type(model).__name__} is none")
     owner = getattr(model, "__self__", model)
     modules = owner.modules() if isinstance(owner, Module) else ()
     layers: list[Any] = [module for module in modules if hasattr(module, "unroll")]
