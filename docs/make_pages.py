@@ -122,8 +122,10 @@ def as_restructured_text(
 
 def _text(docstring: str) -> list[str]:
     """The lines of a docstring with what reStructuredText would read as markup escaped."""
-    found = []
+    found: list[str] = []
     for line in inspect.cleandoc(docstring).split("\n"):
+        if line.startswith("    ") and "".join(found[-1:]) == "" and _is_prose(found):
+            found += ["::", ""]  # an indented paragraph is code
         if not line.lstrip().startswith((">>>", "...")):
             parts = re.split(r"(``?[^`]*``?)", line)
             parts[::2] = [re.sub(r"([*|\\]|_(?=\W|$))", r"\\\1", part) for part in parts[::2]]
@@ -131,3 +133,8 @@ def _text(docstring: str) -> list[str]:
             line = re.sub(r"^( *)\\\* ", r"\1* ", "".join(parts))  # a list is a list
         found.append(line)
     return found
+
+
+def _is_prose(lines: list[str]) -> bool:
+    """Whether the last line with text is not indented."""
+    return next((not line.startswith(" ") for line in reversed(lines) if line), False)
