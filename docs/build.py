@@ -1,7 +1,7 @@
 """Build the site: python docs/build.py [FOLDER]. It needs the extra `docs`.
 
 FOLDER (docs/_build/site) gets static files which any web server can serve, and a browser can open.
-The code of every page is run, and a warning is an error.
+English is at its top, Korean under ko/. The code of every page is run, and a warning is an error.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent
-LANGUAGES = {"en": "."}  # and the folder of each in the site
+LANGUAGES = {"en": ".", "ko": "ko"}  # and the folder of each in the site
 
 
 def main(arguments: list[str] | None = None) -> None:

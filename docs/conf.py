@@ -13,7 +13,7 @@ author = "the tinygrad_rnn developers"
 project_copyright = author
 language = os.environ.get("TINYGRAD_RNN_LANGUAGE", "en")
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "make_pages"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx-mathjax-offline", "make_pages"]
 quick = "TINYGRAD_RNN_QUICK" in os.environ
 exclude_patterns = ["_build", "locale", "README.md"]
 # Links to files beside the site lead somewhere in the repository alone; the tests check them.
@@ -22,7 +22,7 @@ default_role = "literal"
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3
 nb_execution_mode = "cache"
-nb_execution_cache_path = str(Path(__file__).parent / "_build" / f"executed-{language}")
+nb_execution_cache_path = str(Path(__file__).parent / "_build" / "executed")
 nb_execution_excludepatterns = ["examples/*"] if quick else []
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
@@ -35,10 +35,12 @@ html_theme = "pydata_sphinx_theme"
 html_title = "tinygrad_rnn"
 html_show_sourcelink = False
 html_copy_source = False
+templates_path = ["site"]
+html_context = {"other_language": "ko" if language == "en" else "en"}
 html_static_path = ["site"]
 html_css_files = ["site.css"]
 html_theme_options = {
-    "navbar_end": ["theme-switcher", "navbar-icon-links"],
+    "navbar_end": ["language", "theme-switcher"],
     "show_prev_next": True,
     "secondary_sidebar_items": ["page-toc"],
 }

@@ -148,6 +148,18 @@ def test_links_lead_to_files(document: Path) -> None:
             assert path.exists(), f"{document.name} links to {target}, which is not there"
 
 
+def test_every_page_is_in_the_contents_of_the_site() -> None:
+    docs = ROOT / "docs"
+    pages = [path for path in DOCUMENTS if docs in path.parents]
+    listed = {docs / "index.md"}
+    for page in pages:
+        for block in blocks(page.read_text(encoding="utf-8")):
+            if block.language == "{toctree}":
+                names = [line for line in block.content.split() if "*" not in line]
+                listed |= {(page.parent / f"{name}.md").resolve() for name in names}
+    assert {*pages} - listed == set()
+
+
 def test_readme_has_two_commands_which_ci_runs() -> None:
     readme = [*blocks((ROOT / "README.md").read_text(encoding="utf-8"))]
     lines = "".join(block.content for block in readme if block.language == "sh").splitlines()
