@@ -47,7 +47,7 @@ class Block(NamedTuple):
 
 def blocks(text: str) -> list[Block]:
     """The fenced blocks of a Markdown text."""
-    options = r"(?::.*\n)*"  # of a directive
+    options = r"(?::[^\n]*\n)*"  # of a directive
     found = re.finditer(
         rf"^```([{{}}\w-]*)[^\n]*\n{options}(.*?)^```$", text, re.MULTILINE | re.DOTALL
     )
