@@ -7,8 +7,7 @@ once:
 
 * a delayed input, whose next value no carry has a part in, is an array moved on by one step;
 * sample and hold, as a delayed input in a padded batch, takes the last value that was chosen;
-* an affine recurrence is solved in blocks of time, where its states are small or a product of
-  matrices leaves the loop with it.
+* an affine recurrence of small states is solved in blocks of time.
 
 With a component leaves what depends on nothing else, such as a product of weights with the input
 before. The gradient of a delayed input is one that comes after the backward loop.
@@ -132,10 +131,10 @@ class _Distribution:
         return own.issubset(leaving) and self._moved(component, leaving, "after")
 
     def _moved(self, component: Carries, leaving: Sequence[Instruction], stage: Stage) -> bool:
-        """Move the component, if there is a way to take all its steps at once that pays."""
+        """Move the component, if there is a way to take all its steps at once."""
         builder, own = self.builder, {*self._depending_on(component)}
         chain = [v for v in needed_for(component.values(), self.loop) if v in own]
-        solve = self._solver(component, chain, leaving)
+        solve = self._solver(component, chain)
         if solve is None:
             return False
         later = builder.start_again(stage) if stage == "after" else []
@@ -157,17 +156,17 @@ class _Distribution:
         return True
 
     def _solver(
-        self, component: Carries, chain: Sequence[Instruction], leaving: Sequence[Instruction]
+        self, component: Carries, chain: Sequence[Instruction]
     ) -> Callable[[], Carries] | None:
-        """What makes the instructions that take all steps at once, by what they stand for."""
+        """What makes the instructions that take all steps at once, by what they stand for; None if
+        there is no such way, or the loop is as fast."""
         (carry, new), *further = component.items()
         if not further and not chain:  # a delayed input
             return dict
         choice = None if further else choice_of(carry, new)
         if choice is not None and {*chain}.isdisjoint(inputs_of(choice[:2])):
             return lambda: {new: held(self.builder, carry, new, choice)}
-        pays = all(c.sample.size <= MOST_ELEMENTS for c in component)
-        pays = pays or any(value.traits.contraction for value in leaving)
-        if pays and affine_in_carries(chain, component):
+        small = all(c.sample.size <= MOST_ELEMENTS for c in component)
+        if small and affine_in_carries(chain, component):
             return lambda: recurrences(self.builder, chain, component)
         return None

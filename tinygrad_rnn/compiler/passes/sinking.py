@@ -8,7 +8,7 @@ elementwise instructions, therefore moves into it, and most results never leave 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from ..ir.cost import cost
@@ -29,16 +29,10 @@ def sink_into_loop(schedule: Schedule, moves: Callable[[Instruction], bool]) -> 
     carries = _carries_with_their_next(schedule)
     inside = set(stages["loop"])
     readers = _readers(schedule)
-    first: list[Instruction] = []
-    needed: set[Instruction] = set()  # by instructions that stay before the loop
-    for value in reversed(stages["before"]):
-        own = carries.get(value, ())
-        wanted = own or not inside.isdisjoint(readers[value])
-        if wanted and moves(value) and needed.isdisjoint([value, *own]):
-            inside.add(value)
-            first.append(value)
-        else:
-            needed.update(inputs_of(value.inputs))
+    late = _solved_for_what_follows(schedule, carries, readers)
+    stages["before"] = [value for value in stages["before"] if value not in late]
+    stages["after"][:0] = late
+    stage_of.update(dict.fromkeys([*late, *(c for v in late for c in carries.get(v, ()))], "after"))
     last: list[Instruction] = []
     for value in stages["after"]:
         own = carries.get(value, ())
@@ -49,6 +43,16 @@ def sink_into_loop(schedule: Schedule, moves: Callable[[Instruction], bool]) -> 
             inside.add(value)
             last.append(value)
             stage_of.update(dict.fromkeys(own, "loop"))
+    first: list[Instruction] = []
+    needed: set[Instruction] = set()  # by instructions that stay before the loop
+    for value in reversed(stages["before"]):
+        own = carries.get(value, ())
+        wanted = own or not inside.isdisjoint(readers[value])
+        if wanted and moves(value) and needed.isdisjoint([value, *own]):
+            inside.add(value)
+            first.append(value)
+        else:
+            needed.update(inputs_of(value.inputs))
     stages["loop"] = [*reversed(first), *stages["loop"], *last]
     for stage in ("before", "after"):
         stages[stage] = [value for value in stages[stage] if value not in inside]
@@ -77,6 +81,31 @@ def is_simple(value: Instruction) -> bool:
 
 
 _FEW = 4
+
+
+def _solved_for_what_follows(
+    schedule: Schedule,
+    carries: Mapping[Instruction, Sequence[Instruction]],
+    readers: Mapping[Instruction, Sequence[Instruction]],
+) -> list[Instruction]:
+    """The recurrences from before the loop, and what depends on them, that nothing in it reads.
+
+    In the loop, with what depends on them behind it, they need no loop of their own.
+    """
+    before = schedule.stages["before"]
+    solved = {v for v in before if v.primitive is recurrence}
+    depending = {*solved, *(carry for value in solved for carry in carries[value])}
+    for value in before:
+        if not depending.isdisjoint(inputs_of(value.inputs)):
+            depending.add(value)
+    late: set[Instruction] = set(schedule.stages["after"]) | set(schedule.stages["total"])
+    for value in reversed(before):
+        own = carries[value] if value in solved else ()
+        together = {value, *own, *(v for v in solved if carries[v] == own)}
+        reading = {r for x in together for r in readers[x]} - together
+        if value in depending and late.issuperset(reading):
+            late.add(value)
+    return [value for value in before if value in late]
 
 
 def _carries_with_their_next(schedule: Schedule) -> dict[Instruction, tuple[Instruction, ...]]:
