@@ -14,7 +14,8 @@ from ... import pytree
 from ...compiler.specialization import Refusal, specializations
 from ...engine.tensor import from_numpy
 from ...serialization import load, save
-from ..cell_runs import Results, Subject, seeded
+from ..cell_results import Results
+from ..cell_runs import Subject, seeded
 from ..changes import Change, changes_of
 from .law import Broken, DoesNotApply, law, require
 

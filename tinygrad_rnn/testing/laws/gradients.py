@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ... import pytree
-from ..cell_runs import Batch, Results, Subject, seeded, with_leaves
+from ..cell_results import Results
+from ..cell_runs import Batch, Subject, seeded, with_leaves
 from ..locate import first_wrong
 from ..network import OneStep
 from ..program import Program

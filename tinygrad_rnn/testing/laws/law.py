@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..cell_runs import Results, first_difference
+from ..cell_results import Results, first_difference
 
 if TYPE_CHECKING:
     from ..cell_runs import Subject

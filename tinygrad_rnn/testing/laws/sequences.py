@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..cell_runs import Batch, Results, Subject, first_difference
+from ..cell_results import Results, first_difference
+from ..cell_runs import Batch, Subject
 from .execution import directions
 from .law import BATCHES, Broken, DoesNotApply, law, require
 
