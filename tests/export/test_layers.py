@@ -11,6 +11,8 @@ import pytest
 import tinygrad_rnn as tg
 from tinygrad_rnn import export, nn, pytree
 
+pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
+
 LENGTHS = np.array([5, 0, 2])
 MORE = np.array([10, 7, 1, 0, 3, 9])
 
@@ -48,11 +50,16 @@ class TwoClocks(nn.Cell):
         return self.hidden_size
 
 
+def projected(input_size: int) -> Any:
+    return tg.cells.ProjectedLSTMCell(input_size, 6, projection_size=3)
+
+
 LAYERS = {
     "lstm": lambda: nn.LSTM(4, 3, num_layers=2, bidirectional=True),
     "gru": lambda: nn.GRU(4, 3, bidirectional=True, batch_first=True),
     "rnn": lambda: nn.RNN(4, 3, nonlinearity="relu", bias=False),
     "backwards": lambda: nn.Recurrent(nn.LSTMCell(4, 3), reverse=True),
+    "projected": lambda: nn.Recurrent(projected(4), 2, bidirectional=True),
     "cells": lambda: nn.Recurrent(tg.cells.PeepholeLSTMCell(4, 3), 2, bidirectional=True),
 }
 
@@ -80,8 +87,12 @@ def test_a_layer_in_torch(name: str) -> None:
     x, state = given(name, layer)
     module = export.to_torch(layer)
     own = isinstance(module, torch.nn.RNNBase)
-    assert own is (name in ("lstm", "gru", "rnn"))
+    assert own is (name in ("lstm", "gru", "rnn", "projected"))
     theirs = pytree.map(lambda leaf: torch.tensor(leaf.numpy()), state)
+    if name == "projected":  # PyTorch stacks the states of all layers and directions
+        outputs, (h, c) = module(torch.tensor(x.numpy()), tuple(map(torch.stack, zip(*theirs))))
+        same((outputs, list(zip(h, c))), layer(x, state))
+        return
     same(module(torch.tensor(x.numpy()), theirs), layer(x, state))
     if not own:
         found = module(torch.tensor(x.numpy()), theirs, lengths=torch.tensor(LENGTHS))
@@ -148,6 +159,25 @@ def test_a_cell_with_further_inputs_leaves() -> None:
         constants={"context": torch.tensor(context.numpy())},
     )
     same(found, expected)
+
+
+def test_a_projected_lstm_inside_a_model() -> None:
+    torch = pytest.importorskip("torch", reason="needs torch")
+
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            self.rnn = nn.Recurrent(projected(4), 2, bidirectional=True)
+
+        def forward(self, x: Any, state: Any, lengths: Any) -> Any:
+            return self.rnn(x, state, lengths)
+
+    model = Model()
+    x, state = given("", model.rnn)
+    module = export.to_torch(model, axes=["time batch _", *["batch _"] * 8, "batch"])
+    assert isinstance(module.rnn, torch.nn.LSTM) and module.rnn.proj_size == 3
+    theirs = pytree.map(lambda leaf: torch.tensor(leaf.numpy()), state)
+    found = module(torch.tensor(x.numpy()), theirs, torch.tensor(LENGTHS))
+    same(found, model(x, state, tg.tensor(LENGTHS)))
 
 
 def test_a_model_trained_in_torch_comes_back_through_a_file(tmp_path: Path) -> None:

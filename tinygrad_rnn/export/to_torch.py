@@ -26,9 +26,10 @@ Value = Any
 def to_torch(model: Callable[..., Any], *, axes: str | Sequence[str] | None = None) -> Any:
     """The model as a `torch.nn.Module`, with the same weights under the same names.
 
-    `nn.LSTM`, `nn.GRU` and `nn.RNN` become PyTorch's own, as do Linear, Embedding and Dropout. In
-    other modules the ops are PyTorch's, and each scan is a loop over time. It is called as the
-    model is, with tensors, `lengths=` included; a layer that PyTorch has is just that layer.
+    `nn.LSTM`, `nn.GRU` and `nn.RNN` become PyTorch's own, as do a layer of `ProjectedLSTMCell`
+    (with `proj_size`), Linear, Embedding and Dropout. In other modules the ops are PyTorch's, and
+    each scan is a loop over time. It is called as the model is, with tensors, `lengths=` included;
+    a layer that PyTorch has is just that layer, with PyTorch's arguments.
     It can be trained, moved to a device and saved; its `state_dict()` has the names of ours, and
     `model.load_state_dict(from_torch(module.state_dict()))` brings trained weights back.
 
@@ -189,8 +190,8 @@ class _Torch(Target):
         return x if x.dtype is wanted and x.device == self._device else x.to(self._device, wanted)
 
     def module(self, operands: Sequence[Value], **call: Any) -> Sequence[Value]:
-        given = pytree.unflatten(call["tree"], operands)
-        return pytree.leaves(called(self._modules[call["module"]], given))
+        given, ours = pytree.unflatten(call["tree"], operands), call["module"]
+        return pytree.leaves(called(ours, self._modules[ours], given))
 
     def loop(self, made: Any, given: Any, run: Callable[..., Any], length: int) -> Sequence[Value]:
         torch, xs, carry, lengths = self._torch, given.xs, given.carry, given.lengths

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .. import nn
+from ..cells import ProjectedLSTMCell
 
 __all__ = ["MODULES", "called", "counterpart"]
 
@@ -37,6 +38,24 @@ def _recurrent(layer: Any) -> Any:
     )
 
 
+def _projected(layer: Any) -> Any:
+    """PyTorch's LSTM with `proj_size`, for a layer of `ProjectedLSTMCell` alone."""
+    import torch
+
+    cells = [*layer._cells.values()]
+    if any(type(cell) is not ProjectedLSTMCell for cell in cells) or layer.reverse:
+        return None
+    return torch.nn.LSTM(
+        cells[0].input_size,
+        cells[0].hidden_size,
+        layer.num_layers,
+        batch_first=layer.batch_first,
+        dropout=layer.dropout if layer.num_layers > 1 else 0.0,
+        bidirectional=layer.bidirectional,
+        proj_size=cells[0].projection_size,
+    )
+
+
 def _linear(module: Any) -> Any:
     import torch
 
@@ -61,6 +80,7 @@ MODULES: dict[type[nn.Module], Callable[[Any], Any]] = {
     nn.LSTM: _recurrent,
     nn.GRU: _recurrent,
     nn.RNN: _recurrent,
+    nn.Recurrent: _projected,
     nn.Linear: _linear,
     nn.Embedding: _embedding,
     nn.Dropout: _dropout,
@@ -68,18 +88,29 @@ MODULES: dict[type[nn.Module], Callable[[Any], Any]] = {
 """Exactly these types: what a subclass does besides is not known."""
 
 
-def called(module: Any, given: Mapping[str, Any]) -> Any:
-    """A counterpart on the arguments of `forward`, by their names here."""
+def called(ours: nn.Module, module: Any, given: Mapping[str, Any]) -> Any:
+    """The counterpart of one of our modules on the arguments of `forward`, by their names here."""
     import torch
 
-    if isinstance(module, torch.nn.RNNBase):
-        return _run(module, **given)
+    if isinstance(ours, nn.Recurrent):
+        if type(ours) is not nn.Recurrent:
+            return _run(module, **given)
+        return _run_with_lists(module, **given)
     (x,) = given.values()
     if isinstance(module, torch.nn.Linear):
         x = x.to(module.weight.dtype)
     elif isinstance(module, torch.nn.Embedding):
         x = x.long()
     return module(x)
+
+
+def _run_with_lists(module: Any, x: Value, state: Any = None, lengths: Value = None) -> Any:
+    """The same for a layer whose state is a list of the cells' states, not stacked."""
+    import torch
+
+    stacked = None if state is None else tuple(map(torch.stack, zip(*state)))
+    outputs, final = _run(module, x, stacked, lengths)
+    return outputs, list(zip(*final))
 
 
 def _run(module: Any, x: Value, state: Any = None, lengths: Value = None) -> tuple[Value, Any]:
