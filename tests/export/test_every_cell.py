@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 import tinygrad_rnn as tg
-from tinygrad_rnn import cells, export, nn, pytree
+from tinygrad_rnn import export, nn, pytree
 from tinygrad_rnn.testing.cell_runs import Subject
 
 STEPS, ROWS = 3, 2
@@ -38,43 +39,62 @@ class Averaging(nn.Cell):
         return {"h": mixed / (1 + largest), "age": tg.where(age > 1, age, age + x[:, 0] ** 2)}
 
 
-CELLS = {
-    name: found
-    for where in (nn, cells)
-    for name in where.__all__
-    if isinstance(found := getattr(where, name), type)
-    and issubclass(found, nn.Cell)
-    and found is not nn.Cell
-} | {"Averaging": Averaging}
+CELLS = {**tg.cells.discover(), "averaging": Averaging}
+SHAPES = {"convlstm": (2, 8, 8)}  # of the x of cells that take images
+
+
+class Case(NamedTuple):
+    """A layer of one cell, x (T, B, ...), and the further inputs of its steps."""
+
+    layer: nn.Recurrent
+    x: Any
+    further: dict[str, Any]
+
+
+def case(name: str, steps: int, rows: int, seed: int = 0) -> Case:
+    subject = Subject(CELLS[name], {}, input_shape=SHAPES.get(name))
+    cell = subject.network.cell.astype("float32")
+    rng = np.random.default_rng(seed)
+    x = subject.x(rng, steps, rows).astype("float32")
+    kinds = {
+        "dt": lambda: rng.uniform(0.5, 1.5, (steps, rows, 1)),
+        "mask": lambda: rng.random(x.shape) < 0.5,
+    }
+    further = {key: kinds[key]().astype("float32") for key in cell.step_inputs()}
+    return Case(nn.Recurrent(cell), x, further)
 
 
 def by_torch(
-    layer: Any, x: Any, lengths: Any, weights: list[Any]
+    case: Case, lengths: Any, weights: list[Any], thorough: bool
 ) -> tuple[list[Any], dict[str, Any]]:
     """The results, and the gradients of their weighted sum by x and the parameters."""
     torch = pytest.importorskip("torch", reason="needs torch")
-    module = export.to_torch(layer)
-    given = torch.tensor(x, requires_grad=True)
-    results = pytree.leaves(module(given, lengths=torch.tensor(lengths)))
+    module = export.to_torch(case.layer)
+    given = torch.tensor(case.x, requires_grad=True)
+    further = {name: torch.tensor(x) for name, x in case.further.items()}
+    results = pytree.leaves(module(given, lengths=torch.tensor(lengths), **further))
     sum((r * torch.tensor(w)).sum() for r, w in zip(results, weights)).backward()
     gradients = {name: p.grad for name, p in module.named_parameters()} | {"x": given.grad}
     return [r.detach() for r in results], gradients
 
 
 def by_jax(
-    layer: Any, x: Any, lengths: Any, weights: list[Any]
+    case: Case, lengths: Any, weights: list[Any], thorough: bool
 ) -> tuple[list[Any], dict[str, Any]]:
-    """The same in JAX; not compiled, for that takes longer than this does."""
+    """The same in JAX; not compiled, for that takes longer than this does. Gradients take most of
+    the time: of all cells only where tests are thorough."""
     jax = pytest.importorskip("jax", reason="needs jax")
-    apply, parameters = export.to_jax(layer)
+    apply, parameters = export.to_jax(case.layer)
 
     def loss(parameters: Any, x: Any) -> Any:
-        results = pytree.leaves(apply(parameters, x, lengths=lengths))
+        results = pytree.leaves(apply(parameters, x, lengths=lengths, **case.further))
         return sum((r * w).sum() for r, w in zip(results, weights)), results
 
     with jax.disable_jit():
+        if not thorough:
+            return loss(parameters, case.x)[1], {}
         (_, results), (by_parameters, by_x) = jax.value_and_grad(loss, (0, 1), has_aux=True)(
-            parameters, x
+            parameters, case.x
         )
     return results, by_parameters | {"x": by_x}
 
@@ -84,21 +104,22 @@ def by_jax(
 def test_a_cell_leaves_with_its_values_and_its_gradients(
     run: Callable[..., Any], name: str
 ) -> None:
-    subject = Subject(CELLS[name], {})
-    layer = nn.Recurrent(subject.network.cell.astype("float32"))
-    rng = np.random.default_rng(0)
-    x = tg.tensor(subject.x(rng, STEPS, ROWS).astype("float32"), requires_grad=True)
+    made = case(name, STEPS, ROWS)
+    layer, rng = made.layer, np.random.default_rng(1)
+    x = tg.tensor(made.x, requires_grad=True)
     lengths = np.array([STEPS, STEPS - 1])
-    expected = pytree.leaves(layer(x, lengths=lengths))
+    expected = pytree.leaves(layer(x, lengths=lengths, **made.further))
     weights = [rng.normal(size=r.shape).astype("float32") for r in expected]
-    results, gradients = run(layer, x.detach().numpy(), lengths, weights)
+    thorough = settings().max_examples >= 100 or list(CELLS).index(name) % 6 == 0
+    results, gradients = run(made, lengths, weights, thorough)
     total = sum(((r * w).sum() for r, w in zip(expected, weights)), start=tg.tensor(0.0))
     total.backward()
+    assert not gradients or gradients.keys() == {*dict(layer.named_parameters()), "x"}
     for found, own in zip(results, expected, strict=True):
         np.testing.assert_allclose(np.asarray(found), own.detach().numpy(), 1e-5, 1e-5)
     wanted = {**dict(layer.named_parameters()), "x": x}
-    for where, own in wanted.items():
-        found = gradients[where]
+    for where in gradients:
+        own, found = wanted[where], gradients[where]
         by_us = np.zeros(own.shape) if own.grad is None else own.grad.numpy()
         found = np.zeros(own.shape) if found is None else np.asarray(found)
         largest = max(1.0, float(np.abs(by_us).max()))
@@ -109,15 +130,13 @@ def test_a_cell_leaves_with_its_values_and_its_gradients(
 def test_a_cell_leaves_to_onnx_as_one_loop(name: str, tmp_path: Path) -> None:
     onnx = pytest.importorskip("onnx", reason="needs onnx")
     runtime = pytest.importorskip("onnxruntime", reason="needs onnxruntime")
-    subject, path = Subject(CELLS[name], {}), tmp_path / "cell.onnx"
-    layer = nn.Recurrent(subject.network.cell.astype("float32"))
-    rng = np.random.default_rng(0)
-    names = export.to_onnx(layer, path, subject.x(rng, 2, 3).astype("float32"), lengths=True)
+    path, small, made = tmp_path / "cell.onnx", case(name, 2, 3), case(name, 6, 4)
+    export.to_onnx(small.layer, path, small.x, lengths=True, **small.further)
     kinds = [node.op_type for node in onnx.load(path).graph.node]
     assert sum(kinds.count(kind) for kind in ("Scan", "LSTM", "GRU", "RNN")) == 1
     session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    x, lengths = subject.x(rng, 6, 4).astype("float32"), np.array([6, 0, 3, 1])
-    found = session.run(None, dict(zip(names, (x, lengths), strict=True)))
-    expected = pytree.leaves(layer(x, lengths=lengths))
+    lengths = np.array([6, 0, 3, 1])
+    found = session.run(None, {"x": made.x, "lengths": lengths, **made.further})
+    expected = pytree.leaves(small.layer(made.x, lengths=lengths, **made.further))
     for theirs, ours in zip(found, expected, strict=True):
         np.testing.assert_allclose(theirs, ours.detach().numpy(), 1e-5, 1e-5)

@@ -56,7 +56,8 @@ def to_onnx(
     onnx = imported("onnx", "onnx", "ONNX")
     args = [*map(_array, inputs)] or [_input_of(model, named)]
     if named.get("lengths") is True:
-        named["lengths"] = np.zeros(2, np.int64)
+        batch_axis = 0 if getattr(model, "batch_first", False) else 1
+        named["lengths"] = np.zeros(args[0].shape[batch_axis], np.int64)
     named = {name: pytree.map(_array, x) for name, x in named.items() if x is not None}
     program = program_of(model, args, named, known=OPS.keys(), target="ONNX", axes=axes)
     names = _names(argument_names(model, args, named))

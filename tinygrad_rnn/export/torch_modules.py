@@ -45,6 +45,8 @@ def _projected(layer: Any) -> Any:
     cells = [*layer._cells.values()]
     if any(type(cell) is not ProjectedLSTMCell for cell in cells) or layer.reverse:
         return None
+    if cells[0].projection_size >= cells[0].hidden_size:  # which PyTorch does not allow
+        return None
     return torch.nn.LSTM(
         cells[0].input_size,
         cells[0].hidden_size,
