@@ -14,7 +14,7 @@ one user of `fit`.
 [16.0, 4.0]
 """
 
-from . import names
+from . import names, through_time
 from .callbacks import EachEpoch, EarlyStopping, KeepBest
 from .fitting import fit
 from .history import History
@@ -41,4 +41,5 @@ __all__ = [
     "fit",
     "names",
     "over_seeds",
+    "through_time",
 ]
