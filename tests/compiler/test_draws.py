@@ -109,3 +109,16 @@ def test_other_numbers_in_each_run(scans) -> None:
     layer = nn.Recurrent(scans.StepCell(zoneout, hidden_size=H, **ROOM).astype("float64"))
     first, second = layer(X)[0], layer(X)[0]
     assert not np.array_equal(first.data, second.data)
+
+
+def test_a_run_of_no_steps_draws_nothing() -> None:
+    def step(h, x):
+        h = h + tg.rand_like(x)
+        return h, h
+
+    tg.manual_seed(0)
+    expected = tg.rand(3).tolist()
+    for unroll in (True, False):
+        tg.manual_seed(0)
+        _, ys = tg.scan(step, tg.zeros(2), tg.zeros(0, 2), unroll=unroll)
+        assert ys.shape == (0, 2) and tg.rand(3).tolist() == expected

@@ -85,10 +85,14 @@ def run(sequence: Scan, *, unroll: bool = False) -> tuple[Any, Any]:
 
 
 def _nothing(sequence: Scan) -> tuple[Any, Any]:
-    """No step: the carry as it is, and ys without a step. The step is tried on zeros, for them."""
+    """No step: the carry as it is, and ys without a step. The step is tried on zeros, for them.
+
+    What it draws is taken from nobody.
+    """
     step = sequence.step
     x = [Tensor.of(np.zeros(x.shape[1:], x.dtype)) for x in sequence.xs]
-    _, ys = step(sequence.carry, x)
+    with drawing_from(ops.generator().bit_generator.state):
+        _, ys = step(sequence.carry, x)
     empty = [Tensor.of(np.zeros((0, *y.shape), y.dtype)) for y in ys]
     return (
         pytree.unflatten(step.carry_structure, sequence.carry),
