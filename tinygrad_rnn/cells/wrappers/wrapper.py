@@ -52,5 +52,5 @@ def with_first(state: Any, leaf: Any) -> Any:
 def floating(fn: Any, state: Any, *others: Any) -> Any:
     """`fn` on the floating leaves; the others as they are in `state`."""
     return pytree.map(
-        lambda leaf, *rest: fn(leaf, *rest) if leaf.dtype.kind == "f" else leaf, state, *others
+        lambda leaf, *rest: fn(leaf, *rest) if leaf.dtype.kind in "fc" else leaf, state, *others
     )

@@ -248,7 +248,7 @@ class Recurrent(Module):
         return x, finals
 
     def _dropped_out(self, x: Tensor) -> Tensor:
-        if x.dtype.kind != "f":
+        if x.dtype.kind not in "fc":
             return x
         dropped: Tensor = apply_dropout(x, self.dropout, self.training, self.generator)
         return dropped
