@@ -77,6 +77,8 @@ def run(sequence: Scan, *, unroll: bool = False) -> tuple[Any, Any]:
     else:
         carry, leaves = _compiled(sequence)
     if sequence.observed is not None:
+        sequence.observed.carry, sequence.observed.xs = sequence.carry, sequence.xs
+        sequence.observed.reverse = sequence.reverse
         sequence.observed.finish()
     return (
         pytree.unflatten(step.carry_structure, carry),

@@ -266,9 +266,13 @@ class ObservedRun:
     """
 
     def __init__(self, observer: Observer, step: ObservedStep, valid: Any, first: int) -> None:
-        self._observer, self._step = observer, step
+        self.step = step
+        self.carry: Sequence[Tensor] = ()  # before the first step
+        self.xs: Sequence[Tensor] = ()
+        self.reverse = False
+        self._observer = observer
         self._base = "" if observer.waits_for is not None else relative(path_here(), observer.base)
-        self._valid, self._first = valid, first
+        self.valid, self._first = valid, first
         self._nodes: dict[Label, dict[int, Tensor]] = {}
         self._outputs: list[tuple[Label, Outputs]] = []
 
@@ -279,9 +283,9 @@ class ObservedRun:
 
     def note(self, t: int) -> None:
         """Keep the named values of step `t`, which was the last that was taken."""
-        for label, node in self._step.noted.items():
+        for label, node in self.step.noted.items():
             self._nodes.setdefault(label, {})[t] = node
-        self._observer.seen.names |= self._step.names
+        self._observer.seen.names |= self.step.names
 
     def put_out(
         self, of: Observed, first: int, values: Sequence[Any], its: Sequence[Tensor]
@@ -290,22 +294,37 @@ class ObservedRun:
         self._observer.seen.names |= of.names
         for label, array, tap in zip(of.labels, values, its, strict=True):
             start = first - self._first
-            valid = None if self._valid is None else self._valid[start : start + len(array)]
+            valid = None if self.valid is None else self.valid[start : start + len(array)]
             self._outputs.append((label, Outputs(first, array, tap, label.leaf, valid)))
+
+    @property
+    def path(self) -> str:
+        """The module path of the states."""
+        return joined(self._base, self.step.of.path)
+
+    def states(self) -> dict[int, Any] | None:
+        """Each leaf of the carry after each step, (T, ...); None if it is not known from one run.
+
+        Leaves that are handed on unnoted, such as one that is there twice, are left out.
+        """
+        if self._nodes:
+            return None
+        return {label.leaf: out.values() for label, out in self._outputs if label.leaf is not None}
 
     def finish(self) -> None:
         """Hand all of it to the observation. A step that ran twice counts as it ran compiled."""
-        compiled = (
-            set().union(*(outputs.steps for _, outputs in self._outputs)) if self._nodes else ()
-        )
+        compiled: set[int] = set()
+        if self._nodes:
+            compiled.update(*(outputs.steps for _, outputs in self._outputs))
+        self._nodes = {
+            label: {t: nodes[t] for t in sorted(nodes.keys() - compiled)}
+            for label, nodes in self._nodes.items()
+            if nodes.keys() - compiled
+        }
         self._observer.seen.runs.append(self)
         add = self._observer.seen.add
         for label, outputs in self._outputs:
             add(joined(self._base, label.path), label.name, outputs)
         for label, nodes in self._nodes.items():
-            left = {t: nodes[t] for t in sorted(nodes) if t not in compiled}
-            if left:
-                places = [t - self._first for t in left]
-                valid = None if self._valid is None else self._valid[places]
-                part = Nodes(left, label.leaf, valid)
-                add(joined(self._base, label.path), label.name, part)
+            valid = None if self.valid is None else self.valid[[t - self._first for t in nodes]]
+            add(joined(self._base, label.path), label.name, Nodes(nodes, label.leaf, valid))

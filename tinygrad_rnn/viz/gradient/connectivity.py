@@ -6,20 +6,21 @@ by their own gradient rules; what reaches over several steps is a product of suc
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
 
-from ...engine.broadcasting import unbroadcast
-from ...graph import GraphNode
 from ...tables import html_table
+from .batched_steps import BatchedSteps, find_batched_steps
 from .flow import norm
+from .products import norms_of_products
 from .recorded import Array, Model, numbered
 from .transitions import Transitions, find_transitions
+from .walk import led_back
 
 __all__ = ["Connectivity", "connectivity"]
 
@@ -32,14 +33,16 @@ class Connectivity:
     where each state is in it, by name. `steps`: the steps in the order in which the layer takes
     them, which t, s and T count; if it reads backward, the last first.
 
+    What is as large as T * T, singular values and shares are computed when first asked for.
+
     `states` (T, T): the Frobenius norm of d state_t / d state_s, 0 above the diagonal, sqrt(n)
     on it. `inputs` (T, T): that of d state_t / d x_s, x_s what the layer is given at step s; NaN
     if that is no floating-point number, such as a code, or is made from earlier states.
     `state_norms`, `input_norms`: the same for each state by its name, such as
     `state_norms["h", "c"]`, d h_t / d c_s, and `input_norms["h"]`, d h_t / d x_s.
 
-    `step_values` (T - 1, n): the singular values of each step's Jacobian, d state_t+1 / d state_t.
-    `product_values` (T - 1, n): those of the products, d state_T-1 / d state_t.
+    `step_jacobians` (T - 1, n, n): d state_t+1 / d state_t. `product_jacobians`: the products, d
+    state_T-1 / d state_t. `step_values`, `product_values` (T - 1, n): the singular values of both.
 
     `paths`: each step's Jacobian in parts by the path that the gradient takes, (T - 1, n, n) by
     name. A path is named after the first intermediate with a name (a gate) that it meets between
@@ -60,15 +63,59 @@ class Connectivity:
 
     steps: list[int]
     slices: dict[str, slice]
-    states: Array
-    inputs: Array
-    state_norms: dict[tuple[str, str], Array]
-    input_norms: dict[str, Array]
-    step_values: Array
-    product_values: Array
+    step_jacobians: Array
+    product_jacobians: Array
     paths: dict[str, Array]
-    step_shares: dict[str, Array]
-    product_shares: dict[str, Array]
+    shares: Callable[[], tuple[dict[str, Array], dict[str, Array]]]
+    norms: Callable[[], tuple[dict[tuple[str, str], Array], dict[str, Array]]]
+
+    @cached_property
+    def state_norms(self) -> dict[tuple[str, str], Array]:
+        """The norms of d state_t / d state_s, (T, T), by the names of both."""
+        return self._norms[0]
+
+    @cached_property
+    def input_norms(self) -> dict[str, Array]:
+        """The norms of d state_t / d x_s, (T, T), by the name of the state."""
+        return self._norms[1]
+
+    @cached_property
+    def states(self) -> Array:
+        """`state_norms` of all states together, (T, T)."""
+        return reduce(np.hypot, self.state_norms.values())
+
+    @cached_property
+    def inputs(self) -> Array:
+        """`input_norms` of all states together, (T, T)."""
+        return reduce(np.hypot, self.input_norms.values())
+
+    @cached_property
+    def step_shares(self) -> dict[str, Array]:
+        """The share of each path in its step's Jacobian, (T - 1,)."""
+        return self._shares[0]
+
+    @cached_property
+    def product_shares(self) -> dict[str, Array]:
+        """The share of each path in the Jacobian of the last state, (T - 1,)."""
+        return self._shares[1]
+
+    @cached_property
+    def _shares(self) -> tuple[dict[str, Array], dict[str, Array]]:
+        return self.shares()
+
+    @cached_property
+    def _norms(self) -> tuple[dict[tuple[str, str], Array], dict[str, Array]]:
+        return self.norms()
+
+    @cached_property
+    def step_values(self) -> Array:
+        """The singular values of each step's Jacobian, (T - 1, n)."""
+        return np.linalg.svd(self.step_jacobians, compute_uv=False)
+
+    @cached_property
+    def product_values(self) -> Array:
+        """Those of the last state's Jacobians by the states before, (T - 1, n)."""
+        return np.linalg.svd(self.product_jacobians, compute_uv=False)
 
     def __repr__(self) -> str:
         states = ", ".join(self.slices)
@@ -79,7 +126,8 @@ class Connectivity:
         head = ("step t", "‖∂ last state / ∂ state t‖", "largest singular value",
                 *(f"by {name}" for name in self.product_shares))  # fmt: skip
         rows = [
-            (str(step), f"{self.states[-1, t]:.3g}", f"{self.product_values[t].max():.3g}",
+            (str(step), f"{norm(self.product_jacobians[t]):.3g}",
+             f"{self.product_values[t].max():.3g}",
              *(f"{share[t]:.0%}" for share in self.product_shares.values()))
             for t, step in enumerate(self.steps[:-1])
         ]  # fmt: skip
@@ -90,10 +138,13 @@ def connectivity(model: Model, x: Any, path: str | None = None) -> Connectivity:
     """The Jacobians between the steps of one recurrent layer.
 
     Found by n * T backward passes over one step each, n the size of the layer's states together,
-    and T * T / 2 products of n by n matrices. `path`: the module path of the layer, which stands
-    for all that is inside it; may be left out if there is but one layer. ValueError if there are
-    others, or no state that one step hands to another. What a cell hands on is its state, whatever
-    that is made of; of steps without a cell it is what one step takes from another.
+    and T * T / 2 products of n by n matrices. Those of a single layer or scan, on one sequence, are
+    rows of one batch; others are taken one by one, from the unrolled run.
+
+    `path`: the module path of the layer, which stands for all that is inside it; may be left out if
+    there is but one layer. ValueError if there are others, or no state that one step hands to
+    another. What a cell hands on is its state, whatever that is made of; of steps without a cell it
+    is what one step takes from another.
 
     >>> import tinygrad_rnn as tg
     >>> def model(x):
@@ -106,6 +157,9 @@ def connectivity(model: Model, x: Any, path: str | None = None) -> Connectivity:
            [0.5 , 1.  , 0.  ],
            [0.25, 0.5 , 1.  ]])
     """
+    batched = find_batched_steps(model, x, path)
+    if batched is not None:
+        return _of_batch(batched)
     layer = _Layer(find_transitions(model, x, path))
     length, n = layer.length, layer.size
     steps = [layer.step(t) for t in range(length)]
@@ -132,15 +186,39 @@ def connectivity(model: Model, x: Any, path: str | None = None) -> Connectivity:
     return Connectivity(
         steps=layer.order,
         slices=layer.slices,
-        states=reduce(np.hypot, states.values()),
-        inputs=reduce(np.hypot, inputs.values()),
-        state_norms=states,
-        input_norms=inputs,
-        step_values=np.linalg.svd(parts.sum(axis=1), compute_uv=False),
-        product_values=np.linalg.svd(ends.sum(axis=1), compute_uv=False),
+        step_jacobians=parts.sum(axis=1),
+        product_jacobians=ends.sum(axis=1),
         paths=layer.by_path(parts),
-        step_shares=layer.by_path(_shares(parts)),
-        product_shares=layer.by_path(_shares(ends)),
+        shares=lambda: (layer.by_path(_shares(parts)), layer.by_path(_shares(ends))),
+        norms=lambda: (states, inputs),
+    )
+
+
+def _of_batch(found: BatchedSteps) -> Connectivity:
+    """From the Jacobians of steps of which each depends on the one before alone."""
+    parts = found.parts[1:]
+    jacobians = found.parts.sum(axis=1).astype(np.float64)
+    length, n = jacobians.shape[:2]
+    to_end = np.empty((max(length - 1, 0), n, n))  # d last state / d each state after it
+    last = np.eye(n)
+    for t in reversed(range(length - 1)):
+        to_end[t] = last
+        last = last @ jacobians[t + 1]
+
+    def by_path(arrays: Array) -> dict[str, Array]:
+        named: dict[str, Array] = {}
+        for path in found.taken:
+            named[numbered(found.names[path], named)] = arrays[:, path]
+        return named
+
+    return Connectivity(
+        steps=found.order,
+        slices=found.slices,
+        step_jacobians=jacobians[1:],
+        product_jacobians=to_end @ jacobians[1:],
+        paths=by_path(parts),
+        shares=lambda: (by_path(_shares(parts)), by_path(_shares(to_end[:, None] @ parts))),
+        norms=lambda: norms_of_products(found.slices, jacobians, found.inputs),
     )
 
 
@@ -240,7 +318,9 @@ class _Layer:
                     heappush(places, -j)
                 there = waiting[j]
                 for path, part in parts.items():
-                    there[path] = _led_back(node, position, part, self.graph[j], there.get(path))
+                    source, to = node.source, self.graph[j].source
+                    assert source is not None and to is not None
+                    there[path] = led_back(source, position, part, to, there.get(path))
 
     def _is_state_before(self, i: int, t: int) -> bool:
         """Whether node `i` is a state of another step than `t`, as a later step gets it."""
@@ -252,22 +332,6 @@ class _Layer:
         for number in sorted(self.taken):
             found[numbered(self.names[number], found)] = arrays[:, number]
         return found
-
-
-def _led_back(node: GraphNode, position: int, part: Any, to: GraphNode, before: Any) -> Any:
-    """The gradient of `to`, an input of `node`, that follows from `part`, on top of `before`.
-
-    That of an op of several outputs is a list of theirs.
-    """
-    if node.selects is not None:
-        outputs = before if before is not None else [np.zeros_like(value) for value in to.value]
-        outputs[node.selects] = outputs[node.selects] + part
-        return outputs
-    assert node.op is not None and node.source is not None and node.source.values is not None
-    values, given = node.source.values, tuple(part) if isinstance(part, list) else part
-    back = node.op.rule(position)(given, node.value, *values, **node.attributes)
-    back = unbroadcast(back, values[position])
-    return back if before is None else before + back
 
 
 def _products(

@@ -1,0 +1,74 @@
+"""Leading gradients back over recorded nodes, in parts by the path that they take."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from heapq import heappop, heappush
+from typing import Any
+
+import numpy as np
+
+from ...compiler.trace.lowering import nodes_behind
+from ...engine.broadcasting import unbroadcast
+from ...engine.node import Node
+
+__all__ = ["led_back", "led_back_by_path"]
+
+Array = Any
+
+
+def led_back_by_path(
+    seeds: Mapping[Any, Array], ends: Collection[Node], named: Collection[Node], first: int
+) -> tuple[dict[Node, dict[int, Any]], list[Node]]:
+    """Lead the gradients of the `seeds` back to the `ends`, each in parts by path.
+
+    What passes a `named` node goes on as the path of that node; the numbers of these paths begin
+    with `first`, and -1 is what has passed none. Returns the parts at each end, and the named nodes
+    from which an end is reached, in the order of their numbers.
+    """
+    ends, named = frozenset(ends), frozenset(named)
+    leads: dict[Node, bool] = {}
+    paths: dict[Node, int] = {}
+    for node in nodes_behind([*seeds]):
+        made_of = (x for x in node.inputs or () if isinstance(x, Node))
+        leads[node] = node in ends or any(leads[x] for x in made_of)
+        if node in named and leads[node]:
+            paths[node] = first + len(paths)
+    waiting: dict[Node, dict[int, Any]] = {seed: {-1: grad} for seed, grad in seeds.items()}
+    places = [(-node.number, node) for node in waiting]
+    places.sort(key=lambda place: place[0])
+    arrived: dict[Node, dict[int, Any]] = {}
+    while places:
+        node = heappop(places)[1]
+        parts = waiting.pop(node)
+        if node in ends:
+            arrived[node] = parts
+            continue
+        if node in paths:
+            parts = {paths[node]: sum(parts.values())}
+        for position, x in enumerate(node.inputs or ()):
+            if not isinstance(x, Node) or not leads[x]:
+                continue
+            if x not in waiting:
+                waiting[x] = {}
+                heappush(places, (-x.number, x))
+            there = waiting[x]
+            for path, part in parts.items():
+                there[path] = led_back(node, position, part, x, there.get(path))
+    return arrived, [*paths]
+
+
+def led_back(node: Node, position: int, part: Any, to: Node, before: Any) -> Any:
+    """The gradient of `to`, an input of `node`, that follows from `part`, on top of `before`.
+
+    That of an op of several outputs is a list of theirs.
+    """
+    if node.output_index is not None:
+        outputs = before if before is not None else [np.zeros_like(value) for value in to._data]
+        outputs[node.output_index] = outputs[node.output_index] + part
+        return outputs
+    assert node.op is not None and node.values is not None
+    given = tuple(part) if isinstance(part, list) else part
+    back = node.op.rule(position)(given, node._data, *node.values, **(node.attributes or {}))
+    back = unbroadcast(back, node.values[position])
+    return back if before is None else before + back
