@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...compiler.trace.lowering import nodes_behind
+from ...compiler.trace.tracers import nodes_behind
 from ...engine.broadcasting import unbroadcast
 from ...engine.node import Node
 
