@@ -181,7 +181,7 @@ def test_our_layers_keep_every_law(layer) -> None:
 
 def test_a_layer_of_any_cell_and_dropout_that_is_off() -> None:
     nested = check_cell(lambda: nn.Recurrent(Nested(2), num_layers=2))
-    assert str(nested).startswith("Recurrent(Nested(2), num_layers=2): 19 laws hold")
+    assert str(nested).startswith("Recurrent(Nested(2), num_layers=2): 20 laws hold")
     quiet = check_cell(lambda: nn.Recurrent(Plain(1), num_layers=2, dropout=0.5).eval())
     assert ruled_out(quiet) == set()
     letters = check_cell(lambda: nn.Recurrent(Letters(2)), inputs=range(5))
@@ -456,9 +456,9 @@ def test_a_fault_in_how_it_is_run_breaks_the_law(law, place, checked, monkeypatc
     module = sys.modules[place]
     right = module.run
 
-    def run(cell, x, state, *, unrolled=False, reverse=False, lengths=None, **options):
+    def run(cell, x, state, *further, unrolled=False, reverse=False, lengths=None, **options):
         way = {"unrolled": unrolled, "reverse": reverse, "lengths": lengths}
-        return fault(*right(cell, x, state, **way, **options), x, **way)
+        return fault(*right(cell, x, state, *further, **way, **options), x, **way)
 
     monkeypatch.setattr(module, "run", run)
     monkeypatch.setattr(checking, "LAWS", [one for one in LAWS if one.name == law])
