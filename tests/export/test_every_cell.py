@@ -104,13 +104,15 @@ def by_jax(
 def test_a_cell_leaves_with_its_values_and_its_gradients(
     run: Callable[..., Any], name: str
 ) -> None:
+    if run is by_jax and settings().max_examples < 100 and list(CELLS).index(name) % 6:
+        pytest.skip("one cell in six in JAX; --hypothesis-profile=ci tries all")
     made = case(name, STEPS, ROWS)
     layer, rng = made.layer, np.random.default_rng(1)
     x = tg.tensor(made.x, requires_grad=True)
     lengths = np.array([STEPS, STEPS - 1])
     expected = pytree.leaves(layer(x, lengths=lengths, **made.further))
     weights = [rng.normal(size=r.shape).astype("float32") for r in expected]
-    thorough = settings().max_examples >= 100 or list(CELLS).index(name) % 6 == 0
+    thorough = settings().max_examples > 100 or list(CELLS).index(name) % 6 == 0
     results, gradients = run(made, lengths, weights, thorough)
     total = sum(((r * w).sum() for r, w in zip(expected, weights)), start=tg.tensor(0.0))
     total.backward()
