@@ -83,3 +83,44 @@ def test_the_ledger_of_an_input_that_was_cut_out_of_a_leaf_sums_to_its_gradient(
     parts = viz.ledger(layer, whole[:steps])["whole"]
     layer(whole[:steps])[1].sum().backward()
     np.testing.assert_allclose(sum(parts.values()), whole.grad.data, rtol=1e-5)
+
+
+def loss_at(t):
+    return lambda result: result[0][t].sum()
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_gradient_that_has_vanished_is_zero_and_where_there_is_no_path_it_is_nan(reverse):
+    steps, at = 500, 250
+    layer = nn.LSTM(2, 4, reverse=reverse)
+    layer.bias_hh_l0._data[4:8] = -5.0  # the forget gate is shut, so that little comes far
+    found = viz.gradient_flow(layer, tg.randn(steps, 1, 2), loss_at(at))["LSTM.l0"]
+    for norms in found.values():
+        far, near, beyond = norms[:100], norms[at - 5 : at + 1], norms[at + 1 :]
+        if reverse:
+            far, near, beyond = norms[-100:], norms[at : at + 6], norms[:at]
+        assert (far == 0).all() and (near > 0).all() and np.isnan(beyond).all()
+
+
+def test_a_gradient_that_vanishes_before_it_comes_to_a_layer_is_zero_in_all_of_it():
+    encoder, decoder = nn.RNN(2, 3), nn.RNN(2, 3)
+    decoder.weight_hh_l0._data *= 1e-3
+    x = tg.randn(200, 1, 2)
+    found = viz.gradient_flow(lambda x: decoder(x, encoder(x)[1]), x, loss_at(-1))
+    encoded, decoded = found["RNN.l0"].values()
+    assert (encoded == 0).all() and decoded[-1] > 0 and (decoded[:100] == 0).all()
+
+
+@pytest.mark.parametrize("options", [{"truncate": 5}, {"truncate": 5, "unroll": True}])
+def test_a_gradient_that_is_cut_is_none_beyond_the_cut(options):
+    layer = nn.RNN(2, 3, **options)
+    norms = viz.gradient_flow(layer, tg.randn(16, 1, 2), loss_at(7))["RNN.l0"]["h"]
+    np.testing.assert_array_equal(norms > 0, [5 <= t <= 7 for t in range(16)])
+    assert np.isnan(norms[:5]).all() and np.isnan(norms[8:]).all()
+
+
+def test_where_all_sequences_have_ended_there_is_no_state_for_a_gradient():
+    layer = nn.RNN(2, 3)
+    model = lambda x: layer(x, lengths=[4, 2])
+    norms = viz.gradient_flow(model, tg.randn(6, 2, 2), lambda result: result[1].sum())
+    np.testing.assert_array_equal(np.isnan(norms["RNN.l0"]["h"]), [False] * 4 + [True] * 2)

@@ -78,7 +78,7 @@ def run(sequence: Scan, *, unroll: bool = False) -> tuple[Any, Any]:
         carry, leaves = _compiled(sequence)
     if sequence.observed is not None:
         sequence.observed.carry, sequence.observed.xs = sequence.carry, sequence.xs
-        sequence.observed.reverse = sequence.reverse
+        sequence.observed.reverse, sequence.observed.last = sequence.reverse, carry
         sequence.observed.finish()
     return (
         pytree.unflatten(step.carry_structure, carry),

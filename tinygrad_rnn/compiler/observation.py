@@ -29,7 +29,7 @@ from .observed_step import (
     path_here,
     relative,
 )
-from .observed_value import Nodes, ObservedValue, Outputs
+from .observed_value import Nodes, ObservedValue, Outputs, StateRun
 
 __all__ = ["Observation", "ObservedRun", "inside_observed_step", "observe", "observer_of"]
 
@@ -268,6 +268,7 @@ class ObservedRun:
     def __init__(self, observer: Observer, step: ObservedStep, valid: Any, first: int) -> None:
         self.step = step
         self.carry: Sequence[Tensor] = ()  # before the first step
+        self.last: Sequence[Tensor] = ()  # the carry after the last step
         self.xs: Sequence[Tensor] = ()
         self.reverse = False
         self._observer = observer
@@ -322,7 +323,12 @@ class ObservedRun:
             if nodes.keys() - compiled
         }
         self._observer.seen.runs.append(self)
-        add = self._observer.seen.add
+        run = StateRun(self.last, self.reverse)
+
+        def add(path: str, name: str, part: Nodes | Outputs) -> None:
+            part.run = run
+            self._observer.seen.add(path, name, part)
+
         for label, outputs in self._outputs:
             add(joined(self._base, label.path), label.name, outputs)
         for label, nodes in self._nodes.items():

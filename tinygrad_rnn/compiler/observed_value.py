@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..engine.tensor import Tensor
+from .trace.tracers import nodes_behind
 
-__all__ = ["Nodes", "ObservedValue", "Outputs", "taps"]
+__all__ = ["Nodes", "ObservedValue", "Outputs", "StateRun", "taps"]
 
 
 class ObservedValue:
@@ -78,6 +80,39 @@ class ObservedValue:
         order = np.argsort([t for part in self.parts for t in part.steps])
         return np.concatenate(arrays)[order]
 
+    def reached(self, output: Tensor) -> Any:
+        """At which steps a gradient of `output` comes to a state, however small: bools (T,).
+
+        It enters a run where `output` takes something of it, and goes on against the order of the
+        run. There it may vanish, to a zero of the dtype; on the other side there is none.
+
+        >>> import tinygrad_rnn as tg
+        >>> layer = tg.nn.RNN(2, 3)
+        >>> with tg.observe(layer) as seen:
+        ...     loss = layer(tg.randn(4, 1, 2))[0][1].sum()
+        >>> seen.differentiate(loss)
+        >>> seen["l0: h"].reached(loss)
+        array([ True,  True, False, False])
+        """
+        behind = frozenset(nodes_behind([output]))
+        nodes = {node for part in self.parts for node in part.nodes()}
+        grads = self.grad
+        steps = self.steps or []
+        found = np.zeros(len(steps), bool)
+        if grads is None:
+            return found
+        found[:] = grads.data.reshape(len(steps), -1).any(axis=1)
+        for run in dict.fromkeys(part.run for part in self.parts):
+            own = {t for part in self.parts if part.run is run for t in part.steps}
+            places = [place for place, t in enumerate(steps) if t in own]
+            if run is not None and self.leaf is not None:
+                backwards = places if run.reverse else places[::-1]
+                last = run.last[self.leaf]
+                # Of unrolled steps, it may be there for the sake of a stack of outputs alone.
+                through_the_end = last in behind and last not in nodes
+                found[backwards] = np.logical_or.accumulate(found[backwards]) | through_the_end
+        return found & self._over_time([part.real() for part in self.parts])
+
     def differentiable(self) -> list[Tensor]:
         """The nodes whose gradients are those of the values."""
         return [node for part in self.parts for node in part.nodes() if node.requires_grad]
@@ -103,11 +138,21 @@ class ObservedValue:
 # Where values and gradients come from
 
 
+@dataclass(eq=False)
+class StateRun:
+    """The run of a scan that states are of: the carry after the last step, and the direction."""
+
+    last: Sequence[Tensor]
+    reverse: bool
+
+
 class Nodes:
     """Values that were recorded one by one, by step; or one value, of no step (None).
 
     `valid` (T, B): where they are no padding.
     """
+
+    run: StateRun | None = None
 
     def __init__(self, nodes: Mapping[Any, Tensor], leaf: int | None, valid: Any = None) -> None:
         self._nodes = nodes
@@ -131,6 +176,10 @@ class Nodes:
             )
         return without_padding(np.stack([node._data for node in self._nodes.values()]), self._valid)
 
+    def real(self) -> Any:
+        """At which steps they are not all padding, bools (T,)."""
+        return real_steps(self._valid, len(self._nodes))
+
     def nodes(self) -> list[Tensor]:
         """What the gradients of the values arrive at."""
         return [*self._nodes.values()]
@@ -150,6 +199,8 @@ class Nodes:
 class Outputs:
     """Values that a compiled scan has put out, and the tap of which the gradient is theirs."""
 
+    run: StateRun | None = None
+
     def __init__(self, first: int, values: Any, tap: Tensor, leaf: int | None, valid: Any) -> None:
         self.steps: Any = range(first, first + len(values))
         self._values = without_padding(values, valid)
@@ -158,6 +209,10 @@ class Outputs:
     def values(self) -> Any:
         """One after the other, (T, ...)."""
         return self._values
+
+    def real(self) -> Any:
+        """At which steps they are not all padding, bools (T,)."""
+        return real_steps(self._valid, len(self.steps))
 
     def nodes(self) -> list[Tensor]:
         """What the gradients of the values arrive at."""
@@ -175,6 +230,11 @@ def without_padding(array: Any, valid: Any) -> Any:
     if valid is not None and array.shape[:2] == valid.shape and not valid.all():
         array[~valid] = 0
     return array
+
+
+def real_steps(valid: Any, steps: int) -> Any:
+    """At which steps there is any sequence, by the mask (T, B); without one, at all."""
+    return np.ones(steps, bool) if valid is None else valid.reshape(steps, -1).any(axis=1)
 
 
 def taps(like: Sequence[Any], steps: int, wanted: Sequence[bool]) -> list[Tensor]:

@@ -25,7 +25,8 @@ __all__ = ["gates", "gradient_flow", "ledger"]
 def gradient_flow(model: Model, x: Any, loss: Loss = None) -> dict[str, dict[str, Array]]:
     """The norm of dL/dh_t, dL/dc_t, ... at every step: by module path, then by state, (T,).
 
-    NaN where no gradient arrives. What counts as a state is what one step hands to another.
+    Zero where it has vanished; NaN where none can arrive, such as at the steps that the loss does
+    not depend on. What counts as a state is what one step hands to another.
     ValueError if the model records no time steps.
 
     >>> import tinygrad_rnn as tg
@@ -61,7 +62,7 @@ def gradient_flow(model: Model, x: Any, loss: Loss = None) -> dict[str, dict[str
     for value in states:
         if value.data.dtype.kind == "f":
             norms = norms_of_rows(np.zeros(value.shape) if value.grad is None else value.grad.data)
-            _put(found, value.path, value.name, np.where(norms > 0, norms, np.nan))
+            _put(found, value.path, value.name, np.where(value.reached(scalar), norms, np.nan))
     return found
 
 
