@@ -36,7 +36,7 @@ class _Elementwise(Module):
 
 
 class ReLU(_Elementwise):
-    """max(x, 0), see `tg.relu`. `inplace` is PyTorch's; here x is never written into.
+    """max(x, 0), see `tg.relu`. `inplace` is accepted as in PyTorch; x is never modified.
 
     >>> import tinygrad_rnn as tg
     >>> tg.nn.ReLU()(tg.tensor([-1.0, 2.0]))

@@ -1,11 +1,11 @@
-"""What a paper says is true of its cell, declared with the cell and checked as a law.
+"""Properties that a paper claims of its cell, declared with the cell and checked as laws.
 
     class MinGRUCell(Cell):
         claims = Affine(), Diagonal()
 
-`testing.check_cell` checks each claim like its own laws: with parameters far from where they
-start, on inputs and states of many sizes. A claim of your own is any object with `name`, `says`
-and `counterexample`.
+`testing.check_cell` checks each claim as it does its own laws: with parameters far from their
+initial values, on inputs and states of many magnitudes. A claim of your own is any object with
+`name`, `says` and `counterexample`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _NUDGE = 1e-6
 
 
 class Claim(Protocol):
-    """Something that holds of every step of a cell.
+    """A property that every step of a cell has.
 
     >>> import tinygrad_rnn as tg
     >>> [claim.name for claim in tg.cells.UnICORNNCell.claims]
@@ -56,7 +56,7 @@ class Claim(Protocol):
         """The claim in one sentence."""
 
     def counterexample(self, step: Step, xs: Array, state: list[Array]) -> str | None:
-        """What contradicts the claim, or None.
+        """What violates the claim, or None.
 
         `step(x_t, leaves)`: the leaves of the next state, in float64. `xs`: inputs (T, B, ...);
         `state`: the leaves (B, ...) of a state that the cell can reach.
@@ -75,7 +75,7 @@ def _of(leaf: int | None) -> str:
 class Bounded:
     """A state that starts between `low` and `high` stays there, whatever the input.
 
-    `leaf`: which leaf of the state; None: each of them.
+    `leaf`: the index of a leaf of the state; None: all leaves.
 
     >>> Bounded(-1, 1).says
     'the state stays between -1 and 1'
@@ -111,7 +111,7 @@ class Bounded:
 class Affine:
     """The next state is A s + b, where A and b depend on the input alone.
 
-    With `leaf`, the same of one leaf, the others being given: an LSTM's c_t is affine in c_{t-1}.
+    With `leaf`, only that leaf, with the others held fixed: an LSTM's c_t is affine in c_{t-1}.
 
     >>> Affine(leaf=1).says
     'the next leaf 1 of the state is affine in it'
@@ -168,9 +168,9 @@ def _jacobians(step: Step, x: Array, state: list[Array], chosen: list[int]) -> I
 
 @dataclass(frozen=True)
 class Diagonal:
-    """Each unit sees its own state alone, not that of other units.
+    """Each unit's next state depends on its own state alone, not on those of other units.
 
-    With `leaf`, the same of one leaf: of the others it may see anything.
+    With `leaf`, only units of that leaf; they may depend on all other leaves.
 
     >>> Diagonal().says
     'each unit of the next state sees the state of its own unit alone'
@@ -188,7 +188,7 @@ class Diagonal:
         )
 
     def counterexample(self, step: Step, xs: Array, state: list[Array]) -> str | None:
-        """Two units, of which one sees the other's state."""
+        """Two units, one of which depends on the other's state."""
         chosen = _leaves(self.leaf, state)
         here = step(xs[0], state)
         units = state[chosen[0]].shape[-1]
@@ -207,7 +207,7 @@ class Diagonal:
 
 @dataclass(frozen=True)
 class Carousel:
-    """The constant error carousel: the derivative of a leaf by itself, a step before, is one.
+    """The constant error carousel: a leaf's derivative by its own previous value is one.
 
     >>> Carousel(leaf=1).says
     'an error flows back along leaf 1 of the state unchanged'
@@ -233,7 +233,7 @@ class Carousel:
 
 @dataclass(frozen=True)
 class NonExpanding:
-    """No difference of states grows in a step, and so no error on its way back.
+    """A step never increases the distance between two states, so no gradient grows on its way back.
 
     >>> NonExpanding().says
     'no singular value of the Jacobian of a step exceeds 1'
@@ -253,7 +253,7 @@ class NonExpanding:
 
 @dataclass(frozen=True)
 class VolumePreserving:
-    """The Jacobian of a step has determinant one: no state is lost, and none is made up.
+    """The Jacobian of a step has determinant one: a step preserves the volume of the state space.
 
     >>> VolumePreserving().says
     'the Jacobian of a step has determinant 1'
@@ -273,7 +273,7 @@ class VolumePreserving:
 
 @dataclass(frozen=True)
 class Undamped:
-    """A step is the identity and a turn: eigenvalues of its Jacobian have real part one.
+    """A step is the identity plus a rotation: its Jacobian's eigenvalues have real part one.
 
     >>> Undamped().says
     'eigenvalues of the Jacobian of a step have real part 1'
@@ -283,7 +283,7 @@ class Undamped:
     says = "eigenvalues of the Jacobian of a step have real part 1"
 
     def counterexample(self, step: Step, xs: Array, state: list[Array]) -> str | None:
-        """An eigenvalue that grows or fades by itself."""
+        """An eigenvalue whose real part is not one."""
         for found in _jacobians(step, xs[0], state, _leaves(None, state)):
             real = np.linalg.eigvals(found).real
             worst = real[np.abs(real - 1).argmax()]
@@ -294,7 +294,7 @@ class Undamped:
 
 @dataclass(frozen=True)
 class Fading:
-    """Without input every unit of the state moves towards zero at every step.
+    """Without input, every unit of the state decays towards zero at every step.
 
     >>> Fading().says
     'without input each unit of the state moves towards 0'
@@ -304,7 +304,7 @@ class Fading:
     says = "without input each unit of the state moves towards 0"
 
     def counterexample(self, step: Step, xs: Array, state: list[Array]) -> str | None:
-        """A unit that is not nearer to zero after a step."""
+        """A unit that a step does not bring closer to zero."""
         for t, x in enumerate(xs):
             new = step(np.zeros_like(x), state)
             for i, (before, after) in enumerate(zip(state, new)):

@@ -1,6 +1,6 @@
 """Sequential, ModuleList and ModuleDict: modules that hold others in order or by name.
 
-A plain list or dict of modules as an attribute is found, too; these also are modules themselves.
+A plain list or dict of modules as an attribute is registered, too; these are modules themselves.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Sequential(Module):
 
 
 class _Function(Module):
-    """A function in the place of a module."""
+    """A function wrapped as a module."""
 
     def __init__(self, function: Callable[[Any], Any]) -> None:
         self._function = function
@@ -131,9 +131,9 @@ class ModuleList(Module):
 
 
 class ModuleDict(Module):
-    """Modules by names, which `state_dict` shows; it has no `forward` of its own.
+    """A dict of modules, whose keys appear in `state_dict`; it has no `forward` of its own.
 
-    ValueError for a name that a module has as an attribute already, such as "forward".
+    ValueError for a name that is already an attribute of every module, such as "forward".
 
     >>> import tinygrad_rnn as tg
     >>> heads = tg.nn.ModuleDict({"mean": tg.nn.Linear(2, 1), "spread": tg.nn.Linear(2, 1)})
@@ -145,7 +145,7 @@ class ModuleDict(Module):
         self.update(modules)
 
     def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
-        """Add modules, or put them in the place of those of the same name."""
+        """Add modules, replacing those of the same name."""
         for name, module in dict(modules).items():
             self[name] = module
 

@@ -52,7 +52,7 @@ def linear(x: Any, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def as_weights(x: Any, dtype: Any, what: str = "x") -> Any:
-    """An input in the dtype of the weights that it meets, so that it cannot widen what follows.
+    """An input, cast to the dtype of the weights so that it cannot widen later results.
 
     Integers and bools are cast, and so is an ndarray, whose dtype is often NumPy's default and no
     one's choice. A Tensor's dtype was chosen: TypeError if it is a wider floating one.
@@ -75,7 +75,7 @@ def as_weights(x: Any, dtype: Any, what: str = "x") -> Any:
 
 
 def wrong_features(name: str, expected: int, x: Any, axis: int = -1) -> ValueError:
-    """The error for an x whose axis of features has another size than a layer's."""
+    """The error for an x whose feature axis does not have the size that the layer expects."""
     shape = np.shape(x)
     got = shape[axis] if len(shape) >= -axis else "none" if shape else "a number"
     return ValueError(
@@ -114,7 +114,7 @@ def embedding(indices: Any, weight: Tensor, padding_idx: int | None = None) -> T
 
 @op
 def _fixed_row(weight: Any, *, row: int) -> Any:
-    """The weight (n, d), to a row of which no gradient gets."""
+    """The weight (n, d), with no gradient for one of its rows."""
     return weight[...]
 
 
@@ -160,7 +160,7 @@ def layer_norm(
 ) -> Tensor:
     """(x - mean) / sqrt(var + eps) over the last axes, times weight, plus bias.
 
-    `normalized_shape`: the sizes of these axes; ValueError if x ends on others. Ba, Kiros &
+    `normalized_shape`: the sizes of these axes; ValueError if x does not end with them. Ba, Kiros &
     Hinton 2016. With a weight the result has its dtype, as in `linear`.
 
     >>> import tinygrad_rnn as tg
@@ -184,7 +184,7 @@ def layer_norm(
 
 
 def check_reduction(reduction: str) -> None:
-    """ValueError if a loss cannot be reduced in this way."""
+    """ValueError unless `reduction` is "mean", "sum" or "none"."""
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"reduction is 'mean', 'sum' or 'none', not {reduction!r}")
 
@@ -317,7 +317,7 @@ def huber_loss(
 def smooth_l1_loss(
     prediction: Tensor, target: Any, reduction: str = "mean", beta: float = 1.0
 ) -> Tensor:
-    """`huber_loss` divided by `beta`: |prediction - target| but for a round corner at 0.
+    """`huber_loss` divided by `beta`: |prediction - target| with a rounded corner at 0.
 
     ValueError if `beta` is not positive, or for two shapes.
 

@@ -1,4 +1,4 @@
-"""Losses as modules: `nn.functional`'s with their options held, PyTorch's names and results."""
+"""Losses as modules, with PyTorch's names and results; see `nn.functional` for the formulas."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = [
 
 
 class _Loss(Module):
-    """A loss with nothing to set but its reduction."""
+    """A loss whose only option is its reduction."""
 
     loss: Any
 

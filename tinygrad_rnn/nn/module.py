@@ -27,11 +27,11 @@ M = TypeVar("M", bound="Module")
 
 
 class Module:
-    """Base of everything with parameters. Write `__init__` and `forward`; call the module itself.
+    """Base class of everything with parameters. Write `__init__` and `forward`; call the module.
 
-    Attributes that are Parameters or Modules (or lists, tuples or dicts of Modules) are its
-    parts, named by the attribute. Attributes whose names begin with an underscore are not looked
-    at. A call opens the scope of the module's name, which pictures and errors show.
+    Attributes that are Parameters or Modules (or lists, tuples or dicts of Modules) are its parts,
+    named by the attribute. Attributes whose names begin with an underscore are ignored. A call
+    opens the scope of the module's name, which pictures and errors show.
 
     >>> import tinygrad_rnn as tg
     >>> class Affine(tg.nn.Module):
@@ -53,17 +53,17 @@ class Module:
     _made_with: tuple[tuple[Any, ...], dict[str, Any]]
 
     def __new__(cls: type[M], *arguments: Any, **keywords: Any) -> M:
-        """Remember the arguments, so that `made_again` can make another such module."""
+        """Remember the arguments, so that `made_again` can construct another such module."""
         module = object.__new__(cls)
         object.__setattr__(module, "_made_with", (arguments, keywords))
         return module
 
     def made_again(self: M, others: dict[int, Module] | None = None, **changes: Any) -> M:
-        """A new module of the same dtype, made with the same arguments but for `changes`.
+        """A new module of the same dtype, constructed with the same arguments except for `changes`.
 
-        Its parameters are drawn anew and none is shared: Modules among the arguments, or in lists,
-        tuples or dicts of them, are made again, too, and Parameters are copied. `others`: Modules
-        that take the place of some of those, by the id of the one that is replaced.
+        Its parameters are initialised anew and none is shared: Modules among the arguments, or in
+        lists, tuples or dicts of them, are constructed again, too, and Parameters are copied.
+        `others`: replacements for some of these Modules, by the id of the one replaced.
         """
         again: dict[int, Any] = {} if others is None else others
 
@@ -85,7 +85,7 @@ class Module:
         return new if first is None else new.astype(first.dtype)
 
     def forward(self, *inputs: Any, **keywords: Any) -> Any:
-        """The computation; to be written by subclasses."""
+        """The computation; subclasses implement it."""
         raise NotImplementedError(f"{type(self).__name__} has no forward()")
 
     def __call__(self, *inputs: Any, **keywords: Any) -> Any:
@@ -150,7 +150,7 @@ class Module:
         return (module for _, module in self.named_modules())
 
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
-        """All parameters with dotted paths; one that is used in two places once."""
+        """All parameters with dotted paths; a shared one is listed once."""
         return (
             (name, held) for name, held in _once_each(self, prefix) if isinstance(held, Parameter)
         )
@@ -175,7 +175,7 @@ class Module:
             object.__setattr__(self, "_buffer_names", (*self._buffer_names, name))
 
     def named_buffers(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
-        """All buffers with dotted paths; one that is used in two places once."""
+        """All buffers with dotted paths; a shared one is listed once."""
         return (
             (name, held)
             for name, held in _once_each(self, prefix)
@@ -185,7 +185,7 @@ class Module:
     # State
 
     def _state(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
-        """Parameters and buffers; one that is used in two places under both names, as PyTorch."""
+        """Parameters and buffers; a shared one is listed under each of its names, as in PyTorch."""
         for name, part in self._parts():
             if isinstance(part, Parameter):
                 yield _joined(prefix, name), part
@@ -197,7 +197,7 @@ class Module:
     def state_dict(self) -> dict[str, npt.NDArray[Any]]:
         """Copies of all parameters and buffers, as ndarrays by their dotted paths.
 
-        Names and shapes are PyTorch's. What is used in two places stands under both names.
+        Names and shapes are PyTorch's. A shared parameter is listed under each of its names.
 
         >>> import tinygrad_rnn as tg
         >>> {name: array.shape for name, array in tg.nn.Linear(3, 2).state_dict().items()}
@@ -208,8 +208,8 @@ class Module:
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
         """Copy arrays (ndarrays, Tensors, or PyTorch's) into the parameters of the same names.
 
-        ValueError, with nothing changed, if shapes differ or values are no real numbers, or with
-        `strict` if names are missing or unexpected. Dtypes are cast to the parameters'.
+        ValueError, with nothing changed, if shapes differ or values are not real numbers, or with
+        `strict` if names are missing or unexpected. Arrays are cast to the parameters' dtypes.
 
         >>> import tinygrad_rnn as tg
         >>> old, new = tg.nn.Linear(3, 2), tg.nn.Linear(3, 2)
@@ -242,22 +242,22 @@ class Module:
                 note_change(t._data, "load_state_dict")
 
     def train(self: M, mode: bool = True) -> M:
-        """Set training mode here and below (`Dropout` acts only in it)."""
+        """Set training mode for this module and all below it (`Dropout` acts only in this mode)."""
         for module in self.modules():
             module.training = mode
         return self
 
     def eval(self: M) -> M:
-        """Set evaluation mode here and below."""
+        """Set evaluation mode for this module and all below it."""
         return self.train(False)
 
     def zero_grad(self) -> None:
-        """Forget the gradients of all parameters."""
+        """Clear the gradients of all parameters: `grad` becomes None."""
         for parameter in self.parameters():
             parameter.zero_grad()
 
     def requires_grad_(self: M, requires_grad: bool = True) -> M:
-        """Switch learning of all parameters on or off."""
+        """Set `requires_grad` of all parameters; False freezes them."""
         for parameter in self.parameters():
             parameter.requires_grad_(requires_grad)
         return self
@@ -290,8 +290,8 @@ class Module:
     def summary(self, *inputs: Any, **keywords: Any) -> Summary:
         """The layers and parameters as a table, with shapes and sizes.
 
-        With the inputs of a call, the module is run on them once, without recording a gradient,
-        and the shapes of what the layers return are shown, too.
+        Given the inputs of a call, it runs the module on them once, without recording a gradient,
+        and also shows the shapes of the layers' outputs.
 
         >>> import tinygrad_rnn as tg
         >>> tg.nn.Linear(3, 2).summary()
@@ -307,7 +307,7 @@ class Module:
         return self.summary()._repr_html_()
 
     def extra_repr(self) -> str:
-        """What `repr` shows between the module's brackets; for subclasses."""
+        """What `repr` shows between the module's parentheses; for subclasses to override."""
         return ""
 
     def __repr__(self) -> str:
@@ -325,7 +325,7 @@ class Module:
 
 
 def _wrong_call(module: Module, inputs: Any, keywords: dict[str, Any]) -> TypeError:
-    """A call that does not fit `forward`, in the words of who wrote it."""
+    """The error for a call that does not fit `forward`, in terms of its signature."""
     name, signature = type(module).__name__, inspect.signature(module.forward)
     said = "wrong arguments"
     try:

@@ -16,9 +16,9 @@ __all__ = ["Parameter"]
 class Parameter(Tensor):
     """A Tensor that a Module learns: it requires a gradient and is listed by `parameters()`.
 
-    `data`: what `tg.tensor` takes; copied. Floating-point data becomes the default dtype (float32)
-    unless `dtype` is given, NumPy's float64 too, so that `nn.Parameter(np.zeros(n))` does not make
-    a network compute in float64. TypeError for data that is not floating point.
+    `data`: what `tg.tensor` takes; copied. Unless `dtype` is given, floating-point data is cast to
+    the default dtype (float32). This includes NumPy's float64, so `nn.Parameter(np.zeros(n))` does
+    not make a network compute in float64. TypeError for data that is not floating point.
 
     >>> import numpy as np, tinygrad_rnn as tg
     >>> tg.nn.Parameter([1.0])

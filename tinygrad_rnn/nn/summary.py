@@ -17,11 +17,11 @@ __all__ = ["Summary", "summarized"]
 
 @dataclass(frozen=True, repr=False)
 class Summary:
-    """A table of a module's parts: `print` shows it, and so does a notebook.
+    """A table of a module's parts, for `print` and for notebooks.
 
-    `rows`: of each layer and each parameter its name, its shape and how many numbers it holds;
-    a parameter that two layers share is counted once. `parameters`: all of them, `learned`: those
-    that require a gradient, `bytes`: what they occupy, buffers included.
+    `rows`: the name, shape and number of elements of each layer and each parameter; a parameter
+    that two layers share is counted once. `parameters`: the number of elements in all; `learned`:
+    of those that require a gradient; `bytes`: the memory they take, buffers included.
 
     >>> import tinygrad_rnn as tg
     >>> net = tg.nn.Sequential(tg.nn.Linear(3, 4), tg.nn.Tanh(), tg.nn.Linear(4, 1))
@@ -111,7 +111,7 @@ def _shapes(output: Any) -> str:
 
 @contextmanager
 def _recorded(module: Any, outputs: dict[int, Any]) -> Iterator[None]:
-    """While it lasts, what the layers return is kept. What runs inside a scan is left alone."""
+    """Inside, the outputs of layers are recorded, except those of modules that run in a scan."""
     layers = list(_outside_scans(module))
     for layer in layers:
         object.__setattr__(layer, "forward", _keeping(layer, layer.forward, outputs))
@@ -123,7 +123,7 @@ def _recorded(module: Any, outputs: dict[int, Any]) -> Iterator[None]:
 
 
 def _outside_scans(module: Any) -> Iterator[Any]:
-    """The module and all below it, without what has a state: a cell, which a scan runs."""
+    """The module and all below it except cells, which a scan runs."""
     seen: set[int] = set()
     waiting = [module]
     while waiting:

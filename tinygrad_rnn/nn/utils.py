@@ -1,4 +1,4 @@
-"""PyTorch's `torch.nn.utils`: its clipping, which `tg.optim` has, and what is written otherwise."""
+"""PyTorch's `torch.nn.utils`: gradient clipping, and hints for what has another spelling here."""
 
 from __future__ import annotations
 

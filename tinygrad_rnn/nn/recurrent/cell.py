@@ -1,4 +1,4 @@
-"""Cell: one step of a recurrent network. The protocol that every cell, yours too, follows."""
+"""Cell: one step of a recurrent network. The protocol that every cell follows, yours included."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ class Cell(Module):
     """One step of a recurrent network, composed from ops. Write `__init__` and a step.
 
     The step is one of two methods. `forward(x, state)` returns the next state, and the output is
-    its first leaf: PyTorch's way. `step(x, state)` returns (output, next state), and is asked where
-    a cell has both. x is (B, input_size) or a nest of Tensors (B, ...); so is the output. The state
-    is any nest of tuples, named tuples, lists and dicts of Tensors, and keeps its structure. It
-    starts as `initial_state`: one Tensor of zeros (B, hidden_size) unless overridden.
+    its first leaf: PyTorch's way. `step(x, state)` returns (output, next state), and takes
+    precedence if a cell has both. x is (B, input_size) or a nest of Tensors (B, ...); so is the
+    output. The state is any nest of tuples, named tuples, lists and dicts of Tensors, and keeps its
+    structure. It starts as `initial_state`: one Tensor of zeros (B, hidden_size) unless overridden.
 
     Further arguments of either method are further inputs of a step, such as a time gap:
     `step(x, state, dt)` is called as `cell(x, state, dt=...)`, and a layer of it as
     `layer(x, dt=...)`.
 
-    `output_size`: the features of an output, if it is not found (see there). `feature_axis`: their
-    axis, counted from the end; -3 for images (B, C, H, W).
+    `output_size`: the number of features of an output; set it if it cannot be inferred (see there).
+    `feature_axis`: their axis, counted from the end; -3 for images (B, C, H, W).
 
-    `nn.Recurrent(cell)` runs it over sequences. To build cells for further layers, `Recurrent`
-    makes the cell again with another `input_size`, so `__init__` takes an argument of that name.
+    `nn.Recurrent(cell)` runs it over sequences. For further layers, `Recurrent` constructs the cell
+    again with another `input_size`, so `__init__` needs an argument of that name.
 
     >>> import tinygrad_rnn as tg
     >>> class LeakyCell(tg.nn.Cell):
@@ -90,7 +90,7 @@ class Cell(Module):
         step: Callable[..., tuple[Any, Any]]
 
     def forward(self, x: Any, state: Any) -> Any:
-        """The next state; to be written by subclasses, unless they write `step`."""
+        """The next state; subclasses implement this or `step`."""
         raise NotImplementedError(
             f"{type(self).__name__} has no forward(x, state) -> next_state, nor a "
             "step(x, state) -> (output, next_state)"
@@ -107,19 +107,19 @@ class Cell(Module):
 
     @cached_property
     def output_size(self) -> int:
-        """How many features an output has, which is the `input_size` of a layer above.
+        """The number of features of an output, which is the `input_size` of the next layer.
 
-        Set it in `__init__` where it cannot be found: by default it is that of the state's first
-        leaf or, where a cell has a `step`, of what a step on zeros gives; if such a step cannot be
-        made up (no `input_size`, further inputs), the hidden size.
+        By default it is the size of the state's first leaf. For a cell with a `step` it is the size
+        of the output of a step on zeros or, if such a step cannot be run (no `input_size`, further
+        inputs), the hidden size. Set it in `__init__` where the default is wrong.
         """
         return found_output_size(self)
 
     def step_inputs(self) -> dict[str, bool]:
-        """The further inputs of a step, and of each whether it has to be given.
+        """The further inputs of a step, each with whether it is required.
 
-        Read off the signature of `step` or `forward`; with `**inputs` in it, those of the cells
-        inside are among them.
+        They are read from the signature of `step` or `forward`. If it has `**inputs`, those of the
+        cells inside are included.
 
         >>> import tinygrad_rnn as tg
         >>> class DecayCell(tg.nn.RNNCell):
@@ -145,10 +145,10 @@ class Cell(Module):
         return Tensor.of(np.zeros(shape, dtype))
 
     def sibling(self: C, input_size: int | None = None) -> C:
-        """A new cell of the same dtype, made with the same arguments, or another `input_size`.
+        """A new cell of the same dtype and arguments, with another `input_size` if one is given.
 
-        Nothing is shared: Modules among the arguments are made again (`Module.made_again`), and
-        cells among them that take this cell's input get the new `input_size`, too: those with the
+        Nothing is shared: Modules among the arguments are constructed again (`Module.made_again`).
+        Cells among them that take this cell's input get the new `input_size`, too: those with the
         `input_size` that this cell had or, if it has none, that the first of them had.
 
         TypeError if neither `__init__` nor a cell among its arguments takes an `input_size`.
@@ -187,16 +187,16 @@ class Cell(Module):
         lengths: bool = False,
         passes: bool = False,
     ) -> PlanReport:
-        """How a scan of this cell is computed: before, in and after its loop, and at what cost.
+        """How a scan computes this cell: before, in and after the loop, and at what cost.
 
-        Print it: a table of all instructions by stage, and one of the lines of the cell's source
-        with what each costs. `input_size`: for a cell without an attribute of that name; (C, H, W)
+        Printing it shows a table of all instructions by stage, and one of the cell's source lines
+        with the cost of each. `input_size`: for a cell without an attribute of that name; (C, H, W)
         for images. `step_inputs`, `constants`: the shapes of further inputs in a row of the batch,
-        such as {"dt": (1,)}, which is also assumed of what the cell needs and is not named.
+        such as {"dt": (1,)}, which is also assumed for required inputs that are not named.
         `input_gradient`: whether x gets a gradient, as between layers. `lengths`: whether the
-        sequences are padded. `passes=True`: print the step after each pass of the compiler, too,
-        with what the pass changed marked by + and -. ValueError if the cell can only be run step
-        by step, or if no `input_size` is known.
+        sequences are padded. `passes=True`: also print the step after each compiler pass, with the
+        pass's changes marked by + and -. ValueError if the cell can only run step by step, or if
+        its `input_size` is unknown.
 
         >>> import tinygrad_rnn as tg
         >>> plan = tg.nn.LSTMCell(8, 16).plan(batch_size=4)
@@ -215,19 +215,19 @@ class Cell(Module):
         """One step from `state` (None: the initial one), as the cell's author wrote it.
 
         x (B, input_size) or (input_size,), or a nest of Tensors (B, ...). Returns the next state,
-        or (output, next state) if the cell has a `step`. `inputs`: further inputs of the step,
-        (B, ...). ValueError if x or `state` does not fit the cell, or if the next state's structure
-        or shapes are not those of `state`. TypeError for a leaf of the state that is no array, or a
-        Tensor of a wider dtype than the cell's own, and for an input that the cell does not take or
-        lacks.
+        or (output, next state) if the cell has a `step`. `inputs`: further inputs of the step, (B,
+        ...). ValueError if x or `state` does not fit the cell, or if the next state's structure or
+        shapes are not those of `state`. TypeError for a leaf of the state that is not an array or
+        is a Tensor of a wider dtype than the cell's own, and for an input that is unknown or
+        missing.
         """
         output, new = self.advance(x, state, **inputs)
         return (output, new) if self._has_step else new
 
     def advance(self, x: Any, state: Any = None, **inputs: Any) -> tuple[Any, Any]:
-        """One step of any cell, whichever method it has: (output, next state).
+        """One step of any cell, whichever method it defines: (output, next state).
 
-        For cells that are made of cells; arguments and errors as of a call.
+        For cells built from other cells. Arguments and errors are those of a call.
 
         >>> import tinygrad_rnn as tg
         >>> output, (h, c) = tg.nn.LSTMCell(3, 4).advance(tg.zeros(2, 3))
@@ -252,7 +252,7 @@ class Cell(Module):
         return observer(self, lambda x, state: taken(self, x, state, inputs), x, state)
 
     def _advance_one(self, x: Any, state: Any, inputs: dict[str, Any]) -> tuple[Any, Any]:
-        """A step on one row without the batch's axis."""
+        """A step on one row without a batch axis."""
         if state is not None:
             state = pytree.map(_with_batch_axis, state)
         inputs = pytree.map(_with_batch_axis, inputs)
@@ -261,7 +261,7 @@ class Cell(Module):
         return without
 
     def extra_repr(self) -> str:
-        """The arguments that the cell was made with."""
+        """The arguments that the cell was constructed with."""
         arguments, keywords = self._made_with
         return ", ".join([*map(repr, arguments), *(f"{k}={v!r}" for k, v in keywords.items())])
 
@@ -279,7 +279,7 @@ def _modules_in(arguments: Any) -> list[Module]:
 
 
 def _input_size(cell: Cell) -> int | None:
-    """The size of x that a cell was made for, if it was made with one or says it."""
+    """The `input_size` of a cell: its attribute or the argument it was constructed with, if any."""
     arguments, keywords = cell._made_with
     bound = inspect.signature(cell.__init__).bind(*arguments, **keywords)  # type: ignore[misc]
     bound.apply_defaults()
@@ -298,10 +298,9 @@ def is_observed() -> bool:
 
 @contextmanager
 def observed(observer: Observer) -> Iterator[None]:
-    """Let `observer(cell, step, x, state)` take every step that a cell takes, in this thread.
+    """Inside, `observer(cell, step, x, state)` takes every step of every cell in this thread.
 
-    It returns the output and the next state, which are `step(x, state)` of what it was given or
-    puts in its place.
+    It returns the output and the next state: those of `step(x, state)`, or its own instead.
     """
     token = _observer.set(observer)
     try:

@@ -52,7 +52,7 @@ class GRUCell(Cell):
 
 
 class GRU(StackedRecurrent):
-    """The gated recurrent unit over sequences; see `GRUCell`; `options` as in `Recurrent`.
+    """The gated recurrent unit over sequences. See `GRUCell`, and `Recurrent` for the `options`.
 
     >>> import tinygrad_rnn as tg
     >>> outputs, h = tg.nn.GRU(3, 4)(tg.zeros(5, 2, 3))

@@ -1,4 +1,4 @@
-"""Further inputs of a step, such as a time gap: which a cell takes, and what a layer was given."""
+"""Further inputs of a step, such as a time gap: what a cell takes, and what a layer is given."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ RESERVED = ("x", "state", "lengths", "constants")  # what a layer itself is give
 
 @cache
 def parameters_of(method: Callable[..., Any]) -> tuple[dict[str, bool], bool]:
-    """What a `step` or `forward` takes besides x and the state, and whether it takes any names.
+    """The parameters of a `step` or `forward` after x and the state, and whether it takes any name.
 
-    Of each name, whether it has to be given. TypeError for a name that a layer uses itself.
+    Each name comes with whether it is required. TypeError for a name reserved by the layer.
     """
     _, *parameters = inspect.signature(method).parameters.values()
     names = {
@@ -39,7 +39,7 @@ def parameters_of(method: Callable[..., Any]) -> tuple[dict[str, bool], bool]:
 def check_names(
     kind: str, takes: Mapping[str, bool], inputs: Collection[str], constants: Collection[str] = ()
 ) -> None:
-    """TypeError for a name that is not taken, that is needed and missing, or is given twice."""
+    """TypeError for a name that is unknown, required but missing, or given twice."""
     given = [*inputs, *constants]
     for name in constants:
         if name in inputs:
@@ -62,7 +62,7 @@ def check_names(
 def check_shapes(
     kind: str, timed: Mapping[str, Any], constants: Mapping[str, Any], steps: int, batch: int
 ) -> None:
-    """ValueError for a sequence that does not begin with (T, B), or a constant that not with B."""
+    """ValueError if a sequence's shape does not begin with (T, B), or a constant's with B."""
     for name, tree in timed.items():
         for leaf in pytree.leaves(tree):
             if leaf.shape[:2] != (steps, batch):

@@ -26,37 +26,36 @@ __all__ = ["Recurrent"]
 
 
 class Recurrent(Module):
-    """A cell run over sequences: any length, stacked, in both directions, with gradients.
+    """Run a cell over sequences of any length: stacked, in both directions, with gradients.
 
-    `cell`: the cell of the first layer; those of further layers and of the other direction are
-    made like it (`Cell.sibling`). Or a list of cells, one a layer, which may be of different kinds.
-    `residual`: from the second layer on, a layer's input is added to its output (He et al. 2016; Wu
-    et al. 2016). `num_layers`: layers on top of each other. `bidirectional`: a
-    second cell in each layer runs from the end; the outputs of both are concatenated. `reverse`:
-    one direction, from the end. `dropout`: probability between layers, while training, drawn from
-    `generator` or the one that `tg.manual_seed` sets.
-    `batch_first`: sequences are (B, T, I) instead of (T, B, I). `truncate=k`: truncated
-    backpropagation through time; no gradient crosses from one block of k steps to another.
-    `unroll=True` records every op of every step, for pictures, hooks and study; otherwise the
-    whole sequence is one node, computed by a scan planned for the cell, with the same numbers.
-    `checkpoint=k`: a scan keeps the state of every k-th step or so (it goes by whole pieces of
-    what is computed at once) and computes the values in between again for the backward step. It
-    takes the time of one more forward pass and gives the same bits; with "sqrt", memory grows with
-    the square root of T (Chen et al. 2016). `executor`: "numpy" or "llvm" for this layer, whatever
-    `set_executor` has chosen for others.
+    `cell`: the cell of the first layer; the cells of further layers and of the other direction are
+    constructed like it (`Cell.sibling`). Or a list of cells, one per layer, possibly of different
+    kinds. `residual`: from the second layer on, a layer's input is added to its output (He et al.
+    2016; Wu et al. 2016). `num_layers`: layers on top of each other. `bidirectional`: a second cell
+    in each layer runs backwards in time; the outputs of both are concatenated. `reverse`: one
+    direction only, backwards in time. `dropout`: the probability of dropout between layers in
+    training mode, drawn from `generator` or the one that `tg.manual_seed` sets. `batch_first`:
+    sequences are (B, T, I) instead of (T, B, I). `truncate=k`: truncated backpropagation through
+    time; no gradient crosses from one block of k steps to another. `unroll=True` records every op
+    of every step, for pictures, hooks and study; otherwise the whole sequence is one node, computed
+    by a scan planned for the cell, with the same numbers. `checkpoint=k`: a scan keeps the state of
+    about every k-th step (rounded to whole chunks of the loop) and recomputes the values in between
+    for the backward pass. This costs one more forward pass and gives the same bits; with "sqrt",
+    memory grows with the square root of T (Chen et al. 2016). `executor`: "numpy" or "llvm" for
+    this layer, whatever `set_executor` has chosen for others.
 
     Called as `outputs, final_state = layer(x, state=None, lengths=None)`. x (T, B, I), or (T, I)
-    for one sequence without a batch. outputs (T, B, directions * output size). A state is a list:
-    that of each cell, of whatever structure and shapes, at `layer * directions + direction`.
-    (`RNN`, `LSTM` and `GRU` stack them, as PyTorch does.) `lengths` (B,): the steps of each padded
-    sequence; beyond them outputs are zero, the final state is that of the last real step, and
-    nothing in the padding has any effect.
+    for one sequence without a batch. outputs (T, B, directions * output size). A state is a list
+    with the state of each cell, of any structure and shapes, at index `layer * directions +
+    direction`. (`RNN`, `LSTM` and `GRU` stack them, as PyTorch does.) `lengths` (B,): the number of
+    steps of each padded sequence. Outputs beyond it are zero, the final state is that of the last
+    real step, and the padding has no effect.
 
     x may be a nest of Tensors, (T, B, ...) each, for cells that take one. Further inputs of a step
     are keyword arguments, `layer(x, dt=dt)`, (T, B, ...) each ((B, T, ...) with `batch_first`).
-    What is the same at every step is given once: `layer(x, constants={"memory": memory})`, (B, ...)
-    each. Both reach every cell that takes an input of that name, in each layer and direction;
-    TypeError for a name that none takes, or one that is missing (`Cell.step_inputs`).
+    Inputs that are the same at every step are given once: `layer(x, constants={"memory": memory})`,
+    (B, ...) each. Both are passed to every cell that takes an input of that name, in each layer and
+    direction. TypeError for a name that no cell takes, or a missing one (`Cell.step_inputs`).
 
     Parameters are named as in PyTorch: the cell's name, then `_l0`, `_l0_reverse`, `_l1`, ...
 
@@ -150,11 +149,11 @@ class Recurrent(Module):
         constants: Mapping[str, Any] | None = None,
         **inputs: Any,
     ) -> tuple[Any, Any]:
-        """See the class. ValueError for shapes and lengths that do not fit.
+        """See the class. ValueError if shapes or lengths do not fit.
 
-        A floating ndarray is cast to the dtype of the weights; TypeError for a Tensor that is
-        wider, and for an input that no cell takes or that one lacks. Integers are left to the cell,
-        which may use them as indices.
+        A floating ndarray is cast to the dtype of the weights; TypeError for a wider Tensor, and
+        for an input that is unknown or missing. Integers are passed on as they are, so a cell can
+        use them as indices.
         """
         name = type(self).__name__
         constants = constants or {}
@@ -268,14 +267,14 @@ class Recurrent(Module):
         return states
 
     def _unpacked(self, state: Any, own: list[Any]) -> list[Any]:
-        """The state of each cell, in one that was given; `own`: what they are like."""
+        """The state of each cell, from the one given; `own`: states of the right structure."""
         return checked_list(type(self).__name__, state, own)
 
     def source(self, x: Any = None, *arguments: Any, **inputs: Any) -> str:
-        """The Python that scans of this layer run, forward and backward, as it was generated.
+        """The generated Python code that scans of this layer run, forward and backward.
 
-        Of all scans so far or, given an input, of what the layer runs for that (which is called).
-        Empty where every step is recorded instead (`unroll=True`).
+        Without an input, the code of all scans so far. Given one, the layer is called on it and the
+        code of that call is returned. Empty where every step is recorded instead (`unroll=True`).
 
         >>> import tinygrad_rnn as tg
         >>> layer = tg.nn.RNN(3, 4)
@@ -312,7 +311,7 @@ class Recurrent(Module):
 
 
 def _is_nest(x: Any) -> bool:
-    """Whether x is a nest of arrays, and no list of numbers."""
+    """Whether x is a nest of arrays rather than a list of numbers."""
     return isinstance(x, dict) or any(
         isinstance(leaf, Node | np.ndarray) for leaf in pytree.leaves(x)
     )
@@ -330,7 +329,7 @@ def _taken_by(cell: Cell, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_size(cell: Cell, output: Any) -> None:
-    """ValueError if what the next layer is made for is not what it would get."""
+    """ValueError if a step's output does not have the size that the next layer expects."""
     if isinstance(output, Tensor) and output.shape[cell.feature_axis] != cell.output_size:
         size = output.shape[cell.feature_axis]
         raise ValueError(
@@ -340,7 +339,7 @@ def _check_size(cell: Cell, output: Any) -> None:
 
 
 def _side_by_side(outputs: list[Any], axis: int) -> Any:
-    """The outputs of both directions, one after the other along the features."""
+    """The outputs of both directions, concatenated along the feature axis."""
     return pytree.map(lambda *sides: ops.concatenate(sides, axis=axis), *outputs)
 
 

@@ -15,7 +15,7 @@ __all__ = ["LSTM", "LSTMCell"]
 
 
 class LSTMCell(Cell):
-    """Long short-term memory, whose cell state c is a conveyor belt past the nonlinearities.
+    """Long short-term memory: its cell state c bypasses the nonlinearities from step to step.
 
     f = s(W_f x_t + U_f h_{t-1} + b_f)       forget gate: what to keep of c_{t-1}
     i = s(W_i x_t + U_i h_{t-1} + b_i)       input gate: what to write
@@ -61,7 +61,7 @@ class LSTMCell(Cell):
 
 
 class LSTM(StackedRecurrent):
-    """Long short-term memory over sequences; see `LSTMCell`; `options` as in `Recurrent`.
+    """Long short-term memory over sequences. See `LSTMCell`, and `Recurrent` for the `options`.
 
     >>> import tinygrad_rnn as tg
     >>> outputs, (h, c) = tg.nn.LSTM(3, 4, bidirectional=True)(tg.zeros(5, 2, 3))

@@ -18,9 +18,9 @@ __all__ = ["checked_list", "stacked", "unstacked"]
 
 
 def checked_list(layer: str, state: Any, own: Sequence[Any]) -> list[Any]:
-    """The states that were given, with Tensors for arrays, in the order of the cells' `own`.
+    """The given states, with Tensors for arrays, in the order of the cells' `own`.
 
-    ValueError for another number of states or one that is not like the cell's own.
+    ValueError for the wrong number of states, or for one unlike the cell's own.
     """
     if not isinstance(state, list) or len(state) != len(own):
         raise ValueError(

@@ -60,7 +60,7 @@ class RNNCell(Cell):
 
 
 class RNN(StackedRecurrent):
-    """The plain recurrent network over sequences; see `RNNCell`; `options` as in `Recurrent`.
+    """The plain recurrent network over sequences. See `RNNCell`, and `Recurrent` for the `options`.
 
     >>> import tinygrad_rnn as tg
     >>> outputs, h = tg.nn.RNN(3, 4)(tg.zeros(5, 2, 3))

@@ -41,8 +41,8 @@ def run(
     `inputs`: further inputs of each step, (T, B, ...), by name. `constants`: those that are the
     same at every step, (B, ...). `truncate=k`: blocks of k steps, between which the state is
     detached. `first_step`: the number of the first step, which pictures and errors count from.
-    `checkpoint`, `executor`: see `Recurrent`. It is compiled unless `unrolled`, or unless every op
-    must be seen (`detect_anomaly`) or no program can stand for the cell, which is said once.
+    `checkpoint`, `executor`: see `Recurrent`. It runs compiled unless it is `unrolled`, every op
+    must be seen (`detect_anomaly`), or the cell cannot be compiled; a warning says so once.
     """
     options = {"unrolled": unrolled, "checkpoint": checkpoint, "executor": executor}
     leaves = pytree.leaves(x)
@@ -86,7 +86,7 @@ def sequence(
 
 
 def step_function(cell: Cell) -> StepFunction:
-    """The step of a cell in the form in which a scan takes it; its programs belong to the cell."""
+    """A cell's step in the form that a scan takes; its compiled programs belong to the cell."""
     return _function(cell, _step_of(cell))
 
 
@@ -113,7 +113,7 @@ def _step_of(cell: Cell) -> Callable[[Any, Any], tuple[Any, Any]]:
 def _step_with_inputs(
     cell: Cell, constants: dict[str, Any]
 ) -> Callable[[Any, Any], tuple[Any, Any]]:
-    """`constants` are read from outside, and so are no inputs that are cut into steps."""
+    """`constants` are captured from outside, so they are not split into steps."""
 
     def step(state: Any, xs: Any) -> tuple[Any, Any]:
         x, inputs = xs
@@ -124,7 +124,7 @@ def _step_with_inputs(
 
 
 def _files_of(kind: type[Cell]) -> frozenset[str]:
-    """The files in which the cell is written, if some are this package's own."""
+    """The files that the cell is written in, if some belong to this package."""
     kinds = [base for base in kind.__mro__ if issubclass(base, Cell) and base is not Cell]
     modules = [sys.modules.get(base.__module__) for base in kinds]
     return frozenset(filter(None, (getattr(module, "__file__", None) for module in modules)))
@@ -165,10 +165,10 @@ def _in_blocks(
 
 
 def _cut(state: Any, lengths: Any, at: int) -> Any:
-    """The state without its history, but for sequences that have no real step on a side of `at`.
+    """The state, detached except for sequences with no real step on one side of `at`.
 
-    They are not run there, so it is no place of theirs to cut: a sequence that has ended keeps the
-    gradient of its final state, and one that has not begun that of its initial state.
+    Those do not run there, so there is nothing to cut: a sequence that has ended keeps the gradient
+    of its final state, and one that has not begun keeps that of its initial state.
     """
     runs_on = None if lengths is None or (lengths > at).all() else lengths > at
 

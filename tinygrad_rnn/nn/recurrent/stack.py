@@ -1,4 +1,4 @@
-"""The cells of a layer by place: siblings of one cell, or a stack of different ones."""
+"""The cells of a layer by layer and direction: siblings of one cell, or different cells."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["check_residual", "placed"]
 def placed(cells: Cell | Sequence[Cell], num_layers: int, bidirectional: bool) -> dict[str, Cell]:
     """The cells by layer and direction: l0, l0_reverse, l1, ...
 
-    Of one cell, those of further layers and of the other direction are siblings; of a sequence,
-    each is a layer. ValueError for another number of them than `num_layers`, or one whose
-    `input_size` is not what the layer below gives.
+    Given one cell, those of further layers and of the other direction are its siblings. Given a
+    sequence, each cell is a layer. ValueError if their number is not `num_layers`, or if an
+    `input_size` is not the output size of the layer below.
     """
     stack = None if isinstance(cells, Cell) else list(cells)
     if (stack is not None and num_layers not in (1, len(stack))) or stack == []:
@@ -46,7 +46,7 @@ def placed(cells: Cell | Sequence[Cell], num_layers: int, bidirectional: bool) -
 
 
 def check_residual(cells: Sequence[Cell]) -> None:
-    """ValueError if the outputs of two layers are of different sizes, and cannot be added."""
+    """ValueError if the outputs of two layers differ in size and so cannot be added."""
     sizes = {cell.output_size for cell in cells}
     if len(sizes) > 1:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""StackedRecurrent: a layer of one kind of cell, its states stacked as PyTorch does."""
+"""StackedRecurrent: a layer of one kind of cell, with its states stacked as in PyTorch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One step of a cell, checked: whichever method its author wrote, and what is wrong with it."""
+"""One checked step of a cell, by whichever method it defines; errors say what is wrong."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Cell = Any  # nn.Cell, which stands on this
 def taken(cell: Cell, x: Any, state: Any, inputs: dict[str, Any]) -> tuple[Any, Any]:
     """The output and the next state of a step.
 
-    ValueError or TypeError, which say what is wrong with what the cell was given or returned.
+    ValueError or TypeError if what the cell was given or returned is wrong.
     """
     try:
         with scope(cell._name or type(cell).__name__, module=cell):
@@ -49,7 +49,7 @@ def taken(cell: Cell, x: Any, state: Any, inputs: dict[str, Any]) -> tuple[Any, 
 
 
 def given_state(cell: Cell, x: Any, state: Any, own: Any = None) -> Any:
-    """`state` with Tensors for its arrays; an error if it is not like the cell's own state."""
+    """`state` with Tensors for its arrays; an error if it is unlike the cell's own state."""
     own = cell.initial_state(batch_size(x)) if own is None else own
     try:
         state = pytree.aligned(state, own)
@@ -66,12 +66,12 @@ def given_state(cell: Cell, x: Any, state: Any, own: Any = None) -> Any:
 
 
 def batch_size(x: Any) -> int:
-    """How many rows x has, a Tensor or a nest of them."""
+    """The batch size of x, a Tensor or a nest of them."""
     return int(np.shape(x if isinstance(x, Tensor | np.ndarray) else pytree.leaves(x)[0])[0])
 
 
 def found_output_size(cell: Cell) -> int:
-    """How many features an output has: see `Cell.output_size`."""
+    """The number of features of an output: see `Cell.output_size`."""
     axis, size = cell.feature_axis, getattr(cell, "input_size", None)
     if cell._has_step:
         if axis == -1 and isinstance(size, int) and not any(cell.step_inputs().values()):
@@ -85,9 +85,9 @@ def found_output_size(cell: Cell) -> int:
 
 
 def as_state(leaf: Any, own: Any) -> Tensor:
-    """A leaf of a state that was given, in the dtype of the cell's own where it is an array.
+    """A leaf of a given state; an array is cast to the dtype of the cell's own leaf.
 
-    TypeError for what is neither a Tensor nor an ndarray, or a Tensor of a wider floating dtype.
+    TypeError for anything but a Tensor or an ndarray, and for a Tensor of a wider floating dtype.
     """
     if not isinstance(leaf, Node | np.ndarray | np.generic):
         raise TypeError(
@@ -101,7 +101,7 @@ def as_state(leaf: Any, own: Any) -> Tensor:
 
 
 def _checked(cell: Cell, x: Any, old: Any, new: Any) -> Any:
-    """The new state, its dicts in the order of the old one's."""
+    """The new state, with its dicts in the order of the old one's."""
     try:
         new = pytree.aligned(new, old)
         pairs = list(zip(pytree.leaves(old), pytree.leaves(new)))
@@ -123,7 +123,7 @@ def _checked(cell: Cell, x: Any, old: Any, new: Any) -> Any:
 
 
 def _check_tensors(cell: Cell, tree: Any, what: str) -> None:
-    """TypeError for a leaf that is no Tensor."""
+    """TypeError for a leaf that is not a Tensor."""
     for leaf in pytree.leaves(tree):
         if not isinstance(leaf, Node):
             made = "an ndarray, through which no gradient flows" if isinstance(
@@ -136,7 +136,7 @@ def _check_tensors(cell: Cell, tree: Any, what: str) -> None:
 
 
 def _check_given(cell: Cell, x: Any, state: Any) -> None:
-    """Called when a step went wrong: was it the fault of what it was given?"""
+    """Called when a step fails: raises if its inputs were at fault."""
     own = cell.initial_state(batch_size(x))
     size, axis = getattr(cell, "input_size", None), cell.feature_axis
     if is_floating(getattr(x, "_data", x)) and isinstance(size, int):
