@@ -1,4 +1,4 @@
-"""What a cell says of itself, `Cell.claims`, as laws beside those that every cell keeps."""
+"""The claims of a cell, `Cell.claims`, as laws in addition to those that every cell keeps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run of a cell gives, values and gradients, and the first difference of two of them."""
+"""The results of a run of a cell, values and gradients, and where two of them first differ."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Results", "first_difference"]
 
 @dataclass(frozen=True)
 class Results:
-    """What a run gives: values, and the gradients of their weighted sum."""
+    """The results of a run: values, and the gradients of their weighted sum."""
 
     outputs: Array  # (T, B, ...)
     state: list[Array]  # the last one's leaves, (B, ...)
@@ -28,7 +28,7 @@ class Results:
     state_names: list[str]
 
     def rows(self, chosen: Any) -> Results:
-        """The results for some of the sequences; the parameters' gradients as they are."""
+        """The results for some of the sequences; the parameters' gradients are unchanged."""
         return replace(
             self,
             outputs=self.outputs[:, chosen],
@@ -38,12 +38,12 @@ class Results:
         )
 
     def steps(self, chosen: Any) -> Results:
-        """The results for some of the steps, or all in another order."""
+        """The results for some of the steps, or for all in another order."""
         return replace(self, outputs=self.outputs[chosen], by_x=self.by_x[chosen])
 
     @staticmethod
     def of_rows(rows: Sequence[Results]) -> Results:
-        """Those of a batch, from those of its rows; each may have its own number of steps."""
+        """The results of a batch from those of its rows, which may differ in number of steps."""
 
         def beside(arrays: Iterable[Array]) -> Array:
             columns = list(arrays)
@@ -74,10 +74,10 @@ class Results:
 
 
 def first_difference(found: Results, expected: Results, exact: bool = False) -> str | None:
-    """The first element in which the two differ by more than rounding, or at all if `exact`.
+    """The first element where the two differ by more than rounding, or at all if `exact`.
 
-    Rounding is taken relative to the largest element of an array; of a time step, where the first
-    axis is time, so that what is small because it is far away in time is not lost beside the rest.
+    Rounding is relative to the largest element of an array or, where the first axis is time, of a
+    time step, so that differences in small values at distant steps are not missed.
     """
     for (name, one, timed), (_, other, _) in zip(found.named(), expected.named(), strict=True):
         if one.shape != other.shape or one.dtype != other.dtype:

@@ -1,4 +1,4 @@
-"""A cell or layer under test, and runs of it over made-up sequences, that can be compared."""
+"""A cell or layer under test, and comparable runs of it over random sequences."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _WARM_UP = 2
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Inside, random numbers start from `seed`; afterwards they go on as if nothing had been."""
+    """Inside, random numbers are drawn from `seed`; the generator is restored afterwards."""
     before = random._Generator.current
     ops.manual_seed(seed)
     try:
@@ -53,16 +53,17 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 class OutOfTime(Exception):
-    """The seconds that a check may take are over."""
+    """The time budget of a check is used up."""
 
 
 class Subject:
-    """The cell or layer that `make` makes, and how to make it again.
+    """The cell or layer that `make` returns, and how to construct it again.
 
     `inputs`: what elements of x are drawn from; None: normally distributed numbers. TypeError if
-    `make` needs an argument that is no size and is not among `sizes`, or makes something else.
-    `input_shape`: x_t's without the batch's axis; None: (input_size,). `seconds`: what may pass
-    until `spend` raises. `step_inputs`, `constants`: what further inputs are drawn from (`drawn`).
+    `make` needs an argument that is not a size and is not in `sizes`, or does not return a cell or
+    layer. `input_shape`: the shape of x_t without the batch axis; None: (input_size,). `seconds`:
+    the time after which `spend` raises. `step_inputs`, `constants`: what further inputs are drawn
+    from (`drawn`).
     """
 
     def __init__(
@@ -93,7 +94,7 @@ class Subject:
         self.reports: dict[tuple[int, int], Any] = {}  # gradients are checked once for three laws
 
     def __str__(self) -> str:
-        """What was made, and with what."""
+        """The class and the arguments it was constructed with."""
         module, cell = self.network.module, self.network.cell
         made_with = [f"{name}={value!r}" for name, value in self.sizes.items()]
         if not made_with and cell is not module:
@@ -102,9 +103,9 @@ class Subject:
         return f"{type(module).__name__}({', '.join(filter(None, made_with + options))})"
 
     def fresh(self, seed: int, dtype: str | None = "float64") -> Network:
-        """A new one, its parameters moved a little, so that none is 0 or like another.
+        """A new one, with its parameters perturbed so that none is 0 or equal to another.
 
-        `dtype` None: those that it is made in.
+        With `dtype` None it keeps the dtypes it is constructed in.
         """
         with seeded(seed):
             made = self._make(**self.sizes)
@@ -118,12 +119,12 @@ class Subject:
         return network
 
     def spend(self) -> None:
-        """Called before what takes its time; raises OutOfTime if there is none left."""
+        """Called before anything slow; raises OutOfTime if no time is left."""
         if time.monotonic() > self._end:
             raise OutOfTime
 
     def _with_further_inputs(self, network: Network) -> Network:
-        """The network as one of x and a state alone, if its cell takes more."""
+        """The network as a function of x and a state alone, if its cell takes further inputs."""
         inputs, constants = self._further
         takes = network.cell.step_inputs()
         needed = [name for name, needs in takes.items() if needs and name not in constants]
@@ -134,12 +135,12 @@ class Subject:
         return FurtherInputs(network, x, drawn(inputs, needed), drawn(constants))
 
     def alone(self, cell: Any = None) -> Network:
-        """The cell of the network, or another of its kind, without the layer around it."""
+        """The cell of the network, or another like it, without the layer around it."""
         network = Network(self.network.cell if cell is None else cell)
         return self.network.around(network) if isinstance(self.network, FurtherInputs) else network
 
     def _own_x(self, cell: Any) -> Callable[..., Array]:
-        """What draws content for x: elements of the choices, or normal numbers."""
+        """The function that draws values for x: elements of the choices, or normal numbers."""
         shape = self._input_size(cell) if self._input_shape is None else self._input_shape
 
         def draw(rng: np.random.Generator, *sizes: int) -> Array:
@@ -184,7 +185,7 @@ class Subject:
 
 
 def _choices(inputs: Sequence[Any]) -> Array:
-    """What is drawn from: integers, or numbers in the precision of the check."""
+    """The values to draw from: integers, or numbers in the precision of the check."""
     found = np.asarray(inputs)
     if found.ndim != 1 or not found.size or found.dtype.kind not in "iuf":
         raise TypeError(
@@ -194,7 +195,7 @@ def _choices(inputs: Sequence[Any]) -> Array:
 
 
 def complete(make: Callable[..., Any], sizes: dict[str, Any]) -> dict[str, Any]:
-    """`sizes`, and one for each argument that has no default: 2 for `input_size`, 3 for others."""
+    """`sizes`, completed for arguments without a default: 2 for `input_size`, 3 for others."""
     found = dict(sizes)
     for name, parameter in inspect.signature(make).parameters.items():
         given = name in found or parameter.default is not parameter.empty
@@ -211,7 +212,7 @@ def complete(make: Callable[..., Any], sizes: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Batch:
-    """Sequences x (T, B, ...), a state before them, and weights that make one number of a run."""
+    """Sequences x (T, B, ...), an initial state, and weights that sum a run up to one number."""
 
     x: Array
     state: Any  # a nest of arrays (B, ...)
@@ -243,7 +244,7 @@ class Batch:
 
     @property
     def paddings(self) -> tuple[float, float]:
-        """Two numbers that may stand where no input is, and must not be looked at."""
+        """Two values for padding, neither of which may have any effect."""
         return (np.nan, 1e30) if is_floating(self.x) else (-1, 2**31 - 1)
 
     def leaves(self) -> tuple[Tensor, Any, list[Tensor]]:
@@ -313,7 +314,7 @@ class Batch:
 
 
 def leaf_names(state: Any, name: str = "state") -> list[str]:
-    """How a reader gets at each leaf: `state[0]`, `state.h`, `state['h']`."""
+    """How to access each leaf in Python: `state[0]`, `state.h`, `state['h']`."""
     if state is None:
         return []
     if isinstance(state, dict):
@@ -328,6 +329,6 @@ def leaf_names(state: Any, name: str = "state") -> list[str]:
 
 
 def with_leaves(nest: Any, floating: Sequence[Tensor]) -> Any:
-    """The nest with its floating leaves replaced."""
+    """The nest with its floating-point leaves replaced."""
     rest = iter(floating)
     return pytree.map(lambda x: next(rest) if is_floating(x._data) else x, nest)

@@ -1,7 +1,7 @@
-"""Changes of what a step reads besides its arguments, each of which can be taken back.
+"""Changes to what a step reads besides its arguments, each of which can be undone.
 
-A compiled step must notice that an attribute, a global or an array has another value than at the
-last call. So everything of that kind that a cell's code names is changed, one after the other.
+A compiled step must notice when an attribute, a global or an array has changed since the last call.
+So a check changes everything of that kind that a cell's code names, one after the other.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _DEEPEST = 3  # containers in containers
 
 
 class Change(NamedTuple):
-    """`what` is changed, by `apply()`, which returns what takes the change back.
+    """`apply()` changes `what`, and returns the function that undoes the change.
 
     `line`: where the code reads it, "my_file.py:12", or "".
     """
@@ -37,11 +37,11 @@ class Change(NamedTuple):
 
 
 def changes_of(module: Module) -> Iterator[Change]:
-    """The changes of what the code of a module and of its parts can read.
+    """Changes to everything that the code of a module and of its parts can read.
 
     Numbers, switches, arrays and parameters: as attributes of objects and of classes, in
     containers, in globals and in closures. Arrays and parameters are changed in place, too. Only
-    what the code names is, and nothing of this package.
+    what the code names is changed, and nothing in this package.
     """
     for name, part in module.named_modules():
         label = f"{name}." if name else "self."
@@ -58,7 +58,7 @@ def changes_of(module: Module) -> Iterator[Change]:
 
 
 def _around(function: types.FunctionType) -> Iterator[Change]:
-    """What a function finds outside of itself."""
+    """The globals and closure variables that a function reads."""
     named = {k: v for k, v in function.__globals__.items() if k in function.__code__.co_names}
     of_globals = function.__globals__.__setitem__
     yield from _in_namespace(named, "the global ", [function.__code__], setter=of_globals)
@@ -88,7 +88,7 @@ def _in_namespace(
 def _of_value(
     value: Any, what: str, line: str, put: Callable[[Any], Any], depth: int = 0
 ) -> Iterator[Change]:
-    """The changes of one value; `put` exchanges it for another where it was found."""
+    """The changes to one value; `put` replaces it where it was found."""
 
     def exchanged(other: Any) -> Callable[[], Callable[[], Any]]:
         def apply() -> Callable[[], Any]:
@@ -129,7 +129,7 @@ def _of_array(value: Any, what: str, line: str) -> Iterator[Change]:
 
 
 def _parts(value: Any) -> Iterator[tuple[str, Any, Callable[[Any], Any]]]:
-    """What stands in a container or in an object of the user's: label, part, what exchanges it."""
+    """The contents of a container or of a user's object: label, part, and its setter."""
     if isinstance(value, list):
         for k, part in enumerate(value):
             yield f"[{k}]", part, partial(value.__setitem__, k)
@@ -143,7 +143,7 @@ def _parts(value: Any) -> Iterator[tuple[str, Any, Callable[[Any], Any]]]:
 
 
 def _other(number: Any) -> Any:
-    """Another number of the same kind, not far away."""
+    """Another number of the same type, close by."""
     return number + 1 if isinstance(number, int | np.integer) else number * 1.25 + 0.125
 
 
@@ -174,6 +174,6 @@ def _line_of(name: str, codes: list[types.CodeType]) -> str | None:
 
 
 def _is_ours(module: types.ModuleType | None) -> bool:
-    """Whether a module is this package's, or nobody's."""
+    """Whether a module belongs to this package, or to no file."""
     file = getattr(module, "__file__", None)
     return file is None or file.startswith(PACKAGE_FOLDER)

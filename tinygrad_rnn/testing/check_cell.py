@@ -1,4 +1,4 @@
-"""check_cell: everything that a recurrent cell promises, checked with nothing written for it."""
+"""check_cell: all laws of a recurrent cell, checked without a test written for it."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class CellReport:
         return [law for law in self.laws if law.verdict == "not checked"]
 
     def __str__(self) -> str:
-        """The table, 80 columns wide; an error or a place that laws have in common is told once."""
+        """The table, 80 columns wide; an error or a place that several laws share is shown once."""
         told: set[str] = set()
         holding = sum(law.verdict == "holds" for law in self.laws)
         unchecked = f", {len(self.unchecked)} not checked" if self.unchecked else ""
@@ -140,39 +140,39 @@ def check_cell(
     seconds: float = 60.0,
     **sizes: Any,
 ) -> CellReport:
-    """Check all laws of a cell: `check_cell(MyCell)`, or with `sizes`, what `MyCell` is made with.
+    """Check all laws of a cell: `check_cell(MyCell)`; `sizes` are arguments for `MyCell`.
 
-    `cell`: a class, or a function that makes a cell, or one that makes a layer (`nn.Recurrent`)
-    with whatever options. Arguments that have no default and are not given become small:
-    `input_size` 2, other sizes 3. It is made in float64 (in float32 too, for its dtype), from
-    `seed`, and run on random sequences of 0 to 50 steps. `inputs`: what the elements of x
-    (T, B, input_size) are drawn from, such as `range(27)` for a cell that looks indices up
-    (`input_size` is then 1 unless the cell says otherwise); normal numbers by default.
-    `input_shape`: the shape of one input x_t without the batch's axis, for a cell whose inputs are
-    images or the like: (3, 8, 8) makes x (T, B, 3, 8, 8); by default (input_size,).
+    `cell`: a class, or a function that returns a cell or a layer (`nn.Recurrent`) with any options.
+    Arguments without a default that are not given are small: `input_size` 2, other sizes 3. The
+    cell is constructed in float64 (and in float32, to check dtypes), from `seed`, and run on random
+    sequences of 0 to 50 steps. `inputs`: what the elements of x (T, B, input_size) are drawn from,
+    such as `range(27)` for a cell that looks indices up (`input_size` is then 1 unless the cell
+    says otherwise); normal numbers by default. `input_shape`: the shape of one input x_t without
+    the batch axis, for a cell that takes images or the like: (3, 8, 8) makes x (T, B, 3, 8, 8); by
+    default (input_size,).
 
-    `step_inputs`, `constants`: what the further inputs of a step are drawn from, by name. A shape
-    without the batch's axis, such as {"dt": (1,)}, means normal numbers, and so does an input that
-    the cell needs and that is not named here; or a function of a generator and the leading sizes,
-    such as {"dt": lambda rng, *sizes: rng.exponential(size=(*sizes, 1))}. All laws of x hold for
-    inputs, too, and those of a state for constants.
+    `step_inputs`, `constants`: what the further inputs of a step are drawn from, by name. Give a
+    shape without the batch axis for normal numbers, such as {"dt": (1,)}; a required input that is
+    not named here gets them, too. Or give a function of a generator and the leading sizes, such as
+    {"dt": lambda rng, *sizes: rng.exponential(size=(*sizes, 1))}. The laws of x also apply to step
+    inputs, and those of a state to constants.
 
-    Returns the table of laws, which `print` shows; raises `CellError`, an AssertionError that
-    carries it, if a law is broken. Each law is tried on few steps and rows first: what it shows is
-    the smallest case. A law that a layer's options rule out says why it does not apply.
+    Returns the table of laws, for `print`. Raises `CellError`, an AssertionError that carries the
+    table, if a law is broken. Each law is tried on few steps and rows first, so that it reports the
+    smallest counterexample. A law that a layer's options rule out says why it does not apply.
 
-    `seconds`: how long the check may take. Laws for which no time is left are "not checked", and a
-    UserWarning says so; one run of the cell is not interrupted.
+    `seconds`: the time budget. Laws for which no time is left are "not checked", and a UserWarning
+    says so. A run of the cell is never interrupted.
 
-    Gradients are held to the complex step as in `gradcheck`, per time step, along directions that
-    make every element count alike; a wrong one is traced to its op, time step and line. Random
-    numbers in a cell are seeded; laws about rows of a batch do not apply to it. `except_for`: the
-    names of laws that the cell is not meant to keep, as batch normalisation does not keep "rows";
-    they are reported, but raise nothing. `only`: the names of the laws to check, instead of all.
-    What a cell declares of itself in `claims` (see `nn.claims`) is a law, too. ValueError for a
-    name that no law has, TypeError if the cell cannot be made.
+    Gradients are compared with the complex step as in `gradcheck`, per time step, along directions
+    that weight every element equally. A wrong one is traced to its op, time step and line. A cell
+    that draws random numbers is seeded, and laws about rows of a batch do not apply to it.
+    `except_for`: the names of laws that the cell is not meant to keep, as batch normalisation does
+    not keep "rows"; they are reported, but do not raise. `only`: the names of the laws to check,
+    instead of all. The `claims` that a cell declares (see `nn.claims`) are laws, too. ValueError
+    for an unknown law, TypeError if the cell cannot be constructed.
 
-    As a test of your own it is one line:
+    A test of your own is one line:
 
     >>> import tinygrad_rnn as tg
     >>> def test_my_cell():
@@ -257,7 +257,7 @@ def _counted(number: int, noun: str) -> str:
 
 
 def _error(error: Exception, earlier: list[str]) -> tuple[str, bool]:
-    """What a law could not be checked for, and whether another law failed by the same before."""
+    """The error that kept a law from being checked, and whether an earlier law failed with it."""
     place = _users_line(error)
     kind = f"{type(error).__name__}{f' [{place}]' if place else ''}"
     if kind in earlier:
@@ -268,7 +268,7 @@ def _error(error: Exception, earlier: list[str]) -> tuple[str, bool]:
 
 
 def _users_line(error: Exception) -> str:
-    """The last line outside the package that the error came through: "my_file.py:12"."""
+    """The innermost line outside the package that the error passed through: "my_file.py:12"."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if not f.filename.startswith(PACKAGE_FOLDER)]
     return f"{Path(own[-1].filename).name}:{own[-1].lineno}" if own else ""

@@ -1,4 +1,4 @@
-"""check_op: everything that an op of this package, or of yours, promises."""
+"""check_op: all laws of an op, of this package's or your own."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ROUNDINGS = 64
 
 @dataclass
 class OpReport:
-    """What `check_op` looked at: calls, and elements of first and second gradients.
+    """What `check_op` checked: calls, and elements of first and second derivatives.
 
     >>> print(OpReport(calls=25, checked=310, excluded=4))
     25 calls, 310 derivatives right, 4 on kinks
@@ -58,8 +58,8 @@ def check_op(
     """Check an op, or a function made of ops, on `examples` calls that hypothesis draws.
 
     `calls` is a strategy of `strategies.Call` (see `strategies.calls`), or of arrays, for a
-    function of one array. `reference`: the same function on plain arrays; for an op that answers
-    for a NumPy function it is that function. Checked in each call:
+    function of one array. `reference`: the same function on plain arrays; by default the NumPy
+    function that the op implements. Checked in each call:
 
     * the value is the reference's, with its dtype and shape, and is the same on plain arrays;
     * neither inputs nor cotangent are written into;
@@ -69,7 +69,7 @@ def check_op(
       units in the last place of the contributions;
     * the gradients up to `order` (0, 1 or 2), by `gradcheck` with `rtol`.
 
-    Raises AssertionError that names the law, with the smallest call that breaks it in its notes;
+    Raises an AssertionError that names the broken law, with the smallest such call in its notes;
     also if no derivative could be checked in any call. Needs the `test` extra.
 
     >>> import tinygrad_rnn as tg
@@ -107,7 +107,7 @@ def check_op(
 
 
 def _numpys_own(function: Callable[..., Any]) -> Callable[..., Any] | None:
-    """The NumPy function that `function` answers for."""
+    """The NumPy function that `function` implements."""
     for key, ours in FUNCTIONS.items():
         if ours is function and callable(key):
             return key
@@ -123,7 +123,7 @@ class _Case:
         self.floats = call.floats()
 
     def result(self, floats: list[Any]) -> Any:
-        """What the function returns with `floats` in the place of the call's arrays."""
+        """What the function returns with `floats` in place of the call's arrays."""
         call = self.call.with_floats(floats)
         return self.function(*call.args, **call.kwargs)
 

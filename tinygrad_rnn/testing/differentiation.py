@@ -1,15 +1,15 @@
 """Derivatives without gradient rules: the complex step, and central differences where it fails.
 
 For an analytic f, f(x + i h v) = f(x) + i h f'(x) v + O(h^2) (Squire & Trapp 1998): nothing is
-subtracted, so h may be 2^-350 and the derivative is right to a few ulp of itself, however small
-it is. That is why a gradient of 1e-13 at the first of 40 time steps can be checked *relative to
-itself*, which no finite difference can.
+subtracted, so h can be 2^-350 and the derivative is accurate to a few ulp, however small it is. So
+a gradient of 1e-13 at the first of 40 time steps can be checked *relative to its own size*, which
+finite differences cannot do.
 
-An op that is not analytic (`abs`, a kink of `relu`) is recognised, not listed: at every op of the
-run the derivative that the complex step gives is compared with a coarse difference quotient of
-that op alone. Where they disagree, a difference quotient in extended precision takes its place,
-and an element where the op has no derivative (a kink) gets NaN, which then marks exactly the
-elements that depend on it.
+There is no list of non-analytic ops (`abs`, a kink of `relu`); they are detected. At every op of
+the run, the complex step's derivative is compared with a coarse difference quotient of that op
+alone. Where they disagree, a difference quotient in extended precision replaces it. An element
+where the op has no derivative (a kink) gets NaN, which then marks exactly the elements that depend
+on it.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ RESOLUTION = 2.0**-680
 
 @contextmanager
 def differentiating(watch: Any) -> Iterator[None]:
-    """Run ops under `watch`, silently: overflow and the like are the checked function's affair."""
+    """Run ops under `watch`, without NumPy's warnings of overflow and the like."""
     recorded = ModeChange(watch=watch, grad=True)
     with recorded, np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -59,20 +59,20 @@ def differentiating(watch: Any) -> Iterator[None]:
 
 
 class Quotient(NamedTuple):
-    """A derivative by differences, and how far it can be trusted."""
+    """A derivative by differences, and how accurate it is."""
 
     slope: Array
     kink: Array  # where the one-sided derivatives differ, or there are none
     error: Array  # bound on truncation and rounding together
 
     def uncertainty(self) -> Array:
-        """How far from another derivative this one may be without contradicting it."""
+        """The largest difference from another derivative that does not contradict it."""
         bound: Array = 1e-3 * np.abs(self.slope) + self.error
         return bound
 
 
 def difference_quotient(f: Callable[[Any], Any], step: Any, size: Any = 0.0) -> Quotient:
-    """f'(0) by a central difference at half of `step`; that at `step` shows how good it is.
+    """f'(0) by a central difference at half of `step`; that at `step` shows its accuracy.
 
     `step` is a number, or an array of one step an element. At a kink |f'(0+) - f'(0-)| stays when
     the step is halved; where f is smooth it is halved too. `size`: of the numbers that f computes
@@ -93,12 +93,12 @@ def difference_quotient(f: Callable[[Any], Any], step: Any, size: Any = 0.0) -> 
 
 
 class ComplexStep:
-    """Watches a run on complex numbers and keeps it a derivative, op by op.
+    """Watches a run on complex numbers and corrects its derivative, op by op.
 
-    Each op's result gets the op's exact real value, and in its imaginary part the derivative
-    (times `STEP`). `differences` names the ops where a difference quotient had to be taken, and
-    `kinks` those that have no derivative at this point, with their place. With `verify=False`
-    the complex step is believed: right at a point where a verified run found nothing.
+    Each op's result gets the op's exact real value, and in its imaginary part the derivative (times
+    `STEP`). `differences` names the ops where a difference quotient had to be taken, and `kinks`
+    those that have no derivative at this point, with their place. With `verify=False` the complex
+    step is trusted: valid at a point where a verified run found nothing.
     """
 
     def __init__(self, verify: bool = True) -> None:
@@ -115,7 +115,7 @@ class ComplexStep:
             node._data = self.through(op, values, attributes, node._data, node.scope)
 
     def backward(self, node: Node, position: int, grad: Any) -> None:
-        """The gradient rules of a second-order check are ops too: nothing to do."""
+        """Nothing to do: in a second-order check the gradient rules are ops themselves."""
 
     def through(
         self, op: Primitive, values: list[Any], attributes: Any, stepped: Any, scope: Any = None
@@ -146,7 +146,7 @@ class ComplexStep:
         slope: Array,
         scope: Any,
     ) -> Array:
-        """`slope`, or what differences say where the two disagree; NaN at a kink."""
+        """`slope`, or the difference quotient where the two disagree; NaN at a kink."""
         coarse = _quotient_of(op, values, attributes, index, np.float64, 2.0**-17)
         if coarse is None:
             return slope

@@ -1,7 +1,7 @@
 """Cells with further inputs under test: their inputs as columns of x, their constants in the state.
 
-So every law that is asked of x and of the state is asked of them, too: gradients at each time step,
-padding, rows of a batch, splitting, reversing.
+So every law of x and of the state is checked for them, too: gradients at each time step, padding,
+rows of a batch, splitting, reversing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["Drawn", "FurtherInputs", "drawn"]
 
 
 class Drawn(NamedTuple):
-    """A further input: its shape in a row, its dtype, and how content is drawn for it."""
+    """A further input: its shape per row, its dtype, and how its values are drawn."""
 
     shape: tuple[int, ...]
     dtype: Any
@@ -31,15 +31,15 @@ class Drawn(NamedTuple):
 
     @property
     def size(self) -> int:
-        """How many columns of x it takes."""
+        """The number of columns of x that it takes."""
         return math.prod(self.shape)
 
 
 def drawn(given: Mapping[str, Any], needed: Iterable[str] = ()) -> dict[str, Drawn]:
-    """What inputs are drawn from: a shape means normal numbers, and so does what is not given.
+    """How inputs are drawn: normal numbers for a shape, and for an input that is not given.
 
-    Or a function of a generator and the leading sizes, such as
-    `lambda rng, *sizes: rng.exponential(size=(*sizes, 1))`.
+    Otherwise by a function of a generator and the leading sizes, such as `lambda rng, *sizes:
+    rng.exponential(size=(*sizes, 1))`.
     """
     found = {}
     for name, how in {**dict.fromkeys(needed, (1,)), **given}.items():

@@ -50,29 +50,30 @@ def gradcheck(
     rtol: float = 1e-9,
     one_evaluation: bool = False,
 ) -> GradientReport:
-    """Check the gradient of `fn(*inputs)` by floating `inputs` and by `parameters`, in float64.
+    """Check the gradient of `fn(*inputs)` for floating `inputs` and `parameters`, in float64.
 
-    `fn` takes Tensors and returns a Tensor, or a nest of them (tuples, lists, dicts), of any
-    shape; the outputs are weighed by fixed random numbers and summed. `parameters` are Tensors
-    that `fn` reads by itself, such as those of a module; they have their values back afterwards.
+    `fn` takes Tensors and returns a Tensor, or a nest of them (tuples, lists, dicts), of any shape;
+    the outputs are summed with fixed random weights. `parameters` are Tensors that `fn` reads on
+    its own, such as those of a module; their values are restored afterwards.
 
-    The truth comes from the complex step: no gradient rule takes part in it. An element is wrong
-    if |gradient - truth| > `rtol` * |truth| + the measured rounding: 64 units in the last place
-    of the contributions that the element is summed from (see `rounding`). There is no absolute
-    tolerance: a gradient of 1e-13 is held to its own size. Where an op is not analytic (`abs`),
-    a difference quotient of that op in extended precision is used; elements on a kink have no
-    derivative and are listed as excluded. Then the whole of `fn` is differentiated once more, along
-    one direction and by differences in real numbers: this finds values that leave the graph by a
-    function that is not analytic, such as `np.abs(x.data).max()`.
+    The true derivative comes from the complex step, which uses no gradient rule. An element is
+    wrong if |gradient - truth| > `rtol` * |truth| + the measured rounding: 64 units in the last
+    place of the contributions that the element is summed from (see `rounding`). There is no
+    absolute tolerance: a gradient of 1e-13 is checked relative to its own size. Where an op is not
+    analytic (`abs`), a difference quotient of that op in extended precision is used; elements on a
+    kink have no derivative and are listed as excluded. Finally, `fn` as a whole is differentiated
+    once more, along one direction and by finite differences in real numbers. This finds values that
+    leave the graph through a function that is not analytic, such as `np.abs(x.data).max()`.
 
-    `one_evaluation`: instead of one run an element, one run in all, for large inputs. It compares
-    <u, J v> with <J^T u, v> (u the weights, v a random direction that lets every element count
-    alike) and so finds that something is wrong, and where in the graph, but not which element.
+    `one_evaluation`: a single run instead of one run per element, for large inputs. It compares <u,
+    J v> with <J^T u, v>, where u are the weights and v is a random direction that weights every
+    element equally. So it finds that something is wrong, and where in the graph, but not which
+    element.
 
     Raises `GradientError`, an AssertionError whose `report` names each wrong element with both
-    numbers, and the op, module path, time step and line where the gradient first goes wrong on
-    its way back. ValueError if `fn` is not finite at this point, differs from call to call, or
-    has only elements on kinks.
+    numbers, and the op, module path, time step and line where the gradient first goes wrong in the
+    backward pass. ValueError if `fn` is not finite at this point, differs from call to call, or has
+    only elements on kinks.
 
     >>> import tinygrad_rnn as tg
     >>> gradcheck(lambda x, w: tg.tanh(x @ w), [[0.1, 0.2], [[1.0, 2.0], [3.0, 4.0]]]).checked
@@ -90,10 +91,11 @@ def gradgradcheck(
     rtol: float = 1e-9,
     one_evaluation: bool = False,
 ) -> GradientReport:
-    """Check the second derivatives: `gradcheck` of the gradient of `fn`, itself a function.
+    """Check second derivatives: `gradcheck`, applied to the gradient of `fn`.
 
-    It is differentiated by the inputs, the parameters, and the weights of the outputs (named
-    `cotangent` in the report). The first derivatives are taken as right: check them first.
+    The gradient is differentiated with respect to the inputs, the parameters, and the weights of
+    the outputs (named `cotangent` in the report). First derivatives are assumed to be right: check
+    them first.
 
     >>> import tinygrad_rnn as tg
     >>> gradgradcheck(lambda x: x * x * x, [2.0]).checked
@@ -139,7 +141,7 @@ def _verdict(
 
 
 def gradient_report(program: Program, rtol: float, one_evaluation: bool = False) -> GradientReport:
-    """Compare the gradient of `program` with the truth; the report, whatever it says."""
+    """Compare the gradient of `program` with the true one; returns the report without raising."""
     found = program.gradient(program.point)
     sizes = magnitudes(program.gradient, program.point, found)
     truth = Truth(program)
@@ -153,10 +155,10 @@ def gradient_report(program: Program, rtol: float, one_evaluation: bool = False)
 def compare_in_real_numbers(program: Program, found: list[Array], report: GradientReport) -> None:
     """Compare the whole gradient, along one direction, with differences in plain float64.
 
-    The complex step sees what an op does, and not what plain NumPy does to an array that was taken
-    out of the graph: `np.abs(x.data)`, `float(x.sum())`. Where that is no analytic function of
-    complex numbers, its derivative is missing from the truth just as it is from the gradient.
-    Says nothing where the gradient is wrong already, or at a kink.
+    The complex step sees what an op does, but not what plain NumPy does to an array taken out of
+    the graph: `np.abs(x.data)`, `float(x.sum())`. If that is not analytic, its derivative is
+    missing from the complex step just as it is from the gradient. Reports nothing where the
+    gradient is known to be wrong, or at a kink.
     """
     if report.excluded or not report.ok:
         return
@@ -215,7 +217,7 @@ class Truth:
         return slope, float(quotient.error)
 
     def verify_once(self) -> None:
-        """If every op is analytic at this point, say so to the runs that follow: it saves time."""
+        """If every op is analytic at this point, skip verification in later runs."""
         self.along(direction_for([np.ones(x.shape) for x in self._program.point]))
         self._watch.verify = bool(self._watch.differences)
 
@@ -271,12 +273,12 @@ def _one_evaluation(
 
 
 def rounding_error(contributions: float, error: float) -> float:
-    """The error that rounding may leave, next to a truth that is only known up to `error`."""
+    """The error allowed for rounding, given a true value known only up to `error`."""
     return ROUNDINGS * EPS * contributions + RESOLUTION + error
 
 
 def dot(xs: Iterable[Array], ys: Iterable[Array]) -> float:
-    """The sum of all products: the slope along `ys` where `xs` is the gradient."""
+    """The inner product: the slope along `ys` where `xs` is the gradient."""
     return float(sum(np.sum(x * y) for x, y in zip(xs, ys, strict=True)))
 
 

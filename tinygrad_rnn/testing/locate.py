@@ -1,8 +1,8 @@
 """Where a wrong gradient comes from: the op, its module path, its time step, the user's line.
 
-Every gradient that flows back over one edge of the graph (from an op to one of its inputs) can be
-checked by itself: change that op's view of that input in a complex-step run, and see what the
-outputs do. The wrong edge nearest to the outputs is the cause; those behind it are its victims.
+Every gradient that flows back along an edge of the graph (from an op to one of its inputs) can be
+checked on its own: perturb what that op sees of that input in a complex-step run, and observe the
+outputs. The wrong edge closest to the outputs is the cause; the errors behind it follow from it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class _Call(NamedTuple):
 
 
 class _Recorder:
-    """Keeps every application of an op, and every gradient over an edge."""
+    """Records every application of an op, and every gradient along an edge."""
 
     def __init__(self) -> None:
         self.calls: list[_Call] = []
@@ -88,7 +88,7 @@ class _Injection(ComplexStep):
 
 
 def first_wrong(program: Program) -> str | None:
-    """In words, the place where the gradient first goes wrong on its way back; None if unknown."""
+    """A description of where the gradient first goes wrong going backwards; None if unknown."""
     recorder = _Recorder()
     program.gradient(program.point, recorder)
     carried = _Carried()
@@ -103,7 +103,7 @@ def first_wrong(program: Program) -> str | None:
 
 
 def _cut(recorder: _Recorder, carried: _Carried) -> str | None:
-    """The first op that depends on the inputs although its recording does not show it."""
+    """The first op that depends on the inputs although the recorded graph does not show it."""
     for call, inputs, result in zip(recorder.calls, carried.inputs, carried.results, strict=True):
         for position, (x, carries) in enumerate(zip(call.inputs, inputs, strict=True)):
             if carries and not (isinstance(x, Node) and x.requires_grad):

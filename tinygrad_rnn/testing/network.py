@@ -1,6 +1,6 @@
-"""Cells and layers in the one form that the laws run: time first, rows of a batch beside it.
+"""Cells and layers in the one form that the laws run: sequences (T, B, ...).
 
-A layer's options say which laws it is not meant to keep; nothing here asks which cell it runs.
+A layer's options determine which laws do not apply to it; nothing here depends on the cell.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ class Network:
 
     @property
     def cell(self) -> Cell:
-        """The cell that is run, or the first of several."""
+        """The cell that runs, or the first of several."""
         cell: Cell = self.module
         return cell
 
     def limits(self, steps: int) -> dict[str, str]:
-        """What a law may have to know of, in a run of that many steps: for a cell, nothing."""
+        """What limits the laws in a run of that many steps: for a cell, nothing."""
         return {}
 
     def start(self, rows: int) -> Any:
@@ -74,13 +74,13 @@ class Network:
         return range(parts)
 
     def unshared(self, steps: int) -> tuple[Network, list[OneStep]]:
-        """The network with parameters of its own at each step, and these."""
+        """The network with separate parameters at each step, and these parameters."""
         cell = _Unshared(self.cell, steps)
         return Network(cell), list(cell.parameters_by_step())
 
 
 class _Layer(Network):
-    """A layer: stacked, in both directions, from the end, `batch_first`, ..."""
+    """A layer: stacked, bidirectional, reversed, `batch_first`, ..."""
 
     @property
     def cell(self) -> Cell:
@@ -89,7 +89,7 @@ class _Layer(Network):
         return first
 
     def limits(self, steps: int) -> dict[str, str]:
-        """The options that change what a law may ask for, each with what it does."""
+        """The options that limit what a law can require, each with its effect."""
         layer, found = self.module, {}
         if layer.bidirectional:
             found["both ways"] = "bidirectional: what it gives at a step depends on later steps too"
@@ -121,7 +121,7 @@ class _Layer(Network):
         inputs: Mapping[str, Any] = _NONE,
         constants: Mapping[str, Any] = _NONE,
     ) -> tuple[Tensor, Any]:
-        """As a cell's; `reverse`: the other way round than the layer's own."""
+        """As for a cell; `reverse`: in the direction opposite to the layer's own."""
         own = self.start(x.shape[1])
         state = state if state is None else self.module._packed(state)
         if self.module.batch_first:
@@ -132,11 +132,11 @@ class _Layer(Network):
         return outputs, self.module._unpacked(last, own)
 
     def order(self, parts: int) -> Iterable[int]:
-        """As a cell's; from the last one on with `reverse`."""
+        """As for a cell; from the last part on with `reverse`."""
         return reversed(range(parts)) if self.module.reverse else range(parts)
 
     def unshared(self, steps: int) -> tuple[Network, list[OneStep]]:
-        """As a cell's, for every cell of the layer."""
+        """As for a cell, for every cell of the layer."""
         layer = copy.deepcopy(self.module)
         parameters: list[OneStep] = []
         for place, cell in layer._cells.items():
@@ -146,7 +146,7 @@ class _Layer(Network):
 
 
 class _Unshared(Cell):
-    """A cell that is another one at each step, with parameters of its own."""
+    """A cell that has parameters of its own at each step."""
 
     def __init__(self, cell: Cell, steps: int) -> None:
         self._cell, self._name = cell, cell._name
@@ -173,7 +173,7 @@ class _Unshared(Cell):
 
 
 def network_of(module: Module) -> Network:
-    """The module as the laws run it. TypeError if it is neither a cell nor a layer."""
+    """The module in the form that laws run. TypeError if it is neither a cell nor a layer."""
     if isinstance(module, Recurrent):
         return _Layer(module)
     if isinstance(module, Cell):
@@ -195,6 +195,6 @@ def _options(layer: Recurrent, **options: Any) -> Iterator[None]:
 
 
 def _rows_first(leaf: Tensor) -> Tensor:
-    """The first two axes exchanged; also back."""
+    """The first two axes swapped; its own inverse."""
     exchanged: Tensor = ops.swapaxes(leaf, 0, 1)
     return exchanged

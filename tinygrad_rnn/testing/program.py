@@ -22,10 +22,10 @@ __all__ = ["Program", "direction_for", "one_at", "tensors_in"]
 
 
 class Program:
-    """`fn(*inputs)`, and the leaves to differentiate it by: floating inputs, then `parameters`.
+    """`fn(*inputs)` and the leaves to differentiate it by: floating inputs, then `parameters`.
 
-    A *point* is a list of arrays, one a leaf. The outputs are weighed and added up to one number,
-    `sum(weight * output)`, whose gradient is what a check looks at.
+    A *point* is a list of arrays, one per leaf. The outputs are reduced to one number, `sum(weight
+    * output)`, whose gradient is checked.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Program:
         self.weights = [rng.uniform(0.5, 1.5, value.shape) for value in self.outputs]
 
     def _first_values(self) -> list[Array]:
-        """The outputs, once it is known that they are finite and the same each time."""
+        """The outputs, after checking that they are finite and reproducible."""
         once, again = ([np.array(out._data) for out in self.run(self.point)] for _ in range(2))
         if not once:
             raise TypeError("fn returned no floating-point Tensor: there is nothing to check")
@@ -67,7 +67,7 @@ class Program:
 
     @contextmanager
     def at(self, point: Sequence[Array]) -> Iterator[tuple[list[Tensor], list[Tensor]]]:
-        """The arguments for `fn` and the leaves, at `point`. Parameters return to their values."""
+        """The arguments for `fn` and the leaves, at `point`. Parameters are restored afterwards."""
         call = list(self.inputs)
         leaves = []
         for place, array in zip(self._places, point, strict=False):
@@ -91,7 +91,7 @@ class Program:
             return tensors_in(self.fn(*call))
 
     def gradient(self, point: Sequence[Array], watch: Any = None) -> list[Array]:
-        """What the gradient rules say: of the weighted sum of outputs, for each leaf."""
+        """The gradient of the weighted sum of outputs for each leaf, by the gradient rules."""
         with differentiating(watch), self.at(point) as (call, leaves):
             outs = tensors_in(self.fn(*call))
             recorded = [(o, w) for o, w in zip(outs, self.weights, strict=True) if o.requires_grad]
@@ -106,7 +106,7 @@ class Program:
         ]
 
     def slope(self, direction: Sequence[Array], watch: Any) -> float:
-        """What the complex step says: the derivative of the weighted sum along `direction`."""
+        """The derivative of the weighted sum along `direction`, by the complex step."""
         point = [x + STEP * 1j * v for x, v in zip(self.point, direction, strict=True)]
         return imaginary_part(self.run(point, watch), self.weights)
 
@@ -132,7 +132,7 @@ def one_at(point: Sequence[Array], leaf: int, index: tuple[int, ...]) -> list[Ar
 
 
 def direction_for(gradients: Sequence[Array], seed: int = 0) -> list[Array]:
-    """A direction along which every element counts alike, however small its gradient is.
+    """A direction that weights every element equally, however small its gradient is.
 
     Random signs, divided by the size of each element's gradient; where that is 0, by the smallest
     that is not. The largest element of the direction is 1.
@@ -161,7 +161,7 @@ def tensors_in(result: Any) -> list[Tensor]:
 
 
 def _as_tensor(x: Any) -> Any:
-    """A Tensor from an array or a float; anything else is for `fn` as it is."""
+    """A Tensor from an array or a float; anything else is passed to `fn` unchanged."""
     if isinstance(x, np.ndarray | np.floating | float):
         return from_numpy(np.asarray(x))
     return x

@@ -34,7 +34,7 @@ class Disagreement:
 
 @dataclass(repr=False)
 class GradientReport:
-    """The outcome of `gradcheck`: how much was checked and how, and what was wrong.
+    """The result of `gradcheck`: how much was checked, how, and what was wrong.
 
     >>> import tinygrad_rnn as tg
     >>> from tinygrad_rnn.testing import gradcheck
@@ -62,7 +62,7 @@ class GradientReport:
         size: float,
         rounding: float,
     ) -> None:
-        """Hold `found` to `true`, within the tolerance relative to `size`, plus `rounding`."""
+        """Compare `found` with `true`, within the tolerance relative to `size`, plus `rounding`."""
         allowed = self.tolerance * size + rounding
         error = abs(found - true)
         if not error <= allowed:  # also where the gradient is NaN
@@ -111,7 +111,7 @@ def _some(items: list[Disagreement] | list[str], most: int = 10) -> list[str]:
 
 
 class GradientError(AssertionError):
-    """A gradient is wrong. `report` says where, and by how much.
+    """Raised for a wrong gradient. `report` says where it is wrong, and by how much.
 
     >>> import tinygrad_rnn as tg
     >>> from tinygrad_rnn.testing import gradcheck

@@ -1,11 +1,11 @@
 """How much of a gradient is rounding: measured, so that a check need not guess a tolerance.
 
-Where contributions cancel (the gradient of `sum(softmax(x))` is 0), what is left of a correct
-gradient is rounding, and comparing it relative to itself would be comparing noise. The error
-that rounding may leave is a few units in the last place of the *contributions*. Their size is
-found by shaking: every value and every gradient on the way is changed by a random relative 2^-10,
-and the gradient moves by 2^-10 times the size of what it is summed from. A gradient of 1e-13 with
-contributions of 1e-13 is still held to its own size.
+Where contributions cancel (the gradient of `sum(softmax(x))` is 0), all that is left of a correct
+gradient is rounding error, and a relative comparison would compare noise. The error to expect is a
+few units in the last place of the *contributions*. Their size is measured by perturbation: every
+intermediate value and gradient is changed by a random relative 2^-10, and the result moves by 2^-10
+times the size of the terms that it is summed from. A gradient of 1e-13 with contributions of 1e-13
+is still checked relative to its own size.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class _Shake:
         return np.asarray(data + change).astype(data.dtype)
 
     def forward(self, op: Primitive, node: Node, inputs: Sequence[Any], attributes: Any) -> None:
-        """Change the result of `op`, and listen for its gradient."""
+        """Perturb the result of `op`, and hook its gradient."""
         if not node.requires_grad:
             return
         parts = node._data if isinstance(node._data, tuple) else (node._data,)
@@ -55,13 +55,13 @@ class _Shake:
             node._data = changed
 
     def backward(self, node: Node, position: int, grad: Any) -> None:
-        """Gradients are changed where they arrive, by the hooks."""
+        """Nothing to do: the hooks perturb gradients where they arrive."""
 
 
 def _rounding_of(
     op: Primitive, parts: tuple[Array, ...], inputs: Sequence[Any], attributes: Any
 ) -> list[Any]:
-    """What the op itself loses, in units of the machine epsilon: by its value in more precision.
+    """The op's own rounding error in machine epsilons, measured in extended precision.
 
     More than its result's size where it cancels inside, as 0.5 * tanh(x / 2) + 0.5 does. Where
     elements meet (a softmax), one of them may be lost beside another even in more precision.
@@ -89,8 +89,8 @@ def magnitudes(
 ) -> list[Array]:
     """The size of the contributions to each element of `results(point, watch)`.
 
-    Multiply by the machine epsilon for the error that a rounding at each step may leave.
-    `exact`: `results(point, None)`, if it is known. `shakes`: how many times all is shaken.
+    Multiply by the machine epsilon for the error that a rounding at each step may leave. `exact`:
+    `results(point, None)`, if it is known. `shakes`: the number of perturbed runs.
     """
     exact = results(point, None) if exact is None else exact
     sizes = [np.zeros(x.shape) for x in exact]
@@ -110,7 +110,7 @@ def _lost(
     point: Sequence[Array],
     exact: list[Array],
 ) -> list[Array]:
-    """What is lost against extended precision, in machine epsilons: cancellation inside rules."""
+    """The error against extended precision, in machine epsilons: cancellation inside rules."""
     try:
         fine = results([x.astype(np.longdouble) for x in point], None)
     except TypeError:  # an op that takes no extended precision

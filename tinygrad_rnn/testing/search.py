@@ -1,9 +1,9 @@
-"""Where a gradient is wrong, found in few runs: all elements at once, then leaf by leaf.
+"""Finds where a gradient is wrong in few runs: all elements at once, then leaf by leaf.
 
-One run along one direction tells whether the gradient of *every* element is right, because the
-direction makes each element count alike, however small its gradient is. Only where that run
-disagrees are the leaves tried one by one, and only in a wrong leaf its elements. A right cell with
-a thousand weights costs three runs instead of a thousand.
+One run along one direction shows whether the gradient of *every* element is right, because the
+direction weights all elements equally, however small their gradients are. Only if that run
+disagrees are the leaves tried one by one, and only in a wrong leaf its elements. A correct cell
+with a thousand weights takes three runs instead of a thousand.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _SHOWN = 2
 def search_gradient(
     program: Program, rtol: float, spend: Callable[[], None] = lambda: None, shakes: int = 3
 ) -> GradientReport:
-    """Compare the gradient of `program` with the truth, in as few runs as show all that is wrong.
+    """Compare the gradient of `program` with the true one, in as few runs as possible.
 
     The report names at most two wrong elements of each wrong leaf. `spend` is called before each
     run; what it raises ends the search. `shakes`: runs in which rounding is measured (see
@@ -69,9 +69,10 @@ class _Search:
     def _directions(self, leaf: int | None = None) -> Iterator[list[Array]]:
         """Directions that together move every element (of one leaf), each by a random sign.
 
-        An element moves by the inverse of its gradient, so that all count alike. Where there is
-        nothing but rounding it moves by the inverse of that; where not even that, by 1. The three
-        kinds do not share a direction: the rounding of one would hide the gradient of another.
+        An element moves by the inverse of its gradient, so that all have equal weight. If its
+        gradient is only rounding it moves by the inverse of the rounding; if even that is 0, by 1.
+        The three kinds do not share a direction: the rounding of one would hide the gradient of
+        another.
         """
         rng = np.random.default_rng(0)
         signs = [

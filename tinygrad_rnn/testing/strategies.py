@@ -1,7 +1,6 @@
-"""Hypothesis strategies: arrays of every kind NumPy has, and arguments that fit them.
+"""Hypothesis strategies: arrays of every kind that NumPy has, and matching arguments.
 
-Made to shrink to what a person can read: small shapes, eighths, plain layouts. Needs the extra
-`test`.
+They shrink to readable examples: small shapes, eighths, plain layouts. They need the extra `test`.
 
 >>> from hypothesis import given
 >>> from tinygrad_rnn.testing import strategies
@@ -78,7 +77,7 @@ def dtypes() -> Strategy:
 def numbers(low: float = -4.0, high: float = 4.0) -> Strategy:
     """Numbers from `low` to `high` that float32 holds exactly: eighths, and finer ones.
 
-    Eighths meet each other often, which is how ties, zeros and cancellation are found.
+    Eighths often coincide, which is how ties, zeros and cancellation are found.
 
     >>> from hypothesis import find
     >>> find(numbers(), lambda x: 1 < x < 1.5 and x * 8 % 1 == 0)
@@ -102,7 +101,7 @@ def extremes(largest: float = 1e30) -> Strategy:
 
 
 def shapes(min_dims: int = 0, max_dims: int = 3, min_side: int = 0, max_side: int = 3) -> Strategy:
-    """Shapes, 0-d and size-0 ones among them.
+    """Shapes, including 0-d and empty ones.
 
     >>> from hypothesis import find
     >>> find(shapes(), lambda shape: 0 in shape)
@@ -145,7 +144,7 @@ def _read_only(a: Array) -> Array:
 
 
 def layouts() -> st.SearchStrategy[Callable[[Array], Array]]:
-    """Functions that lay an array out anew in memory, with the same values.
+    """Functions that copy an array into another memory layout.
 
     Contiguous, Fortran-ordered, strided, negatively strided and read-only.
 
@@ -181,7 +180,7 @@ def arrays(
 
 
 def operands(count: int = 2, elements: Strategy | None = None) -> Strategy:
-    """Tuples of `count` arrays whose shapes broadcast; sometimes all are the very same array.
+    """Tuples of `count` arrays whose shapes broadcast; sometimes all are the same array object.
 
     >>> from hypothesis import find
     >>> x, y = find(operands(), lambda pair: pair[0] is pair[1])
@@ -204,7 +203,7 @@ def axis(ndim: int) -> Strategy:
 
 
 def axes(ndim: int) -> Strategy:
-    """What NumPy's reductions take as `axis`: None, an int, a tuple of different ones, ().
+    """What NumPy's reductions take as `axis`: None, an int, a tuple of distinct ints, ().
 
     >>> from hypothesis import find
     >>> find(axes(3), lambda axis: isinstance(axis, tuple) and len(axis) == 2)
@@ -247,7 +246,7 @@ def _as_tuple(index: Any) -> tuple[Any, ...]:
 
 
 class Call(NamedTuple):
-    """The arguments of one call, its floating-point arrays exchangeable.
+    """The arguments of one call, whose floating-point arrays can be replaced.
 
     >>> call = Call((np.zeros(2), "mode"), {"axis": 0})
     >>> call.floats()
@@ -264,7 +263,7 @@ class Call(NamedTuple):
         return list(_floats_in(self.args))
 
     def with_floats(self, replacements: Any) -> Call:
-        """The same call with other values, such as Tensors, in the place of `floats()`."""
+        """The same call with other values, such as Tensors, in place of `floats()`."""
         return Call(_replaced(self.args, iter(replacements)), self.kwargs)
 
 
@@ -303,7 +302,7 @@ def _strategy(value: Any) -> Strategy:
 
 
 class DrawnProgram(NamedTuple):
-    """A DAG of ops on some inputs: call it with as many Tensors or arrays.
+    """A DAG of ops on some inputs; call it with that many Tensors or arrays.
 
     Steps name an op, and its inputs by number.
     """
@@ -329,7 +328,7 @@ _ALONG_THE_LAST_AXIS = ("sum", "mean", "max", "cumsum", "softmax", "logsumexp", 
 
 @st.composite
 def programs(draw: Any, max_inputs: int = 3, max_steps: int = 6) -> DrawnProgram:
-    """Whole random programs: inputs of broadcastable shapes, and ops on them and on results.
+    """Random programs: inputs of broadcastable shapes, and ops on them and on earlier results.
 
     >>> from hypothesis import find
     >>> program = find(programs(max_inputs=1), lambda p: "tanh" in dict(p.steps))
@@ -382,10 +381,10 @@ def sequences(draw: Any, size: int = 2, max_steps: int = 5, max_rows: int = 3) -
 
 @st.composite
 def cells(draw: Any, /, make: Callable[..., Cell], max_size: int = 3, **sizes: Any) -> Cell:
-    """Cells that `make` makes, in float64, with sizes from 1 on and random parameters.
+    """Cells that `make` returns, in float64, with sizes of 1 or more and random parameters.
 
-    Of the arguments without default those not among `sizes` are drawn. The parameters are eighths
-    from -1 to 1, all made from one drawn number, so that sizes shrink quickly.
+    Arguments without a default that are not in `sizes` are drawn. The parameters are eighths from
+    -1 to 1, all generated from one drawn number, so that sizes shrink quickly.
 
     >>> import tinygrad_rnn as tg
     >>> from hypothesis import find
