@@ -1,7 +1,8 @@
 """Data for training: batches, windows, vocabularies, splits; the packaged surnames.
 
-Nothing here knows of tensors or networks; it is NumPy and the standard library. Every source of
-batches can be iterated again and again, an epoch each, and says where it is (`Batches`).
+This package depends only on NumPy and the standard library, not on tensors or networks. Every
+source of batches can be iterated repeatedly, one epoch per pass, and can save and restore its
+position (`Batches`).
 
 >>> data = load_names()
 >>> train, held_out = stratified_split(data.labels, held_out=0.2, seed=0)

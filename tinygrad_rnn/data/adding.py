@@ -11,11 +11,11 @@ from tinygrad_rnn.data.errors import DataError
 def adding_problem(
     steps: int, batch_size: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return ``(x, y)``: sequences ``(T, B, 2)`` and the sums ``(B, 1)`` to be predicted.
+    """Return ``(x, y)``: sequences ``(T, B, 2)`` and the sums ``(B, 1)`` to predict.
 
-    ``x[..., 0]`` is uniform in [0, 1); ``x[..., 1]`` is 1 at two random steps, one in each half
-    of the sequence, and 0 elsewhere. ``y`` is the sum of the two values so marked. Always
-    answering 1, the mean, gives a mean squared error of 1/6; doing better takes memory.
+    ``x[..., 0]`` is uniform in [0, 1); ``x[..., 1]`` is 1 at two random steps, one in each half of
+    the sequence, and 0 elsewhere. ``y`` is the sum of the two marked values. Always answering 1,
+    the mean, gives a mean squared error of 1/6; doing better takes memory.
 
     After S. Hochreiter and J. Schmidhuber, "Long Short-Term Memory", Neural Computation 9(8),
     1997, in the form with sequences of one length that later papers use.

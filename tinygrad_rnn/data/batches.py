@@ -1,4 +1,4 @@
-"""Batches: what all sources of batches share. Their order, their place, and how both are saved."""
+"""Batches: the base of all sources of batches. Their order, their position, and saving both."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ Randomness = np.random.Generator | int | None
 
 
 class Batches(Generic[B]):
-    """Batches that can be iterated again and again; each pass over them is one epoch.
+    """Batches that can be iterated repeatedly; each pass over them is one epoch.
 
-    With a `generator` (a `np.random.Generator`, or a seed for one) every epoch has another order,
-    and the same seed gives the same orders. With None the order never changes.
+    With a `generator` (a `np.random.Generator`, or a seed for one) every epoch is shuffled anew;
+    the same seed gives the same orders. With None the order never changes.
 
-    `state_dict()` is the place: which epoch's order it is and how many of its batches were handed
-    out. After `load_state_dict()` the next loop goes on from there, within the epoch.
+    `state_dict()` is the position: the epoch's order and how many of its batches have been
+    returned. After `load_state_dict()` the next loop continues from there, within the epoch.
 
-    A source of your own is a subclass with three methods: `order(rng)` gives the keys of an
-    epoch's batches, `batch(key)` makes one of them, `__len__` counts them.
+    A source of your own is a subclass with three methods: `order(rng)` returns the keys of an
+    epoch's batches, `batch(key)` builds one of them, and `__len__` is their number.
 
     >>> class Squares(Batches):
     ...     def __len__(self):
@@ -57,15 +57,15 @@ class Batches(Generic[B]):
         self._continue = False  # the next loop goes on from there
 
     def order(self, rng: np.random.Generator | None) -> Sequence[Any]:
-        """The keys of one epoch's batches, in order; with None always the same."""
+        """The keys of one epoch's batches, in order; always the same with None."""
         raise NotImplementedError(f"{type(self).__name__} has no order(rng)")
 
     def batch(self, key: Any) -> B:
-        """The batch that `key`, one of what `order` returned, stands for."""
+        """The batch for `key`, one of those that `order` returned."""
         raise NotImplementedError(f"{type(self).__name__} has no batch(key)")
 
     def __len__(self) -> int:
-        """How many batches an epoch has."""
+        """The number of batches in an epoch."""
         raise NotImplementedError(f"{type(self).__name__} has no __len__()")
 
     def __iter__(self) -> Iterator[B]:
@@ -84,7 +84,7 @@ class Batches(Generic[B]):
         self._place = 0
 
     def state_dict(self) -> dict[str, Any]:
-        """The place in the data and the generator's state: plain Python values and arrays."""
+        """The position in the data and the generator's state: plain Python values and arrays."""
         generator = self._generator
         return {
             "batches": len(self),
@@ -94,7 +94,7 @@ class Batches(Generic[B]):
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from where `state_dict` was called. DataError if it was called on other data."""
+        """Continue from where `state_dict` was called. DataError if the data has changed."""
         name = type(self).__name__
         expected = {"batches", "place", "epoch_seed", "generator"}
         if set(state) != expected:

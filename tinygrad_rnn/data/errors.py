@@ -6,7 +6,7 @@ from tinygrad_rnn.errors import TinygradRnnError
 
 
 class DataError(TinygradRnnError, ValueError):
-    """Data, or a request about data, that cannot be used; the message is one line.
+    """Raised for data, or a request about data, that cannot be used; the message is one line.
 
     >>> try:
     ...     raise DataError("no names in 'Dutch.txt'")

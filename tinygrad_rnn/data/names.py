@@ -1,4 +1,4 @@
-"""Load a labelled set of names: a folder with one UTF-8 text file a class."""
+"""Load a labelled set of names: a folder with one UTF-8 text file per class."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ class NameData:
 def load_names(folder: str | os.PathLike[str] | None = None) -> NameData:
     """Load ``folder``, or the packaged surnames when it is None.
 
-    The folder has one UTF-8 text file ``<Class>.txt`` a class with one item a line. Blank lines
-    and white space around items are dropped, items are NFC normalised and kept once a class.
-    Files that are not ``.txt``, and hidden ones, are ignored. Anything else raises
+    The folder has one UTF-8 text file ``<Class>.txt`` per class, with one item per line. Blank
+    lines and white space around items are dropped. Items are NFC normalised and deduplicated within
+    a class. Files that are not ``.txt``, and hidden ones, are ignored. Anything else raises
     :class:`DataError` with one line that says what is wrong and where.
 
     >>> surnames = load_names()

@@ -28,7 +28,8 @@ class Batch(NamedTuple):
 
     ``inputs`` is ``(T, B)``, or ``(T, B, ...)`` if a step is a vector or an image, padded after
     each sequence; ``lengths`` and ``indices`` are ``(B,)``, ``labels`` ``(B, ...)``, or None if
-    there are none. ``indices`` says where each sequence stood in the whole set. ``weight`` is B.
+    there are none. ``indices`` are the positions of the sequences in the whole set. ``weight`` is
+    B.
 
     >>> batch = next(iter(PaddedBatches([[1, 2], [3]], [0, 1], batch_size=2)))
     >>> batch.inputs.shape, batch.lengths, batch.labels, batch.indices, batch.weight
@@ -42,20 +43,20 @@ class Batch(NamedTuple):
 
     @property
     def weight(self) -> int:
-        """How many sequences the batch holds: what it counts in the mean of an epoch."""
+        """The number of sequences in the batch: its weight in the mean of an epoch."""
         return len(self.lengths)
 
 
 class PaddedBatches(Batches[Batch]):
-    """Every sequence once an epoch, in padded batches; the last one may be smaller.
+    """Every sequence once per epoch, in padded batches; the last one may be smaller.
 
-    ``sequences``: N arrays, each ``(T,)`` (such as codes of letters) or ``(T, ...)``, with a
-    length of its own. ``labels``: an array ``(N, ...)``, if there are any. ``generator`` (or a
-    seed): the order is random, another in each epoch, and with ``by_length`` sequences of similar
-    length come together: less padding is less to compute. None: the order as it is, for
-    evaluation. ``padding`` fills the shorter sequences. Integers become int64, all else ``dtype``.
+    ``sequences``: N arrays, each ``(T,)`` (such as codes of letters) or ``(T, ...)``, of any
+    lengths. ``labels``: an array ``(N, ...)``, if there are any. ``generator`` (or a seed): the
+    order is shuffled in each epoch, and ``by_length`` puts sequences of similar length in the same
+    batch, which reduces padding. None: the given order, for evaluation. ``padding`` fills the
+    shorter sequences. Integers become int64, all else ``dtype``.
 
-    DataError if something does not fit. See `Batches` for going on where a run has stopped.
+    DataError if the arguments do not fit. See `Batches` for resuming within an epoch.
 
     >>> sequences = [[1], [2, 3], [4], [5, 6, 7]]
     >>> data = PaddedBatches(sequences, [0, 1, 0, 1], batch_size=3, generator=0)
@@ -93,7 +94,7 @@ class PaddedBatches(Batches[Batch]):
         return -(-len(self.lengths) // self.batch_size)
 
     def order(self, rng: np.random.Generator | None) -> list[Indices]:
-        """Which sequences go into which batch, and the order of the batches."""
+        """The indices of the sequences in each batch, batches in order."""
         count, size = len(self.lengths), self.batch_size
         if rng is None:
             return _cut(np.arange(count, dtype=np.int64), size)

@@ -1,7 +1,7 @@
-"""Splits into what is learnt from and what is held out, without a leak between the two.
+"""Splits into training and held-out data, without leakage between the two.
 
-Items of one class are spread over both sides (`stratified_split`), items that belong together stay
-together (`group_split`), and what is held out is later than what is learnt (`time_split`). For
+`stratified_split` divides each class in the same proportion, `group_split` keeps items that belong
+together on one side, and `time_split` holds out what is later than the training data. For
 cross-validation: `stratified_folds`, and `walk_forward` through time. All return sorted indices.
 """
 
@@ -33,8 +33,8 @@ def stratified_split(
 ) -> Split:
     """Return ``(train_indices, held_out_indices)``, both sorted, the same for the same seed.
 
-    Each class gives the share ``held_out`` of its items, rounded, to the held-out part, but at
-    least one item to each side.
+    The fraction ``held_out`` of each class, rounded, is held out, with at least one item on each
+    side.
 
     >>> labels = np.array([0] * 10 + [1] * 5)
     >>> train, held_out = stratified_split(labels, held_out=0.2, seed=0)
@@ -58,10 +58,11 @@ def stratified_split(
 
 
 def group_split(groups: ArrayLike, held_out: float = 0.2, seed: int = 0) -> Split:
-    """Hold out whole groups: no speaker, patient or writer is on both sides.
+    """Hold out whole groups, so that no speaker, patient or writer is on both sides.
 
     ``groups``: (N,), the group of each item, numbers or strings. Groups are drawn until they hold
-    the share ``held_out`` of the items as nearly as whole groups can; at least one on each side.
+    the fraction ``held_out`` of the items, as closely as whole groups allow; at least one is on
+    each side.
 
     >>> speakers = np.array(["ann", "bob", "ann", "cid", "bob", "dan", "cid", "dan"])
     >>> train, held_out = group_split(speakers, held_out=0.25, seed=0)
@@ -80,10 +81,10 @@ def group_split(groups: ArrayLike, held_out: float = 0.2, seed: int = 0) -> Spli
 
 
 def time_split(steps: int, held_out: float = 0.2, gap: int = 0) -> Split:
-    """Hold out the end of a series of so many steps; the ``gap`` steps before it go to no side.
+    """Hold out the end of a series of ``steps`` steps; the ``gap`` steps before it are dropped.
 
-    What is held out is later than all that is learnt from. With a target that looks h steps
-    ahead, a gap of h keeps the last targets of training out of the held-out time.
+    All held-out steps are later than the training steps. If targets lie h steps ahead, a gap of h
+    keeps the last training targets out of the held-out steps.
 
     >>> train, held_out = time_split(10, held_out=0.3, gap=2)
     >>> train, held_out
@@ -123,11 +124,11 @@ def stratified_folds(labels: ArrayLike, folds: int = 10, seed: int = 0) -> list[
 def walk_forward(
     steps: int, folds: int = 5, *, gap: int = 0, first: float = 0.5, expanding: bool = True
 ) -> list[Split]:
-    """Splits through time: learn from the past, hold out the stretch that follows, move on.
+    """Splits through time: train on the past, hold out the block that follows, move on.
 
-    The first ``first`` of the series is only learnt from; the rest is cut into ``folds`` stretches
-    that are held out one after the other. Learnt from is all that is before a stretch, but for
-    ``gap`` steps (or with ``expanding=False`` as many steps as in the first fold).
+    The first ``first`` of the series is never held out; the rest is cut into ``folds`` blocks,
+    which are held out one after the other. Each fold trains on everything before its block except
+    for ``gap`` steps or, with ``expanding=False``, on as many steps as the first fold.
 
     >>> for train, held_out in walk_forward(10, folds=2, first=0.6, gap=1):
     ...     print(train, held_out)

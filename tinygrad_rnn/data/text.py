@@ -1,4 +1,4 @@
-"""One long text as batches that continue one another: for training that carries the state on."""
+"""One long text as consecutive batches, for training that carries the state over."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ __all__ = ["TextBatch", "TextBatches"]
 class TextBatch(NamedTuple):
     """``inputs`` and ``targets``, both ``(T, B)``: each target is the code after its input.
 
-    ``first``: it is the first batch of an epoch, so its state is the initial one; every other
-    batch goes on, row by row, where the one before it ended. ``weight`` is T B, the codes to tell.
+    ``first``: whether this is the first batch of an epoch, which starts from the initial state;
+    every other batch continues, row by row, where the one before it ended. ``weight`` is T B, the
+    number of codes to predict.
 
     >>> first, second = TextBatches([0, 1, 2, 3, 4, 5, 6, 7, 8], batch_size=2, length=2)
     >>> first.inputs.T, first.targets.T, first.first, first.weight
@@ -35,19 +36,19 @@ class TextBatch(NamedTuple):
 
     @property
     def weight(self) -> int:
-        """How many codes are to be told: what the batch counts in the mean of an epoch."""
+        """The number of codes to predict: the batch's weight in the mean of an epoch."""
         return self.targets.size
 
 
 class TextBatches(Batches[TextBatch]):
     """A text (N,) of codes, cut into ``batch_size`` rows, read ``length`` codes at a time.
 
-    Row b of a batch continues row b of the batch before, so the state that a network ended with
-    is the one to begin with (`tg.detach` cuts the gradient between them). The order is that of
-    the text, in every epoch. The last batch may be shorter; fewer than ``batch_size`` codes at
-    the end of the text are left out.
+    Row b of a batch continues row b of the batch before, so the final state of one batch is the
+    initial state of the next (`tg.detach` cuts the gradient between them). Every epoch is in the
+    order of the text. The last batch may be shorter; fewer than ``batch_size`` codes at the end of
+    the text are left out.
 
-    DataError if codes are no integers, or the text is too short.
+    DataError if the codes are not integers, or the text is too short.
 
     >>> data = TextBatches(np.arange(1000) % 26, batch_size=4, length=50)
     >>> len(data), next(iter(data)).inputs.shape

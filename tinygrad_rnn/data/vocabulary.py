@@ -18,14 +18,14 @@ PADDING = 0
 
 
 class Vocabulary:
-    """The tokens a model knows, each with a code from 1 on; 0 is :data:`PADDING`.
+    """The tokens that a model knows, with codes from 1 upwards; 0 is :data:`PADDING`.
 
     Tokens are letters, or, with a ``separator`` such as ``" "``, the words between them.
-    ``len(vocabulary)`` is the number of codes with the padding: the rows of an embedding.
+    ``len(vocabulary)`` is the number of codes, padding included: the rows of an embedding.
 
-    ``unknown``: the token that stands for all that are not known. Without it they raise
-    :class:`DataError`: a code that stands for them would never be trained if no training text
-    has it, so its prediction would be a guess in disguise.
+    ``unknown``: the token used for all unknown ones. Without it they raise :class:`DataError`: if
+    no training text contains an unknown token, its code is never trained, and predictions from it
+    would be arbitrary.
 
     >>> vocabulary = Vocabulary("banana")
     >>> vocabulary.letters, len(vocabulary)
@@ -42,7 +42,7 @@ class Vocabulary:
     def __init__(
         self, tokens: Iterable[str], *, separator: str = "", unknown: str | None = None
     ) -> None:
-        """Take the tokens in any order; doubled ones count once."""
+        """Take the tokens in any order; duplicates count once."""
         found = sorted({*tokens, *([] if unknown is None else [unknown])})
         for token in found:
             if separator == "" and len(token) != 1 and token != unknown:
@@ -66,9 +66,9 @@ class Vocabulary:
         min_count: int = 1,
         unknown: str | None = None,
     ) -> Vocabulary:
-        """The vocabulary of ``texts``: the tokens that come at least ``min_count`` times.
+        """The vocabulary of ``texts``: the tokens that occur at least ``min_count`` times.
 
-        Take it from the training texts alone: what is held out should not be known beforehand.
+        Build it from the training texts alone, so that nothing leaks from held-out texts.
 
         >>> Vocabulary.of(["a cat", "a dog"], separator=" ", min_count=2, unknown="<unk>").tokens
         ('<unk>', 'a')

@@ -1,4 +1,4 @@
-"""Windows of one long series: the past that is given, and the future that is to be forecast."""
+"""Windows of one long series: the past as input, and the future to forecast."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Indices = NDArray[np.int64]
 class WindowBatch(NamedTuple):
     """A batch of B windows: ``inputs`` ``(T, B, F)`` and what follows, ``targets`` ``(H, B, K)``.
 
-    ``starts`` ``(B,)``: where in the series each window begins. ``weight`` is B.
+    ``starts`` ``(B,)``: the step of the series at which each window begins. ``weight`` is B.
 
     >>> batch = next(iter(Windows(np.arange(6.0), 3, batch_size=2)))
     >>> batch.inputs[:, 0, 0], batch.targets[:, 0, 0], batch.starts, batch.weight
@@ -31,23 +31,23 @@ class WindowBatch(NamedTuple):
 
     @property
     def weight(self) -> int:
-        """How many windows the batch holds: what it counts in the mean of an epoch."""
+        """The number of windows in the batch: its weight in the mean of an epoch."""
         return len(self.starts)
 
 
 class Windows(Batches[WindowBatch]):
     """All windows of ``length`` steps of a series, each with the ``horizon`` steps after it.
 
-    ``series``: ``(N,)`` or ``(N, F)``; ``targets`` ``(N, K)`` of the same times, if what is to be
-    forecast is not the series itself. The window that begins at ``s`` reads
-    ``series[s : s + length]`` and is to tell ``targets[s + length : s + length + horizon]``.
-    Windows begin every ``stride`` steps. ``generator`` (or a seed): the order is random; None: it
-    is that of time. The last batch may be smaller. Arrays are cast to ``dtype``.
+    ``series``: ``(N,)`` or ``(N, F)``; ``targets`` ``(N, K)`` at the same times, unless the series
+    itself is to be forecast. The window that begins at ``s`` reads ``series[s : s + length]`` and
+    predicts ``targets[s + length : s + length + horizon]``. Windows begin every ``stride`` steps.
+    ``generator`` (or a seed): the order is random; None: it is chronological. The last batch may be
+    smaller. Arrays are cast to ``dtype``.
 
-    A window never looks past the end of its series. So split the series first (`time_split`) and
-    cut windows from each part: then no target that is held out was seen in training.
+    A window never extends past the end of its series. So split the series first (`time_split`) and
+    cut windows from each part: then training sees no held-out target.
 
-    DataError if something does not fit, or the series is too short for one window.
+    DataError if the arguments do not fit, or the series is too short for one window.
 
     >>> train = Windows(np.sin(np.arange(100)), 20, horizon=5, batch_size=32, generator=0)
     >>> len(train), next(iter(train)).inputs.shape

@@ -83,9 +83,9 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with a weight decay that is no part of the gradient; as `torch.optim.AdamW`.
+    """Adam with weight decay decoupled from the gradient; as `torch.optim.AdamW`.
 
-    The moments are those of the gradient alone, and the step of `Adam` is followed by
+    The moments are those of the gradient alone; the step of `Adam` is followed by
 
         x_t = x_t - lr weight_decay x_{t-1}
 

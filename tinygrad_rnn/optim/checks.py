@@ -1,4 +1,4 @@
-"""Whether parameters, gradients and saved states fit together; errors that say what does not."""
+"""Checks that parameters, gradients and saved states fit together, with helpful errors."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def in_order(params: Any) -> list[Any]:
 
 
 def label(p: Tensor, position: int) -> str:
-    """What to call a parameter in an error."""
+    """The name of a parameter in errors."""
     return f"parameter {position}" + (f" ({p.name!r})" if p.name else "")
 
 

@@ -22,7 +22,7 @@ def clip_grad_norm_(
     norm_type: float = 2.0,
     error_if_nonfinite: bool = False,
 ) -> Tensor:
-    """Scale all gradients, in place, so that their norm together is at most `max_norm`.
+    """Scale all gradients, in place, so that their total norm is at most `max_norm`.
 
     As `torch.nn.utils.clip_grad_norm_`: the norm of order `norm_type` (`math.inf`: the largest
     element) is taken over all gradients as one vector, and they are multiplied by
@@ -34,9 +34,9 @@ def clip_grad_norm_(
     algorithm 1.
 
     ValueError if `parameters` is empty, `max_norm` is negative or NaN, or `norm_type` is not
-    positive; RuntimeError if the norm is NaN or infinite and `error_if_nonfinite`. Nothing has
-    been changed then. Without `error_if_nonfinite` such a norm makes the gradients NaN, or 0
-    where they were finite beside an infinite one.
+    positive; RuntimeError if the norm is NaN or infinite and `error_if_nonfinite`. In each case
+    nothing is changed. Without `error_if_nonfinite` a NaN norm makes all gradients NaN; an infinite
+    one makes finite gradients 0 and infinite ones NaN.
 
     >>> import numpy as np, tinygrad_rnn as tg
     >>> from tinygrad_rnn import optim

@@ -1,8 +1,9 @@
 """Learning-rate schedules: each changes `group["lr"]` of an optimiser as training goes on.
 
 `schedule.step()` is called once an epoch (or once a batch: the unit is the caller's), after
-`optimizer.step()`. A schedule starts from the learning rates that the optimiser has when it is
-made, and each step goes on from those of the moment, as in PyTorch: schedules can be combined.
+`optimizer.step()`. A schedule starts from the learning rates that the optimiser has when the
+schedule is constructed, and each step updates the current ones, as in PyTorch: schedules can be
+combined.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ __all__ = [
 
 
 class _Schedule:
-    """What all schedules have."""
+    """The base of all schedules."""
 
     fields: ClassVar[Mapping[str, Check]] = {"last_epoch": count}  # settings and state
     per_group: ClassVar[str] = ""  # the field which, if it is a list, has one item a group
@@ -64,7 +65,7 @@ class _Schedule:
         return [group["lr"] for group in self.optimizer.param_groups]
 
     def state_dict(self) -> dict[str, Any]:
-        """All that the next steps depend on besides the optimiser: plain Python values.
+        """Everything that the next steps depend on besides the optimiser: plain Python values.
 
         >>> import tinygrad_rnn as tg
         >>> from tinygrad_rnn import optim
@@ -78,8 +79,8 @@ class _Schedule:
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Continue from what `state_dict` returned. The learning rates are the optimiser's state.
 
-        Strict: ValueError (TypeError for a value of the wrong kind) if the names or the values
-        are not those of such a schedule; nothing has been changed then.
+        Strict: ValueError (TypeError for a value of the wrong kind) if the names or the values are
+        not those of such a schedule; nothing is changed then.
         """
         what = f"{type(self).__name__}.load_state_dict: the state_dict"
         same_names(what, state_dict, tuple(self.fields))
@@ -89,8 +90,8 @@ class _Schedule:
 class LRScheduler(_Schedule):
     """Base of the schedules that depend on time alone; as `torch.optim.lr_scheduler.LRScheduler`.
 
-    A schedule of your own is a subclass with `next_lr`. Attributes: `last_epoch`, how many steps
-    were taken, and `base_lrs`, what the learning rates were at the start.
+    A schedule of your own is a subclass with `next_lr`. Attributes: `last_epoch`, the number of
+    steps taken, and `base_lrs`, the initial learning rates.
 
     >>> import tinygrad_rnn as tg
     >>> from tinygrad_rnn import optim
@@ -113,7 +114,7 @@ class LRScheduler(_Schedule):
         self.base_lrs = self.get_last_lr()
 
     def next_lr(self, lr: float, base_lr: float) -> float:
-        """The learning rate at step `last_epoch`, given that of the step before."""
+        """The learning rate at step `last_epoch`, given that of the previous step."""
         raise NotImplementedError(f"{type(self).__name__} has no next_lr(lr, base_lr)")
 
     def step(self) -> None:
@@ -159,7 +160,7 @@ class StepLR(LRScheduler):
 class MultiStepLR(LRScheduler):
     """Multiply the learning rate by `gamma` at each of the steps `milestones`; as PyTorch's.
 
-    A milestone that is there twice counts twice. ValueError if one, or `gamma`, is negative.
+    A repeated milestone counts twice. ValueError if one, or `gamma`, is negative.
 
     >>> import tinygrad_rnn as tg
     >>> from tinygrad_rnn import optim
@@ -337,7 +338,7 @@ class ReduceLROnPlateau(_Schedule):
         )
 
     def step(self, metrics: SupportsFloat) -> None:
-        """Take note of the metric of one epoch, and reduce the learning rates if it is time."""
+        """Record the metric of one epoch, and reduce the learning rates if it is time."""
         metric = float(metrics)
         self._check_per_group(self.min_lr)  # groups may have been added
         self.last_epoch += 1

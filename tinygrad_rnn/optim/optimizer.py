@@ -1,4 +1,4 @@
-"""Optimizer: the loop that all optimisers share. Each of them is only its update rule."""
+"""Optimizer: the loop that all optimisers share. Each subclass is only its update rule."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ class Optimizer:
     """Base of the optimisers; as `torch.optim.Optimizer`.
 
     `params` is an iterable of Tensors, or of groups: dicts with a key `"params"` and settings of
-    their own, such as `{"params": [bias], "lr": 0.01}`. What a group does not set, it takes from
+    their own, such as `{"params": [bias], "lr": 0.01}`. Settings that a group lacks come from
     `defaults`. Parameters are leaves that require a gradient, floating point, of any shape.
 
     `param_groups` is the list of groups, complete; `group["lr"]` may be changed between steps.
-    `state` holds what the update rule remembers of each parameter: a count of steps and arrays of
-    its shape and dtype. Its keys are positions: parameters are counted from 0 through all groups.
+    `state` holds what the update rule stores for each parameter: a step count and arrays of its
+    shape and dtype. Its keys are positions: parameters are counted from 0 through all groups.
 
-    ValueError if there are no parameters, one comes twice, one is not a leaf or requires no
-    gradient, or a setting is unknown or out of range; TypeError for anything else than Tensors.
+    ValueError if there are no parameters, one is repeated, one is not a leaf or does not require a
+    gradient, or a setting is unknown or out of range; TypeError for anything but Tensors.
 
-    An optimiser of your own is a subclass with `update` and, if it remembers something,
-    `buffers`; `settings` lists what may be set and how that is checked:
+    An optimiser of your own is a subclass with `update` and, if it keeps state, `buffers`;
+    `settings` lists its settings and how each is checked:
 
     >>> import numpy as np, tinygrad_rnn as tg
     >>> from tinygrad_rnn import optim
@@ -77,7 +77,7 @@ class Optimizer:
     # What an optimiser defines
 
     def update(self, x: Array, grad: Array, state: State, group: Group) -> Array:
-        """What to subtract from the parameter `x`, given the gradient of what is minimised.
+        """What to subtract from the parameter `x`, given the gradient of the objective.
 
         All arrays are of one shape and dtype. `state` may be written into, `x` and `grad` not.
         `state["step"]` is 1 in the first step of this parameter.
@@ -110,7 +110,7 @@ class Optimizer:
     def add_param_group(self, group: Mapping[str, Any]) -> None:
         """Add a group: a dict with `"params"`, a Tensor or a sequence of them, and settings.
 
-        Errors as the class says; after one, nothing has been added.
+        Raises the errors of the class; nothing is added then.
 
         >>> import tinygrad_rnn as tg
         >>> from tinygrad_rnn import optim
@@ -137,7 +137,7 @@ class Optimizer:
         )
 
     def zero_grad(self) -> None:
-        """Forget the gradients: `grad` of every parameter becomes None.
+        """Clear the gradients: `grad` of every parameter becomes None.
 
         >>> import tinygrad_rnn as tg
         >>> from tinygrad_rnn import optim
@@ -182,7 +182,7 @@ class Optimizer:
         return loss
 
     def state_dict(self) -> dict[str, Any]:
-        """A copy of all that the next steps depend on besides parameters and gradients.
+        """A copy of everything that the next steps depend on besides parameters and gradients.
 
         `{"state": {position: {"step": int, buffer: ndarray}}, "param_groups": [{"params":
         [position, ...], setting: number}]}`: PyTorch's layout, of arrays and plain Python values
@@ -215,8 +215,8 @@ class Optimizer:
         """Continue from what `state_dict` returned, settings included; the arrays are copied.
 
         Strict: ValueError (TypeError for a value of the wrong kind) if groups, settings, buffers,
-        shapes or dtypes are not those of this optimiser; nothing has been changed then. Positions
-        may be strings and pairs may be lists, as JSON makes them.
+        shapes or dtypes are not those of this optimiser; nothing is changed then. Positions may be
+        strings and pairs may be lists, as JSON returns them.
 
         >>> import tinygrad_rnn as tg
         >>> from tinygrad_rnn import optim
@@ -277,7 +277,7 @@ class Optimizer:
                 position += 1
 
     def _state_of(self, position: int, p: Tensor, group: Group) -> State:
-        """What is remembered of a parameter, complete for the settings of now."""
+        """The state of a parameter, with every buffer that the current settings need."""
         state = self.state.setdefault(position, {"step": 0})
         for name in self.buffers(group):
             if name not in state:
@@ -289,7 +289,7 @@ class Optimizer:
 
 
 def with_l2(grad: Array, x: Array, weight_decay: float) -> Array:
-    """The gradient after `weight_decay / 2 * ||x||^2` is added to what is minimised."""
+    """The gradient after `weight_decay / 2 * ||x||^2` is added to the objective."""
     return grad + weight_decay * x if weight_decay else grad
 
 

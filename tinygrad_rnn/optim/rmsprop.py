@@ -18,19 +18,19 @@ __all__ = ["RMSprop"]
 
 
 class RMSprop(Optimizer):
-    """Gradients divided by a running root mean square of themselves; as `torch.optim.RMSprop`.
+    """Gradients divided by their running root mean square; as `torch.optim.RMSprop`.
 
     With gradient g (plus `weight_decay` x), all elementwise:
 
         s_t = alpha s_{t-1} + (1 - alpha) g_t^2
         x_t = x_{t-1} - lr g_t / (sqrt(s_t) + eps)
 
-    `centered` takes the variance s_t - m_t^2 in place of s_t, m_t being the running mean of g.
+    `centered` uses the variance s_t - m_t^2 in place of s_t, where m_t is the running mean of g.
     With `momentum` mu, v_t = mu v_{t-1} + g_t / (sqrt(s_t) + eps) is the step in place of the
-    quotient alone. Tieleman & Hinton, "Lecture 6.5: rmsprop" (2012); centered: Graves,
-    "Generating sequences with recurrent neural networks" (2013), equations 38-45.
+    quotient alone. Tieleman & Hinton, "Lecture 6.5: rmsprop" (2012); centered: Graves, "Generating
+    sequences with recurrent neural networks" (2013), equations 38-45.
 
-    Where rounding makes the variance negative it counts as 0, and PyTorch's result is NaN.
+    Where rounding makes the variance negative it counts as 0; PyTorch's result is NaN there.
 
     ValueError if a setting is negative or `alpha` is not below 1; more errors in `Optimizer`.
 

@@ -1,4 +1,4 @@
-"""Callbacks: what else is to happen during a training, each a few lines."""
+"""Callbacks: hooks into the training loop, each a few lines."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _AfterEpoch(Callback):
 
 
 def as_callbacks(callbacks: Any) -> list[Callback]:
-    """Callbacks as they are; functions as such that are called after each epoch."""
+    """The callbacks, with each function wrapped as one that is called after each epoch."""
     if isinstance(callbacks, Callback) or callable(callbacks):
         raise TypeError(f"callbacks is {type(callbacks).__name__}, not a list: write [callback]")
     for callback in callbacks:
@@ -33,7 +33,7 @@ def as_callbacks(callbacks: Any) -> list[Callback]:
 
 
 class _Watched(Callback):
-    """What watches one metric and knows when it is better than ever before."""
+    """Tracks one metric and its best value so far."""
 
     def __init__(self, metric: str, mode: str, min_delta: float = 0.0) -> None:
         if mode not in ("min", "max"):
@@ -43,7 +43,7 @@ class _Watched(Callback):
         self.epoch = 0  # of the best value so far
 
     def improved(self, training: Training) -> bool:
-        """Whether the metric is the best so far; if so, it is remembered."""
+        """Whether the metric is the best so far; if so, it is stored."""
         value = metric_of(training, self.metric)
         gain = self.value - value if self.mode == "min" else value - self.value
         if not gain > self.min_delta:  # NaN is no gain
@@ -62,7 +62,7 @@ class EarlyStopping(_Watched):
     """Stop when `metric` has not improved for `patience` epochs in a row.
 
     `mode`: "min" if lower is better, "max" if higher is. An improvement is more than `min_delta`.
-    The weights stay those of the last epoch: put `KeepBest` beside it for those of the best.
+    The weights remain those of the last epoch; add `KeepBest` to get those of the best one.
 
     Prechelt, "Early stopping - but when?" (Neural Networks: Tricks of the Trade, 1998).
 
@@ -102,7 +102,7 @@ class KeepBest(_Watched):
     """Keep the weights of the epoch where `metric` was best; the model has them after `fit`.
 
     `state` is the model's `state_dict()` of that epoch, `epoch` its number, `value` the metric.
-    They are part of the run's checkpoint. `restore=False` leaves the model as training left it.
+    They are part of the run's checkpoint. With `restore=False` the model keeps its final weights.
 
     >>> import tinygrad_rnn as tg
     >>> model = tg.nn.Linear(1, 1)
@@ -145,7 +145,7 @@ class KeepBest(_Watched):
 
 
 class EachEpoch(Callback):
-    """Step a learning-rate schedule after each epoch; one that waits for a metric is given it.
+    """Step a learning-rate schedule after each epoch, with the metric if it needs one.
 
     >>> import tinygrad_rnn as tg
     >>> x = tg.nn.Parameter([0.0])
@@ -183,7 +183,7 @@ class EachEpoch(Callback):
 
 
 def metric_of(training: Training, name: str) -> float:
-    """What the last epoch measured under `name`; ValueError if there is no such metric."""
+    """The metric `name` of the last epoch; ValueError if there is no such metric."""
     if name not in training.metrics:
         advice = " (fit has no validation=)" if name.startswith("val_") else ""
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Whether the arguments of `fit` fit together: found before anything is trained."""
+"""Checks that the arguments of `fit` fit together, before anything is trained."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a run is made: what the last bits of its numbers depend on besides the program."""
+"""The environment of a run: what its exact numbers depend on besides the program."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def environment() -> dict[str, str]:
 
 
 def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """What is no longer as it was, in words.
+    """A description of what has changed.
 
     >>> differences({"NumPy": "2.0.2", "executor": "numpy"}, {"NumPy": "2.1.0"})
     ['NumPy is 2.1.0, was 2.0.2', 'executor is unknown, was numpy']

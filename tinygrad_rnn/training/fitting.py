@@ -30,29 +30,29 @@ def fit(
     run: Run | str | os.PathLike[str] | None = None,
     progress: bool = True,
 ) -> History:
-    """Train `model` for so many `epochs`, passes over `data`; returns what was measured in each.
+    """Train `model` for `epochs` passes over `data`; returns the history of metrics.
 
-    `loss(model, batch)` is a Tensor of one element, or that and a dict of metrics: numbers, or
-    pairs (number, how much it counts). The mean of each over an epoch is in the history, as
-    `train_loss` and `train_NAME`; a batch counts by its `weight`, if it has one, as those of
-    `tinygrad_rnn.data` do, and else 1. A metric named `loss` stands in the history instead of
-    what is minimised.
+    `loss(model, batch)` returns a Tensor of one element, or that and a dict of metrics: numbers, or
+    pairs (number, weight). The history holds the mean of each over an epoch, as `train_loss` and
+    `train_NAME`. Batches are weighted by their attribute `weight`, which those of
+    `tinygrad_rnn.data` have; without it a batch counts 1. A metric named `loss` replaces the
+    minimised loss in the history.
 
-    `data`: batches, iterable again and again. `validation`: the same, measured after each epoch
-    with the same loss, without dropout and gradient, as `val_...`; or a function of the model that
-    returns a dict of numbers. `optimizer` holds the parameters; `schedule` is stepped after each
-    of its steps (`EachEpoch` is for one that counts epochs). `clip`: the largest norm of all
-    gradients together, or a function that is given the parameters. `callbacks`: see `Callback`; a
-    function is called with the `Training` after each epoch.
+    `data`: batches that can be iterated repeatedly. `validation`: the same, evaluated after each
+    epoch with the same loss in evaluation mode and without gradients, as `val_...`; or a function
+    of the model that returns a dict of numbers. `optimizer` holds the parameters; `schedule` is
+    stepped after each of its steps (`EachEpoch` is for schedules that count epochs). `clip`: the
+    largest total norm of the gradients, or a function of the parameters. `callbacks`: see
+    `Callback`; a function is called with the `Training` after each epoch.
 
-    `run`: a folder that must not hold a run yet, or a `Run`. After each epoch all that training
-    depends on is committed to it, so that it can be resumed; `data` then needs `state_dict` and
-    `load_state_dict`. `progress`: show a bar and a line for each epoch on stderr.
+    `run`: a folder that does not hold a run yet, or a `Run`. After each epoch everything that
+    training depends on is saved to it, so that it can be resumed; `data` then needs `state_dict`
+    and `load_state_dict`. `progress`: show a progress bar and a line for each epoch on stderr.
 
     TrainingError if the loss or its gradient becomes infinite or NaN: it names the step and the
-    layer where that began, and the weights are those before the step; or if the validation's loss
-    does. TypeError and ValueError for arguments
-    that do not fit, before anything is trained.
+    layer where that began, and the weights are those from before the step. The same error is raised
+    if the validation loss does. TypeError and ValueError for arguments that do not fit, before
+    anything is trained.
 
     >>> import tinygrad_rnn as tg
     >>> from tinygrad_rnn.data import PaddedBatches

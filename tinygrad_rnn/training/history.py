@@ -1,4 +1,4 @@
-"""What was measured in each epoch, and how that looks."""
+"""The metrics of each epoch, and a plot of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class History:
 
     Rows hold `epoch`, `train_loss` and the other metrics of training, `val_...` those of the
     validation, the `learning_rate` of the last step, the mean `gradient_norm` before clipping, and
-    the `seconds` it took, measuring included.
+    the `seconds` it took, evaluation included.
 
     >>> history = History([{"epoch": 1, "val_loss": 0.7}, {"epoch": 2, "val_loss": 0.5}])
     >>> history["val_loss"], history[-1]["epoch"], len(history), history.names
@@ -34,12 +34,12 @@ class History:
         self.rows: list[Row] = [dict(row) for row in rows]
 
     def append(self, row: Mapping[str, float]) -> None:
-        """Add what was measured in one more epoch."""
+        """Add the metrics of one more epoch."""
         self.rows.append(dict(row))
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of all metrics, in the order in which they first came."""
+        """The names of all metrics, in the order of their first appearance."""
         return tuple(dict.fromkeys(name for row in self.rows for name in row))
 
     @overload
@@ -72,7 +72,7 @@ class History:
         return self.rows[order.index(min(order))]
 
     def json_lines(self) -> str:
-        """A line of JSON for each epoch. NaN and infinity, which JSON has not, become null.
+        """A line of JSON for each epoch. NaN and infinity, which JSON lacks, become null.
 
         >>> History([{"epoch": 1, "val_loss": math.nan}]).json_lines()
         '{"epoch": 1, "val_loss": null}\\n'

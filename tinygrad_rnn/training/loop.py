@@ -30,11 +30,11 @@ Clip: TypeAlias = float | Callable[[list[Tensor]], Tensor | None]
 
 
 class Training:
-    """A training that is under way: what callbacks are given, and what a checkpoint holds.
+    """A training in progress: what callbacks are given, and what a checkpoint holds.
 
-    `epoch` and `step` count those that are complete, `metrics` is what the last complete epoch
-    measured. `stop(reason)` ends the training after the epoch that is going on. The other
-    attributes are the arguments of `fit`, and its `history`.
+    `epoch` and `step` count completed epochs and steps; `metrics` are those of the last completed
+    epoch. `stop(reason)` ends the training after the current epoch. The other attributes are the
+    arguments of `fit`, and its `history`.
 
     >>> import tinygrad_rnn as tg
     >>> x = tg.nn.Parameter([4.0])
@@ -71,11 +71,11 @@ class Training:
 
     @property
     def metrics(self) -> dict[str, float]:
-        """What was measured in the last complete epoch, by name."""
+        """The metrics of the last completed epoch, by name."""
         return self.history[-1] if len(self.history) else {}
 
     def stop(self, reason: str) -> None:
-        """End the training after this epoch; `reason` is one line that says why."""
+        """End the training after this epoch; `reason` is one line of explanation."""
         self.stopped = reason
 
     def tell(self, event: str) -> None:
@@ -84,7 +84,7 @@ class Training:
             getattr(callback, event)(self)
 
     def train_epoch(self, after_step: Callable[[], object] = lambda: None) -> None:
-        """A step for each batch of `data`, then measure; or the rest of an epoch that was begun."""
+        """A step for each batch of `data`, then the evaluation; or the rest of a resumed epoch."""
         self.model.train()
         start, before = time.perf_counter(), self.means.seconds
         for batch in self.data:
@@ -124,7 +124,7 @@ class Training:
         self.means.add({**shown, "gradient_norm": (norm, 1.0)})
 
     def state_dict(self) -> dict[str, Any]:
-        """All that the rest of the training depends on, as `tg.save` takes it."""
+        """Everything that the rest of the training depends on, as `tg.save` takes it."""
         return {
             "epoch": self.epoch,
             "step": self.step,
@@ -155,7 +155,7 @@ class Training:
         set_random_state(state["random"])
 
     def setup(self) -> dict[str, Any]:
-        """What must be the same when a run is resumed, taken before it begins."""
+        """What must be the same when a run is resumed, recorded before it begins."""
         return {
             "model": {name: list(a.shape) for name, a in self.model.state_dict().items()},
             "optimizer": {
@@ -171,12 +171,12 @@ class Training:
         }
 
     def _remembering(self) -> list[tuple[str, Callback]]:
-        """The callbacks with a state of their own, and their classes' names."""
+        """The callbacks that have a state, and the names of their classes."""
         kept = [c for c in self.callbacks if type(c).state_dict is not Callback.state_dict]
         return [(type(callback).__name__, callback) for callback in kept]
 
     def _validated(self) -> dict[str, float]:
-        """What `validation` measures."""
+        """The metrics of `validation`."""
         found: Mapping[str, float]
         if callable(self.validation):
             self.model.eval()
@@ -227,9 +227,9 @@ class Training:
 
 
 def evaluate(model: nn.Module, loss: Loss, data: Iterable[Any]) -> dict[str, float]:
-    """The means of the loss and the metrics over `data`, without dropout and gradient.
+    """The means of the loss and the metrics over `data`, in evaluation mode, without gradients.
 
-    As `fit` measures `validation`; the model's mode is afterwards what it was.
+    `fit` evaluates `validation` in the same way. The model's mode is restored afterwards.
 
     >>> import tinygrad_rnn as tg
     >>> model = tg.nn.Linear(2, 1)
@@ -252,11 +252,11 @@ def evaluate(model: nn.Module, loss: Loss, data: Iterable[Any]) -> dict[str, flo
 
 
 class Callback:
-    """Base of callbacks: methods that `fit` calls with its `Training`. Override what you need.
+    """Base class of callbacks: `fit` calls its methods with the `Training`. Override what you need.
 
-    What a callback remembers from epoch to epoch it returns from `state_dict`, as numbers,
-    strings, arrays, lists and dicts, so that a run that is resumed goes on as if it had never
-    stopped. After `after_epoch` the checkpoint is written.
+    A callback returns the state that it keeps between epochs from `state_dict`, as numbers,
+    strings, arrays, lists and dicts, so that a resumed run continues as if it had never stopped.
+    The checkpoint is written after `after_epoch`.
 
     >>> import tinygrad_rnn as tg
     >>> class Count(Callback):
@@ -277,23 +277,23 @@ class Callback:
     """
 
     def before_fit(self, training: Training) -> None:
-        """Training is about to begin, or to go on after it was resumed."""
+        """Training is about to begin or to resume."""
 
     def after_step(self, training: Training) -> None:
-        """The optimiser has made a step."""
+        """The optimiser has taken a step."""
 
     def after_epoch(self, training: Training) -> None:
-        """An epoch is complete and measured: `training.metrics`."""
+        """An epoch is complete; its metrics are `training.metrics`."""
 
     def after_fit(self, training: Training) -> None:
         """All epochs are done, or a callback has stopped the training."""
 
     def close(self, training: Training) -> None:
-        """The last call, after an error and Ctrl-C, too."""
+        """The last call, also after an error or Ctrl-C."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What the callback remembers."""
+        """The callback's state."""
         return {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Remember what `state_dict` returned."""
+        """Restore what `state_dict` returned."""

@@ -16,7 +16,7 @@ Weighted = Mapping[str, tuple[float, float]]  # metric: (value, how much it coun
 
 @dataclass
 class Means:
-    """Sums of metrics by name, what they weigh, and how many batches and seconds it took.
+    """Weighted sums of metrics by name, their total weights, and the batches and seconds taken.
 
     >>> means = Means()
     >>> means.add({"loss": (1.0, 3)})
@@ -31,14 +31,14 @@ class Means:
     seconds: float = 0.0
 
     def add(self, metrics: Weighted) -> None:
-        """Take the metrics of one batch into the means."""
+        """Add the metrics of one batch."""
         self.batches += 1
         for name, (value, weight) in metrics.items():
             self.sums[name] = self.sums.get(name, 0.0) + value * weight
             self.weights[name] = self.weights.get(name, 0.0) + weight
 
     def values(self) -> dict[str, float]:
-        """The mean of each metric; NaN for one that counted nowhere."""
+        """The mean of each metric; NaN for one whose weights sum to 0."""
         return {
             name: total / self.weights[name] if self.weights[name] else math.nan
             for name, total in self.sums.items()
@@ -50,7 +50,7 @@ def measured(
 ) -> tuple[Tensor, dict[str, tuple[float, float]]]:
     """What `loss` returned: the Tensor to minimise, and each metric with its weight.
 
-    TypeError or ValueError if it is not what `fit` expects of a loss.
+    TypeError or ValueError if `fit` cannot use it.
     """
     returned = loss(model, batch)
     value, metrics = returned if isinstance(returned, tuple) else (returned, {})

@@ -1,4 +1,4 @@
-"""How far a training is: a bar in a terminal or notebook, lines in a log file."""
+"""The progress of training: a bar in a terminal or notebook, lines in a log file."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _HIDDEN = ("learning_rate", "gradient_norm")  # of those that come last, if ther
 
 
 class Progress(Callback):
-    """A line of metrics after each epoch on stderr; below it a bar, unless that is a file.
+    """A line of metrics after each epoch on stderr, with a progress bar unless that is a file.
 
-    `fit` makes one, unless it is told `progress=False`.
+    `fit` adds one unless called with `progress=False`.
 
     >>> import contextlib, io
     >>> import tinygrad_rnn as tg
@@ -83,7 +83,7 @@ def _new_bar(**options: Any) -> Any:
 
 
 def _that_fit(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The columns for which a line has room; rates and norms make room first."""
+    """The columns that fit on a line; rates and norms are dropped first."""
     kept = list(names)
     for name in (*_HIDDEN, *reversed(names)):
         if sum(_wide(n) + 2 for n in kept) - 2 > _WIDTH - 1 and name in kept[1:]:

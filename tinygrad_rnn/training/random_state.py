@@ -32,7 +32,7 @@ def random_state() -> dict[str, Any]:
 
 
 def set_random_state(state: Mapping[str, Any]) -> None:
-    """Go on from what `random_state` returned.
+    """Restore what `random_state` returned.
 
     >>> set_random_state(random_state())
     """

@@ -1,4 +1,4 @@
-"""The folder of a run: its checkpoint, and going on from it."""
+"""The folder of a run: its checkpoint, and resuming from it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ENTRIES = {"about", "model", "history", "training", "setup", "environment"}
 
 
 class RunError(TinygradRnnError, ValueError):
-    """A run that cannot be begun or resumed as it was asked for; the message says why.
+    """Raised if a run cannot be started or resumed as requested; the message says why.
 
     >>> issubclass(RunError, ValueError)
     True
@@ -40,7 +40,7 @@ class RunError(TinygradRnnError, ValueError):
 
 
 class ResumeWarning(UserWarning):
-    """A run goes on where the same bits are not promised: another machine, version, ...
+    """A run resumes where identical results are not guaranteed: another machine, version, ...
 
     >>> issubclass(ResumeWarning, UserWarning)
     True
@@ -48,21 +48,21 @@ class ResumeWarning(UserWarning):
 
 
 class Run:
-    """A folder that a training is committed to, after each epoch, so that it can be resumed.
+    """A folder that training is saved to after each epoch, so that it can be resumed.
 
-    `folder` is made if it is not there. With `resume`, `fit` goes on from the last commit if there
-    is one, and otherwise begins; without it, a folder that holds a run is an error. `about`: what
-    else is to be known of the run, a dict as `tg.save` takes it. `every`: commit after so many
-    steps, too, for long epochs.
+    `folder` is created if it does not exist. With `resume`, `fit` continues from the last commit if
+    there is one, and otherwise starts; without it, a folder that holds a run is an error. `about`:
+    further information about the run, a dict as `tg.save` takes it. `every`: also commit after this
+    many steps, for long epochs.
 
-    The folder holds `checkpoint.safetensors`: all that the rest of the training depends on, the
-    model's weights under `"model"` (`tg.load(...)["model"]`), and the history. It is replaced in
-    one instant, which is the only commit point: a process that is killed at any time leaves the
-    last commit whole. `metrics.jsonl` is made from it, a line an epoch, and is never of another
-    epoch than the checkpoint; after a kill it may be missing until the run is resumed.
+    The folder holds `checkpoint.safetensors`: everything that the rest of the training depends on,
+    with the model's weights under `"model"` (`tg.load(...)["model"]`), and the history. It is
+    replaced atomically, and this is the only commit point: if the process is killed at any time,
+    the last commit is intact. `metrics.jsonl` is derived from it, one line per epoch, and never
+    disagrees with the checkpoint; after a kill it may be missing until the run is resumed.
 
-    On the same machine, versions, executor and threads a run that was killed and resumed ends with
-    the same bits as one that was not; `ResumeWarning` says if one of these differs.
+    With the same machine, versions, executor and threads, a run that was killed and resumed ends
+    with the same bits as an uninterrupted one; `ResumeWarning` says if one of these differs.
 
     >>> import tempfile, tinygrad_rnn as tg
     >>> from tinygrad_rnn.data import Windows
@@ -101,13 +101,13 @@ class Run:
 
     @classmethod
     def of(cls, run: Run | str | os.PathLike[str] | None) -> Run:
-        """A Run as it is, a folder as one that is begun, None as one that keeps nothing."""
+        """A Run unchanged, a folder as a new Run, None as one that saves nothing."""
         if run is None:
             return _NoRun()
         return run if isinstance(run, Run) else cls(run)
 
     def part(self, name: str, about: Mapping[str, Any] | None = None) -> Run:
-        """A run in a folder of its own inside: for an experiment of several trainings.
+        """A run in a subfolder: for an experiment of several trainings.
 
         >>> Run("runs/words").part("lstm").folder.as_posix()
         'runs/words/lstm'
@@ -123,7 +123,7 @@ class Run:
         return self.folder / CHECKPOINT_FILE
 
     def history(self) -> History:
-        """What was measured up to the last commit; CheckpointError if there is none."""
+        """The metrics up to the last commit; CheckpointError if there is none."""
         return History(load(self.checkpoint)["history"])
 
     # What `fit` calls, in this order
@@ -145,7 +145,7 @@ class Run:
             self._lock = None
 
     def begin(self, training: Training) -> None:
-        """Look at the folder; go on from its checkpoint if that is wanted."""
+        """Inspect the folder, and continue from its checkpoint if requested."""
         if not (hasattr(training.data, "state_dict") and hasattr(training.data, "load_state_dict")):
             raise TypeError(
                 f"data is {type(training.data).__name__}, which has no state_dict and "
@@ -186,12 +186,12 @@ class Run:
         self._write_metrics(training.history)
 
     def commit_between_epochs(self, training: Training) -> None:
-        """Commit within an epoch, if as many steps as `every` says were made."""
+        """Commit within an epoch, after every `every` steps."""
         if self.every is not None and training.step % self.every == 0:
             self._save(training)
 
     def commit(self, training: Training) -> None:
-        """Commit an epoch that is complete, and write down what it measured."""
+        """Commit a completed epoch, and write its metrics."""
         # What is made from the old checkpoint goes first: it is never beside a newer one.
         (self.folder / METRICS_FILE).unlink(missing_ok=True)
         self._save(training)
@@ -220,7 +220,7 @@ def checkpoints_in(folder: Path) -> list[Path]:
 
 
 class _NoRun(Run):
-    """A run that keeps nothing."""
+    """A run that saves nothing."""
 
     def __init__(self) -> None:
         super().__init__(os.devnull)
@@ -236,7 +236,7 @@ class _NoRun(Run):
 
 
 def _locked(folder: Path) -> int | None:
-    """A lock on the folder, which the system releases when the process ends, however it ends."""
+    """A lock on the folder, which the system releases however the process ends."""
     if sys.platform == "win32":
         return None
     import fcntl
@@ -251,7 +251,7 @@ def _locked(folder: Path) -> int | None:
 
 
 def _changes(before: Any, now: Any, place: str = "") -> Iterator[str]:
-    """In words, where two nests of dicts and lists differ."""
+    """Descriptions of where two nests of dicts and lists differ."""
     if isinstance(before, dict) and isinstance(now, dict):
         for name in dict.fromkeys([*before, *now]):
             inner = f"{place} {name}".strip()

@@ -1,4 +1,4 @@
-"""The same training from several seeds: mean and spread of what it ends with."""
+"""The same training from several seeds: mean and spread of its final results."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ class Spread:
 def over_seeds(
     experiment: Callable[[int], Mapping[str, float]], seeds: int | Iterable[int] = 3
 ) -> dict[str, Spread]:
-    """Call `experiment(seed)` for each seed; mean and spread of every number that it returns.
+    """Call `experiment(seed)` for each seed; the mean and spread of every number it returns.
 
-    `seeds`: which, or how many, from 0. Before each call `tg.manual_seed(seed)` is called; give
-    the seed to what else is random, such as the order of the data and the split. ValueError if
-    the names of the numbers differ from seed to seed.
+    `seeds`: the seeds, or their number, counted from 0. `tg.manual_seed(seed)` is called before
+    each experiment; pass the seed to everything else that is random, such as the order of the data
+    and the split. ValueError if the names of the numbers differ from seed to seed.
 
     >>> import tinygrad_rnn as tg
     >>> found = over_seeds(lambda seed: {"first draw": tg.rand(1).item()}, seeds=3)

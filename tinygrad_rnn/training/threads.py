@@ -1,4 +1,4 @@
-"""One thread for matrix products: what training small networks wants.
+"""One thread for matrix products, which is best for small networks.
 
 OpenBLAS, NumPy's library for them, starts as many threads as there are cores, and they wait for
 one another by spinning. At this size of matrices that gains little, and where other programs want
@@ -20,7 +20,7 @@ _CHOSEN_BY_USER = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Inside, OpenBLAS works with one thread, unless the environment says how many.
+    """Inside, OpenBLAS uses one thread, unless the environment sets their number.
 
     Does nothing where NumPy has another library, or it cannot be reached.
 
@@ -40,7 +40,7 @@ def one_blas_thread() -> Iterator[None]:
 
 
 def blas_threads() -> int | None:
-    """How many threads OpenBLAS works with; None if that cannot be found out.
+    """The number of threads that OpenBLAS uses; None if it cannot be determined.
 
     >>> with one_blas_thread():
     ...     blas_threads() in (1, None) or "chosen by the user"

@@ -28,7 +28,7 @@ _BLOCK = 256  # parameters whose tangents are taken forward at once
 
 
 class TimeGradient(NamedTuple):
-    """A gradient for the parameters of a layer, in their order, and the loss.
+    """The gradients of a layer's parameters, in their order, and the loss.
 
     `dropped`: how much of the gradient is left where truncation cuts it: the norm of the state's
     gradient there, as a share of its largest norm inside the window; root mean square over windows.
@@ -45,8 +45,8 @@ class TimeGradient(NamedTuple):
 def bptt(layer: nn.Recurrent, x: Tensor, loss: Loss, chunk: int | None = None) -> TimeGradient:
     """Exact: backpropagation through all steps (Werbos 1990).
 
-    `chunk`: run so many steps at a time, and carry the gradient of the state from each of these
-    pieces back to the one before it. ValueError if it is less than 1.
+    `chunk`: run this many steps at a time, and pass the gradient of the state from each chunk back
+    to the one before it. ValueError if it is less than 1.
 
     >>> import tinygrad_rnn as tg
     >>> layer, x = tg.nn.RNN(1, 2), tg.randn(6, 1, 1)
@@ -157,11 +157,11 @@ def _through(
 def rtrl(layer: nn.Recurrent, x: Tensor, loss: Loss, chunk: int = 1) -> TimeGradient:
     """Exact, and forward in time: real-time recurrent learning.
 
-    With the state goes its derivative with respect to every parameter, so that the gradient of each
-    step's loss is there at once. Memory does not depend on T; it is the number of parameters times
-    the size of the state, and time a step grows as much, so it is for small networks. `chunk`:
-    steps that are taken at once. (Williams & Zipser, "A learning algorithm for continually running
-    fully recurrent neural networks", Neural Computation 1, 1989.)
+    The state carries along its derivative with respect to every parameter, so the gradient of each
+    step's loss is available at once. Memory does not depend on T, but is proportional to the number
+    of parameters times the size of the state; so is the time per step. Use it for small networks.
+    `chunk`: the number of steps run at once. (Williams & Zipser, "A learning algorithm for
+    continually running fully recurrent neural networks", Neural Computation 1, 1989.)
 
     >>> import tinygrad_rnn as tg
     >>> layer, x = tg.nn.RNN(1, 2), tg.randn(6, 1, 1)
@@ -275,7 +275,7 @@ def _pattern(
 
 
 class Comparison(NamedTuple):
-    """A gradient beside the exact one: the cosine between both, and the ratio of their norms.
+    """A gradient compared with the exact one: cosine similarity, and the ratio of their norms.
 
     >>> Comparison("tbptt(1, 1)", cosine=0.8, norm=0.5, dropped=0.4).cosine
     0.8
@@ -290,7 +290,7 @@ class Comparison(NamedTuple):
 def compare_gradients(
     layer: nn.Recurrent | nn.Cell, x: Tensor, loss: Loss, windows: Sequence[int] = (1, 2, 4, 8, 16)
 ) -> list[Comparison]:
-    """Truncated BPTT for windows k2 (k1 = 1), RTRL, SnAp-1 and SnAp-2, each against exact BPTT.
+    """Compare truncated BPTT for windows k2 (k1 = 1), RTRL, SnAp-1 and SnAp-2 with exact BPTT.
 
     >>> import tinygrad_rnn as tg
     >>> layer, x = tg.nn.RNN(1, 2), tg.randn(6, 1, 1)

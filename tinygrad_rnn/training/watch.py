@@ -14,7 +14,7 @@ __all__ = ["TrainingError", "origin"]
 
 
 class TrainingError(TinygradRnnError):
-    """Training that cannot go on, because the loss or its gradient is no number any more.
+    """Training cannot continue, because the loss or its gradient is infinite or NaN.
 
     >>> import tinygrad_rnn as tg
     >>> x = tg.nn.Parameter([0.0])
@@ -30,10 +30,10 @@ class TrainingError(TinygradRnnError):
 
 
 def origin(model: nn.Module, again: Callable[[], object]) -> str:
-    """Where the first value that is not finite comes from, in words: a parameter, or an op.
+    """A description of where the first non-finite value comes from: a parameter, or an op.
 
-    `again` computes what went wrong once more. It is slow, for every op is watched, and the error
-    of `tg.detect_anomaly` names the op, the module, the step of time and the user's line.
+    `again` repeats the computation that went wrong. This is slow, because every op is watched. The
+    error of `tg.detect_anomaly` names the op, the module, the time step and the user's line.
 
     >>> import tinygrad_rnn as tg
     >>> layer = tg.nn.Linear(1, 1)

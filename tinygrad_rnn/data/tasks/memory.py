@@ -66,7 +66,7 @@ def copy_memory(
     x_t, one-hot: one of `symbols`, a blank, or the sign to begin, which comes at the last of the
     steps of waiting. Asked at the `length` steps after it: the symbols in their order. A guess has
     the cross entropy log(symbols). After Hochreiter & Schmidhuber 1997 and Arjovsky et al. 2016,
-    who count the blanks that are to be shown before, too: here no answer is asked there.
+    who also score the blanks before them; here they are not scored.
 
     >>> task = copy_memory(steps=3, symbols=2, length=2, batch_size=1)
     >>> batch = next(iter(task.held_out))
@@ -128,9 +128,9 @@ def delayed_recall(
 def parity(steps: int = 50, *, batch_size: int = 32, batches: int = 100, seed: int = 0) -> Task:
     """Say at every step whether the number of ones so far is odd.
 
-    x_t: 0 or 1. One bit is to be kept, but each input can turn it, so a state that merely fades or
-    adds up does not do: a linear recurrence cannot learn it for any length. A guess has the cross
-    entropy log(2).
+    x_t: 0 or 1. The state is one bit, but each input can flip it, so a state that merely decays or
+    accumulates is not enough: a linear recurrence cannot learn it for every length. A guess has the
+    cross entropy log(2).
 
     >>> batch = next(iter(parity(steps=6, batch_size=1).held_out))
     >>> batch.inputs[:, 0, 0].astype(int), batch.targets[:, 0]

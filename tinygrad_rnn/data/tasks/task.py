@@ -1,4 +1,4 @@
-"""Task: what a recurrent network is to learn, as batches, with all that a comparison needs."""
+"""Task: what a recurrent network has to learn, as batches, with all that a comparison needs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class TaskBatch(NamedTuple):
 
     @property
     def weight(self) -> int:
-        """How many answers are asked: what the batch counts in the mean of an epoch."""
+        """The number of answers asked for: the batch's weight in the mean of an epoch."""
         if self.targets.dtype.kind == "i":
             return int((self.targets != IGNORE).sum())
         return int(np.prod(self.targets.shape[:-1]))
@@ -45,7 +45,7 @@ class TaskBatch(NamedTuple):
 
 @dataclass(frozen=True)
 class Task:
-    """Batches to learn from and others to measure on, and what is asked.
+    """Batches for training and others for evaluation, and what to predict.
 
     `loss`: the mean over all answers asked. `every_step`: whether targets are of all steps or of
     the last one. `baseline`: the loss of the best answer that does not look at the inputs; what
