@@ -1,4 +1,4 @@
-"""Nonlinear functions that papers name, composed from ops."""
+"""Activation functions that papers define, composed from ops."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parameters of cells, with the initial values that papers name."""
+"""Parameters of cells, with the initial values that papers give."""
 
 from __future__ import annotations
 

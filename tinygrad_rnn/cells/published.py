@@ -1,4 +1,4 @@
-"""PublishedCell: what cells from papers have in common, so that each is mostly its equations."""
+"""PublishedCell: what published cells have in common, so that each is mostly its equations."""
 
 from __future__ import annotations
 

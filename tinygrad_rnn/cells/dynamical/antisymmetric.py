@@ -13,7 +13,7 @@ __all__ = ["AntisymmetricRNNCell"]
 
 
 class AntisymmetricRNNCell(PublishedCell):
-    """An ordinary differential equation in small steps, whose Jacobian has imaginary eigenvalues.
+    """An ODE discretised in small steps, whose Jacobian has almost imaginary eigenvalues.
 
     A   = W - W^T - gamma I                              (1)
     h_t = h_{t-1} + epsilon tanh(A h_{t-1} + V x_t + b)  (2)

@@ -12,7 +12,7 @@ __all__ = ["FastGRNNCell"]
 
 
 class FastGRNNCell(Cell):
-    """One gate that shares the matrices of the candidate: little larger than a plain RNN.
+    """One gate that shares the candidate's matrices: barely larger than a plain RNN.
 
     z_t = s(W x_t + U h_{t-1} + b_z)                  gate       (1)
     n_t = tanh(W x_t + U h_{t-1} + b_h)               candidate  (2)

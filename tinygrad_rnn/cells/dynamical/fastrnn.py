@@ -12,7 +12,7 @@ __all__ = ["FastRNNCell"]
 
 
 class FastRNNCell(Cell):
-    """A plain RNN with a weighted residual connection: two more numbers.
+    """A plain RNN with a weighted residual connection: only two more parameters.
 
     n_t = tanh(W x_t + U h_{t-1} + b)                 candidate  (1)
     h_t = a n_t + b h_{t-1},   a = s(alpha), b = s(beta)         (2)

@@ -1,4 +1,4 @@
-"""IRNN: a plain RNN that starts as the identity (Le et al. 2015)."""
+"""IRNN: a plain RNN initialised to the identity (Le et al. 2015)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["IdentityRNNCell"]
 
 
 class IdentityRNNCell(Cell):
-    """Rectified linear units whose recurrent matrix starts as the identity.
+    """A ReLU network whose recurrent matrix is initialised to the identity.
 
     h_t = relu(W x_t + U h_{t-1} + b)  (1)
 

@@ -15,7 +15,7 @@ __all__ = ["IndRNNCell"]
 
 
 class IndRNNCell(PublishedCell):
-    """Each neuron sees its own state alone, so its gradient through time is a power of one number.
+    """Each neuron depends only on its own state, so its gradient in time is a power of one weight.
 
     h_t = relu(W x_t + u * h_{t-1} + b)  (1)
 

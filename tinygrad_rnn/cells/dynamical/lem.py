@@ -13,7 +13,7 @@ __all__ = ["LEMCell"]
 
 
 class LEMCell(PublishedCell):
-    """Two states, each with learned time steps of its own: multiscale in time.
+    """Two states with separate learned time steps: multiscale in time.
 
     d_t = dt s(W_1 y_{t-1} + V_1 x_t + b_1)           time step of z     (1)
     e_t = dt s(W_2 y_{t-1} + V_2 x_t + b_2)           time step of y     (2)

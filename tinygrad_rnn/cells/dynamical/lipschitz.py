@@ -14,7 +14,7 @@ __all__ = ["LipschitzRNNCell"]
 
 
 class LipschitzRNNCell(Cell):
-    """A linear part and a Lipschitz nonlinearity, one Euler step of a stable system.
+    """One Euler step of a stable system: a linear part and a Lipschitz nonlinearity.
 
     h_t = h_{t-1} + epsilon (A h_{t-1} + tanh(W h_{t-1} + V x_t + b))      (3), by Euler's rule
     A = (1 - beta) (M_A + M_A') + beta (M_A - M_A') - gamma I                     (4)

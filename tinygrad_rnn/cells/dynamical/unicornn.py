@@ -13,7 +13,7 @@ __all__ = ["UnICORNNCell"]
 
 
 class UnICORNNCell(PublishedCell):
-    """Oscillators that see their own state alone, in a symplectic discretisation.
+    """Independent oscillators, discretised symplectically.
 
     z_t = z_{t-1} - dt s(c) * (tanh(w * y_{t-1} + V x_t + b) + alpha y_{t-1})  (1)
     y_t = y_{t-1} + dt s(c) * z_t                                              (2)

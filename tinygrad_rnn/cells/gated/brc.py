@@ -13,7 +13,7 @@ __all__ = ["BRCell"]
 
 
 class BRCell(PublishedCell):
-    """Each neuron sees its own state alone, and can be bistable, as biological neurons are.
+    """Each neuron depends only on its own state and can be bistable, as biological neurons are.
 
     a_t = 1 + tanh(U_a x_t + w_a * h_{t-1})           modulation   (1)
     c_t = s(U_c x_t + w_c * h_{t-1})                  update gate  (2)

@@ -12,7 +12,7 @@ __all__ = ["CFNCell"]
 
 
 class CFNCell(PublishedCell):
-    """Two gates and no mixing of hidden units: without input the state dies away.
+    """Two gates and no mixing of hidden units: without input the state decays to zero.
 
     f_t = s(V_f x_t + U_f h_{t-1} + b_f)              forget gate  (1)
     i_t = s(V_i x_t + U_i h_{t-1} + b_i)              input gate   (2)

@@ -14,7 +14,7 @@ __all__ = ["DSGUCell"]
 
 
 class DSGUCell(PublishedCell):
-    """The simple gated unit with one more matrix before its output.
+    """The simple gated unit with an additional matrix before its output.
 
     g_t = W_g x_t + b_g                                            (1)
     z_t = tanh(U_g (g_t * h_{t-1}) + b_u)                          (2)

@@ -13,7 +13,7 @@ __all__ = ["IntersectionRNNCell"]
 
 
 class IntersectionRNNCell(PublishedCell):
-    """Gates through time and through depth: what goes up is not what goes on.
+    """Gates in time and in depth: the output differs from the state that is passed on.
 
     y'_t = relu(W_1 x_t + U_1 h_{t-1} + b_1)          candidate of the output  (1)
     h'_t = tanh(W_2 x_t + U_2 h_{t-1} + b_2)          candidate of the state   (2)

@@ -12,7 +12,7 @@ __all__ = ["LightRUCell"]
 
 
 class LightRUCell(PublishedCell):
-    """One gate, and a candidate that does not see the state.
+    """One gate, and a candidate that does not depend on the state.
 
     n_t = tanh(W_h x_t + b_h)                         candidate    (1)
     f_t = s(W_f x_t + U_f h_{t-1} + b_f)              forget gate  (2)

@@ -15,7 +15,7 @@ __all__ = ["LiGRUCell"]
 
 
 class LiGRUCell(PublishedCell):
-    """A GRU without a reset gate and with rectified candidates, for speech.
+    """A GRU for speech, without a reset gate and with ReLU candidates.
 
     z_t = s(W_z x_t + U_z h_{t-1} + b_z)              update gate  (1)
     n_t = relu(W_h x_t + U_h h_{t-1} + b_h)           candidate    (2)

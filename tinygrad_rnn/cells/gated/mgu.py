@@ -12,7 +12,7 @@ __all__ = ["MGUCell"]
 
 
 class MGUCell(PublishedCell):
-    """A GRU with one gate, which both resets and updates.
+    """A GRU with a single gate, used for both reset and update.
 
     f_t = s(W_f x_t + U_f h_{t-1} + b_f)              forget gate  (1)
     n_t = tanh(W_h x_t + U_h (f_t * h_{t-1}) + b_h)   candidate    (2)

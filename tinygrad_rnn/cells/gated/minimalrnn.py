@@ -13,7 +13,7 @@ __all__ = ["MinimalRNNCell"]
 
 
 class MinimalRNNCell(PublishedCell):
-    """The input goes into a latent space first; one gate mixes it into the state.
+    """The input is first mapped to a latent space; one gate mixes it into the state.
 
     z_t = tanh(W x_t + b)                             latent input  (1)
     u_t = s(U_h h_{t-1} + U_z z_t + b_u)              update gate   (2)

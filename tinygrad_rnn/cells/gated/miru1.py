@@ -12,7 +12,7 @@ __all__ = ["MiRU1Cell"]
 
 
 class MiRU1Cell(PublishedCell):
-    """A GRU whose update gate is one fixed number.
+    """A GRU whose update gate is a constant.
 
     r_t = s(W_r x_t + U_r h_{t-1} + b_r)              reset gate   (1)
     n_t = tanh(W_h x_t + U_h (r_t * h_{t-1}) + b_h)   candidate    (2)

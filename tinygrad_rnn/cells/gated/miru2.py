@@ -12,7 +12,7 @@ __all__ = ["MiRU2Cell"]
 
 
 class MiRU2Cell(PublishedCell):
-    """A GRU whose gates are two fixed numbers: a leaky plain RNN.
+    """A GRU whose gates are two constants: a leaky plain RNN.
 
     n_t = tanh(W x_t + U (beta h_{t-1}) + b)         candidate    (1)
     h_t = lambda h_{t-1} + (1 - lambda) n_t                        (2)

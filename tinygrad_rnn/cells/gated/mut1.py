@@ -12,7 +12,7 @@ __all__ = ["MUT1Cell"]
 
 
 class MUT1Cell(PublishedCell):
-    """Found by search: a GRU whose update gate sees the input alone.
+    """Found by architecture search: a GRU whose update gate depends on the input alone.
 
     z_t = s(W_z x_t + b_z)                            update gate  (1)
     r_t = s(W_r x_t + U_r h_{t-1} + b_r)              reset gate   (2)

@@ -12,7 +12,7 @@ __all__ = ["MUT2Cell"]
 
 
 class MUT2Cell(PublishedCell):
-    """Found by search: a GRU whose reset gate sees the input as it is.
+    """Found by architecture search: a GRU whose reset gate takes the input unweighted.
 
     z_t = s(W_z x_t + U_z h_{t-1} + b_z)              update gate  (1)
     r_t = s(x_t + U_r h_{t-1} + b_r)                  reset gate   (2)

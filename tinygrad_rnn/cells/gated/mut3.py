@@ -12,7 +12,7 @@ __all__ = ["MUT3Cell"]
 
 
 class MUT3Cell(PublishedCell):
-    """Found by search: a GRU whose update gate sees the squashed state.
+    """Found by architecture search: a GRU whose update gate takes tanh of the state.
 
     z_t = s(W_z x_t + U_z tanh(h_{t-1}) + b_z)        update gate  (1)
     r_t = s(W_r x_t + U_r h_{t-1} + b_r)              reset gate   (2)

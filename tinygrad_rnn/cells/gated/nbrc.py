@@ -12,7 +12,7 @@ __all__ = ["NBRCell"]
 
 
 class NBRCell(PublishedCell):
-    """The bistable cell whose modulation and gate see the state of every neuron.
+    """A bistable cell whose modulation and gate depend on the states of all neurons.
 
     a_t = 1 + tanh(U_a x_t + W_a h_{t-1})             modulation   (1)
     c_t = s(U_c x_t + W_c h_{t-1})                    update gate  (2)

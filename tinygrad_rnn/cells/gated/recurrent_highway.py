@@ -13,7 +13,7 @@ __all__ = ["RHNCell"]
 
 
 class RHNCell(Cell):
-    """A step of several highway layers: deep from one time step to the next.
+    """Several highway layers per time step: a deep transition from one state to the next.
 
     h_l = tanh(W_h x_t [l = 1] + R_h,l s_{l-1} + b_h,l)        (7)
     t_l = s(W_t x_t [l = 1] + R_t,l s_{l-1} + b_t,l)           transform gate (8)

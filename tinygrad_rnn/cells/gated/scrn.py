@@ -13,7 +13,7 @@ __all__ = ["SCRNCell"]
 
 
 class SCRNCell(PublishedCell):
-    """A plain RNN beside a context that changes slowly: a moving average of the inputs.
+    """A plain RNN with a slowly changing context, a moving average of the inputs.
 
     s_t = (1 - alpha) B x_t + alpha s_{t-1}           context      (1)
     h_t = s(P s_t + A x_t + R h_{t-1})                hidden       (2)

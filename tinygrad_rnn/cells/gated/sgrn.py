@@ -12,7 +12,7 @@ __all__ = ["SGRNCell"]
 
 
 class SGRNCell(PublishedCell):
-    """One matrix for the input, one for the state: the input gate is what the other leaves.
+    """One matrix for the input and one for the state; the input gate is 1 - the forget gate.
 
     f_t = s(W x_t + b_x + U h_{t-1} + b_h)            forget gate  (1)
     i_t = 1 - f_t                                     input gate   (2)

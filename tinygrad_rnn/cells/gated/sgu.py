@@ -15,7 +15,7 @@ __all__ = ["SGUCell"]
 
 
 class SGUCell(PublishedCell):
-    """The input multiplies the state before it is squashed, and multiplies it once more after.
+    """The input gates the state multiplicatively, before and after the nonlinearity.
 
     g_t = W_g x_t + b_g                                            (1)
     z_t = tanh(U_g (g_t * h_{t-1}) + b_u)                          (2)

@@ -12,7 +12,7 @@ __all__ = ["STARCell"]
 
 
 class STARCell(PublishedCell):
-    """One gate, chosen so that gradients keep their size through layers and time.
+    """One gate, designed so that gradients keep their magnitude through layers and time.
 
     z_t = tanh(W_z x_t + b_z)                         input embedding  (1)
     k_t = s(W_x x_t + W_h h_{t-1} + b_k)              gate             (2)

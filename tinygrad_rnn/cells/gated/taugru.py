@@ -12,7 +12,7 @@ __all__ = ["tauGRUCell"]
 
 
 class tauGRUCell(PublishedCell):
-    """The candidate also sees the state of d steps before, as much as a gate lets it.
+    """The candidate also takes the state from d steps earlier, weighted by a gate.
 
     u_t = tanh(W_1 h_{t-1} + U_1 x_t + b_1)           candidate    (1)
     z_t = tanh(W_2 h_{t-1-d} + U_2 x_t + b_2)         delayed      (2)

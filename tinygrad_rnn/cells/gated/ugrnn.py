@@ -19,7 +19,7 @@ class UGRNNCell(PublishedCell):
     h_t = g_t * h_{t-1} + (1 - g_t) * n_t                          (3)
 
     Collins, Sohl-Dickstein & Sussillo 2016, "Capacity and Trainability in Recurrent Neural
-    Networks", arXiv:1611.09913 weight_ih (2H, I) and weight_hh (2H, H) in the order n, g,
+    Networks", arXiv:1611.09913. weight_ih (2H, I) and weight_hh (2H, H) in the order n, g,
     uniform in +-1 / sqrt(H); the bias of the gate starts at 1, so that it keeps.
 
     >>> import tinygrad_rnn as tg

@@ -17,7 +17,7 @@ State = tuple[Tensor, Tensor]
 
 
 class ConvLSTMCell(Cell):
-    """An LSTM on images: states are maps, and each place sees its neighbourhood alone.
+    """An LSTM on images: states are feature maps, and the products are convolutions.
 
     i = s(W_xi * x_t + W_hi * h_{t-1} + p_i . c_{t-1} + b_i)   (3), *: convolution
     f = s(W_xf * x_t + W_hf * h_{t-1} + p_f . c_{t-1} + b_f)        .: elementwise

@@ -17,7 +17,7 @@ State = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 class HyperLSTMCell(Cell):
-    """The rows of an LSTM's weights are scaled at every step by what a smaller LSTM, k, has seen.
+    """An LSTM whose weight rows are scaled at every step by a smaller LSTM, k.
 
     z_h = W_kh k_{t-1} + b_kh,  z_x = W_kx k_{t-1} + b_kx,  z_b = W_kb k_{t-1}    (11)
     y = LN((W_hz z_h) * (W_h h_{t-1}) + (W_xz z_x) * (W_x x_t) + W_bz z_b + b_0)  (12)
@@ -98,7 +98,7 @@ class HyperLSTMCell(Cell):
 
 
 def _orthogonal(rows: int, columns: int) -> Tensor:
-    """Four orthogonal matrices above each other."""
+    """Four orthogonal matrices, stacked."""
     weight = empty_parameter(4 * rows, columns)
     for gate in range(4):
         part = init.orthogonal_(empty_parameter(rows, columns))

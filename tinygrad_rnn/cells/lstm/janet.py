@@ -12,7 +12,7 @@ __all__ = ["JANETCell"]
 
 
 class JANETCell(PublishedCell):
-    """An LSTM with the forget gate alone.
+    """An LSTM with only the forget gate.
 
     s_t = U_f h_{t-1} + W_f x_t + b_f                            (1)
     n_t = tanh(U_c h_{t-1} + W_c x_t + b_c)           candidate  (2)

@@ -14,7 +14,7 @@ __all__ = ["LayerNormLSTMCell"]
 
 
 class LayerNormLSTMCell(Cell):
-    """The gates see normalised sums, and so does the output; the cell state itself stays as it is.
+    """An LSTM with layer normalisation of its gates and output, but not of the cell state.
 
     (i, f, g, o) = LN(W_h h_{t-1}; a_1, b_1) + LN(W_x x_t; a_2, b_2) + b          (20)
     c_t = s(f) * c_{t-1} + s(i) * tanh(g)                                         (21)

@@ -12,7 +12,7 @@ __all__ = ["MCLSTMCell"]
 
 
 class MCLSTMCell(PublishedCell):
-    """What the gates read of the memory is not what is shown: each has an output gate of its own.
+    """An LSTM with separate output gates for its output and for what its gates read back.
 
     f_t = s(W_f x_t + U_f v_{t-1} + b_f)              forget gate   (1)
     i_t = s(W_i x_t + U_i v_{t-1} + b_i)              input gate    (2)

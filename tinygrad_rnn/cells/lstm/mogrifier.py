@@ -13,7 +13,7 @@ __all__ = ["MogrifierLSTMCell"]
 
 
 class MogrifierLSTMCell(Cell):
-    """Before the LSTM's step, x and h gate each other in turn: the input depends on its context.
+    """An LSTM whose x and h gate each other in turn before each step.
 
     x^i = 2 s(Q^i h^{i-1}) * x^{i-2}                  for odd i in 1 .. rounds (1)
     h^i = 2 s(R^i x^{i-1}) * h^{i-2}                  for even i (2)

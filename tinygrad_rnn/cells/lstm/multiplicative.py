@@ -13,7 +13,7 @@ __all__ = ["MultiplicativeLSTMCell"]
 
 
 class MultiplicativeLSTMCell(PublishedCell):
-    """An LSTM whose recurrent matrix is another one for each input.
+    """An LSTM whose recurrent matrix depends on the input.
 
     m_t = (W_m x_t) * (U_m h_{t-1})                   intermediate state  (1)
     i_t = s(W_i x_t + V_i m_t + b_i)                  input gate          (2)

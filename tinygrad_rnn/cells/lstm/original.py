@@ -12,7 +12,7 @@ __all__ = ["OriginalLSTMCell"]
 
 
 class OriginalLSTMCell(PublishedCell):
-    """Without a forget gate: what the cell holds, it holds, and an error flows back unchanged.
+    """An LSTM without a forget gate: an error flows back through the cell state unchanged.
 
     i_t = s(W_i x_t + U_i h_{t-1} + b_i)              input gate   (1)
     g_t = 4 s(W_g x_t + U_g h_{t-1} + b_g) - 2        candidate    (2)

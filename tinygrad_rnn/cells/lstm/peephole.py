@@ -22,7 +22,7 @@ class PeepholeLSTMCell(PublishedCell):
     o_t = s(W_o x_t + U_o h_{t-1} + p_o * c_t + b_o)      (5)
     h_t = o_t * tanh(c_t)                                 (6)
 
-    Gers & Schmidhuber 2000, "Recurrent nets that time and count", IJCNN weight_ih (4H, I) and
+    Gers & Schmidhuber 2000, "Recurrent nets that time and count", IJCNN. weight_ih (4H, I) and
     weight_hh (4H, H) in the order i, f, g, o, as `LSTMCell`; weight_ph (3H,) with the diagonal
     weights p_i, p_f, p_o; all uniform in +-1 / sqrt(H), biases zero.
 

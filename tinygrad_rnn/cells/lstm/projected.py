@@ -13,7 +13,7 @@ __all__ = ["ProjectedLSTMCell"]
 
 
 class ProjectedLSTMCell(Cell):
-    """Many memory cells, of which only a smaller projection r is shown and fed back.
+    """An LSTM whose output, also fed back, is a smaller projection r of its memory cells.
 
     i, f, o = s(W x_t + U r_{t-1} + b),  g = tanh(W_g x_t + U_g r_{t-1} + b_g)
     c_t = f * c_{t-1} + i * g

@@ -13,7 +13,7 @@ __all__ = ["ResLSTMCell"]
 
 
 class ResLSTMCell(PublishedCell):
-    """A shortcut for deep stacks that does not pass through the cell, under the output gate.
+    """An LSTM with a shortcut from input to output for deep stacks, scaled by the output gate.
 
     i_t = s(W_i x_t + U_i h_{t-1} + p_i * c_{t-1} + b_i)           (1)
     f_t = s(W_f x_t + U_f h_{t-1} + p_f * c_{t-1} + b_f)           (2)

@@ -13,7 +13,7 @@ __all__ = ["WMCLSTMCell"]
 
 
 class WMCLSTMCell(PublishedCell):
-    """The gates see the cell state, all of it, but squashed: peepholes that do not saturate.
+    """An LSTM with full-matrix peepholes through tanh, so that its gates do not saturate.
 
     i_t = s(W_i x_t + U_i h_{t-1} + tanh(V_i c_{t-1}) + b_i)       (1)
     f_t = s(W_f x_t + U_f h_{t-1} + tanh(V_f c_{t-1}) + b_f)       (2)

@@ -1,4 +1,4 @@
-"""Cells with a memory that is written and read by content."""
+"""Cells with a content-addressed memory."""
 
 from .fast_weights import FastWeightsCell
 from .gated_deltanet import GatedDeltaNetCell

@@ -16,7 +16,7 @@ __all__ = ["FastWeightsCell"]
 
 
 class FastWeightsCell(Cell):
-    """A matrix A that every hidden state is written to attracts the next ones to recent states.
+    """A fast-changing matrix A stores recent hidden states and attracts the next ones to them.
 
     A_t = decay A_{t-1} + rate h_{t-1} h_{t-1}'                (1)
     g_0 = relu(LN(W h_{t-1} + C x_t))

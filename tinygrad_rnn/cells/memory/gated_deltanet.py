@@ -17,7 +17,7 @@ __all__ = ["GatedDeltaNetCell"]
 
 
 class GatedDeltaNetCell(Cell):
-    """A matrix memory: all of it fades, and what a key held is replaced by its new value.
+    """A decaying matrix memory in which each write replaces the value stored under a key.
 
     q_t, k_t = normalised silu(W_q x_t), silu(W_k x_t);  v_t = silu(W_v x_t)
     b_t = s(W_b x_t)                                           writing strength, a number a head

@@ -17,7 +17,7 @@ State = tuple[Tensor, Tensor, Tensor]
 
 
 class mLSTMCell(Cell):
-    """Keys and values are stored in a matrix by gates that do not see the state.
+    """A matrix memory of keys and values, with gates that do not depend on the state.
 
     q_t = W_q x_t + b_q                               query (22)
     k_t = (W_k x_t + b_k) / sqrt(d)                   key (23)

@@ -21,7 +21,7 @@ State = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 class RWKV4Cell(Cell):
-    """An average of all past values, weighted by their keys and by how long ago they were.
+    """An average of all past values, weighted by their keys and their age.
 
     r_t, k_t, v_t = W (mu * x_t + (1 - mu) * x_{t-1})          each with a W and mu (11 to 13)
     wkv_t = (a_{t-1} + exp(u + k_t) * v_t) / (b_{t-1} + exp(u + k_t))                 (14)

@@ -1,4 +1,4 @@
-"""Cells whose recurrent matrix keeps norms, so that gradients neither vanish nor explode by it."""
+"""Cells with a norm-preserving recurrent matrix, so that gradients do not vanish or explode."""
 
 from .householder import HouseholderRNNCell
 from .unitary import UnitaryRNNCell

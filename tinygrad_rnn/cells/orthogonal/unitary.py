@@ -16,7 +16,7 @@ __all__ = ["UnitaryRNNCell"]
 
 
 class UnitaryRNNCell(Cell):
-    """A complex state, turned by a unitary matrix of few parameters: nothing shrinks or grows.
+    """A complex state and a unitary recurrent matrix of few parameters, which preserves norms.
 
     z_t = W h_{t-1} + V x_t
     W = D_3 R_2 F^-1 D_2 P R_1 F D_1                           (6)

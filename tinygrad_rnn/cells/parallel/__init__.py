@@ -1,4 +1,4 @@
-"""Cells that are affine in their state: all steps can be computed at once."""
+"""Cells that are affine in their state, so that all steps can be computed in parallel."""
 
 from .mingru import MinGRUCell
 from .minlstm import MinLSTMCell

@@ -12,7 +12,7 @@ __all__ = ["MinGRUCell"]
 
 
 class MinGRUCell(PublishedCell):
-    """A GRU whose gate and candidate do not see the state: all steps can be computed at once.
+    """A GRU whose gate and candidate do not depend on the state, so it can run in parallel in time.
 
     z_t = s(W_z x_t + b_z)                            update gate  (1)
     n_t = W_h x_t + b_h                               candidate    (2)

@@ -12,7 +12,7 @@ __all__ = ["MinLSTMCell"]
 
 
 class MinLSTMCell(PublishedCell):
-    """An LSTM whose gates do not see the state, and are normalised to sum to one.
+    """An LSTM whose gates do not depend on the state and are normalised to sum to one.
 
     f_t = s(W_f x_t + b_f),  i_t = s(W_i x_t + b_i)   gates      (1)
     n_t = W_h x_t + b_h                               candidate  (2)

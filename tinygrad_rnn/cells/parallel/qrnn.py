@@ -15,7 +15,7 @@ State = tuple[Tensor, Tensor]
 
 
 class QRNNCell(Cell):
-    """Gates from a convolution over the last inputs; the recurrence is a weighted average alone.
+    """Gates from a convolution over recent inputs; the recurrence is only a weighted average.
 
     z_t = tanh(W_z (x_{t-k+1}, ..., x_t))                      (1, 2)
     f_t = s(W_f (x_{t-k+1}, ..., x_t)),  o_t alike

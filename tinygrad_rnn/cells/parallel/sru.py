@@ -15,7 +15,7 @@ __all__ = ["SRUCell"]
 
 
 class SRUCell(Cell):
-    """Each unit sees its own state alone, and a highway carries the input past it.
+    """Each unit depends only on its own state, with a highway connection for the input.
 
     f_t = s(W_f x_t + v_f * c_{t-1} + b_f)                     forget gate
     c_t = f_t * c_{t-1} + (1 - f_t) * (W x_t)

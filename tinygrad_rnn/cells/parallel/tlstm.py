@@ -13,7 +13,7 @@ __all__ = ["TLSTMCell"]
 
 
 class TLSTMCell(PublishedCell):
-    """An LSTM whose gates see the last two inputs instead of the state.
+    """An LSTM whose gates depend on the last two inputs instead of the state.
 
     z_t = V_z x_{t-1} + W_z x_t + b_z                 candidate    (1)
     f_t = s(V_f x_{t-1} + W_f x_t + b_f)              forget gate  (2)

@@ -1,4 +1,4 @@
-"""State-space models: linear recurrences of a state that is larger than what is shown."""
+"""State-space models: linear recurrences of a state that is larger than the output."""
 
 from .legendre import LMUCell
 from .lru import LRUCell

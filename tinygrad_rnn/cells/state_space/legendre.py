@@ -15,7 +15,7 @@ __all__ = ["LMUCell"]
 
 
 class LMUCell(Cell):
-    """A linear memory of the last `theta` steps of a signal u, as Legendre polynomials.
+    """A linear memory of the last `theta` steps of a signal u, as Legendre coefficients.
 
     u_t = e_x' x_t + e_h' h_{t-1} + e_m' m_{t-1}               (7)
     m_t = A m_{t-1} + B u_t                                    (4)

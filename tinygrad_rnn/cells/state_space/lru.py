@@ -19,7 +19,7 @@ Pair = tuple[Tensor, Tensor]
 
 
 class LRUCell(Cell):
-    """A diagonal complex linear recurrence, stable by its parametrisation, and normalised.
+    """A normalised diagonal complex linear recurrence, stable by its parametrisation.
 
     s_t = lambda * s_{t-1} + gamma * (B x_t)                   section 3.4
     y_t = Re(C s_t) + D x_t                                    section 2.1

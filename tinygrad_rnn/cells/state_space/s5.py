@@ -19,7 +19,7 @@ Pair = tuple[Tensor, Tensor]
 
 
 class S5Cell(Cell):
-    """A continuous linear system with a diagonal complex matrix, held over steps of learned length.
+    """A continuous diagonal complex linear system, discretised with learned step lengths.
 
     s_t = exp(L d) * s_{t-1} + L^-1 (exp(L d) - 1) * (B x_t)   zero-order hold
     y_t = 2 Re(C s_t) + D x_t

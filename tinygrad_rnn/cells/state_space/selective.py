@@ -17,7 +17,7 @@ __all__ = ["SelectiveSSMCell"]
 
 
 class SelectiveSSMCell(Cell):
-    """Each channel is a small linear system whose step length, input and output depend on x_t.
+    """Small linear systems, one per channel, whose step length, input and output depend on x_t.
 
     u_t = W x_t                                                       channels (B, H)
     B_t, C_t = W_B u_t, W_C u_t                                       (B, N) each

@@ -1,4 +1,4 @@
-"""Cells that know the time: clocks of their own, and steps of unequal length."""
+"""Cells that model time: internal clocks, and steps of unequal length."""
 
 from .cfc import CfCCell
 from .clockwork import ClockworkRNNCell

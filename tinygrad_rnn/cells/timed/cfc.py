@@ -13,7 +13,7 @@ __all__ = ["CfCCell"]
 
 
 class CfCCell(Cell):
-    """Goes from one state to another at a speed of its own, by a formula, without an ODE solver.
+    """A continuous-time cell in closed form, without an ODE solver.
 
     z_t = 1.7159 tanh(0.666 (W_z (x_t, h_{t-1}) + b_z))        backbone
     g_t = tanh(W_g z_t + b_g),  n_t = tanh(W_n z_t + b_n)      where it comes from, where it goes

@@ -17,7 +17,7 @@ __all__ = ["ClockworkRNNCell"]
 
 
 class ClockworkRNNCell(Cell):
-    """Groups of units, each with a clock of its own: a group with period q moves every q-th step.
+    """Groups of units with different clocks: a group with period q is updated every q-th step.
 
     h_t = tanh(W_H h_{t-1} + W_I x_t + b)             where t mod q = 0 (1)
     h_t = h_{t-1}                                     elsewhere

@@ -17,7 +17,7 @@ State = tuple[Tensor, Tensor, Tensor]
 
 
 class GRUDCell(Cell):
-    """What is missing decays from its last value to its mean, and the state decays with time.
+    """A GRU whose missing inputs decay from their last value to the mean, and its state in time.
 
     d_t = dt + d_{t-1} where x_{t-1} was missing, else dt      since each feature was last seen (2)
     gamma = exp(-max(0, W_gamma d_t + b_gamma))                decay (10); W_gamma x diagonal
