@@ -102,7 +102,7 @@ class Batches(Generic[B]):
         if state["batches"] != len(self):
             raise DataError(
                 f"the state is that of {state['batches']} batches an epoch, but this {name} has "
-                f"{len(self)}: the data or the batch size is another"
+                f"{len(self)}: the data or the batch size has changed"
             )
         saved, generator = state["generator"], self._generator
         kinds = [None if saved is None else saved["bit_generator"]]

@@ -139,7 +139,7 @@ def walk_forward(
     start = round(steps * first)
     if folds < 1 or gap < 0 or start - gap < 1 or steps - start < folds:
         raise DataError(
-            f"{steps} steps cannot be walked through in {folds} folds with a gap of {gap} after "
+            f"{steps} steps cannot be split into {folds} folds with a gap of {gap} after "
             f"the first {first}"
         )
     bounds = np.linspace(start, steps, folds + 1).round().astype(int).tolist()

@@ -78,7 +78,7 @@ class Windows(Batches[WindowBatch]):
             raise DataError(f"the series has {steps} steps, but the targets {len(self._targets)}")
         if steps < length + horizon:
             raise DataError(
-                f"a series of {steps} steps has no window of {length} and {horizon} more to tell"
+                f"a series of {steps} steps has no window of {length} with a horizon of {horizon}"
             )
         self.starts = np.arange(0, steps - length - horizon + 1, stride, dtype=np.int64)
         self.length, self.horizon, self.batch_size = length, horizon, batch_size

@@ -77,6 +77,6 @@ def measured(
         except (TypeError, ValueError):
             raise TypeError(
                 f"metric {name!r} is {type(number).__name__}, but must be a number, or a pair of "
-                "a number and how much it counts"
+                "a number and its weight"
             ) from None
     return value, weighted

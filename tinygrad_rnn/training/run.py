@@ -170,7 +170,7 @@ class Run:
         changed = list(_changes(state["setup"], self._setup))
         if changed:
             raise RunError(
-                f"the run in {str(self.folder)!r} cannot be resumed, for it began otherwise: "
+                f"the run in {str(self.folder)!r} cannot be resumed; what differs: "
                 + "; ".join(changed)
             )
         moved = differences(state["environment"], environment())
