@@ -91,6 +91,7 @@ class Subject:
         self._input_shape = None if input_shape is None else tuple(input_shape)
         self._further = step_inputs or {}, constants or {}
         self.network = self.fresh(seed)
+        self.x(np.random.default_rng(seed), 1, 1)  # what has no size is told before any law
         self.reports: dict[tuple[int, int], Any] = {}  # gradients are checked once for three laws
 
     def __str__(self) -> str:

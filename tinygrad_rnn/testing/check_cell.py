@@ -6,7 +6,7 @@ import textwrap
 import traceback
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -158,8 +158,9 @@ def check_cell(
     inputs, and those of a state to constants.
 
     Returns the table of laws, for `print`. Raises `CellError`, an AssertionError that carries the
-    table, if a law is broken. Each law is tried on few steps and rows first, so that it reports the
-    smallest counterexample. A law that a layer's options rule out says why it does not apply.
+    table, if a law is broken. A broken law is also tried on fewer steps and rows, so that it
+    reports a small counterexample. A law that a layer's options rule out says why it does not
+    apply.
 
     `seconds`: the time budget. Laws for which no time is left are "not checked", and a UserWarning
     says so. A run of the cell is never interrupted.
@@ -224,27 +225,70 @@ def check_cell(
 
 
 def _verdict(law: Law, subject: Subject, excepted: bool, earlier: list[str]) -> LawReport:
-    broken = "excepted" if excepted else "BROKEN"
-    for number, (steps, rows) in enumerate(law.cases):
-        limits = subject.network.limits(steps)
-        for why in (limits[name] for name in law.unless if name in limits):
-            if number:
-                return LawReport(law.name, law.says, "holds", f"not asked of {steps} steps: {why}")
+    cases, note = list(law.cases), ""
+    if why := _limit(law, subject, cases):
+        cases = [c for c in _by_size(*cases, *law.smaller) if not _limit(law, subject, [c])]
+        if not cases:
             return LawReport(law.name, law.says, "does not apply", why)
-        case = _case(steps, rows)
-        try:
-            subject.spend()
-            law.check(subject, steps, rows)
-        except OutOfTime:
-            tried = f"only up to {_case(*law.cases[number - 1])}" if number else ""
-            return LawReport(law.name, law.says, "not checked", tried)
-        except DoesNotApply as reason:
-            return LawReport(law.name, law.says, "does not apply", str(reason))
-        except Broken as seen:
-            return LawReport(law.name, law.says, broken, f"with {case}:\n{seen}")
-        except Exception as error:  # the cell's own: a law that cannot be checked does not hold
-            note, known = _error(error, earlier)
-            return LawReport(law.name, law.says, broken, f"with {case}:\n{note}", known)
+        note = f"not asked of {max(law.cases)[0]} steps: {why}"
+    for number, case in enumerate(cases):
+        found = _of_case(law, subject, excepted, earlier, case)
+        if found.verdict == "not checked" and number:
+            return replace(found, note=f"only up to {_case(*cases[number - 1])}")
+        if found.verdict != "holds":
+            return _smallest(found, law, subject, excepted, case)
+    return LawReport(law.name, law.says, "holds", note)
+
+
+def _limit(law: Law, subject: Subject, cases: Sequence[tuple[int, int]]) -> str:
+    """Why some of these cases cannot be asked; "" if all can."""
+    for steps, _ in cases:
+        limits = subject.network.limits(steps)
+        for name in law.unless:
+            if name in limits:
+                return limits[name]
+    return ""
+
+
+def _by_size(*cases: tuple[int, int]) -> list[tuple[int, int]]:
+    return sorted(set(cases), key=lambda case: (case[0] * case[1], case))
+
+
+def _smallest(
+    found: LawReport,
+    law: Law,
+    subject: Subject,
+    excepted: bool,
+    case: tuple[int, int],
+) -> LawReport:
+    """What was found in `case`; of a broken law, in a smaller case if it is broken there, too."""
+    if found.verdict not in ("BROKEN", "excepted") or found.same_error:
+        return found
+    for small in _by_size(*law.smaller):
+        if small[0] * small[1] < case[0] * case[1] and not _limit(law, subject, [small]):
+            other = _of_case(law, subject, excepted, [], small)
+            if other.verdict == found.verdict:
+                return other
+    return found
+
+
+def _of_case(
+    law: Law, subject: Subject, excepted: bool, earlier: list[str], sizes: tuple[int, int]
+) -> LawReport:
+    broken = "excepted" if excepted else "BROKEN"
+    case = _case(*sizes)
+    try:
+        subject.spend()
+        law.check(subject, *sizes)
+    except OutOfTime:
+        return LawReport(law.name, law.says, "not checked")
+    except DoesNotApply as reason:
+        return LawReport(law.name, law.says, "does not apply", str(reason))
+    except Broken as seen:
+        return LawReport(law.name, law.says, broken, f"with {case}:\n{seen}")
+    except Exception as error:  # the cell's own: a law that cannot be checked does not hold
+        note, known = _error(error, earlier)
+        return LawReport(law.name, law.says, broken, f"with {case}:\n{note}", known)
     return LawReport(law.name, law.says, "holds")
 
 

@@ -10,7 +10,7 @@ from ..cell_results import Results, first_difference
 if TYPE_CHECKING:
     from ..cell_runs import Subject
 
-__all__ = ["BATCHES", "LAWS", "Broken", "DoesNotApply", "Law", "law", "require"]
+__all__ = ["LAWS", "Broken", "DoesNotApply", "Law", "law", "require"]
 
 
 class Broken(Exception):
@@ -25,6 +25,8 @@ class Law(NamedTuple):
     """A name, one sentence, and the check of a case of `steps` and `rows`.
 
     `unless`: the limits of a network (see `Network.limits`) under which it says nothing.
+    `smaller`: cases that tell no more than those of `cases`. They are tried where one of these is
+    broken, for a counterexample that is easier to read, and where a limit rules one of these out.
     """
 
     name: str
@@ -32,22 +34,27 @@ class Law(NamedTuple):
     check: Callable[[Subject, int, int], None]
     cases: tuple[tuple[int, int], ...]  # (steps, rows), the smallest first
     unless: tuple[str, ...] = ()
+    smaller: tuple[tuple[int, int], ...] = ()
 
 
 LAWS: list[Law] = []
 
-# Steps and rows to try: of most laws, and of those that need several rows.
-SMALL = ((1, 1), (2, 1), (2, 2), (4, 3))
-BATCHES = ((1, 2), (3, 3))
+# Steps and rows to try, of most laws. Nearly all laws share their numbers of rows, 1 and 3: a cell
+# is compiled for each number.
+CASES, SMALLER = ((1, 1), (4, 3)), ((2, 1), (2, 2))
 
 
 def law(
-    name: str, says: str, cases: tuple[tuple[int, int], ...] = SMALL, unless: tuple[str, ...] = ()
+    name: str,
+    says: str,
+    cases: tuple[tuple[int, int], ...] = CASES,
+    unless: tuple[str, ...] = (),
+    smaller: tuple[tuple[int, int], ...] = SMALLER,
 ) -> Callable[..., Any]:
     """Decorate a law's check: it is listed in `LAWS` under `name`."""
 
     def listed(check: Callable[[Subject, int, int], None]) -> Callable[..., None]:
-        LAWS.append(Law(name, says, check, cases, unless))
+        LAWS.append(Law(name, says, check, cases, unless, smaller))
         return check
 
     return listed
