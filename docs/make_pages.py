@@ -121,20 +121,33 @@ def as_restructured_text(
 
 
 def _text(docstring: str) -> list[str]:
-    """The lines of a docstring with what reStructuredText would read as markup escaped."""
+    """The lines of a docstring as reStructuredText: code and equations stay as they are written."""
     found: list[str] = []
-    for line in inspect.cleandoc(docstring).split("\n"):
-        if line.startswith("    ") and "".join(found[-1:]) == "" and _is_prose(found):
-            found += ["::", ""]  # an indented paragraph is code
-        if not line.lstrip().startswith((">>>", "...")):
-            parts = re.split(r"(``?[^`]*``?)", line)
-            parts[::2] = [re.sub(r"([*|\\]|_(?=\W|$))", r"\\\1", part) for part in parts[::2]]
-            parts[1::2] = [f"``{part.strip('`')}``" for part in parts[1::2]]
-            line = re.sub(r"^( *)\\\* ", r"\1* ", "".join(parts))  # a list is a list
-        found.append(line)
+    for paragraph in inspect.cleandoc(docstring).split("\n\n"):
+        lines = paragraph.split("\n")
+        if _is_equations(lines):
+            found += ["::", "", *(f"    {line}" for line in lines)]
+        elif lines[0].startswith("    ") and found and not found[-2].startswith(" "):
+            found += ["::", "", *lines]
+        elif lines[0].lstrip().startswith(">>>"):
+            found += lines
+        else:
+            found += map(_escaped, lines)
+        found.append("")
     return found
 
 
-def _is_prose(lines: list[str]) -> bool:
-    """Whether the last line with text is not indented."""
-    return next((not line.startswith(" ") for line in reversed(lines) if line), False)
+def _is_equations(lines: list[str]) -> bool:
+    """Whether each line is an equation, or goes on with the one above."""
+    starts = [re.match(r"[^\s.,;:`]+( [^\s.,;:`]+){0,3} = ", line) for line in lines]
+    return bool(starts[0]) and all(
+        start or line.startswith("  ") for start, line in zip(starts, lines)
+    )
+
+
+def _escaped(line: str) -> str:
+    """A line of text: no asterisk or underscore in it is markup, but what is in backticks is code."""
+    parts = re.split(r"(``?[^`]*``?)", line)
+    parts[::2] = [re.sub(r"([*|\\]|_(?=\W|$))", r"\\\1", part) for part in parts[::2]]
+    parts[1::2] = [f"``{part.strip('`')}``" for part in parts[1::2]]
+    return re.sub(r"^( *)\\\* ", r"\1* ", "".join(parts))  # a list is a list
