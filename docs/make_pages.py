@@ -132,7 +132,7 @@ def _text(docstring: str) -> list[str]:
         elif lines[0].lstrip().startswith(">>>"):
             found += lines
         else:
-            found += map(_escaped, lines)
+            found += _escaped(paragraph).split("\n")
         found.append("")
     return found
 
@@ -145,9 +145,9 @@ def _is_equations(lines: list[str]) -> bool:
     )
 
 
-def _escaped(line: str) -> str:
-    """A line of text: no asterisk or underscore in it is markup, but what is in backticks is code."""
-    parts = re.split(r"(``?[^`]*``?)", line)
+def _escaped(text: str) -> str:
+    """Text in which no asterisk or underscore is markup, and what is in backticks is code."""
+    parts = re.split(r"(``?[^`]*``?)", text)
     parts[::2] = [re.sub(r"([*|\\]|_(?=\W|$))", r"\\\1", part) for part in parts[::2]]
     parts[1::2] = [f"``{part.strip('`')}``" for part in parts[1::2]]
-    return re.sub(r"^( *)\\\* ", r"\1* ", "".join(parts))  # a list is a list
+    return re.sub(r"(?m)^( *)\\\* ", r"\1* ", "".join(parts))  # a list is a list
