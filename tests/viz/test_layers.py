@@ -262,3 +262,13 @@ def test_the_level_gates_shows_the_arithmetic_of_the_textbooks(layer, symbols):
     labels = [box.label for band in sheet.bands for box in band.boxes]
     for symbol in set(symbols):
         assert labels.count(symbol) == symbols.count(symbol)
+
+
+def test_without_a_loss_the_states_of_all_layers_and_directions_take_gradient() -> None:
+    cell = nn.GRUCell(2, 3)
+    flow = viz.gradient_flow(
+        nn.Recurrent(cell, num_layers=2, bidirectional=True), tg.randn(4, 1, 2)
+    )
+    places = ["l0", "l0_reverse", "l1", "l1_reverse"]
+    assert list(flow) == [f"Recurrent.{place}" for place in places]
+    assert all((norms > 0).all() for states in flow.values() for norms in states.values())

@@ -32,17 +32,22 @@ def run_unrolled(model: Callable[..., Any], x: Any) -> Any:
 
 
 def scalar_of(result: Any, loss: Callable[[Any], Tensor] | None) -> Tensor:
-    """The loss of what the model returned; without one, the sum of its final state (or output)."""
-    scalar: Tensor = loss(result) if loss is not None else _last(result).sum()
-    return scalar
+    """The loss of what the model returned; without one, the sum of its final state (or output).
+
+    Of a list of states, as `nn.Recurrent` returns them, it is that of all layers and directions.
+    """
+    if loss is not None:
+        return loss(result)
+    final = result
+    if not isinstance(result, Tensor):
+        final = list(result.values() if isinstance(result, dict) else result)[-1]
+    states = final if isinstance(final, list) else [final]
+    first, *others = (_first(state).sum() for state in states)
+    return sum(others, start=first)
 
 
-def _last(result: Any) -> Tensor:
-    """The first tensor of the last thing in a nest of tuples, lists and dicts."""
-    if isinstance(result, Tensor):
-        return result
-    parts = list(result.values()) if isinstance(result, dict) else list(result)
-    inner = parts[-1]
-    while not isinstance(inner, Tensor):
-        inner = next(iter(inner.values() if isinstance(inner, dict) else inner))
-    return inner
+def _first(nest: Any) -> Tensor:
+    """The first tensor in a nest of tuples, lists and dicts."""
+    while not isinstance(nest, Tensor):
+        nest = next(iter(nest.values() if isinstance(nest, dict) else nest))
+    return nest
