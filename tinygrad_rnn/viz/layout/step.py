@@ -292,9 +292,11 @@ def _as_one_box(placed: Placed, box: Box, states: Sequence[tuple[Hashable, Hasha
     for other in entries:
         other.y = y + 8 if lines > 1 else 0.0
         y += 16
+    y = block.down + 14
     for other in placed.blocks.values():
-        if other.kind == "input":
-            other.y = block.down + 14 + other.up
+        if other.kind == "input":  # one below the other
+            other.y = y + other.up
+            y = other.y + other.down + 8
     placed.top = min(b.y - b.up for b in placed.blocks.values())
     placed.bottom = max(b.y + b.down for b in placed.blocks.values())
 
