@@ -239,6 +239,6 @@ def test_files_of_torch_save(tmp_path: Path) -> None:
 def test_element_types_that_numpy_has_not(tmp_path: Path) -> None:
     header = json.dumps({"w": {"dtype": "BF16", "shape": [1], "data_offsets": [0, 2]}}).encode()
     (tmp_path / "m").write_bytes(len(header).to_bytes(8, "little") + header + b"\0\0")
-    # Where `ml_dtypes` is imported, as by JAX, NumPy has it: then the file is one of somebody else's.
+    # Where `ml_dtypes` is imported, as by JAX, NumPy has it, but the file is still a foreign one.
     with pytest.raises(CheckpointError, match="safetensors file"):
         tg.load(tmp_path / "m")
