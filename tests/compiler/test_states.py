@@ -103,6 +103,12 @@ def test_cells_in_cells_with_submodules_and_buffers(scans) -> None:
     scans.both_ways(cell, X, lengths=[2, 4])
 
 
+def test_looking_for_the_output_size_draws_no_random_numbers() -> None:
+    layer = nn.Recurrent(Submodules(), num_layers=2, bidirectional=True, unroll=True)
+    first, again = ((tg.manual_seed(5), layer(X.astype("float32"))[0])[1] for _ in range(2))
+    np.testing.assert_array_equal(first.detach().numpy(), again.detach().numpy())
+
+
 class Embedded(nn.Cell):
     """Integer inputs."""
 

@@ -173,8 +173,8 @@ def program(kind: str, p: dict[str, Any], layer_of: Ours) -> Program:
     layer = layer_of(cell)
 
     def loss(x: Any, *state: Any) -> Any:
-        first = [leaf[None, None] for leaf in state]
-        outputs, _ = layer(x[:, None], first[0] if kind == "RNN" else tuple(first))
+        first = [leaf[None] for leaf in state]
+        outputs, _ = layer(x[:, None], [first[0] if kind == "RNN" else tuple(first)])
         return (outputs[-1, 0] * p["weights"]).sum()
 
     names = ["x", "h0"] if kind == "RNN" else ["x", "h0", "c0"]

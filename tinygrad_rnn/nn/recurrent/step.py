@@ -12,6 +12,7 @@ from ...engine.dtypes import is_floating
 from ...engine.mode import current_mode, no_grad, scope
 from ...engine.node import Node
 from ...engine.tensor import Tensor, from_numpy
+from ...ops.random import use_generator
 from ..functional import as_weights, wrong_features
 from .inputs import check_names
 
@@ -76,7 +77,8 @@ def found_output_size(cell: Cell) -> int:
     if cell._has_step:
         if axis == -1 and isinstance(size, int) and not any(cell.step_inputs().values()):
             x, state = cell.zeros(1, size), cell.initial_state(1)
-            with no_grad(), suppress(IndexError, TypeError):  # where x is no vector of numbers
+            aside = use_generator(np.random.default_rng(0))  # this step is nobody's: it draws apart
+            with aside, no_grad(), suppress(IndexError, TypeError):  # where x is no vector
                 output, _ = taken(cell, x, state, {})
                 return int(pytree.leaves(output)[0].shape[axis])
         if hasattr(cell, "hidden_size"):
