@@ -13,6 +13,8 @@ from types import ModuleType
 
 import pytest
 
+from tinygrad_rnn.engine.protocol import FUNCTIONS
+
 MAKE_REFERENCE = Path(__file__).parent.parent / "docs" / "make_reference.py"
 reference = runpy.run_path(str(MAKE_REFERENCE))
 
