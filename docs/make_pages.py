@@ -26,6 +26,7 @@ def setup(app: Sphinx) -> None:
     make_reference(Path(app.srcdir) / "api")
     make_examples(Path(app.srcdir) / "examples")
     app.connect("autodoc-process-docstring", as_restructured_text)
+    app.connect("autodoc-process-signature", as_written)
 
 
 def make_reference(folder: Path) -> None:
@@ -113,6 +114,16 @@ def _directive(name: str, value: Any) -> Iterator[str]:
         yield f".. py:data:: {name}\n   :value: {value!r:.60}"
 
 
+def as_written(
+    app: Any, kind: str, name: str, value: Any, options: Any, signature: str, returns: str
+) -> tuple[str, str] | None:
+    """The parameters of a class are those of its `__init__`, also where `__new__` takes any."""
+    if kind != "class" or signature is None:
+        return None
+    parameters = [*inspect.signature(value.__init__).parameters.values()][1:]
+    return str(inspect.Signature(parameters)).replace("'", ""), ""
+
+
 def as_restructured_text(
     app: Any, kind: str, name: str, value: Any, options: Any, lines: list[str]
 ) -> None:
@@ -139,7 +150,7 @@ def _text(docstring: str) -> list[str]:
 
 def _is_equations(lines: list[str]) -> bool:
     """Whether each line is an equation, or goes on with the one above."""
-    starts = [re.match(r"[^\s.,;:`]+( [^\s.,;:`]+){0,3} = ", line) for line in lines]
+    starts = [re.match(r"[^\s.;:`]+( [^\s.;:`]+){0,3}\s+= ", line) for line in lines]
     return bool(starts[0]) and all(
         start or line.startswith("  ") for start, line in zip(starts, lines)
     )
