@@ -16,6 +16,9 @@ import pytest  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
 
 import tinygrad_rnn as tg  # noqa: E402
+from tinygrad_rnn.engine.protocol import FUNCTIONS  # noqa: E402
+
+_ANSWERED = pytest.StashKey[dict]()
 
 # How many examples a property is tried on: `--hypothesis-profile=ci` is what `.ci/run` takes, and
 # `thorough` looks elsewhere each time. The other two are reproducible. A test with an expensive
@@ -54,3 +57,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for key, count in sorted(reasons.items()):
         unit, _, why = key.partition("|")
         terminalreporter.line(f"{count:5} {unit}{'s' * (count > 1)}: {why}")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Remember which functions of NumPy Tensors answer ..."""
+    item.stash[_ANSWERED] = dict(FUNCTIONS)
+
+
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """... for what a test declares with `tg.implements` is not for the tests after it."""
+    FUNCTIONS.clear()
+    FUNCTIONS.update(item.stash[_ANSWERED])

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import tinygrad_rnn as tg
-from tinygrad_rnn.engine.protocol import FUNCTIONS
 
 X = np.array([[0.5, -1.0, 2.0], [1.5, 0.25, -0.75]])
 
@@ -130,9 +129,7 @@ def test_an_array_is_not_made_of_a_tensor_that_records() -> None:
     np.testing.assert_array_equal(np.asarray(t.detach()), X)
 
 
-def test_implements_adds_to_the_table(monkeypatch) -> None:
-    monkeypatch.delitem(FUNCTIONS, np.cbrt, raising=False)
-
+def test_implements_adds_to_the_table() -> None:
     @tg.implements(np.cbrt)
     @tg.op
     def cbrt(x):
@@ -142,4 +139,3 @@ def test_implements_adds_to_the_table(monkeypatch) -> None:
     t = tg.tensor(X, requires_grad=True)
     np.cbrt(t).sum().backward()
     np.testing.assert_allclose(t.grad.data, 1 / (3 * np.cbrt(X) ** 2))
-    monkeypatch.delitem(FUNCTIONS, np.cbrt)
