@@ -23,13 +23,13 @@ from make_reference import public_modules, public_names
 
 def setup(app: Sphinx) -> None:
     """Make the pages before Sphinx looks for sources; read docstrings as they are written."""
-    make_reference(Path(app.srcdir) / "api")
+    make_api(Path(app.srcdir) / "api")
     make_examples(Path(app.srcdir) / "examples")
     app.connect("autodoc-process-docstring", as_restructured_text)
     app.connect("autodoc-process-signature", as_written)
 
 
-def make_reference(folder: Path) -> None:
+def make_api(folder: Path) -> None:
     """One page for each public module: its names, each with signature, text and example."""
     names = public_names()
     for module in public_modules():

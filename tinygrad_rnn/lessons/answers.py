@@ -1,4 +1,4 @@
-"""The exercises of the guide. No answer is written down: each is computed by the engine."""
+"""The exercises of the guide. Every answer that is a number is computed, most by the engine."""
 
 from __future__ import annotations
 
@@ -167,14 +167,7 @@ def _belt() -> float:
     because="log(0.99 / 0.01) is about 4.6.",
 )
 def _bias() -> float:
-    low, high = 0.0, 10.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        if ops.sigmoid(tensor(middle, dtype=np.float64)).item() < 0.99:
-            low = middle
-        else:
-            high = middle
-    return low
+    return float(np.log(0.99 / (1.0 - 0.99)))  # the inverse of the sigmoid
 
 
 @exercise(
