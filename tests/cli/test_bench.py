@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from tinygrad_rnn.cli import bench, main
+from tinygrad_rnn.cli import main
+from tinygrad_rnn.cli.commands import bench
 from tinygrad_rnn.export import measurement
 
 CELL = """

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tinygrad_rnn.cli import main
-from tinygrad_rnn.cli.show import _KNOBS, _LESSONS
+from tinygrad_rnn.cli.commands.show import _KNOBS, _LESSONS
 from tinygrad_rnn.viz import LESSONS
 
 from .conftest import Fails

@@ -1,9 +1,4 @@
-"""The command `tinygrad-rnn`.
-
-Each subcommand is a file of its own in this folder, named in `_COMMANDS`. It has a function
-`register(commands)` that adds its parser and sets `command`, the function to run, as a default;
-what is slow to import it imports there.
-"""
+"""The command `tinygrad-rnn`: its subcommands are in `commands/`, what they share is here."""
 
 from __future__ import annotations
 
@@ -17,12 +12,11 @@ from collections.abc import Sequence
 from .. import __version__
 from ..errors import TinygradRnnError
 from ..invocation import command
+from .commands import NAMES
 from .parser import Parser
 from .terminal import printable
 
 __all__ = ["main"]
-
-_COMMANDS = ("train", "predict", "report", "draw", "show", "check", "plan", "gym", "bench")
 
 _DESCRIPTION = """\
 Recurrent networks composed from differentiable NumPy ops.
@@ -85,6 +79,6 @@ def _parser() -> Parser:
 
     parser.set_defaults(command=show_help)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for name in _COMMANDS:
-        importlib.import_module(f".{name}", __name__).register(commands)
+    for name in NAMES:
+        importlib.import_module(f".commands.{name}", __name__).register(commands)
     return parser

@@ -19,7 +19,7 @@ PICTURE_FILE = "bptt.svg"
 REPORT_FILE = "report.html"
 
 _LETTERS_IN_PICTURE = 5  # so that it fits a screen
-_LETTERS_IN_REPORT = 8  # long enough for the gradient to have a way to go
+LETTERS_IN_REPORT = 8  # long enough for the gradient to have a way to go
 
 
 def draw(models: Mapping[NamedCell, Classifier], run: NamesRun) -> None:
@@ -32,7 +32,7 @@ def draw(models: Mapping[NamedCell, Classifier], run: NamesRun) -> None:
     cell, model = list(models.items())[-1]
     by_name = {cell.name: model for cell, model in models.items()}
     short, name = (
-        name_of_length(run.corpus, letters) for letters in (_LETTERS_IN_PICTURE, _LETTERS_IN_REPORT)
+        name_of_length(run.corpus, letters) for letters in (_LETTERS_IN_PICTURE, LETTERS_IN_REPORT)
     )
 
     def picture(path: Path) -> None:

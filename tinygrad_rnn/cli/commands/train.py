@@ -7,12 +7,12 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .parser import CommandError, add_command
+from ..parser import CommandError, add_command
 
 if TYPE_CHECKING:
-    from ..training.names import Classifier, Corpus, NamesRun, Settings, Told
-    from .parser import Commands, Parser
-    from .user_code import NamedCell
+    from ...training.names import Classifier, Corpus, NamesRun, Settings, Told
+    from ..parser import Commands, Parser
+    from ..user_code import NamedCell
 
 __all__ = ["register"]
 
@@ -82,7 +82,7 @@ def register(commands: Commands) -> None:
 
 def _add_settings(parser: Parser) -> None:
     """An option for each field of Settings."""
-    from ..training.names import Settings
+    from ...training.names import Settings
 
     group = parser.add_argument_group("the network and its training")
     for setting in fields(Settings):
@@ -96,13 +96,13 @@ def _add_settings(parser: Parser) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from ..data import load_names
-    from ..training.names import Corpus, NamesRun
-    from .folders import new_folder, remove_if_nothing_was_learnt
-    from .user_code import find_cell
+    from ...data import load_names
+    from ...training.names import Corpus, NamesRun
+    from ..folders import new_folder, remove_if_nothing_was_learnt
+    from ..user_code import find_cell
 
     if options.experiment is not None:
-        from .experiment import run_experiment
+        from ..experiment import run_experiment
 
         refuse_options(options, "with an experiment", except_for=("out", "name", "resume"))
         return run_experiment(options)
@@ -128,7 +128,7 @@ def _train(options: argparse.Namespace) -> int:
 
 def _told(options: argparse.Namespace) -> tuple[Told, list[str]]:
     """What the run is told, by the options or by itself, and how its cells are found."""
-    from ..training.names import Settings, Told
+    from ...training.names import Settings, Told
 
     if not options.resume:
         given = {s.name: getattr(options, s.name) for s in fields(Settings)}
@@ -165,9 +165,9 @@ def refuse_options(options: argparse.Namespace, where: str, except_for: tuple[st
 
 def _built(cell: NamedCell, corpus: Corpus, settings: Settings) -> Classifier:
     """The model around `cell`, tried on a few names: mistakes in it show before anything runs."""
-    from ..data import pad
-    from ..training.names import build
-    from .user_code import blame
+    from ...data import pad
+    from ...training.names import build
+    from ..user_code import blame
 
     with blame(cell):
         model = build(cell.cell, corpus, settings)
@@ -176,9 +176,9 @@ def _built(cell: NamedCell, corpus: Corpus, settings: Settings) -> Classifier:
 
 
 def _run(models: dict[NamedCell, Classifier], run: NamesRun) -> int:
-    from ..training.threads import one_blas_thread
-    from . import progress
-    from .pictures import draw
+    from ...training.threads import one_blas_thread
+    from .. import progress
+    from ..pictures import draw
 
     progress.beginning(run.corpus, run.folder)
     try:
@@ -194,10 +194,10 @@ def _run(models: dict[NamedCell, Classifier], run: NamesRun) -> int:
 
 
 def _train_one(cell: NamedCell, model: Classifier, run: NamesRun) -> None:
-    from ..training.names import train_names
-    from .ctrl_c import between_steps
-    from .progress import EpochTable
-    from .user_code import blame
+    from ...training.names import train_names
+    from ..ctrl_c import between_steps
+    from ..progress import EpochTable
+    from ..user_code import blame
 
     with between_steps() as check, blame(cell):
         table = EpochTable(cell.name, model, check)

@@ -6,11 +6,11 @@ import argparse
 import ast
 from typing import TYPE_CHECKING, Any
 
-from .parser import CommandError, add_command, did_you_mean
-from .terminal import coloured, printable
+from ..parser import CommandError, add_command, did_you_mean
+from ..terminal import coloured, printable
 
 if TYPE_CHECKING:
-    from .parser import Commands
+    from ..parser import Commands
 
 __all__ = ["register"]
 
@@ -100,11 +100,11 @@ def _setting(text: str) -> tuple[str, Any]:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from .. import nn
-    from ..testing import CellError, check_cell
-    from ..testing.cell_runs import complete
-    from ..testing.laws import LAWS
-    from .user_code import blame, find_cell
+    from ... import nn
+    from ...testing import CellError, check_cell
+    from ...testing.cell_runs import complete
+    from ...testing.laws import LAWS
+    from ..user_code import blame, find_cell
 
     names = [law.name for law in LAWS]
     for name in options.except_for:

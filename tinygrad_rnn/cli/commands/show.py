@@ -6,10 +6,10 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .parser import CommandError, add_command, add_out, out_file
+from ..parser import CommandError, add_command, add_out, out_file
 
 if TYPE_CHECKING:
-    from .parser import Commands
+    from ..parser import Commands
 
 __all__ = ["register"]
 
@@ -51,7 +51,7 @@ def register(commands: Commands) -> None:
 
 
 def _show(options: argparse.Namespace) -> int:
-    from .. import viz
+    from ... import viz
 
     names = (name.replace("-", "_") for name in _KNOBS)
     knobs = {name: value for name in names if (value := getattr(options, name)) is not None}

@@ -10,12 +10,12 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from .parser import CommandError, add_command
-from .terminal import printable
+from ..parser import CommandError, add_command
+from ..terminal import printable
 
 if TYPE_CHECKING:
-    from ..export.measurement import Measurement
-    from .parser import Commands
+    from ...export.measurement import Measurement
+    from ..parser import Commands
 
 __all__ = ["register"]
 
@@ -68,7 +68,7 @@ def register(commands: Commands) -> None:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    from ..export.measurement import Measurement, available
+    from ...export.measurement import Measurement, available
 
     for name in _SIZES:
         if getattr(options, name) < 1:
@@ -90,9 +90,9 @@ def _bench(options: argparse.Namespace) -> int:
 def _measured(library: str, options: argparse.Namespace) -> Measurement:
     import numpy as np
 
-    from ..export.measurement import measured
-    from ..ops import manual_seed
-    from .user_code import blame, find_cell
+    from ...export.measurement import measured
+    from ...ops import manual_seed
+    from ..user_code import blame, find_cell
 
     named = find_cell(options.cell)
     if hasattr(os, "sched_setaffinity"):  # for libraries that go by no variable
@@ -122,8 +122,8 @@ def _in_a_process(library: str, options: argparse.Namespace) -> Sequence[Any]:
 
 
 def _report(found: dict[str, Measurement], options: argparse.Namespace) -> str:
-    from ..tables import text_table
-    from ..training.environment import environment
+    from ...tables import text_table
+    from ...training.environment import environment
 
     rows = [("", "first step", "step", "memory")]
     for library, one in found.items():

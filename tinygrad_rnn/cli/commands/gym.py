@@ -7,11 +7,11 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .parser import CommandError, add_command
+from ..parser import CommandError, add_command
 
 if TYPE_CHECKING:
-    from ..lessons.gym import Finding
-    from .parser import Commands
+    from ...lessons.gym import Finding
+    from ..parser import Commands
 
 __all__ = ["register"]
 
@@ -40,7 +40,7 @@ def register(commands: Commands) -> None:
 
 
 def _gym(options: argparse.Namespace) -> int:
-    from ..lessons import gym
+    from ...lessons import gym
 
     if options.path.suffix == ".py":
         if not options.path.is_file():

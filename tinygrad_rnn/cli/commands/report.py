@@ -6,11 +6,11 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .parser import CommandError, add_command, add_out, out_file
+from ..parser import CommandError, add_command, add_out, out_file
 
 if TYPE_CHECKING:
-    from ..training.names import Classifier, Corpus, Trained
-    from .parser import Commands
+    from ...training.names import Classifier, Corpus, Trained
+    from ..parser import Commands
 
 __all__ = ["corpus_of", "register", "trained_models"]
 
@@ -41,9 +41,9 @@ def register(commands: Commands) -> None:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from .. import viz
-    from ..training.names import Trained
-    from .pictures import _LETTERS_IN_REPORT, REPORT_FILE, name_of_length
+    from ... import viz
+    from ...training.names import Trained
+    from ..pictures import LETTERS_IN_REPORT, REPORT_FILE, name_of_length
 
     if options.out is None:  # the run's own report, made anew
         out = Path(options.run) / REPORT_FILE
@@ -54,7 +54,7 @@ def _report(options: argparse.Namespace) -> int:
     trained = Trained.load(options.run)
     models = trained_models(trained, options.cell)
     corpus = corpus_of(options.run, trained)
-    name = options.name or name_of_length(corpus, _LETTERS_IN_REPORT)
+    name = options.name or name_of_length(corpus, LETTERS_IN_REPORT)
     viz.names_report(out, models, corpus, trained.histories, name)
     print(f"How {' and '.join(models)} read {name!r}")
     print(f"Open {out.resolve().as_uri()}")
@@ -63,9 +63,9 @@ def _report(options: argparse.Namespace) -> int:
 
 def trained_models(trained: Trained, specs: list[str] | None) -> dict[str, Classifier]:
     """The networks of a run. Code is run where the user names it, never because a file does."""
-    from ..cells import discover
-    from ..training.names import Told
-    from .user_code import blame, find_cell
+    from ...cells import discover
+    from ...training.names import Told
+    from ..user_code import blame, find_cell
 
     own = [name for name in trained.histories if name not in discover()]
     if specs is None and own:
@@ -83,8 +83,8 @@ def trained_models(trained: Trained, specs: list[str] | None) -> dict[str, Class
 
 def corpus_of(run: str, trained: Trained) -> Corpus:
     """The names that a run learnt from and those held out, read again from where they were."""
-    from ..data import load_names
-    from ..training.names import Corpus, Told
+    from ...data import load_names
+    from ...training.names import Corpus, Told
 
     corpus = Corpus.of(load_names(Told.read(run).data), trained.settings.seed)
     if (corpus.classes, corpus.vocabulary.letters) != (trained.classes, trained.vocabulary.letters):

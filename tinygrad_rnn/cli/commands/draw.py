@@ -6,13 +6,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .parser import CommandError, add_command, add_out, out_file
+from ..parser import CommandError, add_command, add_out, out_file
 
 if TYPE_CHECKING:
-    from ..nn import Cell
-    from ..viz import Picture
-    from .parser import Commands
-    from .user_code import NamedCell
+    from ...nn import Cell
+    from ...viz import Picture
+    from ..parser import Commands
+    from ..user_code import NamedCell
 
 __all__ = ["register"]
 
@@ -45,7 +45,7 @@ _NUMBERS = {  # option: (default, least, what it is)
 
 def register(commands: Commands) -> None:
     """Add the command to the parser."""
-    from ..viz.model.levels import LEVELS
+    from ...viz.model.levels import LEVELS
 
     parser = add_command(commands, "draw", "draw backpropagation through time", _DETAILS)
     parser.add_argument(
@@ -73,8 +73,8 @@ def register(commands: Commands) -> None:
 
 
 def _draw(options: argparse.Namespace) -> int:
-    from ..viz.pictures.picture import ENDINGS
-    from .user_code import blame, find_cell
+    from ...viz.pictures.picture import ENDINGS
+    from ..user_code import blame, find_cell
 
     for name, (_, least, _) in _NUMBERS.items():
         given = getattr(options, name.replace("-", "_"))
@@ -104,19 +104,19 @@ def _draw(options: argparse.Namespace) -> int:
 
 def _trained(options: argparse.Namespace) -> Picture:
     """A trained network reading a name."""
-    from ..training.names import Trained
-    from .pictures import _LETTERS_IN_REPORT, name_of_length, reading
+    from ...training.names import Trained
+    from ..pictures import LETTERS_IN_REPORT, name_of_length, reading
     from .report import corpus_of, trained_models
 
     trained = Trained.load(options.cell)
     ((cell, model),) = trained_models(trained, [options.trained or trained.best]).items()
     corpus = corpus_of(options.cell, trained)
-    name = options.name or name_of_length(corpus, _LETTERS_IN_REPORT)
+    name = options.name or name_of_length(corpus, LETTERS_IN_REPORT)
     return reading(cell, model, corpus, name, options.level, options.fold or None)
 
 
 def _picture(cell: NamedCell, options: argparse.Namespace) -> Picture:
-    from .. import nn, ops, viz
+    from ... import nn, ops, viz
 
     ops.manual_seed(options.seed)
     made = cell.cell(options.input_size, options.hidden_size)
@@ -140,7 +140,7 @@ def _picture(cell: NamedCell, options: argparse.Namespace) -> Picture:
 
 
 def _open_forget_gate(cell: Cell, bias: float) -> None:
-    from .. import nn
+    from ... import nn
 
     if not isinstance(cell, nn.LSTMCell):
         raise CommandError("--forget-bias is for lstm: no other cell has that gate's bias")

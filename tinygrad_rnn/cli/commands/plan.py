@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from .parser import CommandError, add_command, add_out, out_file
-from .terminal import printable
+from ..parser import CommandError, add_command, add_out, out_file
+from ..terminal import printable
 
 if TYPE_CHECKING:
-    from .parser import Commands
-    from .user_code import NamedCell
+    from ..parser import Commands
+    from ..user_code import NamedCell
 
 __all__ = ["register"]
 
@@ -56,7 +56,7 @@ def register(commands: Commands) -> None:
 
 
 def _plan(options: argparse.Namespace) -> int:
-    from .user_code import blame, find_cell
+    from ..user_code import blame, find_cell
 
     if options.out is not None and not options.out.endswith(".svg"):
         raise CommandError(f"--out is {options.out!r}, but should end in .svg")
@@ -70,7 +70,7 @@ def _plan(options: argparse.Namespace) -> int:
         plan = _planned(cell, options)
     print(printable(plan))
     if out is not None:
-        from .. import viz
+        from ... import viz
 
         print(f"\nDrawn in {viz.stages(plan).save(out)}")
     return 0

@@ -7,13 +7,13 @@ import math
 import sys
 from typing import TYPE_CHECKING
 
-from ..errors import TinygradRnnError
-from .parser import CommandError, add_command
-from .terminal import printable
+from ...errors import TinygradRnnError
+from ..parser import CommandError, add_command
+from ..terminal import printable
 
 if TYPE_CHECKING:
-    from ..training.names import Classifier, Trained
-    from .parser import Commands
+    from ...training.names import Classifier, Trained
+    from ..parser import Commands
 
 __all__ = ["register"]
 
@@ -44,7 +44,7 @@ def register(commands: Commands) -> None:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    from ..training.names import Trained
+    from ...training.names import Trained
 
     if options.top < 1:
         raise CommandError(f"--top is {options.top}, but must be at least 1")
@@ -82,8 +82,8 @@ def _width(trained: Trained) -> int:
 
 def _model(trained: Trained, spec: str | None) -> tuple[str, Classifier]:
     """The model to ask. Code is run only where the user names it, never because a file does."""
-    from ..cells import discover
-    from .user_code import blame, find_cell
+    from ...cells import discover
+    from ..user_code import blame, find_cell
 
     if spec is None and trained.best not in discover():
         raise CommandError(
