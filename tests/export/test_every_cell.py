@@ -12,7 +12,7 @@ from hypothesis import settings
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import export, nn, pytree
-from tinygrad_rnn.testing.cell_runs import Subject
+from tinygrad_rnn.testing.cells.runs import Subject
 
 STEPS, ROWS = 3, 2
 

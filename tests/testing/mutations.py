@@ -195,12 +195,12 @@ def _found_in_cell(cell: Any, law: str) -> bool:
 
 def _found_in_layer(change: Callable[..., Any], law: str) -> bool:
     """Whether the law notices that every run of a cell is changed."""
-    right = sys.modules["tinygrad_rnn.testing.network"].run
+    right = sys.modules["tinygrad_rnn.testing.cells.network"].run
 
     def run(cell: Any, x: Any, state: Any, **options: Any) -> Any:
         return change(*right(cell, x, state, **options), x, **options)
 
-    with _replaced("tinygrad_rnn.testing.network.run", run):
+    with _replaced("tinygrad_rnn.testing.cells.network.run", run):
         return _found_in_cell(tg.nn.RNNCell, law)
 
 

@@ -26,8 +26,8 @@ import mpmath as mp
 import numpy as np
 
 import tinygrad_rnn as tg
-from tinygrad_rnn.testing.program import Program
-from tinygrad_rnn.testing.rounding import magnitudes
+from tinygrad_rnn.testing.gradients.program import Program
+from tinygrad_rnn.testing.gradients.rounding import magnitudes
 
 Matrix = list[list[Any]]
 Gradients = dict[str, Any]

@@ -13,8 +13,8 @@ import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 from tinygrad_rnn.compiler.specialization import Specialization
 from tinygrad_rnn.testing import CellError, check_cell
-from tinygrad_rnn.testing.cell_runs import Subject
-from tinygrad_rnn.testing.changes import changes_of
+from tinygrad_rnn.testing.cells.changes import changes_of
+from tinygrad_rnn.testing.cells.runs import Subject
 from tinygrad_rnn.testing.laws import LAWS, Broken
 
 checking = sys.modules["tinygrad_rnn.testing.check_cell"]
@@ -446,7 +446,7 @@ LAYER_FAULTS = {
 @pytest.mark.parametrize(
     ("place", "checked"),
     [
-        ("tinygrad_rnn.testing.network", Plain),
+        ("tinygrad_rnn.testing.cells.network", Plain),
         ("tinygrad_rnn.nn.recurrent.layers", lambda: nn.Recurrent(Plain(1), reverse=True)),
     ],
     ids=["cell", "layer"],

@@ -11,8 +11,8 @@ from hypothesis import find, given, settings
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 from tinygrad_rnn.testing import strategies
-from tinygrad_rnn.testing.gradcheck import gradient_report, second_order
-from tinygrad_rnn.testing.program import Program
+from tinygrad_rnn.testing.gradients.gradcheck import gradient_report, second_order
+from tinygrad_rnn.testing.gradients.program import Program
 
 
 @settings(max_examples=settings().max_examples * 40 // 100)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 import tinygrad_rnn as tg
 from tinygrad_rnn.testing import GradientError, gradcheck, gradgradcheck
-from tinygrad_rnn.testing.gradcheck import gradient_report
-from tinygrad_rnn.testing.program import Program
+from tinygrad_rnn.testing.gradients.gradcheck import gradient_report
+from tinygrad_rnn.testing.gradients.program import Program
 
 T, H = 40, 3
 _rng = np.random.default_rng(0)

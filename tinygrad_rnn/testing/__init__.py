@@ -2,8 +2,8 @@
 
 from .check_cell import CellError, CellReport, LawReport, check_cell
 from .check_op import OpReport, check_op
-from .gradcheck import gradcheck, gradgradcheck
-from .report import Disagreement, GradientError, GradientReport
+from .gradients.gradcheck import gradcheck, gradgradcheck
+from .gradients.report import Disagreement, GradientError, GradientReport
 
 __all__ = [
     "CellError",

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..engine.scope import PACKAGE_FOLDER
 from ..tables import html_table
-from .cell_claims import claim_laws
-from .cell_runs import OutOfTime, Subject
+from .cells.runs import OutOfTime, Subject
 from .laws import LAWS, ORIGIN, Broken, DoesNotApply, Law
+from .laws.claims import claim_laws
 
 if TYPE_CHECKING:
     from ..nn import Cell, Recurrent

@@ -12,10 +12,10 @@ import numpy as np
 from ..engine.protocol import FUNCTIONS
 from ..engine.tensor import Tensor, from_numpy
 from ..engine.transforms import grad
-from .gradcheck import gradient_report, second_order
-from .program import Program, tensors_in
-from .report import GradientError
-from .rounding import magnitudes
+from .gradients.gradcheck import gradient_report, second_order
+from .gradients.program import Program, tensors_in
+from .gradients.report import GradientError
+from .gradients.rounding import magnitudes
 
 if TYPE_CHECKING:
     import numpy.typing as npt

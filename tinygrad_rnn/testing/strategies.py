@@ -28,7 +28,7 @@ except ImportError as error:
     ) from error
 
 from .. import ops
-from .cell_runs import complete
+from .cells.runs import complete
 
 if TYPE_CHECKING:
     import numpy.typing as npt

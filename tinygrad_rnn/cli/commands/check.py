@@ -102,7 +102,7 @@ def _setting(text: str) -> tuple[str, Any]:
 def _check(options: argparse.Namespace) -> int:
     from ... import nn
     from ...testing import CellError, check_cell
-    from ...testing.cell_runs import complete
+    from ...testing.cells.runs import complete
     from ...testing.laws import LAWS
     from ..user_code import blame, find_cell
 

@@ -14,9 +14,9 @@ from ... import pytree
 from ...compiler.specialization import Refusal, specializations
 from ...engine.tensor import from_numpy
 from ...serialization import load, save
-from ..cell_results import Results
-from ..cell_runs import Subject, seeded
-from ..changes import Change, changes_of
+from ..cells.changes import Change, changes_of
+from ..cells.results import Results
+from ..cells.runs import Subject, seeded
 from .law import Broken, DoesNotApply, law, require
 
 if TYPE_CHECKING:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ... import pytree
-from ..cell_results import Results
-from ..cell_runs import Batch, Subject, seeded, with_leaves
-from ..locate import first_wrong
-from ..network import OneStep
-from ..program import Program
-from ..report import GradientReport
-from ..search import search_gradient
+from ..cells.network import OneStep
+from ..cells.results import Results
+from ..cells.runs import Batch, Subject, seeded, with_leaves
+from ..gradients.locate import first_wrong
+from ..gradients.program import Program
+from ..gradients.report import GradientReport
+from ..gradients.search import search_gradient
 from .law import Broken, DoesNotApply, law, require
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..cell_results import Results, first_difference
+from ..cells.results import Results, first_difference
 
 if TYPE_CHECKING:
-    from ..cell_runs import Subject
+    from ..cells.runs import Subject
 
 __all__ = ["LAWS", "Broken", "DoesNotApply", "Law", "law", "require"]
 

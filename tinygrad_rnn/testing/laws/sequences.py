@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..cell_results import Results, first_difference
-from ..cell_runs import Batch, Subject
+from ..cells.results import Results, first_difference
+from ..cells.runs import Batch, Subject
 from .execution import directions
 from .law import SMALLER, Broken, DoesNotApply, law, require
 

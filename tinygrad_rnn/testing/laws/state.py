@@ -9,7 +9,7 @@ import numpy as np
 from ... import pytree
 from ...engine.dtypes import get_default_dtype, is_floating
 from ...engine.tensor import from_numpy
-from ..cell_runs import Subject, leaf_names, seeded
+from ..cells.runs import Subject, leaf_names, seeded
 from .law import Broken, DoesNotApply, law, require
 
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..engine.tensor import from_numpy
+from ...engine.tensor import from_numpy
 from .network import Network, OneStep
 
 if TYPE_CHECKING:
-    from ..engine.tensor import Tensor
-    from ..nn import Cell
+    from ...engine.tensor import Tensor
+    from ...nn import Cell
 
 __all__ = ["Drawn", "FurtherInputs", "drawn"]
 

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import ops, pytree
-from ..engine.dtypes import is_floating
-from ..engine.tensor import Tensor, from_numpy
-from ..engine.transforms import grad
-from ..nn import Module
-from ..nn.recurrent.inputs import check_names
-from ..ops import random
-from .cell_results import Results
+from ... import ops, pytree
+from ...engine.dtypes import is_floating
+from ...engine.tensor import Tensor, from_numpy
+from ...engine.transforms import grad
+from ...nn import Module
+from ...nn.recurrent.inputs import check_names
+from ...ops import random
 from .further import FurtherInputs, drawn
 from .network import Network, network_of
+from .results import Results
 
 if TYPE_CHECKING:
     import numpy.typing as npt

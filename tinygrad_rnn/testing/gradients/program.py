@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..engine.dtypes import is_floating
-from ..engine.tensor import Tensor, from_numpy
-from ..engine.transforms import grad
+from ...engine.dtypes import is_floating
+from ...engine.tensor import Tensor, from_numpy
+from ...engine.transforms import grad
 from .differentiation import STEP, differentiating, imaginary_part
 
 if TYPE_CHECKING:

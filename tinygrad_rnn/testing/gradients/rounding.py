@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..engine.dtypes import is_floating
-from ..engine.node import Node
-from ..engine.primitive import Primitive
-from ..engine.tensor import Tensor
+from ...engine.dtypes import is_floating
+from ...engine.node import Node
+from ...engine.primitive import Primitive
+from ...engine.tensor import Tensor
 
 if TYPE_CHECKING:
     import numpy.typing as npt

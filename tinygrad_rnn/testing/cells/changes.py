@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..engine.scope import PACKAGE_FOLDER
-from ..engine.tensor import Tensor
-from ..nn import Module
+from ...engine.scope import PACKAGE_FOLDER
+from ...engine.tensor import Tensor
+from ...nn import Module
 
 __all__ = ["Change", "changes_of"]
 

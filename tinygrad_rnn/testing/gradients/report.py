@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..tables import html_table
+from ...tables import html_table
 
 __all__ = ["Disagreement", "GradientError", "GradientReport"]
 

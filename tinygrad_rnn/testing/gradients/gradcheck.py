@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..engine.tensor import Tensor
-from ..engine.transforms import grad
+from ...engine.tensor import Tensor
+from ...engine.transforms import grad
 from .differentiation import RESOLUTION, ComplexStep, difference_quotient
 from .locate import first_wrong
 from .program import Program, direction_for, one_at, tensors_in

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import pytree
-from ..engine.dtypes import is_floating
-from ..engine.mode import no_grad
-from ..engine.tensor import from_numpy
-from .cell_runs import Subject, seeded
-from .laws.law import Broken, Law
-from .network import Network
+from ... import pytree
+from ...engine.dtypes import is_floating
+from ...engine.mode import no_grad
+from ...engine.tensor import from_numpy
+from ..cells.network import Network
+from ..cells.runs import Subject, seeded
+from .law import Broken, Law
 
 if TYPE_CHECKING:
-    from ..nn.claims import Claim, Step
+    from ...nn.claims import Claim, Step
 
 __all__ = ["claim_laws"]
 

@@ -10,14 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .. import ops, pytree
-from ..engine.mode import current_mode
-from ..nn import Cell, Recurrent
-from ..nn.recurrent.run import run
+from ... import ops, pytree
+from ...engine.mode import current_mode
+from ...nn import Cell, Recurrent
+from ...nn.recurrent.run import run
 
 if TYPE_CHECKING:
-    from ..engine.tensor import Tensor
-    from ..nn import Module
+    from ...engine.tensor import Tensor
+    from ...nn import Module
 
 __all__ = ["Network", "OneStep", "network_of"]
 
