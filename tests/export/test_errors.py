@@ -12,7 +12,7 @@ import tinygrad_rnn as tg
 from tinygrad_rnn import export, nn
 from tinygrad_rnn.export import extras
 from tinygrad_rnn.export.program import program_of
-from tinygrad_rnn.export.torch_ops import UFUNCS
+from tinygrad_rnn.export.torch.ops import UFUNCS
 
 X = np.ones((4, 3, 2), "float32")
 KNOWN = ("getitem", "matmul", "concatenate", "reshape", "sum", "transpose", "broadcast_to")

@@ -5,8 +5,8 @@ this package, with each scan as one loop. A cell of your own leaves as the built
 """
 
 from .errors import ExportError
-from .to_jax import to_jax
-from .to_onnx import to_onnx
-from .to_torch import from_torch, to_torch
+from .jax import to_jax
+from .onnx import to_onnx
+from .torch import from_torch, to_torch
 
 __all__ = ["ExportError", "from_torch", "to_jax", "to_onnx", "to_torch"]

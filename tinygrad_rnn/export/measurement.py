@@ -102,7 +102,7 @@ def _here(executor: str) -> Callable[[nn.Cell, Any], Step]:
 def _in_jax(cell: nn.Cell, x: Any) -> Step:
     import jax
 
-    from .to_jax import to_jax
+    from .jax import to_jax
 
     apply, parameters = to_jax(nn.Recurrent(cell))
     function = jax.jit(
@@ -120,7 +120,7 @@ def _in_jax(cell: nn.Cell, x: Any) -> Step:
 def _in_torch(cell: nn.Cell, x: Any) -> Step:
     import torch
 
-    from .to_torch import to_torch
+    from .torch import to_torch
 
     module = to_torch(_layer_of_torch(cell))
 

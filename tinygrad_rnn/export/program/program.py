@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from .. import pytree
-from ..compiler.ir.step import Step, needed_for
-from ..engine.scope import PACKAGE_FOLDER
-from ..engine.tensor import Tensor
-from ..nn import Module
+from ... import pytree
+from ...compiler.ir.step import Step, needed_for
+from ...engine.scope import PACKAGE_FOLDER
+from ...engine.tensor import Tensor
+from ...nn import Module
+from ..errors import ExportError
 from .axes import argument_names, named_axes, sizes_of
-from .errors import ExportError
 from .expansion import expanded
 from .generalization import generalized
 from .recording import LengthsAreAnInput, Recorded, recorded

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import nn
-from .loop import Loop, Parts
-from .onnx_graph import OnnxGraph, Value
+from ... import nn
+from ..program.loop import Loop, Parts
+from .graph import OnnxGraph, Value
 
 __all__ = ["operator"]
 

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import nn, pytree
-from ..engine.tensor import Tensor
-from .axes import sizes_of
-from .extras import imported
-from .interpreter import Target, interpreted
-from .program import Program, program_of, tensors_of
-from .torch_modules import called, counterpart
-from .torch_ops import UFUNCS, ops
+from ... import nn, pytree
+from ...engine.tensor import Tensor
+from ..extras import imported
+from ..program import Program, program_of, tensors_of
+from ..program.axes import sizes_of
+from ..program.interpreter import Target, interpreted
+from .modules import called, counterpart
+from .ops import UFUNCS, ops
 
 __all__ = ["from_torch", "to_torch"]
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from ..compiler.ir.instruction import Instruction
-from ..compiler.ir.step import Step
-from ..compiler.trace.differentiation import step_of
-from ..compiler.trace.recording import record
-from ..engine.tensor import Tensor
-from .errors import ExportError, at
+from ...compiler.ir.instruction import Instruction
+from ...compiler.ir.step import Step
+from ...compiler.trace.differentiation import step_of
+from ...compiler.trace.recording import record
+from ...engine.tensor import Tensor
+from ..errors import ExportError, at
 
 __all__ = ["expanded"]
 

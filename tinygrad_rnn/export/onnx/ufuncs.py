@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from .onnx_graph import OnnxGraph, Value
+from .graph import OnnxGraph, Value
 
 __all__ = ["UFUNCS"]
 

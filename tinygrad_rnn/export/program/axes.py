@@ -6,9 +6,9 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .. import pytree
-from ..nn import GRU, LSTM, RNN, Cell, Module, Recurrent
-from .errors import ExportError
+from ... import pytree
+from ...nn import GRU, LSTM, RNN, Cell, Module, Recurrent
+from ..errors import ExportError
 
 __all__ = ["argument_names", "default_axes", "named_axes", "sizes_of"]
 

@@ -14,20 +14,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import pytree
-from ..compiler.execution import run, scans_taken_by
-from ..compiler.ir.step import Step
-from ..compiler.sequence import Scan
-from ..compiler.trace.calls import detached
-from ..compiler.trace.differentiation import step_of
-from ..compiler.trace.recording import OpCall, Record, Result, record
-from ..compiler.trace.step_invariance import Summary, difference
-from ..engine.mode import ModeChange, current_mode, enable_grad
-from ..engine.op import op
-from ..engine.tensor import Tensor
-from ..nn.module import Module
-from ..ops import astype
-from .errors import ExportError
+from ... import pytree
+from ...compiler.execution import run, scans_taken_by
+from ...compiler.ir.step import Step
+from ...compiler.sequence import Scan
+from ...compiler.trace.calls import detached
+from ...compiler.trace.differentiation import step_of
+from ...compiler.trace.recording import OpCall, Record, Result, record
+from ...compiler.trace.step_invariance import Summary, difference
+from ...engine.mode import ModeChange, current_mode, enable_grad
+from ...engine.op import op
+from ...engine.tensor import Tensor
+from ...nn.module import Module
+from ...ops import astype
+from ..errors import ExportError
 from .loop import Loop, loop
 
 __all__ = ["LengthsAreAnInput", "Recorded", "module_call", "recorded", "stop_gradient"]

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from .. import pytree
-from ..engine.tensor import Tensor
-from .axes import sizes_of
-from .extras import imported
-from .interpreter import Target, interpreted
-from .jax_ops import ops
-from .program import Program, program_of, tensors_of
+from ... import pytree
+from ...engine.tensor import Tensor
+from ..extras import imported
+from ..program import Program, program_of, tensors_of
+from ..program.axes import sizes_of
+from ..program.interpreter import Target, interpreted
+from .ops import ops
 
 __all__ = ["to_jax"]
 

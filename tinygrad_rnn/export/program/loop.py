@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..compiler.ir.instruction import Instruction
-from ..compiler.ir.step import Step
-from ..engine.op import op
+from ...compiler.ir.instruction import Instruction
+from ...compiler.ir.step import Step
+from ...engine.op import op
 
 __all__ = ["Loop", "Parts", "computed", "loop", "parts_of"]
 

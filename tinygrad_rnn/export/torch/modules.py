@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .. import nn
-from ..cells import ProjectedLSTMCell
+from ... import nn
+from ...cells import ProjectedLSTMCell
 
 __all__ = ["MODULES", "called", "counterpart"]
 

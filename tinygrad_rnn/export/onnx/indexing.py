@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .onnx_graph import Dim, OnnxGraph, Value
+from .graph import Dim, OnnxGraph, Value
 
 __all__ = ["getitem", "index_update"]
 

@@ -8,18 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from .. import __version__, nn, pytree
-from ..engine.tensor import Tensor
-from ..files import write_file
-from .axes import argument_names
-from .errors import ExportError
-from .extras import imported
-from .interpreter import Target, interpreted
-from .onnx_graph import Dim, OnnxGraph, Value, element_type
-from .onnx_layers import operator
-from .onnx_ops import OPS
-from .onnx_ufuncs import UFUNCS
-from .program import Program, program_of, tensors_of
+from ... import __version__, nn, pytree
+from ...engine.tensor import Tensor
+from ...files import write_file
+from ..errors import ExportError
+from ..extras import imported
+from ..program import Program, program_of, tensors_of
+from ..program.axes import argument_names
+from ..program.interpreter import Target, interpreted
+from .graph import Dim, OnnxGraph, Value, element_type
+from .layers import operator
+from .ops import OPS
+from .ufuncs import UFUNCS
 
 __all__ = ["to_onnx"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..compiler.ir.instruction import Instruction
+from ...compiler.ir.instruction import Instruction
 
 __all__ = ["operand_dtypes"]
 

@@ -12,13 +12,13 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from ..compiler.ir.instruction import Instruction
-from ..compiler.ir.step import Step
-from ..engine.op import op
-from ..engine.scope import Scope
-from ..ops import broadcast_to, expand_dims
+from ...compiler.ir.instruction import Instruction
+from ...compiler.ir.step import Step
+from ...engine.op import op
+from ...engine.scope import Scope
+from ...ops import broadcast_to, expand_dims
+from ..errors import ExportError, at
 from .dtypes import operand_dtypes
-from .errors import ExportError, at
 from .loop import Loop
 from .sizes import Size, fitted
 

@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .onnx_graph import Dim, OnnxGraph, Value
-from .onnx_indexing import getitem, index_update
+from .graph import Dim, OnnxGraph, Value
+from .indexing import getitem, index_update
 
 __all__ = ["OPS"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from ..compiler.ir.instruction import Instruction
+from ...compiler.ir.instruction import Instruction
+from ..errors import ExportError, at
 from .dtypes import operand_dtypes
-from .errors import ExportError, at
 from .loop import parts_of
 from .sizes import evaluated
 

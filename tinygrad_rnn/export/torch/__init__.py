@@ -1,0 +1,5 @@
+"""PyTorch: an `nn.Module`, and weights back."""
+
+from .to_torch import from_torch, to_torch
+
+__all__ = ["from_torch", "to_torch"]
