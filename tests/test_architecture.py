@@ -33,6 +33,7 @@ FLOORS = (
     "testing",
     "viz",
     "export",
+    "comparison",
     "lessons",
     "cli",
 )

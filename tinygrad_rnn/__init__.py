@@ -33,12 +33,13 @@ from .pytree import detach
 from .serialization import CheckpointError, load, save
 
 if TYPE_CHECKING:
-    from . import cells, data, export, graph, lessons, optim, testing, training, viz
+    from . import cells, comparison, data, export, graph, lessons, optim, testing, training, viz
 
 __version__ = "0.1.0"
 
 _WHEN_ASKED = (
     "cells",
+    "comparison",
     "data",
     "export",
     "graph",
@@ -70,6 +71,7 @@ __all__ = [
     "Tensor",
     "TinygradRnnError",
     "cells",
+    "comparison",
     "data",
     "detach",
     "detect_anomaly",

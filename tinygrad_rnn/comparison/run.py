@@ -1,0 +1,180 @@
+"""One run: a cell, trained on a task under one seed. The same numbers wherever it is run."""
+
+from __future__ import annotations
+
+import random
+import statistics
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from .. import optim
+from ..data.tasks import Task
+from ..engine.tensor import Tensor, from_numpy
+from ..ops import manual_seed
+from ..training import Callback, History, Training, TrainingError, fit
+from ..training.random_state import random_state, set_random_state
+from ..training.threads import one_blas_thread
+from ..viz import gradient_flow
+from .network import Answers, CellMaker, error, loss
+
+__all__ = ["Learnt", "TaskMaker", "learn", "reproducible"]
+
+TaskMaker: TypeAlias = Callable[..., Task]
+"""Makes the task whose batches are drawn from `seed=`: a function of `data.tasks`, or like one."""
+
+_alone = threading.RLock()  # the random numbers are those of the process
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What a cell has learnt in one run.
+
+    `history`: a row for each epoch, with `val_loss`, and for classes `val_accuracy`, on what was
+    held out. `flow_before` and `flow_after`, (T,): the norm of dL/d(state after step t), where L is
+    the loss of the last answer alone, at the beginning and at the end. `step_seconds`: the CPU time
+    of a step of training, the median. `diverged`: what became infinite and where; empty if nothing.
+
+    >>> from tinygrad_rnn import nn
+    >>> from tinygrad_rnn.data.tasks import parity
+    >>> learnt = learn(nn.RNNCell, lambda seed: parity(5, batches=3, seed=seed), epochs=1)
+    >>> learnt.diverged, len(learnt.history), len(learnt.flow_before)
+    ('', 1, 5)
+    """
+
+    network: Answers = field(repr=False)
+    history: History = field(repr=False)
+    parameters: int
+    flow_before: list[float] = field(repr=False)
+    flow_after: list[float] = field(repr=False)
+    step_seconds: float
+    seconds: float
+    diverged: str = ""
+
+
+def learn(
+    make_cell: CellMaker,
+    make_task: TaskMaker,
+    *,
+    hidden_size: int = 32,
+    seed: int = 0,
+    epochs: int = 10,
+    learning_rate: float = 0.01,
+    clip: float = 1.0,
+    callbacks: tuple[Callback, ...] = (),
+) -> Learnt:
+    """Train a cell and a linear layer on a task, with Adam, gradients clipped to the norm `clip`.
+
+    The initial weights, the batches and everything else that is random follow from `seed`; the
+    random numbers that the caller draws afterwards are as if nothing had happened. BLAS has one
+    thread. So the same call gives the same history, bit for bit, in any process on one machine.
+
+    >>> from functools import partial
+    >>> from tinygrad_rnn import nn
+    >>> from tinygrad_rnn.data.tasks import adding
+    >>> learnt = learn(nn.GRUCell, partial(adding, steps=8, batches=20), hidden_size=8, epochs=2)
+    >>> learnt.history.names
+    ('epoch', 'train_loss', 'gradient_norm', 'val_loss', 'learning_rate', 'seconds')
+    >>> learnt.parameters, len(learnt.flow_after)
+    (297, 8)
+    """
+    with reproducible(seed):
+        start = time.perf_counter()
+        task = make_task(seed=seed)
+        network = Answers(make_cell(task.input_size, hidden_size), task)
+        before = _flow(network, task)
+        clock, diverged = _Clock(), ""
+        try:
+            fit(
+                network,
+                loss,
+                task.train,
+                validation=task.held_out,
+                epochs=epochs,
+                optimizer=optim.Adam(network.parameters(), lr=learning_rate),
+                clip=clip,
+                callbacks=[clock, *callbacks],
+                progress=False,
+            )
+        except TrainingError as error:
+            diverged = str(error)
+        return Learnt(
+            network=network,
+            history=clock.history,
+            parameters=sum(parameter.size for parameter in network.parameters()),
+            flow_before=before,
+            flow_after=[] if diverged else _flow(network, task),
+            step_seconds=statistics.median(clock.steps) if clock.steps else float("nan"),
+            seconds=time.perf_counter() - start,
+            diverged=diverged,
+        )
+
+
+@contextmanager
+def reproducible(seed: int) -> Iterator[None]:
+    """Inside, all random numbers follow from `seed`, and BLAS has one thread; one at a time.
+
+    >>> import tinygrad_rnn as tg
+    >>> with reproducible(3):
+    ...     first = tg.rand(1).item()
+    >>> with reproducible(3):
+    ...     first == tg.rand(1).item()
+    True
+    """
+    with _alone, one_blas_thread():
+        drawn = random_state()
+        manual_seed(seed)
+        random.seed(seed)
+        np.random.seed(seed)
+        try:
+            yield
+        finally:
+            set_random_state(drawn)
+
+
+class _Clock(Callback):
+    """The CPU time of each step, and the history, which is wanted even if the training fails."""
+
+    def before_fit(self, training: Training) -> None:
+        self.history, self.steps = training.history, list[float]()
+        self._last = time.process_time()
+
+    def after_step(self, training: Training) -> None:
+        now = time.process_time()
+        self.steps.append(now - self._last)
+        self._last = now
+
+    def after_epoch(self, training: Training) -> None:
+        self._last = time.process_time()
+
+
+def _flow(network: Answers, task: Task) -> list[float]:
+    """The norm of dL/d(state) after each step, L being the loss of the last answer asked."""
+    batch = next(islice(task.held_out, 1))
+    ends = slice(-1, None) if task.every_step else slice(None)
+
+    def run(x: Tensor) -> Tensor:
+        answers: Tensor = network(x, batch.further)
+        return answers
+
+    def answered(answers: Tensor) -> Tensor:
+        return error(answers[ends], batch.targets[ends])
+
+    network.eval()
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        by_state = gradient_flow(run, from_numpy(batch.inputs), answered)
+    network.train()
+    return _together(by_state)
+
+
+def _together(by_state: Mapping[str, Mapping[str, Any]]) -> list[float]:
+    """The norm of all states of a step together."""
+    norms = [state for states in by_state.values() for state in states.values()]
+    squares = np.nansum(np.square(np.asarray(norms, np.float64)), axis=0)
+    return [float(f"{norm:.4g}") for norm in np.sqrt(squares)]
