@@ -17,7 +17,8 @@ import tinygrad_rnn as tg
 
 REFERENCE = Path(__file__).with_name("reference.md")
 INSIDE = {
-    f"tinygrad_rnn.{name}" for name in ("cli", "files", "invocation", "tables", "torch_names")
+    f"tinygrad_rnn.{name}"
+    for name in ("cli", "files", "invocation", "tables", "terminal", "torch_names", "user_code")
 }
 """Modules whose names are for their neighbours."""
 

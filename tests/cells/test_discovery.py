@@ -10,7 +10,7 @@ import pytest
 
 from tinygrad_rnn import TinygradRnnError, cells, nn
 from tinygrad_rnn.cells.discovery import ENTRY_POINTS
-from tinygrad_rnn.cli.user_code import UserCodeError, find_cell
+from tinygrad_rnn.user_code import UserCodeError, find_cell
 
 from .examples import NAMES
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tinygrad_rnn.cli import main
-from tinygrad_rnn.cli.terminal import coloured
+from tinygrad_rnn.terminal import coloured
 
 from .conftest import Fails
 

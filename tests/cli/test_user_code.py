@@ -10,7 +10,7 @@ import pytest
 
 from tinygrad_rnn import nn
 from tinygrad_rnn.cli import main
-from tinygrad_rnn.cli.user_code import UserCodeError, find_cell, load_class
+from tinygrad_rnn.user_code import UserCodeError, find_cell, load_class
 
 from .conftest import SMALL, Fails
 

@@ -9,9 +9,8 @@ import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.cli.user_code import UserCodeError
-from tinygrad_rnn.cli.user_tasks import make_task
 from tinygrad_rnn.data import DataError, tasks
+from tinygrad_rnn.user_code import UserCodeError, find_task
 
 NAMES = sorted(tasks.discover())
 SMALL = {"steps": 12, "batch_size": 5, "batches": 3}
@@ -19,7 +18,7 @@ SMALL = {"steps": 12, "batch_size": 5, "batches": 3}
 
 @pytest.mark.parametrize("name", NAMES)
 def test_batches_are_what_the_task_says(name) -> None:
-    task = make_task(name, **SMALL)
+    task = find_task(name).make(**SMALL)
     assert task.name == name
     for batch in [*task.train, *task.held_out]:
         steps, rows, size = batch.inputs.shape
@@ -42,7 +41,7 @@ def test_batches_are_what_the_task_says(name) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_baseline_is_the_loss_of_the_best_constant_answer(name) -> None:
-    task = make_task(name, batch_size=500, batches=10, steps=12)
+    task = find_task(name).make(batch_size=500, batches=10, steps=12)
     targets = [b.targets for b in task.train]
     if task.loss == "squared error":
         found = np.var(np.concatenate(targets))
@@ -57,7 +56,7 @@ def test_the_baseline_is_the_loss_of_the_best_constant_answer(name) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_drawn_depends_on_the_seed_alone(name) -> None:
     def seen(seed: int) -> list[np.ndarray]:
-        task = make_task(name, **SMALL, seed=seed)
+        task = find_task(name).make(**SMALL, seed=seed)
         return [batch.inputs for batch in [*task.train, *task.train]]
 
     first, again, other = seen(0), seen(0), seen(1)
@@ -69,7 +68,7 @@ def test_what_is_drawn_depends_on_the_seed_alone(name) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_training_can_be_taken_up_within_an_epoch(name) -> None:
-    task, other = (make_task(name, **SMALL, seed=seed) for seed in (0, 7))
+    task, other = (find_task(name).make(**SMALL, seed=seed) for seed in (0, 7))
     batches = iter(task.train)
     next(batches)
     other.train.load_state_dict(task.train.state_dict())
@@ -78,7 +77,7 @@ def test_training_can_be_taken_up_within_an_epoch(name) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_measured_on_stays_the_same(name) -> None:
-    first, other = (make_task(name, **SMALL, seed=seed).held_out for seed in (0, 7))
+    first, other = (find_task(name).make(**SMALL, seed=seed).held_out for seed in (0, 7))
     for a, b, c in zip(first, other, first, strict=True):
         np.testing.assert_array_equal(a.inputs, b.inputs)
         np.testing.assert_array_equal(a.inputs, c.inputs)
@@ -170,11 +169,18 @@ def nothing():
 def test_a_task_of_ones_own(tmp_path) -> None:
     file = tmp_path / "mine.py"
     file.write_text(OWN, encoding="utf-8")
-    task = make_task(f"{file}:shorter", batch_size=3, seeds=4)
+    task = find_task(f"{file}:shorter").make(batch_size=3, seeds=4)
     assert next(iter(task.train)).inputs.shape == (5, 3, 1)
     with pytest.raises(UserCodeError, match=r"no function 'short' in .*shorter, nothing"):
-        make_task(f"{file}:short")
+        find_task(f"{file}:short")
     with pytest.raises(UserCodeError, match="returned NoneType, not a"):
-        make_task(f"{file}:nothing")
-    with pytest.raises(UserCodeError, match=r"no task 'addin'.*adding"):
-        make_task("addin")
+        find_task(f"{file}:nothing").make()
+    with pytest.raises(UserCodeError, match=r"no task 'addings' \(did you mean 'adding'\?\)"):
+        find_task("addings")
+
+
+def test_a_beginning_names_a_task_where_no_other_begins_so() -> None:
+    assert find_task("copy").name == "copy_memory"
+    for several in ("", "x"):
+        with pytest.raises(UserCodeError, match="no task"):
+            find_task(several)

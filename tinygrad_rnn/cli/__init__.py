@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from .. import __version__
 from ..errors import TinygradRnnError
 from ..invocation import command
+from ..terminal import printable
 from .commands import NAMES
 from .parser import Parser
-from .terminal import printable
 
 __all__ = ["main"]
 

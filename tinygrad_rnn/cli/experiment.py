@@ -15,11 +15,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import nn
 from ..invocation import command
+from ..user_code import UserCodeError, blame, run_file
 from .folders import new_folder, remove_if_nothing_was_learnt
 from .parser import CommandError
-from .user_code import NamedCell, UserCodeError, blame, run_file
 
 if TYPE_CHECKING:
     from ..training import Run
@@ -83,7 +82,7 @@ def _called(main: Callable[[Run], Any], run: Run, file: str) -> Any:
     from ..errors import TinygradRnnError
 
     try:
-        with blame(NamedCell(file, nn.Cell, Path(file))):
+        with blame(Path(file)):
             return main(run)
     except UserCodeError as error:
         if isinstance(error.__cause__, TinygradRnnError):  # ours says all there is to say

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import TinygradRnnError
 from ..invocation import command
-from .terminal import printable
+from ..terminal import did_you_mean, printable
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction["Parser"]
 
-__all__ = ["CommandError", "Parser", "add_command", "add_out", "did_you_mean", "out_file"]
+__all__ = ["CommandError", "Parser", "add_command", "add_out", "out_file"]
 
 
 class CommandError(TinygradRnnError):
@@ -52,18 +51,6 @@ class Parser(argparse.ArgumentParser):
     def format_help(self) -> str:
         """As argparse's, with its examples as they can be pasted."""
         return re.sub(r"^( +)tinygrad-rnn\b", rf"\1{command()}", super().format_help(), flags=re.M)
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The question to put behind an error about `word`; nothing if nothing known is like it.
-
-    >>> did_you_mean("ltsm", ["rnn", "lstm"])
-    " (did you mean 'lstm'?)"
-    >>> did_you_mean("transformer", ["rnn", "lstm"])
-    ''
-    """
-    close = difflib.get_close_matches(word, list(known), 1, 0.6)
-    return f" (did you mean {close[0]!r}?)" if close else ""
 
 
 def add_out(parser: Parser, default: str | None, what: str) -> None:

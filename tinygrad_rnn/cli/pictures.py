@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .terminal import printable
+from ..terminal import printable
 
 if TYPE_CHECKING:
     from ..training.names import Classifier, Corpus, NamesRun
+    from ..user_code import NamedCell
     from ..viz import Picture
-    from .user_code import NamedCell
 
 __all__ = ["PICTURE_FILE", "REPORT_FILE", "draw", "name_of_length", "reading"]
 

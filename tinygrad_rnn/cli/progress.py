@@ -17,7 +17,7 @@ from .pictures import REPORT_FILE
 if TYPE_CHECKING:
     from ..training import Training
     from ..training.names import Classifier, Corpus, NamesRun
-    from .user_code import NamedCell
+    from ..user_code import NamedCell
 
 __all__ = ["EpochTable", "beginning", "results", "stopped"]
 

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ...terminal import printable
 from ..parser import CommandError, add_command
-from ..terminal import printable
 
 if TYPE_CHECKING:
     from ...export.measurement import Measurement
@@ -92,14 +92,14 @@ def _measured(library: str, options: argparse.Namespace) -> Measurement:
 
     from ...export.measurement import measured
     from ...ops import manual_seed
-    from ..user_code import blame, find_cell
+    from ...user_code import blame, find_cell
 
     named = find_cell(options.cell)
     if hasattr(os, "sched_setaffinity"):  # for libraries that go by no variable
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, cores[: options.threads])
     manual_seed(0)
-    with blame(named):
+    with blame(named.file):
         cell = named.cell(options.input_size, options.hidden_size)
         shape = (options.steps, options.batch_size, options.input_size)
         x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)

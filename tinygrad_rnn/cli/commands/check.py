@@ -6,8 +6,8 @@ import argparse
 import ast
 from typing import TYPE_CHECKING, Any
 
-from ..parser import CommandError, add_command, did_you_mean
-from ..terminal import coloured, printable
+from ...terminal import coloured, did_you_mean, printable
+from ..parser import CommandError, add_command
 
 if TYPE_CHECKING:
     from ..parser import Commands
@@ -104,7 +104,7 @@ def _check(options: argparse.Namespace) -> int:
     from ...testing import CellError, check_cell
     from ...testing.cells.runs import complete
     from ...testing.laws import LAWS
-    from ..user_code import blame, find_cell
+    from ...user_code import blame, find_cell
 
     names = [law.name for law in LAWS]
     for name in options.except_for:
@@ -123,13 +123,13 @@ def _check(options: argparse.Namespace) -> int:
     if options.layer is not None:
         made_with, sizes = complete(cell.cell, sizes), {}
         make = lambda: nn.Recurrent(cell.cell(**made_with), **dict(options.layer))
-        with blame(cell):
+        with blame(cell.file):
             cell.cell(**made_with)
         try:
             make()
         except (TypeError, ValueError) as error:
             raise CommandError(f"--layer: {error}") from error
-    with blame(cell):
+    with blame(cell.file):
         try:
             report = check_cell(
                 make,

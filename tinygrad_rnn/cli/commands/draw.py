@@ -10,9 +10,9 @@ from ..parser import CommandError, add_command, add_out, out_file
 
 if TYPE_CHECKING:
     from ...nn import Cell
+    from ...user_code import NamedCell
     from ...viz import Picture
     from ..parser import Commands
-    from ..user_code import NamedCell
 
 __all__ = ["register"]
 
@@ -73,8 +73,8 @@ def register(commands: Commands) -> None:
 
 
 def _draw(options: argparse.Namespace) -> int:
+    from ...user_code import blame, find_cell
     from ...viz.pictures.picture import ENDINGS
-    from ..user_code import blame, find_cell
 
     for name, (_, least, _) in _NUMBERS.items():
         given = getattr(options, name.replace("-", "_"))
@@ -89,7 +89,7 @@ def _draw(options: argparse.Namespace) -> int:
         raise CommandError("--name and --trained are for the folder of a run, not for a cell")
     else:
         cell = find_cell(options.cell)
-        with blame(cell):
+        with blame(cell.file):
             picture = _picture(cell, options)
     try:
         picture.save(out)

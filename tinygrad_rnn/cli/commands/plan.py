@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from ...terminal import printable
 from ..parser import CommandError, add_command, add_out, out_file
-from ..terminal import printable
 
 if TYPE_CHECKING:
+    from ...user_code import NamedCell
     from ..parser import Commands
-    from ..user_code import NamedCell
 
 __all__ = ["register"]
 
@@ -56,7 +56,7 @@ def register(commands: Commands) -> None:
 
 
 def _plan(options: argparse.Namespace) -> int:
-    from ..user_code import blame, find_cell
+    from ...user_code import blame, find_cell
 
     if options.out is not None and not options.out.endswith(".svg"):
         raise CommandError(f"--out is {options.out!r}, but should end in .svg")
@@ -66,7 +66,7 @@ def _plan(options: argparse.Namespace) -> int:
             raise CommandError(f"{option} is {getattr(options, name)}, but must be at least 1")
     out = None if options.out is None else out_file(options, options.out)
     cell = find_cell(options.cell)
-    with blame(cell):
+    with blame(cell.file):
         plan = _planned(cell, options)
     print(printable(plan))
     if out is not None:

@@ -8,8 +8,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from ...errors import TinygradRnnError
+from ...terminal import printable
 from ..parser import CommandError, add_command
-from ..terminal import printable
 
 if TYPE_CHECKING:
     from ...training.names import Classifier, Trained
@@ -83,7 +83,7 @@ def _width(trained: Trained) -> int:
 def _model(trained: Trained, spec: str | None) -> tuple[str, Classifier]:
     """The model to ask. Code is run only where the user names it, never because a file does."""
     from ...cells import discover
-    from ..user_code import blame, find_cell
+    from ...user_code import blame, find_cell
 
     if spec is None and trained.best not in discover():
         raise CommandError(
@@ -91,5 +91,5 @@ def _model(trained: Trained, spec: str | None) -> tuple[str, Classifier]:
             f"not in the model file; say where it is: --cell {trained.best}"
         )
     cell = find_cell(trained.best if spec is None else spec)
-    with blame(cell):
+    with blame(cell.file):
         return cell.name, trained.model(cell.name, cell.cell)

@@ -65,7 +65,7 @@ def trained_models(trained: Trained, specs: list[str] | None) -> dict[str, Class
     """The networks of a run. Code is run where the user names it, never because a file does."""
     from ...cells import discover
     from ...training.names import Told
-    from ..user_code import blame, find_cell
+    from ...user_code import blame, find_cell
 
     own = [name for name in trained.histories if name not in discover()]
     if specs is None and own:
@@ -76,7 +76,7 @@ def trained_models(trained: Trained, specs: list[str] | None) -> dict[str, Class
     models = {}
     for spec in specs or Told.read(trained.path).cells:
         cell = find_cell(spec)
-        with blame(cell):
+        with blame(cell.file):
             models[cell.name] = trained.model(cell.name, cell.cell)
     return models
 

@@ -11,8 +11,8 @@ from ..parser import CommandError, add_command
 
 if TYPE_CHECKING:
     from ...training.names import Classifier, Corpus, NamesRun, Settings, Told
+    from ...user_code import NamedCell
     from ..parser import Commands, Parser
-    from ..user_code import NamedCell
 
 __all__ = ["register"]
 
@@ -98,8 +98,8 @@ def _add_settings(parser: Parser) -> None:
 def _train(options: argparse.Namespace) -> int:
     from ...data import load_names
     from ...training.names import Corpus, NamesRun
+    from ...user_code import find_cell
     from ..folders import new_folder, remove_if_nothing_was_learnt
-    from ..user_code import find_cell
 
     if options.experiment is not None:
         from ..experiment import run_experiment
@@ -167,9 +167,9 @@ def _built(cell: NamedCell, corpus: Corpus, settings: Settings) -> Classifier:
     """The model around `cell`, tried on a few names: mistakes in it show before anything runs."""
     from ...data import pad
     from ...training.names import build
-    from ..user_code import blame
+    from ...user_code import blame
 
-    with blame(cell):
+    with blame(cell.file):
         model = build(cell.cell, corpus, settings)
         model.probabilities(*pad(corpus.train.codes[:2]))
     return model
@@ -195,11 +195,11 @@ def _run(models: dict[NamedCell, Classifier], run: NamesRun) -> int:
 
 def _train_one(cell: NamedCell, model: Classifier, run: NamesRun) -> None:
     from ...training.names import train_names
+    from ...user_code import blame
     from ..ctrl_c import between_steps
     from ..progress import EpochTable
-    from ..user_code import blame
 
-    with between_steps() as check, blame(cell):
+    with between_steps() as check, blame(cell.file):
         table = EpochTable(cell.name, model, check)
         run.histories[cell.name] = train_names(
             model, run.corpus, run.settings, callbacks=[table], run=run.part(cell.name)

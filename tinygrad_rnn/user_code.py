@@ -1,32 +1,36 @@
-"""Cells by name: those that `cells.discover` finds, and your own as `my_file.py:MyCell`.
+"""Cells and tasks by name: those that there are, and your own as `my_file.py:MyCell`.
 
-What every command shares that takes a cell: `train`, `predict`, and those that draw or check one.
+What every command shares that takes a cell or a task: `train`, `compare`, and those that draw or
+check one.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
+import inspect
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from .. import nn
-from ..cells import discover
-from ..errors import TinygradRnnError
-from .parser import did_you_mean
-from .terminal import printable
+from . import nn
+from .cells import discover
+from .data import tasks
+from .errors import TinygradRnnError
+from .terminal import did_you_mean, printable
 
 __all__ = [
     "NamedCell",
+    "NamedTask",
     "UserCodeError",
     "blame",
     "find_cell",
+    "find_task",
     "load_class",
     "run_file",
 ]
@@ -38,7 +42,7 @@ class UserCodeError(TinygradRnnError):
     >>> find_cell("no_file.py:MyCell")
     Traceback (most recent call last):
         ...
-    tinygrad_rnn.cli.user_code.UserCodeError: 'no_file.py': there is no such file \
+    tinygrad_rnn.user_code.UserCodeError: 'no_file.py': there is no such file \
 (a class of your own: my_file.py:MyClass)
     """
 
@@ -78,6 +82,67 @@ def find_cell(spec: str) -> NamedCell:
     file, _, name = spec.rpartition(":")
     cell = load_class(spec, nn.Cell)
     return NamedCell(printable(f"{Path(file).name}:{name}"), cell, Path(file))
+
+
+class NamedTask(NamedTuple):
+    """The function that makes a task, the name it goes by, and the user's file if it is from one.
+
+    >>> find_task("parity").make(steps=20, batch_size=4).output_size
+    2
+    """
+
+    name: str
+    function: Callable[..., Any]
+    file: Path | None
+
+    def make(self, **settings: Any) -> tasks.Task:
+        """The task made with `settings`, without those that it does not have.
+
+        Such as `steps` of digits that have 64. UserCodeError if the user's function fails, or what
+        it returns is no `Task`.
+        """
+        takes = inspect.signature(self.function).parameters
+        settings = {name: value for name, value in settings.items() if name in takes}
+        with blame(self.file):
+            task = self.function(**settings)
+        if not isinstance(task, tasks.Task):
+            raise UserCodeError(
+                f"{self.name} returned {type(task).__name__}, not a tinygrad_rnn.data.tasks.Task"
+            )
+        return task
+
+
+def find_task(spec: str) -> NamedTask:
+    """The task that `spec` names: `adding`, or `path/to/my_file.py:my_task`.
+
+    The beginning of a name will do where no other begins so: `copy` for `copy_memory`.
+    UserCodeError if there is none, or its file cannot be run.
+
+    >>> find_task("copy").name
+    'copy_memory'
+    """
+    known = tasks.discover()
+    if ":" not in spec:
+        if spec.endswith(".py"):
+            raise UserCodeError(f"{spec!r} is a file: say which function of it, {spec}:my_task")
+        begin_so = [name for name in known if spec and name.startswith(spec.lower())]
+        if len(begin_so) != 1:
+            raise UserCodeError(
+                f"no task {spec!r}{did_you_mean(spec, known)}: it is one of {', '.join(known)}, "
+                "or a function of your own, written my_file.py:my_task"
+            )
+        return NamedTask(begin_so[0], known[begin_so[0]], None)
+    file, _, name = spec.rpartition(":")
+    module = run_file(Path(file), spec)
+    own = [
+        key
+        for key, value in vars(module).items()
+        if inspect.isfunction(value) and value.__module__ == module.__name__
+    ]
+    if name not in own:
+        there = f"it has {', '.join(own)}" if own else "it has no function"
+        raise UserCodeError(f"no function {name!r} in {file!r}{did_you_mean(name, own)}; {there}")
+    return NamedTask(printable(f"{Path(file).name}:{name}"), vars(module)[name], Path(file))
 
 
 def load_class(spec: str, base: type) -> type[Any]:
@@ -122,7 +187,7 @@ def run_file(file: Path, spec: str) -> ModuleType:
     sys.modules[name] = module  # dataclasses look their module up while it runs
     sys.path.insert(0, str(path.parent))  # for what the file imports from beside it
     try:
-        with blame(NamedCell(spec, nn.Cell, file)):
+        with blame(file):
             found.loader.exec_module(module)
     except BaseException:
         del sys.modules[name]
@@ -133,7 +198,7 @@ def run_file(file: Path, spec: str) -> ModuleType:
 
 
 @contextmanager
-def blame(cell: NamedCell) -> Iterator[None]:
+def blame(file: Path | None) -> Iterator[None]:
     """Turn what the user's code raises inside into a UserCodeError that names their line.
 
     Errors of cells that are ours pass unchanged.
@@ -141,14 +206,14 @@ def blame(cell: NamedCell) -> Iterator[None]:
     try:
         yield
     except (Exception, SystemExit) as error:
-        if cell.file is None:
+        if file is None:
             raise
         what = " ".join(str(error).split())
         if isinstance(error, SystemExit):
             what += " (sys.exit() would end this command: what only a program should do belongs "
             what += "under `if __name__ == '__main__':`)"
         raise UserCodeError(
-            f"{cell.file}{_line_in(cell.file, error)}: {type(error).__name__}: {what}"
+            f"{file}{_line_in(file, error)}: {type(error).__name__}: {what}"
         ) from error
 
 

@@ -1,13 +1,15 @@
-"""What reaches the terminal: colours where one is there, and nothing that would steer it."""
+"""What reaches the terminal: colours where one is there, nothing that would steer it, guesses."""
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import sys
+from collections.abc import Iterable
 from typing import TextIO
 
-__all__ = ["coloured", "printable"]
+__all__ = ["coloured", "did_you_mean", "printable"]
 
 _COLOURS = {
     "holds": "32",  # green
@@ -44,3 +46,15 @@ def printable(text: object) -> str:
         c if c.isprintable() or c == "\n" else c.encode("unicode_escape", "surrogatepass").decode()
         for c in str(text)
     )
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The question to put behind an error about `word`; nothing if nothing known is like it.
+
+    >>> did_you_mean("ltsm", ["rnn", "lstm"])
+    " (did you mean 'lstm'?)"
+    >>> did_you_mean("transformer", ["rnn", "lstm"])
+    ''
+    """
+    close = difflib.get_close_matches(word, list(known), 1, 0.6)
+    return f" (did you mean {close[0]!r}?)" if close else ""
