@@ -16,7 +16,7 @@ import pytest  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
 
 import tinygrad_rnn as tg  # noqa: E402
-from tinygrad_rnn.engine.protocol import FUNCTIONS  # noqa: E402
+from tinygrad_rnn.engine.primitives.protocol import FUNCTIONS  # noqa: E402
 
 _ANSWERED = pytest.StashKey[dict]()
 

@@ -18,12 +18,12 @@ from .compiler.memory.pool import get_workspace_limit, set_workspace_limit
 from .compiler.observation import observe
 from .compiler.scan import scan
 from .directional import hvp, jvp
-from .engine.anomaly import detect_anomaly
 from .engine.dtypes import get_default_dtype, set_default_dtype
-from .engine.mode import enable_grad, is_grad_enabled, no_grad, scope
 from .engine.op import Op, op
-from .engine.protocol import implements
-from .engine.scope import Scope
+from .engine.primitives.protocol import implements
+from .engine.recording.anomaly import detect_anomaly
+from .engine.recording.mode import enable_grad, is_grad_enabled, no_grad, scope
+from .engine.recording.scope import Scope
 from .engine.tensor import Tensor, from_numpy, tensor
 from .engine.transforms import grad, jacobian, value_and_grad
 from .errors import AnomalyError, GraphFreedError, StaleValueError, TinygradRnnError

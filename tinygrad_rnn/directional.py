@@ -16,10 +16,10 @@ import numpy as np
 
 from . import ops, pytree
 from .engine.autograd import OutputGradients, propagate
-from .engine.broadcasting import unbroadcast
 from .engine.dtypes import is_floating
-from .engine.mode import ModeChange, enable_grad
-from .engine.node import Node
+from .engine.recording.broadcasting import unbroadcast
+from .engine.recording.mode import ModeChange, enable_grad
+from .engine.recording.node import Node
 from .engine.tensor import Tensor, from_numpy, tensor
 from .engine.transforms import grad
 from .errors import GraphFreedError

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from .engine.node import Node
+from .engine.recording.node import Node
 from .engine.tensor import Tensor
 from .errors import GraphFreedError
 
 if TYPE_CHECKING:
-    from .engine.primitive import Primitive
+    from .engine.primitives.primitive import Primitive
 
 __all__ = ["Graph", "GraphNode"]
 

@@ -10,7 +10,7 @@ import pytest
 import tinygrad_rnn as tg
 from tinygrad_rnn import pytree
 from tinygrad_rnn.engine.dtypes import is_floating
-from tinygrad_rnn.engine.mode import ModeChange
+from tinygrad_rnn.engine.recording.mode import ModeChange
 from tinygrad_rnn.nn.recurrent.run import run
 
 from .examples import NAMES, STEPS, by_the_paper, example, expected

@@ -14,7 +14,7 @@ from tinygrad_rnn.compiler.ir.primitives import summed_product
 from tinygrad_rnn.compiler.specialization import compiled_steps
 from tinygrad_rnn.nn.recurrent.run import sequence
 from tinygrad_rnn.ops import matmul
-from tinygrad_rnn.ops.shape import _permute as transposed
+from tinygrad_rnn.ops.shapes.shape import _permute as transposed
 
 I, H, B, T = 3, 4, 2, 5
 TITLES = [

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tinygrad_rnn as tg
-from tinygrad_rnn.engine.protocol import FUNCTIONS
+from tinygrad_rnn.engine.primitives.protocol import FUNCTIONS
 
 X = np.arange(1.0, 13).reshape(3, 4)[::-1] % 7 + 0.25
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from importlib import import_module
+from pkgutil import walk_packages
 
 import numpy as np
 import pytest
 
 import tinygrad_rnn as tg
-from tinygrad_rnn.engine.primitive import Primitive, selection, traits_of
-from tinygrad_rnn.engine.traits import Section
+from tinygrad_rnn import ops
+from tinygrad_rnn.engine.primitives.primitive import Primitive, selection, traits_of
+from tinygrad_rnn.engine.primitives.traits import Section
 
-FAMILIES = "activations arithmetic comparison indexing joining linalg reduction selection shape"
-MODULES = {name: import_module(f"tinygrad_rnn.ops.{name}") for name in FAMILIES.split()}
+MODULES = {
+    name.rpartition(".")[2]: import_module(name)
+    for _, name, _ in walk_packages(ops.__path__, "tinygrad_rnn.ops.")
+}
 OPS = {
     op.name: op
     for module in MODULES.values()
@@ -23,6 +27,7 @@ OPS = {
 # An application of each op whose traits say more than elementwise: its inputs and attributes.
 x, y = np.random.default_rng(0).normal(size=(2, 3, 4, 5))
 square = x[..., :4]
+KERNEL = {"kernel": (2,), "stride": (1,), "dilation": (1,)}
 EXAMPLES: dict[str, tuple[tuple[object, ...], dict[str, object]]] = {
     "where": ((x > 0, x, y), {}),
     "astype": ((x,), {"dtype": np.float64}),
@@ -50,7 +55,12 @@ EXAMPLES: dict[str, tuple[tuple[object, ...], dict[str, object]]] = {
         name: ((x,), {"axis": -2, "keepdims": False})
         for name in ("sum", "mean", "max", "min", "logsumexp", "norm")
     },
-    **{name: ((x,), {"axis": -2}) for name in ("softmax", "log_softmax", "cumsum")},
+    **{name: ((x,), {"axis": -2}) for name in ("softmax", "log_softmax", "cumsum", "argsort")},
+    "argpartition": ((x,), {"kth": 1, "axis": -2}),
+    "unfold": ((x,), KERNEL),
+    "fold": ((np.cos(np.arange(96.0)).reshape(3, 8, 4),), {"sizes": (5,), **KERNEL}),
+    **{name: ((np.tanh(np.abs(x)),), {}) for name in ("arcsin", "arccos", "arctanh")},
+    "arccosh": ((1 + np.abs(x),), {}),
 }
 
 

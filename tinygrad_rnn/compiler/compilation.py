@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from .. import ops
-from ..engine.mode import is_grad_enabled
+from ..engine.recording.mode import is_grad_enabled
 from ..engine.tensor import Tensor
 from .backends.executor import executing_on
 from .drawing import drawing_from

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .. import ops, pytree
-from ..engine.mode import current_mode, is_grad_enabled, scope
+from ..engine.recording.mode import current_mode, is_grad_enabled, scope
 from ..engine.tensor import Tensor
 from .compilation import another_step, compiling_for
 from .drawing import drawing_from

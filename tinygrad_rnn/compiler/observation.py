@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.autograd import propagate
-from ..engine.mode import ModeChange, current_mode
+from ..engine.recording.mode import ModeChange, current_mode
 from ..engine.tensor import Tensor
 from .observed_step import (
     Label,

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from .. import ops, pytree
-from ..engine.clock import tick
 from ..engine.dtypes import is_floating
-from ..engine.mode import ModeChange, Observer, current_mode, is_grad_enabled
+from ..engine.recording.clock import tick
+from ..engine.recording.mode import ModeChange, Observer, current_mode, is_grad_enabled
 from ..engine.tensor import Tensor
 from .step_function import FlatStep, StepFunction
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import pytree
-from ..engine.node import Node
+from ..engine.recording.node import Node
 from ..engine.tensor import Tensor
 from .execution import run
 from .sequence import Scan

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..engine.guard import fingerprint
+from ..engine.recording.guard import fingerprint
 from ..engine.tensor import Tensor
 from .errors import TraceError
 from .guards.checks import Binding, Same, content_of

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from ..errors import GraphFreedError, StaleValueError
-from .broadcasting import unbroadcast
-from .explain import explained
-from .guard import check_unchanged, clock
-from .mode import ModeChange, current_mode
-from .node import Node
-from .primitive import Primitive
+from .primitives.primitive import Primitive
+from .recording.broadcasting import unbroadcast
+from .recording.explain import explained
+from .recording.guard import check_unchanged, clock
+from .recording.mode import ModeChange, current_mode
+from .recording.node import Node
 
 __all__ = ["OutputGradients", "propagate"]
 

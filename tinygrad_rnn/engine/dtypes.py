@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .node import Node
+from .recording.node import Node
 
 if TYPE_CHECKING:
     import numpy.typing as npt

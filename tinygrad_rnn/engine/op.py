@@ -21,12 +21,12 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from .count import Count, plain
-from .explain import explained
-from .guard import note_shared_inputs
 from .keywords import numpys_keywords
-from .mode import current_mode
-from .node import Node
-from .primitive import Primitive, Rule, selection
+from .primitives.primitive import Primitive, Rule, selection
+from .recording.explain import explained
+from .recording.guard import note_shared_inputs
+from .recording.mode import current_mode
+from .recording.node import Node
 from .tensor import Tensor
 
 __all__ = ["Op", "op"]

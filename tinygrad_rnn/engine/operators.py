@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import numpy as np
 
 from .keywords import takes_dim
-from .protocol import FUNCTIONS, implementation, numpy_call
+from .primitives.protocol import FUNCTIONS, implementation, numpy_call
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .dtypes import as_array
-from .node import Node
+from .recording.node import Node
 
 __all__ = ["seed"]
 

@@ -10,11 +10,11 @@ import numpy as np
 from .autograd import propagate
 from .count import Count
 from .dtypes import as_array, is_floating
-from .guard import note_change, note_hand_out
-from .mode import current_mode
-from .node import Hooks, Node, Self
 from .operators import Operators
-from .protocol import implementation
+from .primitives.protocol import implementation
+from .recording.guard import note_change, note_hand_out
+from .recording.mode import current_mode
+from .recording.node import Hooks, Node, Self
 from .seed import seed
 
 if TYPE_CHECKING:

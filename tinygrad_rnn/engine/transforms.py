@@ -9,7 +9,7 @@ import numpy as np
 
 from .autograd import propagate
 from .dtypes import is_floating
-from .mode import enable_grad
+from .recording.mode import enable_grad
 from .seed import seed
 from .tensor import Tensor, from_numpy, tensor
 

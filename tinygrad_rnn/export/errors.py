@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..engine.scope import Scope
+from ..engine.recording.scope import Scope
 from ..errors import TinygradRnnError
 
 __all__ = ["ExportError", "at"]

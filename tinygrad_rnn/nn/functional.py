@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import ops, torch_names
-from ..engine.mode import current_mode
-from ..engine.node import Node
 from ..engine.op import op
+from ..engine.recording.mode import current_mode
+from ..engine.recording.node import Node
 from ..engine.tensor import Tensor, tensor
 
 __all__ = [

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from .. import torch_names
-from ..engine.guard import note_change
+from ..engine.recording.guard import note_change
 from ..engine.tensor import Tensor
 from ..ops import random
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from .. import pytree, torch_names
-from ..engine.guard import note_change
-from ..engine.mode import scope
+from ..engine.recording.guard import note_change
+from ..engine.recording.mode import scope
 from ..engine.tensor import Tensor, tensor
 from .parameter import Parameter
 from .summary import Summary, summarized

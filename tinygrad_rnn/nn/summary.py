@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import pytree
-from ..engine.mode import no_grad
+from ..engine.recording.mode import no_grad
 from ..engine.tensor import Tensor
 from ..tables import html_table, text_table
 

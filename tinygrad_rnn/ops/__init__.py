@@ -1,7 +1,30 @@
 """The vocabulary: ops and the functions composed of them, one file a family."""
 
-from .activations import elu, gelu, leaky_relu, log_sigmoid, relu, sigmoid, silu, softplus, tanh
-from .arithmetic import (
+from .algebra.convolution import conv1d, conv2d
+from .algebra.linalg import einsum, matmul, outer
+from .algebra.products import dot, inner, tensordot, vdot
+from .creation import (
+    arange,
+    eye,
+    full,
+    full_like,
+    ones,
+    ones_like,
+    zeros,
+    zeros_like,
+)
+from .elementwise.activations import (
+    elu,
+    gelu,
+    leaky_relu,
+    log_sigmoid,
+    relu,
+    sigmoid,
+    silu,
+    softplus,
+    tanh,
+)
+from .elementwise.arithmetic import (
     abs,
     add,
     copy,
@@ -24,7 +47,7 @@ from .arithmetic import (
     square,
     sub,
 )
-from .comparison import (
+from .elementwise.comparison import (
     equal,
     greater,
     greater_equal,
@@ -39,19 +62,7 @@ from .comparison import (
     logical_xor,
     not_equal,
 )
-from .convolution import conv1d, conv2d
-from .creation import (
-    arange,
-    eye,
-    full,
-    full_like,
-    ones,
-    ones_like,
-    zeros,
-    zeros_like,
-)
-from .diagonals import diag, diagonal, trace, tril, triu
-from .elementary import (
+from .elementwise.elementary import (
     arccos,
     arccosh,
     arcsin,
@@ -68,13 +79,11 @@ from .elementary import (
     sinh,
     tan,
 )
-from .indexing import getitem, index_add, index_update, one_hot, take, take_along_axis
-from .joining import concatenate, pad, repeat, split, stack, tile, unstack
-from .linalg import einsum, matmul, outer
-from .order import argpartition, argsort, median, partition, sort
-from .products import dot, inner, tensordot, vdot
+from .elementwise.rounding import ceil, floor, round, trunc
+from .elementwise.selection import clip, maximum, minimum, nan_to_num, where
 from .random import generator, manual_seed, rand, rand_like, randint, randn, randn_like, randperm
-from .reduction import (
+from .reductions.order import argpartition, argsort, median, partition, sort
+from .reductions.reduction import (
     argmax,
     argmin,
     cumsum,
@@ -90,9 +99,20 @@ from .reduction import (
     sum,
     var,
 )
-from .rounding import ceil, floor, round, trunc
-from .selection import clip, maximum, minimum, nan_to_num, where
-from .sequences import (
+from .reductions.statistics import (
+    all,
+    allclose,
+    any,
+    array_equal,
+    average,
+    count_nonzero,
+    isclose,
+    ptp,
+)
+from .shapes.diagonals import diag, diagonal, trace, tril, triu
+from .shapes.indexing import getitem, index_add, index_update, one_hot, take, take_along_axis
+from .shapes.joining import concatenate, pad, repeat, split, stack, tile, unstack
+from .shapes.sequences import (
     append,
     array_split,
     column_stack,
@@ -104,7 +124,7 @@ from .sequences import (
     roll,
     vstack,
 )
-from .shape import (
+from .shapes.shape import (
     astype,
     broadcast_to,
     expand_dims,
@@ -118,7 +138,6 @@ from .shape import (
     swapaxes,
     transpose,
 )
-from .statistics import all, allclose, any, array_equal, average, count_nonzero, isclose, ptp
 
 __all__ = [
     "abs",

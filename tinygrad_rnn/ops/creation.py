@@ -8,7 +8,7 @@ import numpy as np
 
 from ..engine.dtypes import get_default_dtype
 from ..engine.op import op
-from ..engine.protocol import implements
+from ..engine.primitives.protocol import implements
 from ..engine.tensor import Tensor, tensor
 
 if TYPE_CHECKING:

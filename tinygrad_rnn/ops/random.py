@@ -11,7 +11,7 @@ import numpy as np
 
 from ..engine.dtypes import get_default_dtype
 from ..engine.op import op
-from ..engine.reads import check_not_traced
+from ..engine.primitives.reads import check_not_traced
 from ..engine.tensor import Tensor
 from .creation import shape_of
 

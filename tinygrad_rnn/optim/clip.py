@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.mode import no_grad
+from ..engine.recording.mode import no_grad
 from ..engine.tensor import Tensor
 from .checks import label
 from .settings import limit

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ..engine.mode import enable_grad, no_grad
+from ..engine.recording.mode import enable_grad, no_grad
 from ..engine.tensor import Tensor
 from .checks import check_gradient, check_parameter, checked_state, in_order, label, same_names
 from .settings import Check, flag, non_negative

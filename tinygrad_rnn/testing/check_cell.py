@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..engine.scope import PACKAGE_FOLDER
+from ..engine.recording.scope import PACKAGE_FOLDER
 from ..tables import html_table
 from .cells.runs import OutOfTime, Subject
 from .laws import LAWS, ORIGIN, Broken, DoesNotApply, Law

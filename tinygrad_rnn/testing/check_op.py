@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..engine.protocol import FUNCTIONS
+from ..engine.primitives.protocol import FUNCTIONS
 from ..engine.tensor import Tensor, from_numpy
 from ..engine.transforms import grad
 from .gradients.gradcheck import gradient_report, second_order

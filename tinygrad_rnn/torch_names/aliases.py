@@ -10,8 +10,8 @@ import numpy as np
 
 from .. import ops
 from ..engine.dtypes import get_default_dtype
-from ..engine.mode import no_grad
-from ..engine.protocol import implements
+from ..engine.primitives.protocol import implements
+from ..engine.recording.mode import no_grad
 from ..engine.tensor import Tensor, from_numpy, tensor
 
 __all__ = ["BOTH", "FUNCTIONAL", "FUNCTIONS", "METHODS", "MODULE", "PROPERTIES"]

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .. import nn, optim
-from ..engine.mode import no_grad
+from ..engine.recording.mode import no_grad
 from ..engine.tensor import Tensor
 from ..ops import generator
 from .checks import check_arguments

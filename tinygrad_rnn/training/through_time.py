@@ -16,7 +16,7 @@ import numpy as np
 
 from .. import nn, pytree
 from ..directional import jvp
-from ..engine.mode import enable_grad, no_grad
+from ..engine.recording.mode import enable_grad, no_grad
 from ..engine.tensor import Tensor
 from ..engine.transforms import grad
 

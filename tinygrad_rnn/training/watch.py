@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from .. import nn
-from ..engine.anomaly import detect_anomaly
+from ..engine.recording.anomaly import detect_anomaly
 from ..errors import AnomalyError, TinygradRnnError
 
 __all__ = ["TrainingError", "origin"]

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ...engine.guard import fingerprint
+from ...engine.recording.guard import fingerprint
 from ...engine.tensor import Tensor
 
 __all__ = [

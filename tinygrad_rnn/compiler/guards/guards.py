@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from ...engine.primitive import Primitive
+from ...engine.primitives.primitive import Primitive
 from ...engine.tensor import Tensor
 from ..trace.calls import home_of, impure
 from .checks import (

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from ...engine.primitive import primitive_of, traits_of
-from ...engine.scope import Scope
-from ...engine.traits import Traits
-from ...ops.lifting import aligned
+from ...engine.primitives.primitive import primitive_of, traits_of
+from ...engine.primitives.traits import Traits
+from ...engine.recording.scope import Scope
+from ...ops.shapes.lifting import aligned
 
 __all__ = [
     "Instruction",

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...engine.primitive import Primitive
-from ...ops import lifting
+from ...engine.primitives.primitive import Primitive
+from ...ops.shapes import lifting
 
 __all__ = ["Recurrence", "hold", "over_time", "recurrence", "summed_product"]
 

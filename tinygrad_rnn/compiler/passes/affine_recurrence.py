@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...engine.primitive import primitive_of
+from ...engine.primitives.primitive import primitive_of
 from ..ir.instruction import Instruction, may_reassociate
 from ..ir.primitives import hold, recurrence
 from .builder import Builder

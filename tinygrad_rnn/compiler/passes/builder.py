@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ...engine.scope import Scope
+from ...engine.recording.scope import Scope
 from ...ops import astype
 from ..ir.instruction import Instruction, inputs_of, may_reassociate, value_number
 from ..ir.schedule import STAGES, Schedule, Stage

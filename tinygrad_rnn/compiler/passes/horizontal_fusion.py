@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...engine.primitive import traits_of
-from ...engine.scope import Scope
-from ...ops.joining import _split
+from ...engine.primitives.primitive import traits_of
+from ...engine.recording.scope import Scope
+from ...ops.shapes.joining import _split
 from ..ir.instruction import Instruction
 from ..ir.program import Program
 from ..ir.rewrite import substituted

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...ops import matmul
-from ...ops.shape import _permute, reshape
+from ...ops.shapes.shape import _permute, reshape
 from ..ir.instruction import Instruction, samples
 from ..ir.program import Program
 from ..ir.rewrite import rebuilt

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ...ops.shape import _permute
+from ...ops.shapes.shape import _permute
 from ..ir.instruction import Instruction, inputs_of
 from ..ir.program import Program
 from ..ir.rewrite import rebuilt

@@ -9,9 +9,9 @@ import numpy as np
 
 from ... import ops
 from ...engine.dtypes import is_floating
-from ...engine.mode import is_grad_enabled
-from ...engine.node import Node
 from ...engine.op import op
+from ...engine.recording.mode import is_grad_enabled
+from ...engine.recording.node import Node
 from ...engine.tensor import Tensor
 from ...ops import generator
 from ..drawing import drawing_from

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ... import ops
-from ...engine.mode import scope
+from ...engine.recording.mode import scope
 from ...engine.tensor import Tensor
 from ..step_function import FlatStep, beside
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ...engine.primitive import Primitive
-from ...ops.shape import reshape
+from ...engine.primitives.primitive import Primitive
+from ...ops.shapes.shape import reshape
 from ..ir.instruction import Instruction, inputs_of, structural_key
 from ..ir.step import Step
 

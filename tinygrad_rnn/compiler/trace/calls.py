@@ -19,9 +19,9 @@ import numpy as np
 
 from ...engine.autograd import propagate
 from ...engine.dtypes import as_array
-from ...engine.node import Node
 from ...engine.op import Op, op
-from ...engine.scope import PACKAGE_FOLDER
+from ...engine.recording.node import Node
+from ...engine.recording.scope import PACKAGE_FOLDER
 from ...engine.tensor import Tensor
 from ...ops import generator
 

@@ -19,8 +19,8 @@ import numpy as np
 
 from ...engine.autograd import propagate
 from ...engine.dtypes import is_floating
-from ...engine.mode import ModeChange
-from ...engine.node import Node
+from ...engine.recording.mode import ModeChange
+from ...engine.recording.node import Node
 from ..ir.step import Step
 from .lowering import Lowering
 from .recording import Record

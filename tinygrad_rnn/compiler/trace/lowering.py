@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ...engine.node import Node
-from ...engine.scope import Scope
+from ...engine.recording.node import Node
+from ...engine.recording.scope import Scope
 from ..ir.instruction import Instruction, inputs_of
 from .shape_only import shape_only_inputs
 from .tracers import nodes_behind

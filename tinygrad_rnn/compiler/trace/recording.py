@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...engine.clock import tick
-from ...engine.guard import fingerprint
-from ...engine.mode import ModeChange, current_mode
-from ...engine.node import Node
-from ...engine.primitive import Primitive
-from ...engine.scope import PACKAGE_FOLDER, Scope
+from ...engine.primitives.primitive import Primitive
+from ...engine.recording.clock import tick
+from ...engine.recording.guard import fingerprint
+from ...engine.recording.mode import ModeChange, current_mode
+from ...engine.recording.node import Node
+from ...engine.recording.scope import PACKAGE_FOLDER, Scope
 from ...engine.tensor import Tensor
 from ..ir.instruction import Origin
 from .calls import CallMonitor

@@ -14,10 +14,10 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ...engine.dtypes import is_floating
-from ...engine.mode import current_mode
-from ...engine.node import Node
-from ...engine.primitive import Primitive
-from ...engine.scope import Scope, callers_line
+from ...engine.primitives.primitive import Primitive
+from ...engine.recording.mode import current_mode
+from ...engine.recording.node import Node
+from ...engine.recording.scope import Scope, callers_line
 from ...engine.tensor import Tensor
 from ..errors import TraceError
 from ..ir.instruction import Origin, native

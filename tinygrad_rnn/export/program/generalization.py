@@ -15,7 +15,7 @@ import numpy as np
 from ...compiler.ir.instruction import Instruction
 from ...compiler.ir.step import Step
 from ...engine.op import op
-from ...engine.scope import Scope
+from ...engine.recording.scope import Scope
 from ...ops import broadcast_to, expand_dims
 from ..errors import ExportError, at
 from .dtypes import operand_dtypes

@@ -12,7 +12,7 @@ import numpy as np
 
 from ... import pytree
 from ...compiler.ir.step import Step, needed_for
-from ...engine.scope import PACKAGE_FOLDER
+from ...engine.recording.scope import PACKAGE_FOLDER
 from ...engine.tensor import Tensor
 from ...nn import Module
 from ..errors import ExportError

@@ -22,8 +22,8 @@ from ...compiler.trace.calls import detached
 from ...compiler.trace.differentiation import step_of
 from ...compiler.trace.recording import OpCall, Record, Result, record
 from ...compiler.trace.step_invariance import Summary, difference
-from ...engine.mode import ModeChange, current_mode, enable_grad
 from ...engine.op import op
+from ...engine.recording.mode import ModeChange, current_mode, enable_grad
 from ...engine.tensor import Tensor
 from ...nn.module import Module
 from ...ops import astype

@@ -14,7 +14,7 @@ import numpy as np
 
 from ... import ops, pytree
 from ...engine.dtypes import get_default_dtype
-from ...engine.node import Node
+from ...engine.recording.node import Node
 from ...engine.tensor import Tensor
 from ..module import Module
 from .inputs import parameters_of

@@ -10,7 +10,7 @@ import numpy as np
 
 from ... import ops, pytree
 from ...compiler.specialization import compiled_steps
-from ...engine.node import Node
+from ...engine.recording.node import Node
 from ...engine.tensor import Tensor, from_numpy, tensor
 from ..functional import as_weights, wrong_features
 from ..functional import dropout as apply_dropout

@@ -10,7 +10,7 @@ from ... import ops
 from ...compiler.compilation import compile_step
 from ...compiler.errors import TraceError
 from ...compiler.report import PlanReport, report
-from ...engine.mode import enable_grad
+from ...engine.recording.mode import enable_grad
 from ...engine.tensor import Tensor
 from .cell import Cell
 from .inputs import check_names

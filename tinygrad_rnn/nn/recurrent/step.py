@@ -9,8 +9,8 @@ import numpy as np
 
 from ... import pytree
 from ...engine.dtypes import is_floating
-from ...engine.mode import current_mode, no_grad, scope
-from ...engine.node import Node
+from ...engine.recording.mode import current_mode, no_grad, scope
+from ...engine.recording.node import Node
 from ...engine.tensor import Tensor, from_numpy
 from ...ops.random import use_generator
 from ..functional import as_weights, wrong_features

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...engine.scope import PACKAGE_FOLDER
+from ...engine.recording.scope import PACKAGE_FOLDER
 from ...engine.tensor import Tensor
 from ...nn import Module
 

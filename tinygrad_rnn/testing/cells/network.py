@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ... import ops, pytree
-from ...engine.mode import current_mode
+from ...engine.recording.mode import current_mode
 from ...nn import Cell, Recurrent
 from ...nn.recurrent.run import run
 

@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ...engine.dtypes import is_floating
-from ...engine.mode import ModeChange
-from ...engine.node import Node
-from ...engine.primitive import Primitive
-from ...engine.scope import Scope
+from ...engine.primitives.primitive import Primitive
+from ...engine.recording.mode import ModeChange
+from ...engine.recording.node import Node
+from ...engine.recording.scope import Scope
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...engine.mode import current_mode
-from ...engine.node import Node
-from ...engine.primitive import Primitive
-from ...engine.scope import Scope, callers_line
+from ...engine.primitives.primitive import Primitive
+from ...engine.recording.mode import current_mode
+from ...engine.recording.node import Node
+from ...engine.recording.scope import Scope, callers_line
 from .differentiation import STEP, ComplexStep
 from .program import Program, direction_for
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...engine.dtypes import is_floating
-from ...engine.node import Node
-from ...engine.primitive import Primitive
+from ...engine.primitives.primitive import Primitive
+from ...engine.recording.node import Node
 from ...engine.tensor import Tensor
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ... import pytree
 from ...engine.dtypes import is_floating
-from ...engine.mode import no_grad
+from ...engine.recording.mode import no_grad
 from ...engine.tensor import from_numpy
 from ..cells.network import Network
 from ..cells.runs import Subject, seeded

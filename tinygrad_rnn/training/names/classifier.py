@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ... import nn, ops
-from ...engine.mode import no_grad
+from ...engine.recording.mode import no_grad
 from ...engine.tensor import Tensor
 from .settings import Settings
 

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 
 from ...engine.autograd import propagate
-from ...engine.mode import ModeChange
-from ...engine.node import Node
-from ...engine.primitive import Primitive
-from ...engine.scope import Scope
+from ...engine.primitives.primitive import Primitive
+from ...engine.recording.mode import ModeChange
+from ...engine.recording.node import Node
+from ...engine.recording.scope import Scope
 from ...engine.tensor import Tensor
 from ...graph import Graph, GraphNode
 from ..model.history import WholeHistory

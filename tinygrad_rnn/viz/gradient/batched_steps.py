@@ -16,8 +16,8 @@ import numpy as np
 
 from ...compiler.observation import ObservedRun, observe
 from ...engine.dtypes import is_floating
-from ...engine.mode import enable_grad
-from ...engine.node import Node
+from ...engine.recording.mode import enable_grad
+from ...engine.recording.node import Node
 from ...engine.tensor import Tensor
 from ...graph import Graph
 from ...pytree import leaves as leaves_of

@@ -13,8 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...engine.autograd import propagate
-from ...engine.mode import ModeChange
-from ...engine.node import Node
+from ...engine.recording.mode import ModeChange
+from ...engine.recording.node import Node
 from ...engine.tensor import Tensor
 from ...graph import Graph
 

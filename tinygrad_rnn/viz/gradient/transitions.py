@@ -20,7 +20,7 @@ import numpy as np
 
 from ... import ops, pytree
 from ...engine.dtypes import is_floating
-from ...engine.mode import current_mode, enable_grad
+from ...engine.recording.mode import current_mode, enable_grad
 from ...engine.tensor import Tensor, from_numpy
 from ...graph import Graph
 from ...nn.recurrent.cell import Cell, observed

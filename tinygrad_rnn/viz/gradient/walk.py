@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ...compiler.trace.tracers import nodes_behind
-from ...engine.broadcasting import unbroadcast
-from ...engine.node import Node
+from ...engine.recording.broadcasting import unbroadcast
+from ...engine.recording.node import Node
 
 __all__ = ["led_back", "led_back_by_path"]
 

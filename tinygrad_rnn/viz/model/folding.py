@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from ...engine.node import Node
+from ...engine.recording.node import Node
 from ...engine.tensor import Tensor
 from ...graph import Graph
 

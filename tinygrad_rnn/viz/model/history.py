@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ...engine.mode import current_mode
-from ...engine.node import Node
-from ...engine.primitive import Primitive
+from ...engine.primitives.primitive import Primitive
+from ...engine.recording.mode import current_mode
+from ...engine.recording.node import Node
 from ...engine.tensor import Tensor
 
 __all__ = ["WholeHistory"]

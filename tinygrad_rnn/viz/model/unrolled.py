@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ...engine.node import Node
+from ...engine.recording.node import Node
 from ...graph import Graph, GraphNode
 from ..style.text import FEW
 from .columns import AFTER, BEFORE, assign_columns, columns_of_use, dependence

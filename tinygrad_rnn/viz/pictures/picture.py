@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...engine.dtypes import is_floating
-from ...engine.mode import ModeChange
+from ...engine.recording.mode import ModeChange
 from ...engine.tensor import Tensor
 from ...graph import Graph
 from ..gradient.backward import backward_graph

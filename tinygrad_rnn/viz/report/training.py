@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ... import nn
-from ...engine.mode import no_grad
+from ...engine.recording.mode import no_grad
 from ...engine.tensor import Tensor, from_numpy
 from ..charts.history import plot_history
 from .section import Section, chart_figure, write_report

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ....ops.joining import _parts_of_concatenated, _parts_of_stacked
+from ....ops.shapes.joining import _parts_of_concatenated, _parts_of_stacked
 from ...ir.instruction import Instruction
 from .arrays import Functions, LoopArray, Writer
 from .expressions import CannotCompile

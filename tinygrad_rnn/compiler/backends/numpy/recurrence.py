@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ....ops.lifting import aligned
+from ....ops.shapes.lifting import aligned
 from ...ir.primitives import Recurrence, hold, recurrence
 
 __all__ = ["FEWEST_STEPS", "SOLVERS", "solve"]

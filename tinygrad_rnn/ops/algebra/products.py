@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..engine.protocol import implements
+from ...engine.primitives.protocol import implements
 
 Array = Any
 

@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import StaleValueError
+from ...errors import StaleValueError
+from ..primitives.reads import OUTPUT
 from .clock import tick
 from .node import Node
-from .reads import OUTPUT
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.keywords import takes_dim
-from ..engine.op import op
-from ..engine.protocol import implements
-from ..engine.traits import Section
+from ...engine.keywords import takes_dim
+from ...engine.op import op
+from ...engine.primitives.protocol import implements
+from ...engine.primitives.traits import Section
 from .lifting import all_timed
 
 Array = Any

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ..engine.keywords import takes_dim
-from ..engine.protocol import implements
+from ...engine.keywords import takes_dim
+from ...engine.primitives.protocol import implements
 from .joining import split
 
 Array = Any

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.op import Op, op
-from ..engine.protocol import implements
+from ...engine.op import Op, op
+from ...engine.primitives.protocol import implements
 
 Array = Any
 

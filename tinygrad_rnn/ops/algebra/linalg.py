@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.op import op
-from ..engine.protocol import implements
-from .lifting import aligned
+from ...engine.op import op
+from ...engine.primitives.protocol import implements
+from ..shapes.lifting import aligned
 
 Array = Any
 

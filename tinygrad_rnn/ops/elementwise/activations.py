@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.op import op
-from ..engine.protocol import implements
+from ...engine.op import op
+from ...engine.primitives.protocol import implements
 
 Array = Any  # an ndarray, a number; in the gradient rules also a Tensor
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 __all__ = ["PACKAGE_FOLDER", "Scope", "callers_line"]
 
-PACKAGE_FOLDER = str(Path(__file__).parent.parent)
+PACKAGE_FOLDER = str(Path(__file__).parents[2])
 
 
 class Scope:

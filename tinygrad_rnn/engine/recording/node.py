@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from ..primitives.primitive import Primitive, selection
 from .clock import tick
-from .primitive import Primitive, selection
 from .scope import Scope
 
 __all__ = ["Hooks", "Node", "Self"]

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.keywords import takes_dim
-from ..engine.node import Node
-from ..engine.op import op
-from ..engine.protocol import implements
-from ..engine.traits import Section
+from ...engine.keywords import takes_dim
+from ...engine.op import op
+from ...engine.primitives.protocol import implements
+from ...engine.primitives.traits import Section
+from ...engine.recording.node import Node
 
 Array = Any
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.op import Op, op
+from ...engine.op import Op, op
 
 Array = Any
 Sizes = int | Sequence[int]

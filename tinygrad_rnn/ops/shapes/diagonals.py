@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.protocol import implements
+from ...engine.primitives.protocol import implements
 
 Array = Any
 

@@ -7,10 +7,10 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from ..errors import AnomalyError
+from ...errors import AnomalyError
+from ..primitives.primitive import Primitive
 from .mode import ModeChange, current_mode
 from .node import Node
-from .primitive import Primitive
 from .scope import Scope, callers_line
 
 __all__ = ["detect_anomaly"]

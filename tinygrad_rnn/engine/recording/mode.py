@@ -11,8 +11,8 @@ from contextlib import ContextDecorator
 from contextvars import ContextVar, Token
 from typing import Any, Protocol
 
+from ..primitives.primitive import Primitive
 from .node import Node
-from .primitive import Primitive
 from .scope import Scope
 
 __all__ = ["Mode", "ModeChange", "Observer", "enable_grad", "is_grad_enabled", "no_grad", "scope"]

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from ..engine.keywords import takes_dim
-from ..engine.op import op
-from ..engine.protocol import implements
+from ...engine.keywords import takes_dim
+from ...engine.op import op
+from ...engine.primitives.protocol import implements
 from .lifting import aligned
 
 Array = Any

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.keywords import takes_dim
-from ..engine.op import op
-from ..engine.protocol import implements
+from ...engine.keywords import takes_dim
+from ...engine.op import op
+from ...engine.primitives.protocol import implements
 
 Array = Any
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.keywords import takes_dim
-from ..engine.op import op
-from ..engine.protocol import implements
-from .arithmetic import sqrt
+from ...engine.keywords import takes_dim
+from ...engine.op import op
+from ...engine.primitives.protocol import implements
+from ..elementwise.arithmetic import sqrt
 
 Array = Any
 

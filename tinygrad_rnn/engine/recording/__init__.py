@@ -1,0 +1,1 @@
+"""What is remembered of a computation: its nodes, the modes that decide it, changes and origins."""

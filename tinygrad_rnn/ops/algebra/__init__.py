@@ -1,0 +1,1 @@
+"""Products: matrix products and everything composed of them, norms, convolutions."""

@@ -1,0 +1,1 @@
+"""Ops that act on each element by itself: arithmetic, elementary functions, comparisons."""
