@@ -7,7 +7,7 @@ stands for (`rewrite.substitute`).
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -55,8 +55,8 @@ class Instruction:
     `inputs`: instructions, and arrays or numbers for constants. `output`: which output this is,
     of a primitive with several. `sample`: its value in the step that was traced; it stands for
     shape and dtype, which NumPy's promotion decided there and no pass changes. `name`: what its
-    author called it. `origin`: where it was written. Two instructions are equal only if they are
-    the same object.
+    author called it. `origin`: where it was written. `depends_on`: the instructions among its
+    inputs. `traits`: its primitive's. Two instructions are equal only if they are the same object.
 
     >>> x = Instruction.input(np.ones(3, np.float32), "x")
     >>> y = Instruction.of(np.multiply, x, 2.0)
@@ -71,6 +71,12 @@ class Instruction:
     output: int | None = None
     name: str | None = None
     origin: Scope | None = None
+    depends_on: tuple[Instruction, ...] = field(init=False, repr=False)
+    traits: Traits = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "depends_on", tuple(inputs_of(self.inputs)))
+        object.__setattr__(self, "traits", traits_of(self.primitive))
 
     # Making instructions
 
@@ -110,6 +116,8 @@ class Instruction:
     def called(self, name: str | None, origin: Scope | None) -> Instruction:
         """The same instruction, under a name and from an origin, where these are given."""
         name, origin = name or self.name, origin or self.origin
+        if name is self.name and origin is self.origin:
+            return self
         return replace(self, name=name, origin=origin)
 
     # What it is
@@ -123,11 +131,6 @@ class Instruction:
     def dtype(self) -> np.dtype[Any]:
         """Of the elements."""
         return self.sample.dtype  # type: ignore[no-any-return]
-
-    @property
-    def traits(self) -> Traits:
-        """The traits of its primitive."""
-        return traits_of(self.primitive)
 
     @property
     def is_ufunc(self) -> bool:
@@ -256,7 +259,7 @@ def _function(
 
 def _agree(a: Array, b: Array) -> bool:
     """Whether two arrays are the same but for rounding, which is relative to their largest."""
-    if b.dtype.kind not in "fc":
+    if np.array_equal(a, b) or b.dtype.kind not in "fc":
         return np.array_equal(a, b)
     largest = np.max(np.abs(b), initial=0.0, where=np.isfinite(b))
     rounding = float(np.sqrt(np.finfo(b.dtype).eps))
@@ -278,11 +281,13 @@ def samples(operands: Iterable[Any]) -> list[Any]:
 
 def structural_key(x: Any) -> Any:
     """A dict key that two operands or attributes share only if they are the same."""
+    if isinstance(x, Instruction | np.ndarray):
+        return id(x)
     if isinstance(x, tuple | list):
         return type(x), tuple(map(structural_key, x))
     if isinstance(x, Mapping):
         return tuple((name, structural_key(x[name])) for name in sorted(x))
-    if isinstance(x, Hashable) and not isinstance(x, Instruction):
+    if isinstance(x, Hashable):
         return type(x), repr(x) if isinstance(x, float) else x  # 0.0 is not -0.0
     return id(x)
 

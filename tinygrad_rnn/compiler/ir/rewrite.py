@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from .instruction import Instruction, inputs_of
+from .instruction import Instruction
 from .step import Step
 
 __all__ = ["Rule", "Substitution", "rebuilt", "substituted"]
@@ -91,7 +91,7 @@ def _inserted(instructions: Sequence[Instruction], new: Sequence[Instruction]) -
 
     def place_ready() -> None:
         for instruction in new:
-            if instruction in waiting and waiting.isdisjoint(inputs_of(instruction.inputs)):
+            if instruction in waiting and waiting.isdisjoint(instruction.depends_on):
                 place(instruction)
 
     place_ready()

@@ -44,7 +44,7 @@ class Schedule:
 
     def values_read(self) -> set[Instruction]:
         """Every value that an instruction reads, or that is a result."""
-        read = {x for v in self.instructions() for x in inputs_of(v.inputs)}
+        read = {x for v in self.instructions() for x in v.depends_on}
         return read | set(inputs_of([*self.carry_out, *self.results]))
 
     def time_varying(self, x: Any) -> bool:

@@ -98,5 +98,5 @@ def needed_for(results: Iterable[Any], instructions: Iterable[Instruction]) -> l
         instruction = waiting.pop()
         if instruction not in needed:
             needed.add(instruction)
-            waiting.extend(inputs_of(instruction.inputs))
+            waiting.extend(instruction.depends_on)
     return [instruction for instruction in instructions if instruction in needed]

@@ -72,7 +72,7 @@ def _depending_on(
 ) -> set[Instruction]:
     found = {*carries}
     for value in instructions:
-        if not found.isdisjoint(inputs_of(value.inputs)):
+        if not found.isdisjoint(value.depends_on):
             found.add(value)
     return found
 
@@ -118,7 +118,7 @@ class _Places:
         self.of: dict[Instruction, Array] = {carry: _own(axis, carry.shape)}
         self.lost: dict[Instruction, Instruction] = {}
         for value in instructions:
-            inputs = inputs_of(value.inputs)
+            inputs = value.depends_on
             causes = [self.lost[x] for x in inputs if x in self.lost]
             if causes:
                 self.lost[value] = causes[0]

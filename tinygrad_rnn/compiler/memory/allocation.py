@@ -103,7 +103,7 @@ class Layout:
         )  # they leave the run, so their arrays are not used again
         for value in reversed([v for stage in ("before", "after") for v in schedule.stages[stage]]):
             if value in self._leaving and not value.writes_anywhere:
-                self._leaving.update(inputs_of(value.inputs))
+                self._leaving.update(value.depends_on)
         self._for_products = self._read_by_products() if batch_last else []
         self._reads = Counter(
             x
@@ -194,7 +194,7 @@ class Layout:
         """Values of the loop, or from before it, that products and the like read after it."""
         stages = self.schedule.stages
         outside = [v for v in stages["after"] + stages["total"] if not v.is_ufunc]
-        read = dict.fromkeys(x for v in outside if not v.traits.places for x in inputs_of(v.inputs))
+        read = dict.fromkeys(x for v in outside if not v.traits.places for x in v.depends_on)
         return [x for x in read if self.schedule.stage_of[x] not in ("after", "total")]
 
     def _find_own(self) -> set[Instruction]:
@@ -203,11 +203,11 @@ class Layout:
         instructions = [v for values in self.schedule.stages.values() for v in values]
         for value in reversed(instructions):  # a viewed array lives as long as the view
             if value in own and not value.writes_anywhere:
-                own.update(inputs_of(value.inputs))
+                own.update(value.depends_on)
         own.update(
             value
             for value in instructions
-            if value.traits.places and not own.isdisjoint(inputs_of(value.inputs))
+            if value.traits.places and not own.isdisjoint(value.depends_on)
         )
         for pair in zip(self.schedule.carry_in, self.schedule.carry_out, strict=True):
             if not own.isdisjoint(inputs_of(pair)):
@@ -291,7 +291,7 @@ def batch_last_helps(schedule: Schedule) -> bool:
     sliced = any(
         not value.writes_anywhere and value.shape[-1:] != x.shape[-1:]
         for value in loop
-        for x in inputs_of(value.inputs)
+        for x in value.depends_on
     )
     elements = [batch * features for batch, features in shapes if batch > 1]
     return sliced and bool(elements) and max(elements) <= MOST_ELEMENTS

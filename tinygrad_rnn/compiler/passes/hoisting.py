@@ -42,7 +42,7 @@ def hoist(program: Program) -> Program:
     gradients = [d for d in step.gradients() if d is not None]
     made_ahead = set(ahead)
     back = [v for v in needed_for(gradients, step.instructions) if v not in made_ahead]
-    read_back = {x for v in back for x in inputs_of(v.inputs)} | set(inputs_of(gradients))
+    read_back = {x for v in back for x in v.depends_on} | set(inputs_of(gradients))
 
     known: dict[Instruction, tuple[Any, Stage]] = {v: (v, "once") for v in step.leaves}
     known.update({x: (x, "before") for x in step.xs})
@@ -143,9 +143,7 @@ class Scheduler(AffineBuilder):
         self.stepwise: set[Instruction] = set()
         ahead = self._drawn_ahead(known)
         for value in self.instructions:
-            if not value.traits.pure or any(
-                x in self.time_varying for x in inputs_of(value.inputs)
-            ):
+            if not value.traits.pure or any(x in self.time_varying for x in value.depends_on):
                 self.time_varying.add(value)
                 time_varying = [
                     isinstance(x, Instruction) and x in self.time_varying for x in value.inputs
@@ -159,14 +157,14 @@ class Scheduler(AffineBuilder):
         All or none, so that each still gets what the generator gives it in the step's own order.
         """
         drawn = [value for value in self.instructions if not value.traits.pure]
-        ready = all(x in known for value in drawn for x in inputs_of(value.inputs))
+        ready = all(x in known for value in drawn for x in value.depends_on)
         return drawn if ready else []
 
     def _dependent(self) -> set[Instruction]:
         """The values that depend on the carry, or on an instruction that runs step by step."""
         depends = set(self.carry_in) | self.stepwise
         for value in self.instructions:
-            if any(x in depends for x in inputs_of(value.inputs)):
+            if any(x in depends for x in value.depends_on):
                 depends.add(value)
         return depends
 
@@ -180,7 +178,7 @@ class Scheduler(AffineBuilder):
             value = waiting.pop()
             if value in depends and value not in needed:
                 needed.add(value)
-                waiting.extend(inputs_of(value.inputs))
+                waiting.extend(value.depends_on)
         return needed
 
     def _count_uses(self, results: Sequence[Any]) -> dict[Instruction, int]:

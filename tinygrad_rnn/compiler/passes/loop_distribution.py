@@ -55,6 +55,7 @@ class _Distribution:
         self.next = dict(zip(schedule.carry_in, schedule.carry_out, strict=True))
         self.renamed = Substitution()
         self._unchanged = schedule
+        self._batchable: dict[tuple[Instruction, tuple[bool, ...]], bool] = {}
 
     def distributed(self) -> tuple[Schedule, Substitution]:
         """The schedule without what has left its loop, and what next carries have become."""
@@ -81,21 +82,23 @@ class _Distribution:
         return list(found.values())
 
     def _carries_behind(self, values: Sequence[Instruction]) -> set[Instruction]:
-        behind = {x for v in needed_for(values, self.loop) for x in inputs_of(v.inputs)}
+        behind = {x for v in needed_for(values, self.loop) for x in v.depends_on}
         return {carry for carry in self.next if carry in behind or carry in values}
 
     def _depending_on(self, carries: Iterable[Instruction]) -> list[Instruction]:
         """The instructions of the loop that depend on these carries."""
         found = set(carries)
         for value in self.loop:
-            if not found.isdisjoint(inputs_of(value.inputs)):
+            if not found.isdisjoint(value.depends_on):
                 found.add(value)
         return [value for value in self.loop if value in found]
 
     def _is_batchable(self, value: Instruction) -> bool:
-        varying = [isinstance(x, Instruction) and not self.builder.is_invariant(x)
-                   for x in value.inputs]  # fmt: skip
-        return value.traits.pure and value.can_batch(varying)
+        varying = tuple(isinstance(x, Instruction) and not self.builder.is_invariant(x)
+                        for x in value.inputs)  # fmt: skip
+        if (value, varying) not in self._batchable:
+            self._batchable[value, varying] = value.traits.pure and value.can_batch(varying)
+        return self._batchable[value, varying]
 
     # Moving a component
 
@@ -113,7 +116,7 @@ class _Distribution:
         staying = {v for v in self.loop if v in others or v not in own | needed}
         for value in self.loop:
             if value not in staying:
-                if staying.isdisjoint(inputs_of(value.inputs)) and self._is_batchable(value):
+                if staying.isdisjoint(value.depends_on) and self._is_batchable(value):
                     leaving.append(value)
                 else:
                     staying.add(value)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from ..ir.cost import cost
-from ..ir.instruction import Instruction, inputs_of
+from ..ir.instruction import Instruction
 from ..ir.primitives import Recurrence, recurrence
 from ..ir.schedule import Schedule
 
@@ -38,7 +38,7 @@ def sink_into_loop(schedule: Schedule, moves: Callable[[Instruction], bool]) -> 
         own = carries.get(value, ())
         if moves(value) and all(
             x in inside or x in own or stage_of[x] not in ("after", "total")
-            for x in inputs_of(value.inputs)
+            for x in value.depends_on
         ):
             inside.add(value)
             last.append(value)
@@ -52,7 +52,7 @@ def sink_into_loop(schedule: Schedule, moves: Callable[[Instruction], bool]) -> 
             inside.add(value)
             first.append(value)
         else:
-            needed.update(inputs_of(value.inputs))
+            needed.update(value.depends_on)
     stages["loop"] = [*reversed(first), *stages["loop"], *last]
     for stage in ("before", "after"):
         stages[stage] = [value for value in stages[stage] if value not in inside]
@@ -70,7 +70,7 @@ def is_elementwise(value: Instruction) -> bool:
 
 def is_light(value: Instruction) -> bool:
     """Whether the instruction takes a few operations for each element: no product of matrices."""
-    arrays = [x.sample for x in inputs_of(value.inputs)] + [value.sample]
+    arrays = [x.sample for x in value.depends_on] + [value.sample]
     flops = cost(value, 1, lambda _: False, in_loop=True).flops
     return value.traits.pure and flops <= _FEW * max(1, *(array.size for array in arrays))
 
@@ -96,7 +96,7 @@ def _solved_for_what_follows(
     solved = {v for v in before if v.primitive is recurrence}
     depending = {*solved, *(carry for value in solved for carry in carries[value])}
     for value in before:
-        if not depending.isdisjoint(inputs_of(value.inputs)):
+        if not depending.isdisjoint(value.depends_on):
             depending.add(value)
     late: set[Instruction] = set(schedule.stages["after"]) | set(schedule.stages["total"])
     for value in reversed(before):
@@ -122,6 +122,6 @@ def _readers(schedule: Schedule) -> dict[Instruction, list[Instruction]]:
     readers: dict[Instruction, list[Instruction]] = defaultdict(list)
     for values in schedule.stages.values():
         for value in values:
-            for x in inputs_of(value.inputs):
+            for x in value.depends_on:
                 readers[x].append(value)
     return readers

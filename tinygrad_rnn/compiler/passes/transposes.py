@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from ...ops.shapes.shape import _permute
-from ..ir.instruction import Instruction, inputs_of
+from ..ir.instruction import Instruction
 from ..ir.program import Program
 from ..ir.rewrite import rebuilt
 
@@ -64,4 +64,4 @@ def _kept(made: Instruction, new: list[Instruction]) -> Instruction:
 
 
 def _is_product_of_matrices(x: Any) -> bool:
-    return isinstance(x, Instruction) and x.is_matrix_product and len(inputs_of(x.inputs)) == 2
+    return isinstance(x, Instruction) and x.is_matrix_product and len(x.depends_on) == 2

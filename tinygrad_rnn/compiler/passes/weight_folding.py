@@ -24,25 +24,25 @@ __all__ = ["fold_into_weights"]
 
 def fold_into_weights(program: Program) -> Program:
     """Needs a step. Guarantees that no product with weights is scaled by a constant afterwards."""
-    step = program.step
-    position = 0
-    while position < len(step.instructions):
-        folded = _Folding(step).folded(step.instructions[position])
+    folding, position = _Folding(program.step), 0
+    while position < len(folding.step.instructions):
+        folded = folding.folded(folding.step.instructions[position])
         position += folded is None
-        step = step if folded is None else folded
-    return replace(program, step=step)
+        folding = folding if folded is None else _Folding(folded)
+    return replace(program, step=folding.step)
 
 
 class _Folding:
-    """The attempt to fold one multiplication away."""
+    """The attempts to fold multiplications of a step away, one by one until one succeeds."""
 
     def __init__(self, step: Step) -> None:
         self.step = step
-        self.replaced: dict[Instruction, Instruction] = {}
-        self.new: list[Instruction] = []
+        self._find_invariants()
 
     def folded(self, value: Instruction) -> Step | None:
         """The step with value = x * factor made what x is, of weights with the factor in them."""
+        self.replaced: dict[Instruction, Instruction] = {}
+        self.new: list[Instruction] = []
         if value.primitive is not np.multiply:
             return None
         x, factor = value.inputs
@@ -50,7 +50,6 @@ class _Folding:
             x, factor = factor, x
         if isinstance(factor, Instruction) or not isinstance(x, Instruction):
             return None
-        self._find_invariants()
         if value in self.invariant:
             return None
         if type(factor) not in (int, float):
@@ -67,7 +66,7 @@ class _Folding:
         self.invariant: set[Instruction] = set(self.step.leaves)
         self.readers: dict[Instruction, list[Instruction | None]] = defaultdict(list)
         for instruction in self.step.instructions:
-            inputs = inputs_of(instruction.inputs)
+            inputs = instruction.depends_on
             if inputs and self.invariant.issuperset(inputs) and instruction.traits.pure:
                 self.invariant.add(instruction)
             for x in inputs:

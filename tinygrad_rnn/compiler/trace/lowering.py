@@ -12,7 +12,7 @@ import numpy as np
 
 from ...engine.recording.node import Node
 from ...engine.recording.scope import Scope
-from ..ir.instruction import Instruction, inputs_of
+from ..ir.instruction import Instruction
 from .shape_only import shape_only_inputs
 from .tracers import nodes_behind
 
@@ -102,7 +102,7 @@ class Lowering:
     def _emit(self, instruction: Instruction, name: str | None = None) -> Instruction:
         origin = self._origin
         if origin is None or origin.line is None:  # such as a sum of gradients
-            origins = (x.origin for x in inputs_of(instruction.inputs))
+            origins = (x.origin for x in instruction.depends_on)
             origin = next((o for o in origins if o is not None and o.line), origin)
         made = instruction.called(name, origin)
         self.instructions.append(made)

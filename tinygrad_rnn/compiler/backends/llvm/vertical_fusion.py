@@ -36,7 +36,7 @@ def fused_loops(schedule: Schedule, trial: Arrays) -> list[FusedLoop]:
     number: Numbers = {}
     views = {value for value in schedule.stages["loop"] if value in trial.views}
     for value in schedule.stages["loop"]:
-        inputs = [x for x in inputs_of(value.inputs) if x in number]
+        inputs = [x for x in value.depends_on if x in number]
         if value in views:
             number[value] = max((number[x] for x in inputs), default=-1) + 0.5
             continue
@@ -70,7 +70,7 @@ def _delay(found: list[FusedLoop], number: Numbers, views: set[Instruction]) -> 
                 number[value] = target
             else:
                 kept.insert(0, value)
-            for x in inputs_of(value.inputs):
+            for x in value.depends_on:
                 readers[x].append(number[value])
                 while x in views:
                     x = x.inputs[0]
@@ -83,11 +83,9 @@ def read_from_memory(schedule: Schedule, found: list[FusedLoop]) -> set[Instruct
     read = set(inputs_of([*schedule.results, *schedule.residuals, *schedule.carry_out]))
     for stage in ("after", "total"):
         for value in schedule.stages[stage]:
-            read.update(inputs_of(value.inputs))
+            read.update(value.depends_on)
     pass_of = {value: one for one in found if one.shape is not None for value in one.instructions}
     for value in schedule.stages["loop"]:
         mine = pass_of.get(value)
-        read.update(
-            x for x in inputs_of(value.inputs) if mine is None or pass_of.get(x) is not mine
-        )
+        read.update(x for x in value.depends_on if mine is None or pass_of.get(x) is not mine)
     return read

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ir.instruction import Instruction, inputs_of, promotion_kind, structural_key
+from ...ir.instruction import Instruction, promotion_kind, structural_key
 from ...ir.primitives import Recurrence
 from ...ir.schedule import Schedule
 from ...memory.allocation import Arrays, Layout, batch_last_helps
@@ -306,7 +306,7 @@ class Executable:
             return []
         out = self._at_step(value)
         names = self._operands(value)
-        for x in inputs_of(value.inputs):
+        for x in value.depends_on:
             self._at_step(x)
         if value.is_ufunc:
             names = [
