@@ -22,6 +22,7 @@ from .activations import (
 )
 from .containers import ModuleDict, ModuleList, Sequential
 from .convolution import Conv1d, Conv2d
+from .decoding import Beams, Generated, beam_search, generate, scheduled_sampling
 from .functional import (
     binary_cross_entropy_with_logits,
     cross_entropy,
@@ -51,6 +52,7 @@ __all__ = [
     "RNN",
     "BCELoss",
     "BCEWithLogitsLoss",
+    "Beams",
     "Cell",
     "Conv1d",
     "Conv2d",
@@ -59,6 +61,7 @@ __all__ = [
     "Embedding",
     "Flatten",
     "GRUCell",
+    "Generated",
     "HuberLoss",
     "Identity",
     "L1Loss",
@@ -84,13 +87,16 @@ __all__ = [
     "Softmax",
     "Softplus",
     "Tanh",
+    "beam_search",
     "binary_cross_entropy_with_logits",
     "claims",
     "cross_entropy",
     "functional",
+    "generate",
     "init",
     "mse_loss",
     "nll_loss",
+    "scheduled_sampling",
     "utils",
 ]
 

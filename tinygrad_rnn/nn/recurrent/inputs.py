@@ -8,9 +8,13 @@ from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from typing import Any
 
-from ... import pytree
+import numpy as np
 
-__all__ = ["check_names", "check_shapes", "parameters_of"]
+from ... import pytree
+from ...engine.recording.node import Node
+from ...engine.tensor import Tensor, from_numpy, tensor
+
+__all__ = ["as_tensor", "check_names", "check_shapes", "is_nest", "parameters_of"]
 
 RESERVED = ("x", "state", "lengths", "constants")  # what a layer itself is given
 
@@ -78,3 +82,17 @@ def check_shapes(
                     f"{kind}: the constant {name} must begin with the batch, ({batch}, ...); its "
                     f"shape is {leaf.shape}"
                 )
+
+
+def is_nest(x: Any) -> bool:
+    """Whether x is a nest of arrays rather than a list of numbers."""
+    return isinstance(x, dict) or any(
+        isinstance(leaf, Node | np.ndarray) for leaf in pytree.leaves(x)
+    )
+
+
+def as_tensor(x: Any) -> Tensor:
+    """A Tensor, array or list of numbers as a Tensor; an array shares its memory."""
+    if isinstance(x, Tensor):
+        return x
+    return from_numpy(x) if isinstance(x, np.ndarray) else tensor(x)

@@ -11,13 +11,13 @@ import numpy as np
 from ... import ops, pytree
 from ...compiler.specialization import compiled_steps
 from ...engine.recording.node import Node
-from ...engine.tensor import Tensor, from_numpy, tensor
+from ...engine.tensor import Tensor, from_numpy
 from ..functional import as_weights, wrong_features
 from ..functional import dropout as apply_dropout
 from ..module import Module
 from ..parameter import Parameter
 from .cell import Cell
-from .inputs import check_names, check_shapes
+from .inputs import as_tensor, check_names, check_shapes, is_nest
 from .packing import checked_list
 from .run import run
 from .stack import check_residual, placed
@@ -196,9 +196,9 @@ class Recurrent(Module):
 
     def _tensors(self, tree: Any) -> Any:
         """Tensors for arrays and lists of numbers, floating ones in the dtype of the weights."""
-        if not isinstance(tree, Tensor | np.ndarray) and _is_nest(tree):
+        if not isinstance(tree, Tensor | np.ndarray) and is_nest(tree):
             return pytree.map(self._tensors, tree)
-        x = _as_tensor(tree)
+        x = as_tensor(tree)
         kind = x._data.dtype
         if kind.kind != "f" or next((p._data.dtype is kind for p in self.parameters()), True):
             return x
@@ -308,19 +308,6 @@ class Recurrent(Module):
         }
         values = ((name, getattr(self, name)) for name in options)
         return ", ".join(f"{name}={v!r}" for name, v in values if v != options[name])
-
-
-def _is_nest(x: Any) -> bool:
-    """Whether x is a nest of arrays rather than a list of numbers."""
-    return isinstance(x, dict) or any(
-        isinstance(leaf, Node | np.ndarray) for leaf in pytree.leaves(x)
-    )
-
-
-def _as_tensor(x: Any) -> Tensor:
-    if isinstance(x, Tensor):
-        return x
-    return from_numpy(x) if isinstance(x, np.ndarray) else tensor(x)
 
 
 def _taken_by(cell: Cell, given: Mapping[str, Any]) -> dict[str, Any]:
