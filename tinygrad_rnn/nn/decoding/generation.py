@@ -34,7 +34,7 @@ class Generated(NamedTuple):
     >>> import tinygrad_rnn as tg
     >>> found = tg.nn.generate(lambda x, state: (tg.one_hot(x + 1, 9) * 9.0, None), [3], 4,
     ...     temperature=0, stop=5)
-    >>> found.sequences.tolist(), found.lengths
+    >>> found.sequences.tolist(), found.lengths.item()
     ([4, 5], 2)
     """
 
