@@ -42,7 +42,7 @@ from .step_function import StepFunction
 from .trace.recording import Record, record
 from .trace.step_invariance import Summary, changed_numbers
 
-__all__ = ["run", "scans_taken_by"]
+__all__ = ["run", "scans_are_taken", "scans_taken_by"]
 
 Runner: TypeAlias = Callable[[Scan], tuple[Any, Any]]
 _runner: ContextVar[Runner | None] = ContextVar("tinygrad_rnn.runner", default=None)
@@ -60,6 +60,11 @@ def scans_taken_by(runner: Runner | None) -> Iterator[None]:
         yield
     finally:
         _runner.reset(token)
+
+
+def scans_are_taken() -> bool:
+    """Whether someone takes the scans of this thread, see `scans_taken_by`."""
+    return _runner.get() is not None
 
 
 def run(sequence: Scan, *, unroll: bool = False) -> tuple[Any, Any]:

@@ -32,6 +32,7 @@ class Scan:
         checkpoint: int | str | None = None,
         first_step: int = 0,
         executor: str | None = None,
+        truncate: int | None = None,
     ) -> None:
         self.function = function
         self.step: FlatStep = function.on(carry, xs)
@@ -40,6 +41,7 @@ class Scan:
         self.valid, self.xs = valid_steps([*map(_native, pytree.leaves(xs))], length, lengths)
         self.length, self.reverse, self.lengths = length, reverse, lengths
         self.checkpoint, self.first_step, self.executor = checkpoint, first_step, executor
+        self.truncate = truncate  # for who takes it whole; here it is run in blocks
         observer = observer_of(function.owner)
         if observer is not None:
             self.step = ObservedStep(function, carry, xs, observer)

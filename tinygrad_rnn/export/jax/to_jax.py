@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from itertools import count
 from typing import Any
 
 import numpy as np
 
 from ... import pytree
 from ...engine.tensor import Tensor
+from ..errors import ExportError, at
 from ..extras import imported
-from ..program import Program, program_of, tensors_of
+from ..program import Program, program_of, random_ops, tensors_of
 from ..program.axes import sizes_of
 from ..program.interpreter import Target, interpreted
 from .ops import ops
@@ -21,7 +24,10 @@ Value = Any
 
 
 def to_jax(
-    model: Callable[..., Any], *, axes: str | Sequence[str] | None = None
+    model: Callable[..., Any],
+    *,
+    axes: str | Sequence[str] | None = None,
+    training: bool = False,
 ) -> tuple[Callable[..., Any], dict[str, Any]]:
     """`(apply, parameters)`: `apply(parameters, *args)` is what `model(*args)` is, in JAX.
 
@@ -31,12 +37,18 @@ def to_jax(
     arguments as they are of the model. Trained parameters come back with
     `model.load_state_dict(...)`, which takes them as they are.
 
-    The model is read when `apply` is first called with arguments of some structure, as it is in
-    `eval()`, and never again for others of that structure: sizes of named axes are not fixed.
-    `axes`: the axes of each input, one word each, `_` for one of fixed size, as "time batch _";
-    left out, those of layers and cells.
+    The model is read when `apply` is first called with arguments of some structure, and never again
+    for others of that structure: sizes of named axes are not fixed. `axes`: the axes of each input,
+    one word each, `_` for one of fixed size, as "time batch _"; left out, those of layers and
+    cells.
 
-    With `jax_enable_x64` float64 stays float64. ExportError if the model cannot leave.
+    `training`: the model as it is in `train()`, with its dropout, instead of `eval()`. JAX makes
+    random numbers from a key, so a model that draws some (`rand_like`, `randn_like`) takes one:
+    `apply(parameters, x, rng_key=jax.random.key(0))`. Each op, and each step of a scan, draws
+    numbers of its own from it; the same key gives the same numbers, which are not those drawn here.
+
+    With `jax_enable_x64` float64 stays float64. ExportError if the model cannot leave, or if it
+    draws random numbers and is given no key.
 
     >>> import numpy as np, tinygrad_rnn as tg
     >>> layer = tg.nn.LSTM(3, 4)
@@ -45,9 +57,10 @@ def to_jax(
     """
     jnp = imported("jax.numpy", "peers", "JAX")
     table = ops()
+    known = {*table, "rand_like", "randn_like"}
     programs: dict[Any, Program] = {}
 
-    def apply(parameters: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
+    def apply(parameters: Mapping[str, Any], *args: Any, rng_key: Any = None, **kwargs: Any) -> Any:
         """The model on these arguments, with these parameters."""
         tree = (args, kwargs)
         inputs = [jnp.asarray(_array(x)) for x in pytree.leaves(tree)]
@@ -56,9 +69,9 @@ def to_jax(
         if key not in programs:
             args, kwargs = pytree.unflatten(pytree.structure(tree), inputs)
             programs[key] = program_of(
-                model, args, kwargs, known=table.keys(), target="JAX", axes=axes
+                model, args, kwargs, known=known, target="JAX", axes=axes, training=training
             )
-        return _applied(programs[key], parameters, inputs, table)
+        return _applied(programs[key], parameters, inputs, table, rng_key)
 
     return apply, {name: jnp.asarray(t._data) for name, t in tensors_of(model).items()}
 
@@ -68,9 +81,15 @@ def _array(x: Any) -> Any:
 
 
 def _applied(
-    program: Program, parameters: Mapping[str, Any], inputs: Sequence[Any], table: Any
+    program: Program, parameters: Mapping[str, Any], inputs: Sequence[Any], table: Any, key: Any
 ) -> Any:
-    target = _Jax(table)
+    random = next(random_ops(program.step), None)
+    if random is not None and key is None:
+        raise ExportError(
+            f"the model draws random numbers ({random.op_name}{at(random.origin)}), which JAX "
+            "makes from a key: give one, as in apply(parameters, x, rng_key=jax.random.key(0))"
+        )
+    target = _Jax(table, key)
     sizes = sizes_of([x.shape for x in inputs], program.axes, program.shapes)
     leaves = [
         parameters[leaf] if isinstance(leaf, str) else target.constant(leaf, None)
@@ -82,14 +101,34 @@ def _applied(
     return pytree.unflatten(program.outputs, results)
 
 
+class _Keys:
+    """Keys of the random ops of a program, or of a step: the key with each one's number in it."""
+
+    def __init__(self, key: Value) -> None:
+        self._key, self._numbers = key, count()
+
+    def next(self) -> Value:
+        """The key of the next random op, or of the next scan."""
+        import jax
+
+        return jax.random.fold_in(self._key, next(self._numbers))
+
+
 class _Jax(Target):
     name = "JAX"
 
-    def __init__(self, table: Any) -> None:
+    def __init__(self, table: Any, key: Any) -> None:
         import jax
-        import jax.numpy as jnp
 
-        self.ops, self._jnp, self._lax = table, jnp, jax.lax
+        random = {"rand_like": jax.random.uniform, "randn_like": jax.random.normal}
+        drawing = {name: partial(self._drawn, draw) for name, draw in random.items()}
+        self.ops, self._jax, self._jnp = {**table, **drawing}, jax, jax.numpy
+        self._keys = None if key is None else _Keys(key)
+
+    def _drawn(self, draw: Callable[..., Value], x: Value, generator: Any = None) -> Value:
+        assert self._keys is not None
+        dtype = x.dtype if self._jnp.issubdtype(x.dtype, self._jnp.floating) else float
+        return draw(self._keys.next(), x.shape, dtype)
 
     def ufunc(self, name: str) -> Callable[..., Value] | None:
         found: Callable[..., Value] | None = getattr(self._jnp, name, None)
@@ -113,8 +152,20 @@ class _Jax(Target):
         if lengths is not None:
             xs = [self._filled(x, lengths) for x in xs]
 
+        def detached(leaf: Value, t: Value) -> Value:
+            stops = made.detaches(t, length)
+            if lengths is not None:
+                stops = _beside(stops & (lengths > t + made.reverse), leaf)
+            return jnp.where(stops, self._jax.lax.stop_gradient(leaf), leaf)
+
+        outer = self._keys
+        own = None if outer is None else outer.next()
+
         def step(carry: Any, at: Any) -> Any:
             t, x = at
+            if made.truncate is not None:
+                carry = [detached(leaf, t) for leaf in carry]
+            self._keys = None if own is None else _Keys(self._jax.random.fold_in(own, t))
             new, ys = run(x, carry, given.leaves)
             if lengths is not None:
                 new = [jnp.where(_beside(t < lengths, n), n, old) for n, old in zip(new, carry)]
@@ -122,7 +173,8 @@ class _Jax(Target):
             return new, ys
 
         over = (jnp.arange(length), list(xs))
-        final, ys = self._lax.scan(step, list(carry), over, reverse=made.reverse)
+        final, ys = self._jax.lax.scan(step, list(carry), over, reverse=made.reverse)
+        self._keys = outer
         return [*ys, *final]
 
     def _filled(self, x: Value, lengths: Value) -> Value:
@@ -131,7 +183,7 @@ class _Jax(Target):
         valid = jnp.arange(x.shape[0])[:, None] < lengths
         valid = valid.reshape(valid.shape + (1,) * (x.ndim - 2))
         source = jnp.where(lengths > 0, jnp.arange(x.shape[1]), jnp.argmax(lengths))
-        return jnp.where(valid, x, self._lax.stop_gradient(x[0][source]))
+        return jnp.where(valid, x, self._jax.lax.stop_gradient(x[0][source]))
 
 
 def _beside(mask: Value, x: Value) -> Value:

@@ -189,6 +189,11 @@ def _where(g: G, condition: V, x: V, y: V) -> V:
     return g.add("Or", g.add("And", condition, x, ndim=ndim), others)
 
 
+def _drawn(kind: str, g: G, x: V, *, generator: Any = None) -> V:
+    like = x if x.dtype.kind == "f" else g.cast(x, np.float32)
+    return g.add(kind, like)
+
+
 def _as_it_is(g: G, x: V, **_: Any) -> V:
     return x
 
@@ -217,6 +222,8 @@ OPS: dict[str, Callable[..., Any]] = {
     "one_hot": _one_hot,
     "ones_like": partial(_filled, 1),
     "pad": _pad,
+    "rand_like": partial(_drawn, "RandomUniformLike"),
+    "randn_like": partial(_drawn, "RandomNormalLike"),
     "reshape": _reshape,
     "softmax": _softmax,
     "split": _split,

@@ -44,7 +44,9 @@ def to_onnx(
 
     A scan of the built-in cells is ONNX's LSTM, GRU or RNN (in float32; the runtime has no other),
     with `lengths` as its `sequence_lens`. A scan of every other cell is a Scan of primitive
-    operators, not unrolled. Integers are int64. A Module leaves as it is in `eval()`.
+    operators, not unrolled. Integers are int64. A Module leaves as it is in `eval()`. Random
+    numbers (`rand_like`, `randn_like`) are the runtime's, new in each run and at each step.
+    `truncate=`, which acts on gradients alone, has no part in the file.
 
     ImportError without the extra `onnx`; ExportError if the model cannot leave.
 

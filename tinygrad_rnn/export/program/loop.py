@@ -22,7 +22,8 @@ class Loop:
     """What a scan repeats: the lowered step, the direction, and whether its rows may end early.
 
     `owner`: the cell, or the code of the function, that the step is of. `leaves`: the names of the
-    owner's parameters among what the step reads besides; None for another.
+    owner's parameters among what the step reads besides; None for another. `truncate`: after how
+    many steps the carry is detached, again and again; None for never.
     """
 
     step: Step
@@ -31,12 +32,22 @@ class Loop:
     length: Any  # an int, or a Size
     owner: Any
     leaves: tuple[str | None, ...]
+    truncate: int | None = None
 
     def __eq__(self, other: object) -> bool:
         """Whether the same is repeated."""
         return isinstance(other, Loop) and self._form() == other._form()
 
     __hash__ = None  # type: ignore[assignment]
+
+    def detaches(self, t: Any, length: Any) -> Any:
+        """Whether the carry is detached before step t: between the blocks of truncated BPTT.
+
+        Of rows that end early, only those are whose length is greater than `t + reverse`: those
+        that were running before, and go on.
+        """
+        done = length - 1 - t if self.reverse else t
+        return (done > 0) & (done % self.truncate == 0)
 
     def _form(self) -> Any:
         step = self.step
@@ -47,7 +58,8 @@ class Loop:
             for x in step.instructions
             if all(not isinstance(i, np.ndarray) for i in x.inputs)
         ]
-        return self.reverse, self.has_lengths, self.length, self.leaves, each
+        whole = self.reverse, self.has_lengths, self.length, self.truncate, self.leaves
+        return *whole, each
 
 
 class Parts(NamedTuple):
@@ -85,11 +97,14 @@ def loop(*arrays: Array, loop: Loop) -> tuple[Array, ...]:
 def computed(
     step: Step, xs: Sequence[Array], carry: Sequence[Array], leaves: Sequence[Array]
 ) -> list[Array]:
-    """The next carry and y_t of a lowered step, on arrays."""
+    """The next carry and y_t of a lowered step, on arrays; random numbers are those of its record."""
     of: dict[Instruction, Array] = dict(
         zip((*step.xs, *step.carry, *step.leaves), (*xs, *carry, *leaves), strict=True)
     )
     for instruction in step.instructions:
+        if not instruction.is_ufunc and not instruction.traits.pure:
+            of[instruction] = instruction.sample
+            continue
         operands = [of[x] if isinstance(x, Instruction) else x for x in instruction.inputs]
         of[instruction] = instruction.compute(*operands)
     return [of[x] if isinstance(x, Instruction) else x for x in step.forward_results()]

@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 
 from ... import pytree
+from ...compiler.ir.instruction import Instruction
 from ...compiler.ir.step import Step, needed_for
 from ...engine.recording.scope import PACKAGE_FOLDER
 from ...engine.tensor import Tensor
 from ...nn import Module
+from ...ops.random import use_generator
 from ..errors import ExportError
 from .axes import argument_names, named_axes, sizes_of
 from .expansion import expanded
@@ -22,7 +24,16 @@ from .generalization import generalized
 from .recording import LengthsAreAnInput, Recorded, recorded
 from .sizes import recording_sizes
 
-__all__ = ["Program", "program_of", "tensors_of"]
+__all__ = ["Program", "program_of", "random_ops", "tensors_of"]
+
+
+def random_ops(step: Step) -> Iterator[Instruction]:
+    """The instructions that draw random numbers, those in scans included."""
+    for instruction in step.instructions:
+        if "loop" in instruction.attributes:
+            yield from random_ops(instruction.attributes["loop"].step)
+        elif not instruction.is_ufunc and not instruction.traits.pure:
+            yield instruction
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,12 +69,13 @@ def program_of(
     target: str,
     axes: str | Sequence[str] | None = None,
     kept: Sequence[Module] = (),
+    training: bool = False,
 ) -> Program:
     """The program of `model(*args, **kwargs)` in the `known` ops.
 
     Of the arguments shapes and dtypes matter, not their elements. A Module is recorded as it is in
-    `eval()`: without dropout. `kept`: the modules in it whose calls are one op each. ExportError if
-    it cannot leave.
+    `eval()` or, for `training`, in `train()`. `kept`: the modules in it whose calls are one op
+    each. ExportError if it cannot leave.
     """
     tree = (tuple(args), dict(kwargs))
     given, structure = pytree.leaves(tree), pytree.structure(tree)
@@ -77,7 +89,7 @@ def program_of(
     sizes = recording_sizes([*dict.fromkeys(n for of in names for n in of if n is not None)])
     steps: list[Step] = []
     first: Recorded | None = None
-    with _evaluating(model), np.errstate(all="ignore"):
+    with _in_mode(model, training), _drawing_nothing(model), np.errstate(all="ignore"):
         for at in sizes:
             try:
                 made = _recorded(model, structure, given, names, at, kept)
@@ -110,16 +122,30 @@ def _fields(step: Step) -> dict[str, Any]:
 
 
 @contextmanager
-def _evaluating(model: Any) -> Iterator[None]:
+def _in_mode(model: Any, training: bool) -> Iterator[None]:
     modules = [*model.modules()] if isinstance(model, Module) else []
     modes = [module.training for module in modules]
     try:
         if modules:
-            model.eval()
+            model.train(training)
         yield
     finally:
         for module, mode in zip(modules, modes):
             module.training = mode
+
+
+@contextmanager
+def _drawing_nothing(model: Any) -> Iterator[None]:
+    """What is recorded draws no number of the user's: generators are afterwards where they were."""
+    modules = model.modules() if isinstance(model, Module) else ()
+    own = [x for m in modules for x in vars(m).values() if isinstance(x, np.random.Generator)]
+    states = [x.bit_generator.state for x in own]
+    try:
+        with use_generator(np.random.default_rng(0)):
+            yield
+    finally:
+        for x, state in zip(own, states):
+            x.bit_generator.state = state
 
 
 def _recorded(

@@ -153,6 +153,7 @@ class _Scans:
             sequence.length,
             owner,
             tuple(own.get(source) for source in sources),
+            sequence.truncate,
         )
         outputs: Sequence[Tensor] = loop(*lengths, *sequence.xs, *carry, *sources, loop=made)
         ys = len(step.ys)

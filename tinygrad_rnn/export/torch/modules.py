@@ -23,7 +23,7 @@ def _recurrent(layer: Any) -> Any:
     import torch
 
     first = next(iter(layer._cells.values()))
-    if layer.reverse:
+    if layer.reverse or layer.truncate is not None:
         return None
     options = {} if type(layer) is not nn.RNN else {"nonlinearity": first.nonlinearity}
     return getattr(torch.nn, type(layer).__name__)(
@@ -44,6 +44,8 @@ def _projected(layer: Any) -> Any:
 
     cells = [*layer._cells.values()]
     if any(type(cell) is not ProjectedLSTMCell for cell in cells) or layer.reverse:
+        return None
+    if layer.truncate is not None:
         return None
     if cells[0].projection_size >= cells[0].hidden_size:  # which PyTorch does not allow
         return None

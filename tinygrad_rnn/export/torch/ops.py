@@ -75,6 +75,13 @@ def ops() -> dict[str, Callable[..., Value]]:
         ends = [end for pair in reversed(widths) for end in pair]
         return F.pad(x, ends, value=constant)
 
+    def drawn(draw: Callable[..., Value]) -> Callable[..., Value]:
+        def like(x: Value, generator: Any = None) -> Value:
+            dtype = x.dtype if x.is_floating_point() else None
+            return draw(x.shape, dtype=dtype, device=x.device)
+
+        return like
+
     def iota(*, start: Any, step: Any, count: int, dtype: Any) -> Value:
         return start + step * torch.arange(count)
 
@@ -102,6 +109,8 @@ def ops() -> dict[str, Callable[..., Value]]:
         "one_hot": lambda indices, num_classes: F.one_hot(indices.long(), num_classes),
         "ones_like": like(torch.ones_like),
         "pad": pad,
+        "rand_like": drawn(torch.rand),
+        "randn_like": drawn(torch.randn),
         "reshape": lambda x, shape: torch.reshape(x, _shape(shape)),
         "softmax": softmax,
         "split": lambda x, places, axis: torch.tensor_split(x, places, dim=axis),

@@ -33,8 +33,10 @@ def to_torch(model: Callable[..., Any], *, axes: str | Sequence[str] | None = No
     It can be trained, moved to a device and saved; its `state_dict()` has the names of ours, and
     `model.load_state_dict(from_torch(module.state_dict()))` brings trained weights back.
 
-    What is no module of PyTorch's is recorded as it is in `eval()`, when it is first called.
-    `axes`: see `to_jax`. ExportError if the model cannot leave.
+    What is no module of PyTorch's is recorded when it is first called, once in `train()` and once
+    in `eval()`: its dropout works there as it does here. Random numbers (`rand_like`,
+    `randn_like`) are PyTorch's: `torch.manual_seed` sets them. `axes`: see `to_jax`. ExportError if
+    the model cannot leave.
 
     >>> import torch, tinygrad_rnn as tg  # doctest: +SKIP
     >>> module = tg.export.to_torch(tg.nn.LSTM(3, 4))  # doctest: +SKIP
@@ -95,11 +97,18 @@ def _module(model: Any, axes: str | Sequence[str] | None) -> Any:
             leaves = pytree.leaves(tree)
             inputs = [torch.as_tensor(x._data if isinstance(x, Tensor) else x) for x in leaves]
             kinds = [(x.ndim, str(x.dtype)) for x in inputs]
-            key = str((pytree.structure(tree), kinds))
+            key = str((pytree.structure(tree), kinds, self.training))
             if key not in programs:
                 args, kwargs = pytree.unflatten(pytree.structure(tree), inputs)
                 programs[key] = program_of(
-                    model, args, kwargs, known=table.keys(), target="PyTorch", axes=axes, kept=kept
+                    model,
+                    args,
+                    kwargs,
+                    known=table.keys(),
+                    target="PyTorch",
+                    axes=axes,
+                    kept=kept,
+                    training=self.training,
                 )
             return _applied(self, programs[key], inputs, table, paths)
 
@@ -200,6 +209,8 @@ class _Torch(Target):
         each = [x.unbind(0) for x in xs]
         ys: list[Any] = []
         for t in range(length)[:: -1 if made.reverse else 1]:
+            if made.truncate is not None and made.detaches(t, length):
+                carry = [_detached(leaf, t + made.reverse, lengths) for leaf in carry]
             new, y = run([x[t] for x in each], carry, given.leaves)
             if lengths is not None:
                 valid = t < lengths
@@ -210,6 +221,14 @@ class _Torch(Target):
         if made.reverse:
             ys.reverse()
         return [*(torch.stack(leaf) for leaf in zip(*ys)), *carry]
+
+
+def _detached(x: Value, at: int, lengths: Value) -> Value:
+    """x without the gradient of the rows that are longer than that."""
+    import torch
+
+    stopped = x.detach()
+    return stopped if lengths is None else torch.where(_beside(lengths > at, x), stopped, x)
 
 
 def _beside(mask: Value, x: Value) -> Value:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ... import ops, pytree
 from ...compiler.execution import run as run_scan
+from ...compiler.execution import scans_are_taken
 from ...compiler.sequence import Scan
 from ...compiler.step_function import StepFunction, beside
 from ...engine.tensor import Tensor
@@ -46,7 +47,7 @@ def run(
     """
     options = {"unrolled": unrolled, "checkpoint": checkpoint, "executor": executor}
     leaves = pytree.leaves(x)
-    if truncate is not None and len(leaves[0]) > truncate:
+    if truncate is not None and len(leaves[0]) > truncate and not scans_are_taken():
         args = cell, x, state, inputs, constants
         return _in_blocks(*args, reverse, lengths, truncate, len(leaves[0]), options)
     scanned = sequence(
@@ -60,6 +61,7 @@ def run(
         checkpoint=checkpoint,
         first_step=first_step,
         executor=executor,
+        truncate=truncate,
     )
     complex_numbers = any(t._data.dtype.kind == "c" for t in [*leaves, *pytree.leaves(state)])
     # As gradient checkers use them, who need no advice.
