@@ -97,7 +97,7 @@ def loop(*arrays: Array, loop: Loop) -> tuple[Array, ...]:
 def computed(
     step: Step, xs: Sequence[Array], carry: Sequence[Array], leaves: Sequence[Array]
 ) -> list[Array]:
-    """The next carry and y_t of a lowered step, on arrays; random numbers are those of its record."""
+    """The next carry and y_t of a lowered step, on arrays; random numbers as in its record."""
     of: dict[Instruction, Array] = dict(
         zip((*step.xs, *step.carry, *step.leaves), (*xs, *carry, *leaves), strict=True)
     )
