@@ -34,6 +34,7 @@ FLOORS = (
     "viz",
     "export",
     "comparison",
+    "cards",
     "lessons",
     "cli",
 )

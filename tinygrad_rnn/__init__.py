@@ -33,11 +33,25 @@ from .pytree import detach
 from .serialization import CheckpointError, load, save
 
 if TYPE_CHECKING:
-    from . import cells, comparison, data, export, graph, lessons, optim, testing, training, viz
+    from . import (
+        cards,
+        cells,
+        comparison,
+        data,
+        export,
+        graph,
+        lessons,
+        optim,
+        testing,
+        training,
+        viz,
+    )
+    from .cards import card
 
 __version__ = "0.1.0"
 
 _WHEN_ASKED = (
+    "cards",
     "cells",
     "comparison",
     "data",
@@ -56,6 +70,8 @@ if not TYPE_CHECKING:  # a type checker knows this package's own names only
     def __getattr__(name: str) -> object:
         if name in _WHEN_ASKED:
             return _import_module(f".{name}", __name__)
+        if name == "card":
+            return _import_module(".cards", __name__).card
         if name in _torch_names.FUNCTIONS:
             return _torch_names.FUNCTIONS[name]
         return _torch_names.missing("torch", name, _sys.modules[__name__], __name__)
@@ -70,6 +86,8 @@ __all__ = [
     "StaleValueError",
     "Tensor",
     "TinygradRnnError",
+    "card",
+    "cards",
     "cells",
     "comparison",
     "data",

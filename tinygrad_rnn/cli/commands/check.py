@@ -12,7 +12,7 @@ from ..parser import CommandError, add_command
 if TYPE_CHECKING:
     from ..parser import Commands
 
-__all__ = ["register"]
+__all__ = ["register", "setting"]
 
 _DETAILS = """\
 Checks a cell, or with --layer the layer that runs it: its gradients by every
@@ -46,7 +46,7 @@ def register(commands: Commands) -> None:
         dest="sizes",
         metavar="NAME=VALUE",
         nargs="+",
-        type=_setting,
+        type=setting,
         default=[],
         help="what the cell is made with (default: 2 for input_size, 3 for others without default)",
     )
@@ -74,7 +74,7 @@ def register(commands: Commands) -> None:
         "--layer",
         metavar="NAME=VALUE",
         nargs="*",
-        type=_setting,
+        type=setting,
         help="check a layer of the cell, nn.Recurrent, with these options (none: one layer)",
     )
     parser.add_argument(
@@ -89,7 +89,8 @@ def register(commands: Commands) -> None:
     parser.set_defaults(command=_check)
 
 
-def _setting(text: str) -> tuple[str, Any]:
+def setting(text: str) -> tuple[str, Any]:
+    """An argument of a cell as it is written on the command line: `heads=2`."""
     name, equals, value = text.partition("=")
     if not equals or not name.isidentifier():
         raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")

@@ -1,0 +1,121 @@
+"""A card: one page with nothing to load, for cells of any kind, and what is said of wrong ones."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+import tinygrad_rnn as tg
+from tinygrad_rnn import nn
+from tinygrad_rnn.cards.formal import laws_section
+
+FORMAL = ["equations", "structure", "pictures"]
+
+
+def page_of(cell: nn.Cell, **options: object) -> str:
+    return tg.card(cell, only=FORMAL, **options).html()
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [nn.LSTMCell(3, 4), tg.cells.MinGRUCell(3, 4), tg.cells.ConvLSTMCell(1, 2, (4, 4))],
+    ids=lambda cell: type(cell).__name__,
+)
+def test_the_page_needs_no_network_and_its_links_lead_somewhere(cell) -> None:
+    page = page_of(cell)
+    assert page.startswith("<!DOCTYPE html>") and "<math" in page and "<svg" in page
+    assert not re.search(r'(?:src|href)="(?!#)', page)
+    ids = set(re.findall(r'\bid="([^"]+)"', page))
+    assert set(re.findall(r'href="#([^"]+)"', page)) - ids == set()
+    assert len(re.findall(r'\bid="means-', page)) >= 5
+
+
+def test_structure_says_what_follows() -> None:
+    affine, dense = page_of(tg.cells.MinGRUCell(3, 4)), page_of(nn.LSTMCell(3, 4))
+    assert "in parallel over time" in affine and "Nothing is left in the loop" in affine
+    assert "The Jacobian of the step is dense" in dense and "one after the other" in dense
+
+
+class Delayed(nn.Cell):
+    """Sees the input of the step before."""
+
+    def __init__(self, input_size):
+        self.input_size = input_size
+
+    def initial_state(self, batch_size):
+        return self.zeros(batch_size, self.input_size)
+
+    def step(self, x, before):
+        return x - before, x
+
+
+def test_a_delayed_input_is_told() -> None:
+    page = page_of(Delayed(3))
+    assert "an input, kept for the next step" in page and "Nothing is left in the loop" in page
+
+
+def test_numbers_are_those_of_the_cell() -> None:
+    found = tg.card(nn.LSTMCell(3, 4), only=[])
+    assert "<b>144</b>" in found.head and "<b>8</b>" in found.head
+    assert found.plan is not None
+    assert f"<b>{found.plan.total('forward').flops / 100:,.0f}</b>" in found.head
+
+
+def test_a_law_that_does_not_hold_is_on_the_page() -> None:
+    class Cut(nn.RNNCell):
+        def forward(self, x, h):
+            return super().forward(x, h.detach())
+
+    with pytest.raises(tg.testing.CellError) as broken:
+        tg.testing.check_cell(Cut, input_size=1, hidden_size=2, only=["repeat", "far"])
+    page = laws_section(broken.value.report).html()
+    assert 'class="verdict bad">BROKEN' in page and 'class="verdict ok">holds' in page
+
+
+def test_a_notebook_shows_the_page_in_a_frame_of_its_own() -> None:
+    shown = tg.card(nn.RNNCell(2, 3), only=["equations"])._repr_html_()
+    assert shown.startswith("<iframe srcdoc=") and "<math" not in shown
+
+
+def test_text_of_the_author_is_escaped() -> None:
+    class Odd(nn.RNNCell):
+        """Is <b>bold</b>."""
+
+        def forward(self, x, h):
+            return super().forward(x, h).named("<script>")
+
+    page = page_of(Odd(2, 3))
+    assert "<script>alert" not in page and "&lt;script&gt;" in page
+    assert "&lt;b&gt;bold&lt;/b&gt;" in page
+
+
+def test_what_is_wrong_is_said(tmp_path) -> None:
+    with pytest.raises(TypeError, match=r"give it one, LSTMCell\(...\)"):
+        tg.card(nn.LSTMCell)
+    with pytest.raises(ValueError, match="no part 'speeed'; it has equations"):
+        tg.card(nn.RNNCell(2, 3), only=["speeed"])
+    with pytest.raises(TypeError, match="gap"):
+        tg.card(nn.RNNCell(2, 3), step_inputs={"gap": (1,)})
+    with pytest.raises(ValueError, match=r"should end in .html"):
+        tg.card(nn.RNNCell(2, 3), only=[]).save(tmp_path / "card.pdf")
+
+    class NoSize(nn.Cell):
+        def initial_state(self, batch_size):
+            return tg.zeros(batch_size, 2)
+
+        def forward(self, x, h):
+            return h + x
+
+    with pytest.raises(TypeError, match="input_size"):
+        tg.card(NoSize())
+    assert "input_shape" not in page_of(NoSize(), input_shape=(2,))
+
+
+def test_what_a_broken_cell_raises_passes_through() -> None:
+    class Broken(nn.RNNCell):
+        def forward(self, x, h):
+            return h @ x
+
+    with pytest.raises(ValueError, match="matmul"):
+        tg.card(Broken(2, 3))

@@ -1,0 +1,26 @@
+(() => {
+  const root = document.documentElement;
+  document.getElementById("theme").onclick = () => {
+    const dark = root.dataset.theme
+      ? root.dataset.theme === "dark"
+      : matchMedia("(prefers-color-scheme: dark)").matches;
+    root.dataset.theme = dark ? "light" : "dark";
+  };
+  for (const button of document.querySelectorAll("button.copy")) {
+    button.onclick = async () => {
+      const text = button.parentElement.querySelector("pre").textContent;
+      try {
+        await navigator.clipboard.writeText(text);
+        button.textContent = "copied";
+      } catch {
+        getSelection().selectAllChildren(button.parentElement.querySelector("pre"));
+        button.textContent = "selected: copy with Ctrl+C";
+      }
+    };
+  }
+  const open = () => {
+    const target = location.hash && document.getElementById(location.hash.slice(1));
+    if (target && target.tagName === "DT") target.classList.add("seen");
+  };
+  addEventListener("hashchange", open);
+})();

@@ -1,0 +1,228 @@
+"""Card: all that is known of a cell on one page."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from ..compiler.report import PlanReport
+from ..files import write_file
+from ..nn.recurrent.cell import Cell
+from ..testing import CellReport
+from ..viz.page.document import document
+from ..viz.style.text import escaped
+from .equations import Equations
+from .equations.equations import recovered
+from .formal import (
+    equations_section,
+    laws_of,
+    laws_section,
+    numbers,
+    pictures_section,
+    structure_section,
+    words_of,
+)
+from .glossary import glossary
+from .section import Section
+from .subject import Subject
+
+__all__ = ["Card", "card", "equations"]
+
+_ROWS = 2
+
+
+def equations(
+    cell: Cell,
+    *,
+    inputs: Sequence[Any] | None = None,
+    input_shape: Sequence[int] | None = None,
+    step_inputs: Mapping[str, Any] | None = None,
+    constants: Mapping[str, Any] | None = None,
+    seed: int = 0,
+) -> Equations:
+    """The equations of one step of a cell, recovered from a trace of it.
+
+    Printing them gives LaTeX; a notebook shows them. The arguments are those of
+    `testing.check_cell`: what its inputs are drawn from, where normal numbers of the cell's
+    `input_size` will not do.
+
+    >>> import tinygrad_rnn as tg
+    >>> found = equations(tg.nn.GRUCell(3, 4))
+    >>> print(found.lines[-1].latex())
+    h_{t} = (1 - z_{t}) \\odot n_{t} + z_{t} \\odot h_{t-1}
+    >>> found.error < 1e-6  # read back and evaluated, against the cell
+    True
+    """
+    return _recovered(Subject(cell, inputs, input_shape, step_inputs, constants, seed))
+
+
+def _recovered(subject: Subject) -> Equations:
+    given = subject.given(1, _ROWS)
+    modes = [module.training for module in subject.cell.modules()]
+    subject.cell.eval()
+    try:
+        state = subject.reached(_ROWS)
+        return recovered(subject.cell, given.x, state, given.inputs, given.constants)
+    finally:
+        for module, mode in zip(subject.cell.modules(), modes):
+            module.training = mode
+
+
+@dataclass(eq=False)
+class Card:
+    """What is known of a cell; made by `card`. `html` is a page, which a notebook shows.
+
+    `plan`: None for a cell that runs op by op. `laws`: None if they were not checked. `seconds`:
+    how long it took to make.
+
+    >>> import tinygrad_rnn as tg
+    >>> found = tg.card(tg.nn.RNNCell(2, 3), only=["equations"])
+    >>> [section.title for section in found.sections], found.laws
+    (['Equations'], None)
+    """
+
+    cell: str
+    about: str
+    equations: Equations
+    plan: PlanReport | None
+    laws: CellReport | None = None
+    seconds: float = 0.0
+    command: str = ""
+    head: str = ""
+    sections: list[Section] = field(default_factory=list)
+
+    def html(self) -> str:
+        """The page: it needs no network."""
+        links = "".join(f'<a href="#{s.name}">{escaped(s.title)}</a>' for s in self.sections)
+        used = [entry for s in self.sections for entry in s.means]
+        means = glossary(["parameters", "state", "flops", *used])
+        body = (
+            f'<main><header><div><p class="kind">cell</p><h1>{escaped(self.cell)}</h1></div>'
+            f'<button id="theme" type="button">light / dark</button></header>'
+            f'<p class="lead">{escaped(self.about)}</p>{self.head}'
+            f'<nav>{links}<a href="#means">What the numbers mean</a></nav>'
+            f"{''.join(s.html() for s in self.sections)}"
+            f'<section id="means"><h2>What the numbers mean</h2><dl>{means}</dl></section>'
+            f'<p class="foot">Made in {self.seconds:.0f} seconds.{self.command}</p></main>'
+        )
+        return document(self.cell, body, [_file("card.css")], [_file("card.js")])
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the page, which should end in `.html`. ValueError for another ending."""
+        target = Path(path)
+        if target.suffix.lower() not in (".html", ".htm"):
+            raise ValueError(f"{target.name!r} should end in .html")
+        write_file(target, self.html())
+        return target
+
+    def _repr_html_(self) -> str:
+        page = escape(self.html(), quote=True)
+        return (
+            f'<iframe srcdoc="{page}" title="{escaped(self.cell)}" style="width:100%;height:80vh;'
+            'border:1px solid #8886;border-radius:8px"></iframe>'
+        )
+
+    def __repr__(self) -> str:
+        return f"<card of {self.cell}; save('card.html') writes it>"
+
+
+def card(
+    cell: Cell,
+    *,
+    inputs: Sequence[Any] | None = None,
+    input_shape: Sequence[int] | None = None,
+    step_inputs: Mapping[str, Any] | None = None,
+    constants: Mapping[str, Any] | None = None,
+    only: Collection[str] | None = None,
+    quick: bool = False,
+    seed: int = 0,
+    progress: bool = False,
+) -> Card:
+    """Find out all that there is to know of a cell, for one page.
+
+    The equations of a step; parameters and FLOPs; what follows from the structure of its Jacobian;
+    pictures; the laws. `inputs`, `input_shape`, `step_inputs`, `constants`: as of
+    `testing.check_cell`. `only`: the parts to make, of "equations", "structure", "pictures",
+    "laws". `quick`: less of what is slow. `progress`: show a progress bar.
+
+    TypeError if it is no cell or cannot be run on such inputs, ValueError for an unknown part;
+    what the cell raises in a step passes through.
+
+    >>> import tinygrad_rnn as tg
+    >>> found = card(tg.nn.RNNCell(2, 3), only=["equations", "structure"])
+    >>> print(found.equations.lines[0].latex())
+    h_{t} = \\tanh (W_{ih} x_{t} + b_{ih} + W_{hh} h_{t-1} + b_{hh})
+    >>> "</html>" in found.html()
+    True
+    """
+    start = time.perf_counter()
+    subject = Subject(cell, inputs, input_shape, step_inputs, constants, seed)
+    arguments = {
+        "inputs": inputs,
+        "input_shape": input_shape,
+        "step_inputs": step_inputs,
+        "constants": constants,
+    }
+    found = _recovered(subject)  # a cell that cannot take a step says so here
+    plan, why_not = _planned(subject)
+    made = Card(_title(cell), words_of(cell), found, plan)
+    made.head = numbers(subject, plan)
+
+    def laws() -> Section:
+        made.laws = laws_of(subject, 5.0 if quick else 60.0, **arguments)
+        return laws_section(made.laws)
+
+    parts: dict[str, Callable[[], Section]] = {
+        "equations": lambda: equations_section(found, made.about),
+        "structure": lambda: structure_section(plan, why_not),
+        "pictures": lambda: pictures_section(subject),
+        "laws": laws,
+    }
+    if unknown := sorted({*(only or ())} - parts.keys()):
+        raise ValueError(f"a card has no part {unknown[0]!r}; it has {', '.join(parts)}")
+    chosen = {name: part for name, part in parts.items() if only is None or name in only}
+    made.sections = list(_sections(chosen, progress))
+    made.seconds = time.perf_counter() - start
+    return made
+
+
+def _sections(parts: Mapping[str, Callable[[], Section]], progress: bool) -> Iterator[Section]:
+    with tqdm(total=len(parts), disable=not progress, leave=False, unit=" parts") as bar:
+        for name, part in parts.items():
+            bar.set_description(name)
+            yield part()
+            bar.update()
+
+
+def _title(cell: Cell) -> str:
+    return f"{type(cell).__name__}({cell.extra_repr()})"
+
+
+def _planned(subject: Subject) -> tuple[PlanReport | None, str]:
+    """The plan of the cell, or why there is none."""
+    shape = subject.input_shape
+    try:
+        return (
+            subject.cell.plan(
+                1,
+                100,
+                input_size=shape if len(shape) != 1 else shape[0],
+                step_inputs=subject.further,
+                constants=subject.constants,
+            ),
+            "",
+        )
+    except ValueError as error:
+        return None, str(error)
+
+
+def _file(name: str) -> str:
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")

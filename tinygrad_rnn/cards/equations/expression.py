@@ -1,0 +1,201 @@
+"""Expression: a value of one step of a cell as mathematics, a tree of ops over symbols."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ...compiler.ir.instruction import structural_key
+from ...engine.primitive import Primitive
+from ...engine.traits import Section
+from ...ops import matmul
+
+__all__ = ["Expression", "Expressions", "Leaf", "parts_of"]
+
+Array = Any
+_NONE: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Leaf:
+    """What an expression without an op stands for.
+
+    `kind`: "input", "state", "parameter", "constant", "number" or "drawn" (a random number).
+    `name`: what it is called there; of the state, its place among the leaves.
+    """
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Expression:
+    """An op applied to expressions; a leaf has none. Equal ones are the same object.
+
+    `sample`: the value in the step that was traced. `rows`: whether its first axis is the batch's,
+    as it is of all that comes from x_t or the state; the mathematics is that of one row.
+    """
+
+    op: Primitive | None
+    inputs: tuple[Expression, ...]
+    attributes: Mapping[str, Any]
+    output: int | None
+    sample: Array
+    rows: bool
+    leaf: Leaf | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one row."""
+        shape: tuple[int, ...] = np.shape(self.sample)
+        return shape[1:] if self.rows else shape
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it is a constant number."""
+        return self.leaf is not None and self.leaf.kind == "number"
+
+    @property
+    def is_scalar(self) -> bool:
+        """Whether it is one number, the same in all rows."""
+        return not self.rows and not np.ndim(self.sample)
+
+    def behind(self) -> list[Expression]:
+        """All expressions that it is made of, inputs first, itself last."""
+        found: dict[int, Expression] = {}
+
+        def visit(e: Expression) -> None:
+            if id(e) not in found:
+                for x in e.inputs:
+                    visit(x)
+                found[id(e)] = e
+
+        visit(self)
+        return [*found.values()]
+
+
+def _part(x: Array, *, axis: int, start: int, stop: int) -> Array:
+    cuts: list[Any] = [slice(None)] * x.ndim
+    cuts[axis] = slice(start, stop)
+    return x[tuple(cuts)]
+
+
+part = Primitive(_part, linear=True, view=True)
+part.name = "part"
+
+
+@dataclass
+class Expressions:
+    """Makes expressions, each once, and in the form in which they are read.
+
+    A part of a sum is written as the sum of the parts, and a part of W x as a part of W times x:
+    so the gates that a cell computes as one matrix product have an equation each. `kept`: those
+    that have a name, and stay whole.
+    """
+
+    kept: set[int] = field(default_factory=set)
+    _known: dict[Any, Expression] = field(default_factory=dict)
+    _alive: list[Any] = field(default_factory=list)  # so that ids stay theirs
+
+    def leaf(self, of: Any, kind: str, name: str, sample: Array, rows: bool = False) -> Expression:
+        """The leaf that stands for `of`."""
+        key = ("leaf", kind, of if kind == "number" else id(of))
+        if key not in self._known:
+            self._alive.append(of)
+            self._known[key] = Expression(
+                None, (), _NONE, None, np.asarray(sample), rows, Leaf(kind, name)
+            )
+        return self._known[key]
+
+    def number(self, x: Any) -> Expression:
+        """A constant number."""
+        return self.leaf(repr(np.asarray(x).item()), "number", "", x)
+
+    def apply(
+        self,
+        op: Primitive,
+        inputs: Iterable[Expression],
+        attributes: Mapping[str, Any] = _NONE,
+        output: int | None = None,
+        sample: Array | None = None,
+    ) -> Expression:
+        """The op on these inputs. `sample`: its value, where it is known."""
+        inputs = tuple(inputs)
+        without = _without_identity(op, inputs)
+        if without is not None:
+            return without
+        key = (id(op), output, structural_key(attributes), *map(id, inputs))
+        if key not in self._known:
+            if sample is None:
+                with np.errstate(all="ignore"):
+                    sample = op.value(*(x.sample for x in inputs), **attributes)
+                sample = sample if output is None else sample[output]
+            self._alive.append((op, attributes))
+            rows = any(x.rows for x in inputs)
+            self._known[key] = Expression(op, inputs, attributes, output, np.asarray(sample), rows)
+        return self._known[key]
+
+    def part(self, x: Expression, section: Section) -> Expression:
+        """A part of x along one axis, taken as near to the symbols as it can be."""
+        axis, start, stop = section
+        size = x.sample.shape[axis]
+        if (start, stop) == (0, size):
+            return x
+        if x.op is part and x.attributes["axis"] == axis:
+            first = x.attributes["start"]
+            return self.part(x.inputs[0], Section(axis, first + start, first + stop))
+        if x.op is not None and id(x) not in self.kept:
+            found = self._of_parts(x, section)
+            if found is not None:
+                return found
+        return self.apply(part, [x], section._asdict())
+
+    def _of_parts(self, x: Expression, section: Section) -> Expression | None:
+        """A part of what an op gives, as the op on parts; None if it is none."""
+        axis, start, stop = section
+        assert x.op is not None
+        if x.op.traits.elementwise:
+            size = x.sample.shape[axis]
+            whole = [
+                len(np.shape(e.sample)) >= -axis and e.sample.shape[axis] == size for e in x.inputs
+            ]
+            cut = [self.part(e, section) if w else e for e, w in zip(x.inputs, whole)]
+            return self.apply(x.op, cut, x.attributes)
+        if x.op.traits.permutation is not None:
+            axes = x.op.traits.permutation(**x.attributes)
+            inner = self.part(x.inputs[0], Section(axes[axis], start, stop))
+            return self.apply(x.op, [inner], x.attributes)
+        if is_product(x) and axis >= -2:
+            a, b = x.inputs
+            if axis == -1 and b.sample.ndim > 1:
+                return self.apply(x.op, [a, self.part(b, section)])
+            if axis == -2 and a.sample.ndim > 1:
+                return self.apply(x.op, [self.part(a, section), b])
+        return None
+
+
+def _without_identity(op: Primitive, inputs: tuple[Expression, ...]) -> Expression | None:
+    """x of x + 0 and of 1 x."""
+    if op.traits.identity is None or len(inputs) != 2:
+        return None
+    first, second = inputs
+    if op.traits.commutative and first.is_number:
+        first, second = second, first
+    if second.is_number and second.sample == op.traits.identity and not first.is_number:
+        return first
+    return None
+
+
+def is_product(x: Expression) -> bool:
+    """Whether it is a product of matrices, or of a matrix and a vector."""
+    return x.op is matmul
+
+
+def parts_of(x: Expression) -> tuple[Section, int] | None:
+    """Of a part: which, and the size of the whole along its axis."""
+    if x.op is not part:
+        return None
+    return Section(**x.attributes), x.inputs[0].sample.shape[x.attributes["axis"]]

@@ -1,0 +1,213 @@
+"""The sections of a card that are read off the cell: equations, structure, pictures, laws."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from typing import Any
+
+from .. import pytree, viz
+from ..compiler.report import PlanReport
+from ..nn.recurrent.cell import Cell
+from ..testing import CellError, CellReport, check_cell
+from ..viz.page.document import drawing_svg
+from ..viz.style.text import escaped
+from .equations import Equations
+from .equations.notation import Function
+from .glossary import linked
+from .section import Section, Tile, table, tiles
+from .structure import facts
+from .subject import Subject
+
+__all__ = ["counted", "equations_section", "laws_of", "laws_section", "numbers", "pictures_section"]
+__all__ += ["structure_section", "words_of"]
+
+PICTURE_STEPS = 5
+
+
+def counted(number: float) -> str:
+    """1,234 or 12.3 M."""
+    for unit, size in (("G", 1e9), ("M", 1e6)):
+        if number >= size:
+            return f"{number / size:.3g} {unit}"
+    return f"{number:,.0f}"
+
+
+def words_of(cell: Cell) -> str:
+    """The first paragraph of the cell's documentation, or ""."""
+    text = inspect.getdoc(type(cell)) if type(cell).__doc__ else ""
+    return " ".join((text or "").split("\n\n")[0].split())
+
+
+def numbers(subject: Subject, plan: PlanReport | None) -> str:
+    """The tiles at the top: sizes and costs of a step."""
+    cell = subject.cell
+    state = sum(leaf.size for leaf in pytree.leaves(cell.initial_state(1)))
+    found = [
+        Tile(counted(sum(p.size for p in cell.parameters())), "parameters", "parameters"),
+        Tile(counted(state), "numbers of state", "state"),
+    ]
+    if plan is not None:
+        steps = plan.steps * plan.batch_size
+        for direction in ("forward", "backward"):
+            flops = plan.total(direction).flops / steps
+            found.append(Tile(counted(flops), f"FLOPs a step, {direction}", "flops"))
+    return tiles(found)
+
+
+def equations_section(found: Equations, words: str) -> Section:
+    """The equations, what their letters mean, and LaTeX to copy."""
+    says = {line.left.latex(): line.says for line in found.lines if len(line.says) > 1}
+    lines = "".join(
+        f'<div class="equation"><div class="pan"><math display="block"><mrow>{line.left.mathml()}'
+        f"<mo>=</mo>{line.right.mathml()}</mrow></math></div>"
+        f"<small>{escaped(says.get(line.left.latex(), ''))}</small></div>"
+        for line in found.lines
+    )
+    where = table(
+        ("symbol", "stands for", "shape"),
+        [
+            (f"<math>{m.symbol.mathml()}</math>", escaped(m.says), _shape(m.shape))
+            for m in found.meanings
+        ],
+        "where",
+    )
+    known = {name: f for name, f in found.functions.items() if _told(f)}
+    functions = table(
+        ("function", "is"),
+        [(f"<code>{escaped(f.op.name)}</code>", escaped(_told(f))) for f in known.values()],
+        "where",
+    )
+    refused = (
+        f'<p class="alarm">These are the equations of the step that was traced; another may have '
+        f"others: {escaped(found.refusal)}.</p>"
+        if found.refusal
+        else ""
+    )
+    error = found.error
+    exact = "exactly" if error == 0 else f"to {error:.1g}"
+    true = (
+        f"Read back and evaluated with NumPy, they give what the cell gives, "
+        f"{linked(exact, 'equations')}."
+    )
+    if not error < 1e-4:
+        wrong = f"Read back and evaluated, they differ from the cell by {error:.2g}."
+        true = f"<b class='alarm'>{wrong}</b>"
+    source = escaped(found.latex())
+    content = (
+        f'{refused}<div class="equations">{lines}</div><p>{true}</p>'
+        f"<details><summary>What the letters stand for</summary>{where}"
+        f"{functions if known else ''}</details>"
+        f'<details><summary>LaTeX</summary><button class="copy" type="button">copy</button>'
+        f"<pre>{source}</pre></details>"
+    )
+    about = "What one step computes, recovered from the operations of a step that was run."
+    return Section("equations", "Equations", about, content, ("equations",))
+
+
+def _told(function: Function) -> str:
+    """The first line of an op's documentation."""
+    text = (function.op.__doc__ or "").strip().splitlines()
+    return text[0] if text else ""
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape)) or "number"
+
+
+def structure_section(plan: PlanReport | None, why_not: str) -> Section:
+    """What follows from how the next state depends on the state."""
+    about = "How the next state depends on the state, read off the operations, and what follows."
+    if plan is None:
+        content = (
+            f'<p class="alarm">The step runs op by op, so nothing is known: {escaped(why_not)}</p>'
+        )
+        return Section("structure", "Structure", about, content)
+    found = facts(plan)
+    each = "".join(
+        f"<li><b>{escaped(f.says)}</b> {escaped(f.therefore)} "
+        f"{linked('what this means', f.means)}</li>"
+        for f in found
+    )
+    return Section(
+        "structure",
+        "Structure",
+        about,
+        f'<ul class="facts">{each}</ul>',
+        tuple(f.means for f in found),
+    )
+
+
+def pictures_section(subject: Subject) -> Section:
+    """One step, and backpropagation through a few."""
+    given = subject.given(PICTURE_STEPS, 1)
+    model = subject.model(given, unroll=True)
+    picture = viz.bptt(model, given.x, level="gates", fold=3, title="")
+    figures = []
+    for level, prefix, caption in (
+        ("rolled", "r", "One step, with the state's way back to itself"),
+        (
+            "gates",
+            "g",
+            f"{PICTURE_STEPS} steps: forward from the left, the gradient from the right",
+        ),
+    ):
+        svg = drawing_svg(picture.drawing(level, prefix))
+        figures.append(
+            f"<figure><figcaption>{escaped(caption)}</figcaption>"
+            f"<div class='pan'>{svg}</div></figure>"
+        )
+    about = (
+        "Boxes are operations; in colour the gradient of the last state, the larger, the wider. "
+        "Where it thins out to the left, earlier steps have less to learn from."
+    )
+    return Section("pictures", "Pictures", about, "".join(figures))
+
+
+# Laws
+
+
+def laws_of(subject: Subject, seconds: float, **arguments: Any) -> CellReport:
+    """The table of laws of the cell, in a small size if it takes sizes."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # the table says what there was no time for
+        try:
+            return check_cell(lambda: _small(subject.cell), seconds=seconds, **arguments)
+        except CellError as error:
+            return error.report
+
+
+def _small(cell: Cell) -> Cell:
+    """The cell again, with an input of 2 and a state of 3 where it takes these sizes."""
+    takes = inspect.signature(type(cell).__init__).parameters
+    sizes: dict[str, Any] = {
+        name: n for name, n in (("input_size", 2), ("hidden_size", 3)) if name in takes
+    }
+    try:
+        made: Cell = cell.made_again(**sizes)
+        return made
+    except (TypeError, ValueError):
+        return cell.made_again()
+
+
+def laws_section(report: CellReport) -> Section:
+    """The table of laws."""
+    marks = {"holds": "ok", "BROKEN": "bad"}
+    rows = [
+        (
+            f'<span class="verdict {marks.get(law.verdict, "none")}">{escaped(law.verdict)}</span>',
+            escaped(law.name),
+            escaped(law.says) + (f"<pre>{escaped(law.note)}</pre>" if law.note else ""),
+        )
+        for law in report.laws
+    ]
+    holding = sum(law.verdict == "holds" for law in report.laws)
+    broken = len(report.broken)
+    head = tiles(
+        [Tile(str(holding), "laws hold", "laws"), Tile(str(broken), "laws broken", "laws")]
+    )
+    about = "What must hold of every cell, and what this one's author claims of it."
+    whole = table(("verdict", "law", "it says"), rows, "laws")
+    if report.ok:
+        whole = f"<details><summary>All laws</summary>{whole}</details>"
+    return Section("laws", "Laws", about, head + whole, ("laws",))

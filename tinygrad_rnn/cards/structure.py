@@ -1,0 +1,140 @@
+"""What the structure of a cell's step is, and what follows from it, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from ..compiler.report import PlanReport, StateLine
+
+__all__ = ["Fact", "facts"]
+
+
+class Fact(NamedTuple):
+    """Something that is true of a step, and what follows from it."""
+
+    says: str
+    therefore: str
+    means: str  # the entry of the glossary
+
+
+def facts(plan: PlanReport) -> list[Fact]:
+    """The facts that a plan tells."""
+    return [*_jacobian(plan.state), *_affine(plan.state), *_delayed(plan.state), *_loop(plan)]
+
+
+def _jacobian(lines: Sequence[StateLine]) -> Iterator[Fact]:
+    parts = [line for line in lines if " in " in line.property]
+    own = [p for p in parts if p.property.split(" in ")[1].split(",")[0] == p.name]
+    dense = [p for p in parts if p.property.startswith("dense")]
+    block = [p for p in parts if p.property.startswith("block")]
+    diagonal = [p for p in own if p.property.startswith("diagonal")]
+    if parts and not dense and not block and len(diagonal) == len(own):
+        yield Fact(
+            "Each unit of the next state depends on that unit alone (the Jacobian is diagonal).",
+            "The gradient of a unit through time is a product of single numbers: it cannot be "
+            "mixed or rotated, and exact real-time recurrent learning costs no more than a "
+            "forward step for each parameter.",
+            "jacobian",
+        )
+    for p in block:
+        yield Fact(
+            f"{_upper(p.name)} depends on {_other(p)} in blocks{_because(p)}.",
+            "Units of different blocks do not mix within a step.",
+            "jacobian",
+        )
+    if dense:
+        names = _listed([f"{p.name} on {_other(p)}" for p in dense])
+        yield Fact(
+            f"The Jacobian of the step is dense{_because(dense[0])}: {names}, every unit on every "
+            "unit.",
+            "The gradient is multiplied by a matrix at every step. How it grows or shrinks is told "
+            "by the Lyapunov exponents, not by any single weight.",
+            "jacobian",
+        )
+    if dense and diagonal:
+        names = _listed([p.name for p in diagonal])
+        yield Fact(
+            f"On a second way {names} {_reaches(diagonal)} the next step unit by unit.",
+            "On that line the gradient meets no matrix: a gate near 1 hands it on unchanged.",
+            "jacobian",
+        )
+
+
+def _affine(lines: Sequence[StateLine]) -> Iterator[Fact]:
+    bent = [line for line in lines if line.property == "not affine"]
+    straight = [line for line in lines if line.property == "affine"]
+    if straight and not bent:
+        yield Fact(
+            "The next state is affine in the state: h_t = A_t h_{t-1} + b_t.",
+            "A and b do not depend on the state, so all steps can be computed at once, in parallel "
+            "over time. What the state alone cannot do within one layer is to flip (parity) at any "
+            "length.",
+            "affine",
+        )
+    elif bent:
+        kept = (
+            f" {_upper(_listed([s.name for s in straight]))} {_is(straight)}." if straight else ""
+        )
+        yield Fact(
+            f"{_upper(_listed([b.name for b in bent]))} {_is(bent)} not affine in the state"
+            f"{_because(bent[0])}.{kept}",
+            "The steps must be taken one after the other. The Jacobian depends on the state, so "
+            "the gradient's factor differs from sequence to sequence.",
+            "affine",
+        )
+
+
+def _delayed(lines: Sequence[StateLine]) -> Iterator[Fact]:
+    delayed = [line.name for line in lines if line.property == "delayed input"]
+    if delayed:
+        yield Fact(
+            f"{_upper(_listed(delayed))}: an input, kept for the next step; no state enters.",
+            "It goes back one step and no further, and is computed for all steps at once.",
+            "delayed",
+        )
+
+
+def _loop(plan: PlanReport) -> Iterator[Fact]:
+    whole, loop = plan.total("forward").flops, plan.total("forward", "loop").flops
+    share = loop / whole if whole else 0.0
+    if not loop:
+        yield Fact(
+            "Nothing is left in the loop over time.",
+            "The whole layer is a few operations on all steps at once, however long the sequence.",
+            "flops",
+        )
+    else:
+        yield Fact(
+            f"{share:.0%} of the arithmetic of a forward pass is in the loop over time.",
+            "The rest does not depend on the state; it is computed for all steps in one go, where "
+            "processors are several times as fast.",
+            "flops",
+        )
+
+
+def _reaches(lines: Sequence[StateLine]) -> str:
+    return "reaches" if len({line.name for line in lines}) == 1 else "reach"
+
+
+def _is(lines: Sequence[StateLine]) -> str:
+    return "is" if len({line.name for line in lines}) == 1 else "are"
+
+
+def _because(line: StateLine) -> str:
+    where = line.sources[0].replace("\\", "/").rpartition("/")[2] if line.sources else ""
+    place = f" ({where})" if where else ""
+    return f", because of {line.because}{place}" if line.because else ""
+
+
+def _other(line: StateLine) -> str:
+    return line.property.partition(" in ")[2].partition(",")[0]
+
+
+def _listed(words: Sequence[str]) -> str:
+    words = list(dict.fromkeys(words))
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _upper(text: str) -> str:
+    return text if len(text.split()[0]) == 1 else text[:1].upper() + text[1:]
