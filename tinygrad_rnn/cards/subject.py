@@ -9,13 +9,13 @@ import numpy as np
 
 from .. import ops, pytree
 from ..engine.dtypes import is_floating
-from ..engine.mode import no_grad
+from ..engine.recording.mode import no_grad
 from ..engine.tensor import Tensor
 from ..nn.recurrent.cell import Cell
 from ..nn.recurrent.inputs import check_names
 from ..nn.recurrent.layers import Recurrent
 from ..nn.recurrent.run import run
-from ..testing.further import Drawn, drawn
+from ..testing.cells.further import Drawn, drawn
 
 __all__ = ["Given", "Subject"]
 

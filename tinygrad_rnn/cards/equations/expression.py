@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ...compiler.ir.instruction import structural_key
-from ...engine.primitive import Primitive
-from ...engine.traits import Section
+from ...engine.primitives.primitive import Primitive
+from ...engine.primitives.traits import Section
 from ...ops import matmul
 
 __all__ = ["Expression", "Expressions", "Leaf", "parts_of"]

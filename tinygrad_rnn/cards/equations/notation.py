@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...engine.primitive import Primitive
+from ...engine.primitives.primitive import Primitive
 from .expression import Expression, is_product
 from .layout import Fraction, Group, Layout, Letter, Listed, Mark, Number, Root, Row, Script
 

@@ -12,7 +12,7 @@ from ... import pytree
 from ...compiler.trace.calls import detached
 from ...compiler.trace.recording import Record, record
 from ...compiler.trace.tracers import graph_of, nodes_behind
-from ...engine.node import Node
+from ...engine.recording.node import Node
 from ...engine.tensor import Tensor
 from ...nn.recurrent.cell import Cell
 from ...nn.recurrent.run import sequence

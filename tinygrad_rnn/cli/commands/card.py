@@ -79,7 +79,7 @@ def register(commands: Commands) -> None:
 def _card(options: argparse.Namespace) -> int:
     from ...cards import card
     from ...ops import manual_seed
-    from ...testing.cell_runs import complete
+    from ...testing.cells.runs import complete
     from ...user_code import blame, find_cell
 
     if options.out is not None and not options.out.endswith(".html"):
