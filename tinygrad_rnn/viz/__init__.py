@@ -4,7 +4,8 @@
     picture.save("bptt.svg")
 
 A picture is a recorded `Graph` laid out: one step is laid out once and stamped along time. No
-program is needed, and nothing here knows any cell or op: what is drawn follows from the graph.
+external program is needed, and nothing here knows any cell or op: what is drawn follows from the
+graph.
 """
 
 from .charts.chart import Chart

@@ -1,1 +1,1 @@
-"""Charts of what was found in the gradient: panels of lines, cells and bars, in SVG."""
+"""Charts of gradients and gates: panels of lines, cells and bars, in SVG."""

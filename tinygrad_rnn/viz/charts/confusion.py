@@ -1,4 +1,4 @@
-"""The confusion matrix of a classifier: what was answered for what."""
+"""The confusion matrix of a classifier: true classes against predicted ones."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ CELL = 21.0
 
 
 def plot_confusion(counts: Any, classes: Sequence[str]) -> Chart:
-    """Cells of `counts` (true class, answered class): each row as shares of that class.
+    """Cells of `counts` (true class, predicted class): each row as shares of that class.
 
-    Point at a cell for the number behind it.
+    Hover over a cell for the number behind it.
+
 
     >>> chart = plot_confusion([[8, 2], [0, 5]], ["Greek", "Irish"])
     >>> "Greek, answered Irish: 2 of 10" in chart.svg()

@@ -1,4 +1,4 @@
-"""The chart of a training's history: each metric over the epochs."""
+"""The chart of a training history: each metric over the epochs."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ Rows = Sequence[Mapping[str, float]]
 def plot_history(history: Iterable[Mapping[str, float]], metrics: Iterable[str] = ()) -> Chart:
     """A panel for each metric: its line over the epochs, training and validation together.
 
-    `history`: what `fit` returned, or any rows of numbers by name. `metrics`: names without
-    `train_` and `val_`; all if there are none. KeyError for one that was not measured.
+    `history`: the result of `fit`, or any rows of numbers by name. `metrics`: names without
+    `train_` and `val_`; all if omitted. KeyError for one that was not measured.
+
 
     >>> rows = [{"epoch": 1, "train_loss": 2.0, "val_loss": 2.5}, {"epoch": 2, "train_loss": 1.0}]
     >>> chart = plot_history(rows)
@@ -83,7 +84,7 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def _labelled(ticks: Sequence[float]) -> list[tuple[float, str]]:
-    """Ticks with labels of as few digits as tell them apart."""
+    """Ticks, labelled with as few digits as distinguish them."""
     for digits in range(2, 17):
         labels = [f"{tick:.{digits}g}" for tick in ticks]
         if len(set(labels)) == len(ticks):

@@ -17,8 +17,8 @@ from .panel import Panel
 __all__ = ["Line", "draw_bars", "draw_cells", "draw_legend", "draw_lines", "draw_scale"]
 __all__ += ["amount", "legend_height", "signed", "strength"]
 
-MANY = 600  # cells from which no numbers are told on hover
-HOVERS = 40  # points of a line that tell their number, at most
+MANY = 600  # cells above which no values are shown on hover
+HOVERS = 40  # points of a line that show their value on hover, at most
 SWATCH = 26.0
 DASHES = ("", "7 3", "2 2.5", "9 3 2 3")
 WIDTHS = (2.4, 1.8, 1.8, 1.8)
@@ -28,7 +28,7 @@ Shade = Callable[[float], str]
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a chart: `series` is its colour, `dash` tells apart what belongs together."""
+    """A line of a chart: `series` is its colour, `dash` distinguishes the lines of one colour."""
 
     label: str
     values: Any  # (T,); NaN where there is nothing
@@ -45,7 +45,7 @@ class Line:
 
 
 def draw_lines(panel: Panel, lines: Sequence[Line]) -> None:
-    """Draw the lines; points of them tell their numbers when they are pointed at."""
+    """Draw the lines; points of them show their values on hover."""
     for line in lines:
         shown = [(t, v) for t, v in enumerate(line.values) if _drawable(v, panel.log)]
         pieces, before = [], None
@@ -79,7 +79,7 @@ def draw_cells(
 ) -> None:
     """A cell for each value (rows, columns), in the class that `shade` gives it.
 
-    `tell`: what a cell says when it is pointed at. `missing`: whether NaN is grey, or nothing.
+    `tell`: the text of a cell on hover. `missing`: whether NaN is drawn grey, or not at all.
     """
     values = np.asarray(values, np.float64)
     rows, columns = values.shape
@@ -115,12 +115,12 @@ def signed(most: float) -> Shade:
 
 
 def strength(scale: Scale) -> Shade:
-    """The classes of norms of a gradient."""
+    """The classes of the norms of a gradient."""
     return lambda value: "missing" if value == 0 else scale.shade(value).replace("g", "h")
 
 
 def draw_bars(panel: Panel, parts: Sequence[tuple[str, int, Any]]) -> None:
-    """Stacked bars of (name, colour, values), what is negative below zero."""
+    """Stacked bars of (name, colour, values), negative values below zero."""
     above, below = np.zeros(panel.count), np.zeros(panel.count)
     for name, series, values in parts:
         for t, value in enumerate(np.nan_to_num(values)):
@@ -147,7 +147,7 @@ def draw_legend(panel: Panel, lines: Sequence[Line], filled: bool = False) -> No
 
 
 def legend_height(lines: Sequence[Line], width: float) -> float:
-    """The px that a legend takes in a panel of this width."""
+    """The height in px of a legend in a panel of this width."""
     places = _legend_places([line.label for line in lines], width - 24)
     return 16.0 * (1 + max((row for _, row in places), default=-1)) + 8
 
@@ -164,7 +164,7 @@ def _legend_places(labels: Sequence[str], width: float) -> list[tuple[float, int
 
 
 def draw_scale(panel: Panel, kind: str, ends: tuple[str, str]) -> None:
-    """The shades of a kind (`a`, `d` or `h`) in a row, with what its ends stand for."""
+    """The shades of a kind (`a`, `d` or `h`) in a row, with the meaning of both ends."""
     x, y = panel.left, panel.under + 8
     start = x + text_width(ends[0], SMALL) + 4
     count = SHADES if kind == "h" else TONES

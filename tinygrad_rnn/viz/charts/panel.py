@@ -11,16 +11,17 @@ from ..style.text import escaped, fitted, number, power, printable, text_width
 __all__ = ["Panel", "round_numbers"]
 
 TITLE = 13.0  # px, of the font
-LETTER = 64.0  # the px that a label of a step takes at most
+LETTER = 64.0  # the largest width in px of a step's label
 
 
 class Panel:
-    """A drawing area `tall` px high for `count` steps, with room about it for what it needs.
+    """A drawing area `tall` px high for `count` steps, with room around it for its labels.
 
     `left`, `right`: the room beside the area; `above`: over it; `below`: under the names of the
-    steps, such as for a legend, which then stands at `under`. `title` stands over the area, `note`
-    at its right end. `y` runs over `low` to `high`, in powers of ten if `log`. `labels`: words for
-    the steps; ValueError if there are too few.
+    steps, for a legend for example, which is then drawn at `under`. `title` is written over the
+    area, `note` at its right end. `y` runs from `low` to `high`, in powers of ten if `log`.
+    `labels`: words for the steps; ValueError if there are too few.
+
 
     >>> panel = Panel(200, 46, 5, title="h")
     >>> panel.area, panel.height
@@ -72,20 +73,20 @@ class Panel:
         return self.left + (step + 0.5) * self.pitch
 
     def y(self, value: float) -> float:
-        """The height of a value; what is beyond the scale stands at its end."""
+        """The height of a value; a value beyond the scale is drawn at its end."""
         if self.log:
             value = math.log10(value) if value > 0 else -math.inf
         place = (value - self.low) / ((self.high - self.low) or 1.0)
         return self.bottom - min(max(place, 0.0), 1.0) * (self.bottom - self.top)
 
     def add(self, *elements: str) -> None:
-        """Draw these over all that has been drawn."""
+        """Draw these over everything drawn so far."""
         self._body += elements
 
     def rect(
         self, look: str, x: float, y: float, width: float, height: float, told: str = ""
     ) -> None:
-        """A rectangle that says `told` when it is pointed at."""
+        """A rectangle that shows `told` on hover."""
         title = f"<title>{escaped(told)}</title>" if told else ""
         self.add(
             f'<rect class="{look}" x="{x:.2f}" y="{y:.2f}" width="{width:.2f}" '
@@ -99,7 +100,7 @@ class Panel:
         )
 
     def text(self, x: float, y: float, text: str, look: str) -> None:
-        """Write `text`, which is escaped already."""
+        """Write `text`, which must be escaped already."""
         self.add(f'<text class="{look}" x="{number(x)}" y="{number(y)}">{text}</text>')
 
     def log_axis(self, low: float, high: float) -> None:
@@ -122,7 +123,7 @@ class Panel:
             self.text(self.left - 6, y + 3.5, escaped(label), "right soft")
 
     def name_steps(self) -> None:
-        """Write what stands at each step under the area: its label or number, as room allows."""
+        """Write the label or number of each step under the area, as room allows."""
         names = self._names()
         needed = 13.0
         if not self._upright:
@@ -141,7 +142,7 @@ class Panel:
                 self.text(self.x(place), self.bottom + 15, name, "soft")
 
     def step(self, t: int) -> str:
-        """How a step is called: `t = 3`, with its label if it has one."""
+        """The name of a step: `t = 3`, with its label if it has one."""
         return f"t = {t}" if self.labels is None else f"t = {t} ({self.labels[t]})"
 
     def _names(self) -> list[str]:
@@ -151,7 +152,7 @@ class Panel:
 
     @property
     def _upright(self) -> bool:
-        """Whether labels are so long that they are written upright."""
+        """Whether labels are so long that they are written vertically."""
         widest = max((text_width(name, SMALL) for name in self._names()), default=0.0)
         return self.labels is not None and widest + 2 > max(self.pitch, 24.0)
 
@@ -161,7 +162,7 @@ class Panel:
         return 14.0 + max(text_width(name, SMALL) for name in self._names())
 
     def content(self) -> str:
-        """All that was drawn."""
+        """Everything that was drawn."""
         return "".join(self._body)
 
 

@@ -1,4 +1,4 @@
-"""Charts of what `gradient_flow`, `gates`, `ledger` and `connectivity` find.
+"""Charts of the results of `gradient_flow`, `gates`, `ledger` and `connectivity`.
 
 Each takes what its function returned and returns a `Chart`, which a notebook shows and `save`
 writes. Labels are words for the steps, such as the characters of a text.
@@ -35,17 +35,18 @@ __all__ = ["plot_connectivity", "plot_gates", "plot_gradient_flow", "plot_ledger
 Array = Any
 Labels = Sequence[str] | None
 
-UNITS = 32  # of a gate, shown at most: those that change most
-SCALE = 22.0  # the room for the shades and what they stand for
-DECADES = 10.0  # that a scale of norms spans at most
+UNITS = 32  # units of a gate, shown at most: those that change most
+SCALE = 22.0  # the room for the scale of shades and its labels
+DECADES = 10.0  # decades that a scale of norms spans at most
 
 
 def plot_gradient_flow(
     flow: Mapping[str, Mapping[str, Any]], labels: Labels = None, width: float = 560.0
 ) -> Chart:
-    """Lines of what `gradient_flow` returns, the norms over the steps, on a logarithmic axis.
+    """Lines of what `gradient_flow` returns: the norms over the steps, on a logarithmic axis.
 
-    `flow` may also hold what it returned for several models, by the model's name.
+    `flow` may also hold the results for several models, by the model's name.
+
 
     >>> import tinygrad_rnn as tg
     >>> from tinygrad_rnn import viz
@@ -67,7 +68,7 @@ def plot_gradient_flow(
 
 
 def lines_of(flow: Mapping[str, Mapping[str, Any]]) -> list[Line]:
-    """A line for each state; of several models, or layers, each has a colour."""
+    """A line for each state; with several models or layers, each has a colour."""
     is_one = all(not isinstance(v, Mapping) for states in flow.values() for v in states.values())
     models = {"": flow} if is_one else flow
     found: list[Line] = []
@@ -88,11 +89,12 @@ def lines_of(flow: Mapping[str, Mapping[str, Any]]) -> list[Line]:
 
 
 def plot_gates(gates: Mapping[str, Mapping[str, Array]], labels: Labels = None) -> Chart:
-    """Cells for each thing that `gates` returns: units downwards, the text to the right.
+    """Cells for each value that `gates` returns: units downwards, time to the right.
 
-    What lies between 0 and 1, as a gate does, is shown from pale to dark; what may be negative
-    from orange through pale to blue. Of more than 32 units those are shown that change most; of a
+    A value between 0 and 1, such as a gate, is shown from pale to dark; one that may be negative
+    from orange through pale to blue. Of more than 32 units those that change most are shown; of a
     batch, the first sequence.
+
 
     >>> import tinygrad_rnn as tg
     >>> from tinygrad_rnn import viz
@@ -144,7 +146,9 @@ def _units(values: Array) -> tuple[Array, list[int]]:
 def plot_ledger(ledger: Mapping[str, Mapping[int | None, Array]], labels: Labels = None) -> Chart:
     """Cells of what `ledger` returns: how much each step adds to each weight's gradient.
 
-    A row for each parameter that steps use, a column for each step: the norm of the step's part.
+    A row for each parameter that the steps use, a column for each step: the norm of the step's
+    part.
+
 
     >>> import tinygrad_rnn as tg
     >>> from tinygrad_rnn import viz
@@ -177,7 +181,7 @@ def plot_ledger(ledger: Mapping[str, Mapping[int | None, Array]], labels: Labels
 
 
 def _scale(norms: Array) -> Scale:
-    """From the least to the largest of these norms, ten decades at most, two at least."""
+    """From the least to the largest of these norms, at most ten decades and at least two."""
     known = np.log10(norms[np.isfinite(norms) & (norms > 0)])
     high = float(known.max()) if known.size else 0.0
     low = float(np.clip(known.min(initial=high), high - DECADES, high - 1.0))
@@ -191,9 +195,10 @@ def _power(exponent: float) -> str:
 def plot_connectivity(connectivity: Connectivity, labels: Labels = None) -> Chart:
     """What `connectivity` returns, in four panels.
 
-    The norm of d state_t / d state_s, row t and column s; that of d state_t / d x_s; the singular
-    values of d state_T-1 / d state_t, the largest, the median and the smallest; and the share of
-    each path in it, as bars, below zero for what takes away.
+    The norm of d state_t / d state_s, row t and column s; the norm of d state_t / d x_s; the
+    largest, median and smallest singular value of d state_T-1 / d state_t; and the share of each
+    path in it, as bars, below zero for a path that cancels part of the others.
+
 
     >>> import tinygrad_rnn as tg
     >>> from tinygrad_rnn import viz

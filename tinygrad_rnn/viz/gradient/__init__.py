@@ -1,1 +1,1 @@
-"""What flows back through a recorded graph, in numbers."""
+"""The gradients of a recorded graph as numbers: norms, Jacobians, shares."""

@@ -1,4 +1,4 @@
-"""Looking into the gradient: functions that return plain arrays, for any model made of ops.
+"""Functions that look into the gradient and return plain arrays, for any model made of ops.
 
 Each runs `model(x)` once. `gradient_flow` and `gates` observe it (`tg.observe`), so that layers and
 scans run compiled; `ledger` reads the graph of the unrolled run. `loss` is as in `bptt`: a function
@@ -25,9 +25,10 @@ __all__ = ["gates", "gradient_flow", "ledger"]
 def gradient_flow(model: Model, x: Any, loss: Loss = None) -> dict[str, dict[str, Array]]:
     """The norm of dL/dh_t, dL/dc_t, ... at every step: by module path, then by state, (T,).
 
-    Zero where it has vanished; NaN where none can arrive, such as at the steps that the loss does
-    not depend on. What counts as a state is what one step hands to another.
-    ValueError if the model records no time steps.
+    Zero where the gradient has vanished. NaN at steps that the loss does not depend on, where no
+    gradient can arrive. A state is what one step passes on to another. ValueError if the model
+    records no time steps.
+
 
     >>> import tinygrad_rnn as tg
     >>> def model(x):
@@ -46,7 +47,7 @@ def gradient_flow(model: Model, x: Any, loss: Loss = None) -> dict[str, dict[str
     loops = bool(Graph.of(scalar).steps)
     if not loops and not seen.runs:
         raise ValueError(NO_STEPS)
-    if loops:  # loops that are no scans: a state is what a step takes from another
+    if loops:  # loops that are not scans: a state is what a step takes from another
         run = Recorded(lambda _: scalar, x, None)
         for key in run.states():
             path, name = run.title(key)
@@ -67,9 +68,10 @@ def gradient_flow(model: Model, x: Any, loss: Loss = None) -> dict[str, dict[str
 
 
 def gates(model: Model, x: Any, loss: Loss = None) -> dict[str, dict[str, Array]]:
-    """Every intermediate that has a name, over time: by module path, then by name, (T, ...).
+    """Every named intermediate over time: by module path, then by name, (T, ...).
 
-    Steps that lack it are NaN.
+    NaN at steps that do not compute it.
+
 
     >>> import tinygrad_rnn as tg
     >>> def model(x):
@@ -101,11 +103,12 @@ def _put(found: dict[str, dict[str, Array]], path: str, name: str, values: Array
 
 
 def ledger(model: Model, x: Any, loss: Loss = None) -> dict[str, dict[int | None, Array]]:
-    """dL/dW for each parameter, split by the time step in which it was used.
+    """dL/dW of each parameter, split by the time step in which the parameter was used.
 
-    By the parameter's name, then by step (None: outside of all steps); the parts sum to `W.grad`.
-    A weight that is transposed, or otherwise prepared, once for all steps is split all the same:
-    each step's part is led back through the preparation by the ops' own gradient rules.
+    Keyed by the parameter's name, then by step (None: outside all steps); the parts sum to
+    `W.grad`. A weight that is transposed or otherwise prepared once for all steps is split as well:
+    each step's part is propagated back through the preparation by the ops' own gradient rules.
+
 
     >>> import tinygrad_rnn as tg
     >>> layer = tg.nn.RNN(1, 1, bias=False)
@@ -134,7 +137,7 @@ def ledger(model: Model, x: Any, loss: Loss = None) -> dict[str, dict[int | None
             continue
         assert node.source is not None
         for step, grad in parts.pop(node.index).items():
-            # From one of several outputs straight to what their op was made from.
+            # Skip the selection of one of several outputs: continue with the inputs of the op.
             made_of = node.inputs if node.selects is None else graph[node.inputs[0]].inputs
             leaves = [graph[i] for i in made_of if graph[i].requires_grad]
             sources = [leaf.source for leaf in leaves if leaf.source is not None]

@@ -1,12 +1,12 @@
 """The backward pass itself as a graph: the ops that compute the gradient.
 
 The engine runs the ops' own gradient rules on Tensors (`create_graph`), so they are recorded like
-any other computation. What is recorded is told apart by where it comes from: the n-th op of the
-gradient rule of this op of the step for that input, or the n-th sum at this value. So all steps
-look alike, also the last one, where less comes together.
+any other computation. Each recorded op is identified by its origin: the n-th op of the gradient
+rule of a given op of the step with respect to a given input, or the n-th sum at a given value. So
+all steps look alike, even the last one, where fewer gradients meet.
 
-A gradient that arrives at a parameter, or at an input, ends there: each step has its own part of
-it, and the whole is the sum over the steps. Forward values that are used again stand by name.
+A gradient that arrives at a parameter or an input ends there: each step has its own part, and the
+whole is the sum over the steps. Forward values that the backward pass reads appear by name.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ MARK = "∂"
 
 
 class Carried:
-    """For edges that carry gradients themselves, from the place `first` on: the norm of each.
+    """The norms of edges from the node `first` on, which carry gradients themselves.
 
-    It stands where a `Flow` stands for a forward pass, whose gradient runs against the edges.
+    It takes the place of a `Flow`, which holds the gradients of a forward pass, against the edges.
     """
 
     runs_along = True
@@ -59,29 +59,29 @@ class Carried:
         return norm(norms) if norms else None
 
     def is_gradient(self, i: int) -> bool:
-        """Whether a node is made from the gradient of the output."""
+        """Whether a node is computed from the gradient of the output."""
         return self._carries[i]
 
     def at(self, i: int) -> None:
-        """The gradient of a gradient is not computed."""
+        """None: gradients of gradients are not computed."""
 
     def handed(self, i: int) -> None:
-        """No steps are left out of the graph of a backward pass."""
+        """None: the graph of a backward pass leaves out no steps."""
 
 
 class _Recorder(WholeHistory):
-    """Watches the backward pass over `unrolled` and notes where each op comes from."""
+    """Watches the backward pass over `unrolled` and notes the origin of each op."""
 
     def __init__(self, unrolled: Unrolled) -> None:
         super().__init__()
         self.origin: dict[int, Hashable] = {}
         self.scopes: dict[int, Scope] = {}
-        self.totals: dict[int, Any] = {}  # the gradient so far of each node, by its number
+        self.totals: dict[int, Any] = {}  # the gradient of each node so far, by the node's number
         self.ends: list[Tensor] = []  # what arrives at parameters and inputs
         self._unrolled = unrolled
         self._place = {n.source.number: n.index for n in unrolled.graph if n.source is not None}
-        self._fresh: list[Node] = []  # made since the last part was complete
-        self._last: tuple[Node, Any] | None = None  # that part, and whose gradient it is of
+        self._fresh: list[Node] = []  # recorded since the last part was complete
+        self._last: tuple[Node, Any] | None = None  # that part, and the node whose gradient it is
 
     def forward(
         self, op: Primitive, node: Node, inputs: Sequence[Any], attributes: dict[str, Any]
@@ -107,9 +107,9 @@ class _Recorder(WholeHistory):
             self._end(node, x, grad)
 
     def _note(self, made: Node, at: Node, kind: tuple[Any, ...], x: Any) -> None:
-        """Note of an op that it was made at a forward node, for the gradient of `x`.
+        """Note that an op was recorded at a forward node, for the gradient of `x`.
 
-        It belongs to the step of that node or, if it has none, to that of `x`.
+        It belongs to the step of that node or, if it has none, to the step of `x`.
         """
         place = self._place.get(at.number)
         key = self._unrolled.keys[place] if place is not None else None
@@ -119,7 +119,7 @@ class _Recorder(WholeHistory):
         self.scopes[made.number] = Scope(f"{MARK} {scope.path}".strip(), scope.step)
 
     def _end(self, node: Node, x: Node, grad: Any) -> None:
-        """Note a gradient with which the way ends, and name it."""
+        """Note a gradient that is propagated no further, and name it."""
         here, source = self._place.get(node.number), self._place.get(x.number)
         if here is None or source is None or not self._unrolled.is_box(here):
             return
@@ -132,14 +132,14 @@ class _Recorder(WholeHistory):
 def backward_graph(
     forward: Graph, outputs: Sequence[Tensor], beside: bool = False
 ) -> tuple[Graph, Carried]:
-    """The ops that compute the gradient of the sum of `outputs`, whose history `forward` is.
+    """The ops that compute the gradient of the sum of `outputs`; `forward` is their history.
 
-    `beside`: after the nodes of the forward pass, rather than alone.
+    `beside`: append them to the nodes of the forward pass, instead of returning them alone.
     """
     unrolled = Unrolled(forward).build()
     seeds = [Tensor.of(np.ones_like(output._data)) for output in outputs]
     for seed in seeds:
-        seed.named(f"{MARK}L").requires_grad_()  # so that all that is made of it is recorded
+        seed.named(f"{MARK}L").requires_grad_()  # so that everything computed from it is recorded
     recorder = _Recorder(unrolled)
     with ModeChange(watch=recorder):
         propagate(outputs, seeds, create_graph=True, retain_graph=True)
@@ -158,7 +158,7 @@ def backward_graph(
 
 
 def _made_since(first: Node, ends: Iterable[Node]) -> list[Node]:
-    """What was made since `first` that the ends depend on, in order."""
+    """The nodes recorded since `first` that `ends` depend on, in order."""
     found: dict[int, Node] = {}
     to_visit = list(ends)
     while to_visit:
@@ -170,7 +170,7 @@ def _made_since(first: Node, ends: Iterable[Node]) -> list[Node]:
 
 
 def _whole(node: Node) -> Node:
-    """The op of several outputs that a node is one of; else the node itself."""
+    """The op of several outputs that a node selects from; otherwise the node itself."""
     selects = node.output_index is not None
     return node.inputs[0] if selects and node.inputs is not None else node
 
@@ -188,7 +188,7 @@ class _Builder:
         self._copies: dict[Hashable, int] = {}
 
     def nodes(self, made: Iterable[Node]) -> list[GraphNode]:
-        """`made` (inputs before what is made from them) and the forward values that they use."""
+        """`made` (inputs before the nodes that use them) and the forward values that they read."""
         places: dict[int, int] = {}
         for node in made:
             node.scope = self._recorder.scopes.get(node.number, node.scope)
@@ -210,7 +210,7 @@ class _Builder:
         return self._nodes[-1].index
 
     def _copy(self, x: Any, user: Node) -> int:
-        """The place of a constant, a parameter, or a forward value in the step that uses it."""
+        """The place of a constant, a parameter, or a forward value, in the step that uses it."""
         if not isinstance(x, Node):
             return self._add("constant", None, constant=x)
         step = user.scope.step if user.scope is not None else None
@@ -229,7 +229,7 @@ class _Builder:
         return self._copies[key]
 
     def _called(self, place: int | None, step: int | None) -> str:
-        """What a forward value is called in a step: its name, and how much earlier it was made."""
+        """The label of a forward value: its name, and how many steps earlier it was computed."""
         if place is None:
             return "constant"
         node = self._unrolled.graph[place]
@@ -241,7 +241,7 @@ class _Builder:
         return name or "x"
 
     def _expression(self, node: GraphNode) -> str:
-        """A nameless op in terms of what it takes, if that has names: `1 − update gate`."""
+        """A nameless op written in terms of its inputs, if those have names: `1 − update gate`."""
         symbol = SYMBOLS.get(node.label, node.label)
         inputs = (self._unrolled.graph[i] for i in node.inputs)
         taken = [
@@ -254,7 +254,7 @@ class _Builder:
         return f" {symbol} ".join(taken) if len(taken) == 2 else f"{symbol}({', '.join(taken)})"
 
     def _name_origins(self) -> None:
-        """Tell each op apart by its origin, under the name that most of its kind have."""
+        """Identify each op by its origin, with the name that most ops of that origin have."""
         names: dict[Hashable, Counter[str | None]] = defaultdict(Counter)
         origins = self._recorder.origin
         for node in self._nodes:

@@ -1,9 +1,10 @@
-"""The Jacobians of all steps of a scan at once: its steps are rows of one batch.
+"""The Jacobians of all steps of a scan at once, with the steps as rows of one batch.
 
-A scan is observed, so the state before each step is known. Then no step waits for another: the step
-is taken a single time, on a batch that has a row for each step and each number of its state, and
-each row is led back from its own number. That is right where rows of a batch do not meet, which
-shows in the next states: they must be those that the scan has computed.
+The scan is observed, so the state before each step is known and no step has to wait for another.
+The cell is called once, on a batch with one row for each step and each element of its state, and
+one backward pass with a one-hot gradient in each row gives all Jacobians. This requires that rows
+of a batch are independent. The next states show whether they are: they must equal those that the
+scan computed.
 """
 
 from __future__ import annotations
@@ -27,15 +28,16 @@ from .walk import led_back_by_path
 
 __all__ = ["BatchedSteps", "find_batched_steps"]
 
-ROWS = 4096  # of a batch: more steps take more batches
+ROWS = 4096  # rows of a batch: more steps take more batches
 
 
 @dataclass
 class BatchedSteps:
-    """The Jacobians of the steps of one scan, in the order in which they are taken.
+    """The Jacobians of the steps of one scan, in the order in which the steps are run.
 
-    `parts` (T, paths, n, n): of each step's state by the state before, by path; `names` are those
-    of the paths, those of the states first. `inputs` (T, n, m): by x_t, None if that is no float.
+    `parts` (T, paths, n, n): each step's Jacobian by the state before, split by path; `names` are
+    the names of the paths, those of the states first. `inputs` (T, n, m): by x_t, None if x_t is
+    not floating.
     """
 
     order: list[int]
@@ -47,10 +49,11 @@ class BatchedSteps:
 
 
 def find_batched_steps(model: Model, x: Any, path: str | None) -> BatchedSteps | None:
-    """Run `model(x)`, and find the steps of the only scan at `path`.
+    """Run `model(x)` and find the steps of the only scan at `path`.
 
-    None where the steps must be looked at one by one: where there is another scan or a loop of
-    steps, several sequences, padding, or a state that is cut off or cannot be taken by rows.
+    None where the steps have to be differentiated one by one: if there is another scan or a loop of
+    steps, more than one sequence, padding, a detached state, or a state whose rows are not
+    independent.
     """
     with observe() as seen, enable_grad():
         result = model(x)
@@ -117,7 +120,7 @@ def _chunk(
     after: Sequence[Array],
     size: int,
 ) -> _Chunk | None:
-    """The Jacobians of some steps; None if the step does not give what the scan has computed."""
+    """The Jacobians of some steps; None if the cell does not reproduce what the scan computed."""
     steps = len(before[0])
     carry = [_rows(array, size) for array in before]
     inputs = [_rows(array, size) for array in xs]
@@ -171,14 +174,14 @@ def _chunk(
 
 
 def _rows(array: Array, size: int) -> Tensor:
-    """Rows for a batch: of each of the steps (T, 1, ...), as many as the state has numbers."""
+    """The rows of a batch: each step's value (T, 1, ...) repeated for each element of the state."""
     made = Tensor.of(np.repeat(array[:, 0], size, axis=0))
     made.requires_grad = is_floating(array)
     return made
 
 
 def _agree(a: Array, b: Array) -> bool:
-    """Whether two arrays are the same but for rounding."""
+    """Whether two arrays agree to rounding."""
     if b.dtype.kind != "f":
         return np.array_equal(a, b)
     rounding = float(np.sqrt(np.finfo(b.dtype).eps))

@@ -1,7 +1,7 @@
 """How strongly the steps of a recurrent layer depend on one another, and by which paths.
 
-Two neighbouring states have one step between them. Its Jacobian follows from the ops in between,
-by their own gradient rules; what reaches over several steps is a product of such Jacobians.
+There is one step between two neighbouring states. Its Jacobian follows from the ops in between, by
+their own gradient rules. A dependence over several steps is a product of such Jacobians.
 """
 
 from __future__ import annotations
@@ -29,29 +29,30 @@ __all__ = ["Connectivity", "connectivity"]
 class Connectivity:
     """How strongly each step's state depends on the steps before it, and by which paths.
 
-    The state of a step is all that it hands to the next, as one vector of n numbers. `slices`:
-    where each state is in it, by name. `steps`: the steps in the order in which the layer takes
-    them, which t, s and T count; if it reads backward, the last first.
+    The state of a step is everything that it passes on to the next step, as one vector of n
+    numbers. `slices`: where each state is in that vector, by name. `steps`: the steps in the order
+    in which the layer runs them (a backward layer starts with the last); t, s and T count in this
+    order.
 
-    What is as large as T * T, singular values and shares are computed when first asked for.
+    Arrays of size T * T, singular values and shares are computed on first access.
 
-    `states` (T, T): the Frobenius norm of d state_t / d state_s, 0 above the diagonal, sqrt(n)
-    on it. `inputs` (T, T): that of d state_t / d x_s, x_s what the layer is given at step s; NaN
-    if that is no floating-point number, such as a code, or is made from earlier states.
-    `state_norms`, `input_norms`: the same for each state by its name, such as
-    `state_norms["h", "c"]`, d h_t / d c_s, and `input_norms["h"]`, d h_t / d x_s.
+    `states` (T, T): the Frobenius norm of d state_t / d state_s, 0 above the diagonal, sqrt(n) on
+    it. `inputs` (T, T): the norm of d state_t / d x_s, where x_s is the layer's input at step s;
+    NaN if that is not a floating-point array (integer codes, for example) or is computed from
+    earlier states. `state_norms`, `input_norms`: the same for each state by its name:
+    `state_norms["h", "c"]` is d h_t / d c_s, and `input_norms["h"]` is d h_t / d x_s.
 
-    `step_jacobians` (T - 1, n, n): d state_t+1 / d state_t. `product_jacobians`: the products, d
+    `step_jacobians` (T - 1, n, n): d state_t+1 / d state_t. `product_jacobians`: their products, d
     state_T-1 / d state_t. `step_values`, `product_values` (T - 1, n): the singular values of both.
 
-    `paths`: each step's Jacobian in parts by the path that the gradient takes, (T - 1, n, n) by
-    name. A path is named after the first intermediate with a name (a gate) that it meets between
-    state_t and state_t+1; if it meets none, after the state whose own line it follows. The parts
-    sum to the Jacobian.
+    `paths`: each step's Jacobian split by the path that the gradient takes, (T - 1, n, n) by name.
+    A path is named after the first named intermediate (a gate) on the way from state_t to state_t+1
+    or, if there is none, after the state that it follows. The parts sum to the Jacobian.
     `step_shares`: the share of each path in its step's Jacobian J, (T - 1,) by name: the inner
-    product <part, J> / <J, J>. The shares of a step sum to 1. One is negative where its path takes
-    away from what the others carry; all are NaN where J is zero.
-    `product_shares`: the shares in d state_T-1 / d state_t, by the path between t and t+1.
+    product <part, J> / <J, J>. The shares of a step sum to 1. A share is negative where its path
+    cancels part of the others; all are NaN where J is zero. `product_shares`: the shares in d
+    state_T-1 / d state_t, by the path between t and t+1.
+
 
     >>> import tinygrad_rnn as tg
     >>> found = connectivity(tg.nn.LSTM(1, 2), tg.randn(4, 1, 1))
@@ -96,7 +97,7 @@ class Connectivity:
 
     @cached_property
     def product_shares(self) -> dict[str, Array]:
-        """The share of each path in the Jacobian of the last state, (T - 1,)."""
+        """The share of each path in d last state / d state_t, (T - 1,)."""
         return self._shares[1]
 
     @cached_property
@@ -114,7 +115,7 @@ class Connectivity:
 
     @cached_property
     def product_values(self) -> Array:
-        """Those of the last state's Jacobians by the states before, (T - 1, n)."""
+        """The singular values of d last state / d state_t, (T - 1, n)."""
         return np.linalg.svd(self.product_jacobians, compute_uv=False)
 
     def __repr__(self) -> str:
@@ -122,7 +123,7 @@ class Connectivity:
         return f"<connectivity over {len(self.steps)} steps of the state {states}>"
 
     def _repr_html_(self) -> str:
-        """For a notebook: what each step still has to say at the end; `plot_connectivity` draws."""
+        """How much of each step is left at the end, as a table; `plot_connectivity` draws it."""
         head = ("step t", "‖∂ last state / ∂ state t‖", "largest singular value",
                 *(f"by {name}" for name in self.product_shares))  # fmt: skip
         rows = [
@@ -137,14 +138,15 @@ class Connectivity:
 def connectivity(model: Model, x: Any, path: str | None = None) -> Connectivity:
     """The Jacobians between the steps of one recurrent layer.
 
-    Found by n * T backward passes over one step each, n the size of the layer's states together,
-    and T * T / 2 products of n by n matrices. Those of a single layer or scan, on one sequence, are
-    rows of one batch; others are taken one by one, from the unrolled run.
+    They take n * T backward passes over one step each, where n is the size of the layer's states
+    together, and T * T / 2 products of n by n matrices. For a single layer or scan on one sequence
+    these passes are rows of one batch; otherwise they run one by one over the unrolled run.
 
-    `path`: the module path of the layer, which stands for all that is inside it; may be left out if
-    there is but one layer. ValueError if there are others, or no state that one step hands to
-    another. What a cell hands on is its state, whatever that is made of; of steps without a cell it
-    is what one step takes from another.
+    `path`: the module path of the layer; it includes everything inside that layer. It may be
+    omitted if there is only one layer. ValueError if there are several, or if no step passes a
+    state on. For a cell, the state is whatever it returns as its state; for steps written without a
+    cell, it is what one step takes from another.
+
 
     >>> import tinygrad_rnn as tg
     >>> def model(x):
@@ -195,7 +197,7 @@ def connectivity(model: Model, x: Any, path: str | None = None) -> Connectivity:
 
 
 def _of_batch(found: BatchedSteps) -> Connectivity:
-    """From the Jacobians of steps of which each depends on the one before alone."""
+    """Connectivity from the Jacobians of steps that depend only on the step before."""
     parts = found.parts[1:]
     jacobians = found.parts.sum(axis=1).astype(np.float64)
     length, n = jacobians.shape[:2]
@@ -224,10 +226,10 @@ def _of_batch(found: BatchedSteps) -> Connectivity:
 
 @dataclass
 class _Step:
-    """The Jacobians of one step's state by what it is made from, no other state in between.
+    """The Jacobians of one step's state by its inputs, with no other state in between.
 
-    `states`: by an earlier step's state, in parts by path, (paths, n, n), by that step.
-    `inputs`: by what the cell was given, (n, m), by its place in the graph.
+    `states`: by an earlier step's state, split by path, (paths, n, n), keyed by that step.
+    `inputs`: by the cell's input, (n, m), keyed by its place in the graph.
     """
 
     states: dict[int, Array]
@@ -235,10 +237,10 @@ class _Step:
 
 
 class _Layer:
-    """The states of one recurrent layer in a recorded pass, and what leads from one to the next.
+    """The states of one recurrent layer in a recorded pass, and the paths between them.
 
-    `names`: of the paths; the states come first, each for its own line, then the named
-    intermediates. `starts`: of the nodes that have a name, the number of the path named after it.
+    `names`: the paths; first the states, each for its own line, then the named intermediates.
+    `starts`: for each named node, the number of the path that is named after it.
     """
 
     def __init__(self, found: Transitions) -> None:
@@ -248,7 +250,7 @@ class _Layer:
         self.ranges = list(self.slices.values())
         self.size = self.ranges[-1].stop
         self.names = list(self.slices)
-        self.leads: list[bool] = []  # of each node: whether a state or an input is behind it
+        self.leads: list[bool] = []  # of each node: whether it depends on a state or an input
         self.starts: dict[int, int] = {}
         numbers: dict[Hashable, int] = {}
         ends = self.given.keys() | self.inputs.keys()
@@ -294,11 +296,11 @@ class _Layer:
             found.states[step][path, row, columns] += np.ravel(part)
 
     def _back(self, start: int, weights: Array, t: int) -> Iterator[tuple[int, dict[int, Array]]]:
-        """Lead `weights` back from a state of step `t` to the inputs and the states before it.
+        """Propagate `weights` from a state of step `t` back to the inputs and the states before it.
 
-        On its way the gradient is kept in parts by path. One that passes a node with a name goes
-        on as the path of that name, so what arrives is named after the last that it passed: seen
-        along time, the first. -1: it has passed none.
+        The gradient is kept split by path. The part that passes a named node continues as the path
+        of that name, so a part is named after the last named node it passed going backward, which
+        is the first in the order of time. -1: it has passed none.
         """
         waiting: dict[int, dict[int, Any]] = {start: {-1: weights}}
         places = [-start]
@@ -323,11 +325,11 @@ class _Layer:
                     there[path] = led_back(source, position, part, to, there.get(path))
 
     def _is_state_before(self, i: int, t: int) -> bool:
-        """Whether node `i` is a state of another step than `t`, as a later step gets it."""
+        """Whether node `i` is the state of a step other than `t`, as a later step receives it."""
         return i in self.given and self.given[i][0] != t
 
     def by_path(self, arrays: Array) -> dict[str, Array]:
-        """Arrays (T - 1, paths, ...) by the paths' names, without paths that lead nowhere."""
+        """Arrays (T - 1, paths, ...) by the paths' names, without paths that carry nothing."""
         found: dict[str, Array] = {}
         for number in sorted(self.taken):
             found[numbered(self.names[number], found)] = arrays[:, number]
@@ -337,7 +339,7 @@ class _Layer:
 def _products(
     steps: list[_Step], later: int, size: int
 ) -> tuple[dict[int, Array], dict[int, Array]]:
-    """d state_later by every state up to it, by step, and by every input, by place in the graph."""
+    """d state_later by each state before it, by step, and by each input, by place in the graph."""
     to_states: dict[int, Array] = {later: np.eye(size)}
     to_inputs: dict[int, Array] = {}
     for between in range(later, -1, -1):
@@ -352,7 +354,7 @@ def _products(
 
 
 def _to_the_end(steps: list[_Step], to_states: dict[int, Array], t: int, nothing: Array) -> Array:
-    """d state_T-1 / d state_t, in parts by the path that is taken first."""
+    """d state_T-1 / d state_t, split by the first path taken."""
     return sum(
         (
             to_states[m] @ step.states[t]

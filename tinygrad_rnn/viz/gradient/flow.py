@@ -1,4 +1,4 @@
-"""What flows back along each edge of a graph: one backward pass, watched."""
+"""The gradient on each edge of a graph, recorded during one backward pass."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ __all__ = ["Flow", "Gradients", "norm", "norms_of_rows"]
 
 
 def norm(array: Any) -> float:
-    """The Euclidean norm, in float64, right also where the squares would underflow.
+    """The Euclidean norm, in float64; correct even where the squares would underflow.
+
 
     >>> norm(np.full(4, 1e-200))
     2e-200
@@ -53,18 +54,18 @@ def norms_of_rows(array: Any) -> Any:
 
 
 class Gradients(Protocol):
-    """The gradient on each edge of a graph: a `Flow`, or what takes its place."""
+    """The gradient on each edge of a graph: a `Flow`, or an object with the same methods."""
 
-    runs_along: bool  # with the edges, rather than against them
+    runs_along: bool  # along the edges, rather than against them
 
     def along(self, edges: Iterable[tuple[int, int, int]]) -> float | None:
         """The norm of the gradient on these edges together; None where there is none."""
 
     def at(self, i: int) -> Any:
-        """The gradient of a node, an array; None if there is none."""
+        """The gradient of a node, an array; None if it has none."""
 
     def handed(self, i: int) -> float | None:
-        """The norm of what steps left out of the graph send to a node; None for nothing."""
+        """The norm of what the steps left out of the graph send to a node; None for nothing."""
 
     def is_gradient(self, i: int) -> bool:
         """Whether the value of a node is itself a gradient."""
@@ -73,12 +74,12 @@ class Gradients(Protocol):
 class Flow:
     """The gradient that each op sends to each of its inputs, for one scalar (or weighted) output.
 
-    Recorded while the engine's own backward pass runs, with the graph kept. The gradient of a
-    node is the sum of what its consumers send it. `keep` says of which nodes (by their place) the
-    arrays are kept too, rather than the norm of each part alone.
+    It is recorded while the engine's own backward pass runs, and the graph is kept. The gradient of
+    a node is the sum of what its consumers send it. `keep` names the nodes (by place) whose
+    gradient arrays are kept; of all others only the norm of each part is.
 
     `weights`: for the first outputs of the graph. `cuts`: the places of leaves that are detached
-    states. What they would get if they took gradients is theirs all the same, and goes no further.
+    states. The gradient that they would receive is recorded too, and is propagated no further.
     """
 
     runs_along = False
@@ -94,9 +95,9 @@ class Flow:
         self._place = {node.source.number: node.index for node in graph if node.source is not None}
         self._keep = keep
         self._norms: dict[tuple[int, int], float] = {}
-        # By the node that gets it: by the places of who sends it and the position there.
+        # By the receiving node: by the places of the senders and the input positions there.
         self._parts: dict[int, dict[tuple[int, int], Any]] = defaultdict(dict)
-        self._handed: dict[int, Any] = {}  # what a node gets from steps that were left out
+        self._handed: dict[int, Any] = {}  # what a node receives from steps that were left out
         outputs: list[Node] = []
         for i, weight in zip(graph.outputs, weights, strict=False):
             source = graph[i].source
@@ -112,7 +113,7 @@ class Flow:
                 propagate(outputs, list(weights), wanted=list(detached.values()), retain_graph=True)
 
     def forward(self, op: Any, node: Node, inputs: Sequence[Any]) -> None:
-        """Nothing to see in the forward direction."""
+        """Nothing happens in the forward pass."""
 
     def backward(self, node: Node, position: int, grad: Any) -> None:
         """Called by the engine with the gradient for one input of `node`."""
@@ -142,9 +143,9 @@ class Flow:
         return None if total is None else norm(total)
 
     def along(self, edges: Iterable[tuple[int, int, int]]) -> float | None:
-        """The norm of what flows back along these edges together; None where nothing does.
+        """The norm of the gradient on these edges together; None where there is none.
 
-        Edges that start at the same node add up as vectors, others as parts of one vector.
+        Edges that start at the same node add up as vectors; others are parts of one vector.
         """
         by_source: dict[int, set[tuple[int, int]]] = defaultdict(set)
         for source, target, position in edges:
@@ -161,11 +162,11 @@ class Flow:
         return norms[0] if len(norms) == 1 else norm(norms)
 
     def parts(self, i: int) -> list[tuple[int, int, Any]]:
-        """What the consumers of node `i` send it: their places, the positions, the gradients."""
+        """What the consumers of node `i` send it: their places, input positions, gradients."""
         return [(*use, grad) for use, grad in self._parts.get(i, {}).items() if use[0] >= 0]
 
     def is_gradient(self, i: int) -> bool:
-        """The nodes are those of a forward pass."""
+        """False: the nodes belong to a forward pass."""
         return False
 
     def at(self, i: int) -> Any:
@@ -175,14 +176,14 @@ class Flow:
 
 
 class _Only:
-    """Hands on to a Flow what flows to some nodes alone."""
+    """Passes on to a Flow only the gradients of some nodes."""
 
     def __init__(self, flow: Flow, numbers: Container[int]) -> None:
         self._flow = flow
         self._numbers = numbers
 
     def forward(self, *_: Any) -> None:
-        """Nothing to see in the forward direction."""
+        """Nothing happens in the forward pass."""
 
     def backward(self, node: Node, position: int, grad: Any) -> None:
         source = node.inputs[position] if node.inputs is not None else None
@@ -192,7 +193,7 @@ class _Only:
 
 @contextmanager
 def _as_if_attached(graph: Graph, detached: Container[int]) -> Iterator[None]:
-    """Inside, the detached nodes that need no gradient, and what is made from them, need one."""
+    """Within this context, detached nodes and what is computed from them require gradients."""
     marked: dict[int, Node] = {}
     for node in graph:
         source = node.source

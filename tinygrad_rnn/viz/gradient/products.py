@@ -1,4 +1,4 @@
-"""The norms of products of Jacobians, of every state by every state before it."""
+"""The norms of products of Jacobians: each state by every state before it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ def norms_of_products(
     starts = [place.start for place in slices.values()]
     by_state = np.zeros((len(slices), len(slices), length, length))
     by_input = np.full((len(slices), length, length), np.nan if by_x is None else 0.0)
-    to = np.empty((length, n, n))  # the transposed Jacobians of the state so far, by each before
+    to = np.empty(
+        (length, n, n)
+    )  # the transposed Jacobians of the current state by each state before
     for t, jacobian in enumerate(jacobians):
         to[:t] = (to[:t].reshape(-1, n) @ jacobian.T).reshape(t, n, n)
         to[t] = np.eye(n)
@@ -38,7 +40,7 @@ def norms_of_products(
 def _block_norms(array: Array, rows: list[int], columns: list[int]) -> Array:
     """The norms of the blocks of each matrix (T, m, n) that start at these rows and columns.
 
-    Those of very small blocks are computed so that their squares do not underflow.
+    Very small blocks are scaled first, so that their squares do not underflow.
     """
     squares = np.add.reduceat(array * array, columns, axis=2)
     squares = np.add.reduceat(squares, rows, axis=1)

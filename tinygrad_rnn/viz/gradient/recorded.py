@@ -1,4 +1,4 @@
-"""A model's recorded pass, as the functions that look into the gradient read it."""
+"""The recorded pass of a model, in the form in which the gradient functions read it."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ Loss = Callable[[Any], Tensor] | None
 
 
 class Recorded:
-    """A model's recorded pass, unrolled, and the gradient of its loss.
+    """The recorded, unrolled pass of a model, and the gradient of its loss.
 
-    `steps`: how many columns there are. `places[key][column]`: where in the graph an op of a step
-    stands, by the key of its row. ValueError if there are no time steps.
+    `steps`: the number of columns. `places[key][column]`: the place in the graph of the op of a row
+    (by the row's key) in a step. ValueError if there are no time steps.
     """
 
     def __init__(self, model: Model, x: Any, loss: Loss) -> None:
@@ -45,10 +45,10 @@ class Recorded:
         self._same = self._merge()
 
     def _merge(self) -> dict[Hashable, Hashable]:
-        """Make one row of those of one path and name that never meet in a step.
+        """Merge rows of one path and name that never occur in the same step.
 
-        A first step may be made of other ops than those after it, such as where its state is a
-        constant. Returns what became of the keys.
+        The first step may be made of other ops than those after it, for example where its state is
+        a constant. Returns the new key of each key.
         """
         same: dict[Hashable, Hashable] = {}
         named: dict[tuple[str, str], list[Hashable]] = defaultdict(list)
@@ -67,14 +67,15 @@ class Recorded:
         return same
 
     def key(self, i: int) -> Hashable:
-        """The key of the row that node `i` stands in."""
+        """The key of the row of node `i`."""
         key = self.unrolled.keys[i]
         return self._same.get(key, key)
 
     def states(self) -> dict[Hashable, int]:
-        """What one step hands to another: how many steps later it is used, by its key.
+        """What one step passes on to another: how many steps later it is used, by its key.
 
-        What is made of parameters alone in every step, such as a transposed weight, is none.
+        A value computed from parameters alone in every step, such as a transposed weight, is not a
+        state.
         """
         found: dict[Hashable, int] = {}
         columns = self.unrolled.column_of
@@ -97,7 +98,8 @@ class Recorded:
 
 
 def numbered(name: str, taken: Container[str]) -> str:
-    """`name`, with the first number behind it that makes it differ from those taken, if it must.
+    """`name`, with the first number appended that makes it unique, if it is taken.
+
 
     >>> numbered("gate", ["gate", "gate 2"])
     'gate 3'

@@ -1,11 +1,12 @@
 """Which nodes of a recorded pass are the states and the inputs of a layer's steps.
 
-Where a layer is made of cells, the cells say so: each call of one is observed, and it is given
-copies of its own of x and of the state. So a cell may hand on its input, the same Tensor twice or
-one that it never changes: each place of each step's state is a node of the graph by itself.
+Where a layer is made of cells, the cells tell: each call of a cell is observed, and the cell is
+given its own copies of x and of the state. So a cell may return its input as its state, the same
+Tensor twice, or a Tensor that it never changes: each leaf of each step's state is a node of its
+own.
 
-Steps that are written without a cell, inside `with tg.scope("name", step=t):`, are read off the
-graph: what an op of one step takes from another step is a state.
+Steps written without a cell, inside `with tg.scope("name", step=t):`, are read off the graph: what
+an op of one step takes from another step is a state.
 """
 
 from __future__ import annotations
@@ -32,13 +33,13 @@ __all__ = ["Transitions", "find_transitions"]
 
 @dataclass
 class Transitions:
-    """The states and inputs of a layer's steps, counted in the order in which they are taken.
+    """The states and inputs of a layer's steps, counted in the order in which the steps are run.
 
     `order`: the number of each step in time. `slices`: where each state is in the vector of all of
-    them, by name. `made`: of each step, the nodes that its states are, with the place of each among
-    the states. `given`: of the nodes in which a state reaches later steps, the step that it is the
-    state of, and its place. `inputs`: of the nodes that a step is given as x, the step.
-    `path_of`: of a named intermediate, a key that is the same at every step; None for others.
+    them, by name. `made`: for each step, the nodes of its states, with each one's place among the
+    states. `given`: for each node through which a state reaches later steps, the step of that state
+    and its place. `inputs`: for each node that a step receives as x, the step. `path_of`: for a
+    named intermediate, a key that is the same at every step; None for other nodes.
     """
 
     graph: Graph
@@ -70,8 +71,8 @@ def find_transitions(model: Model, x: Any, path: str | None) -> Transitions:
 class _Call:
     """One call of a cell: the nodes numbered from `start` on were made in it or after it.
 
-    `before`: the floating leaves of the state as they arrived. `state`: the copies that the cell
-    was given of them, None for one that no gradient reaches. `after`: those of the next state.
+    `before`: the floating leaves of the state as they arrived. `state`: the copies of them that the
+    cell was given, None for a leaf that no gradient reaches. `after`: the leaves of the next state.
     """
 
     step: int | None
@@ -93,7 +94,7 @@ class _Calls:
         outer = "" if scope is None else scope.path
         name = cell._name or type(cell).__name__
         calls = self.found[f"{outer}.{name}" if outer else name]
-        # The first state is a start of its own; a later one without history has been cut off.
+        # The first state starts the sequence; a later one without history was detached.
         first = not calls
         copies = pytree.map(lambda leaf: _copy(leaf) if first else _copy_of_recorded(leaf), state)
         x = _copy(x if isinstance(x, Tensor) else ops.astype(x, dtype=np.asarray(x).dtype))
@@ -111,7 +112,7 @@ class _Calls:
 
 
 def _copy(leaf: Any) -> Any:
-    """The same values as a node of its own, to which gradients flow."""
+    """The same values as a new node through which gradients flow."""
     if not isinstance(leaf, Tensor) or not is_floating(leaf._data):
         return leaf
     return _copy_of_recorded(leaf) if leaf.requires_grad else leaf.detach().requires_grad_()
@@ -163,7 +164,9 @@ def _of_calls(cells: list[list[_Call]]) -> Transitions:
                 if t and leaf is not None and leaf.number in place:
                     given[place[leaf.number]] = t - 1, number
         offset += len(calls[0].state)
-    for t, leaves in enumerate(made_by_step):  # for what gets at a state past the cell's own copy
+    for t, leaves in enumerate(
+        made_by_step
+    ):  # for what a state receives other than through the cell's own copy
         for number, leaf in enumerate(leaves):
             given.setdefault(place[leaf.number], (t, number))
     fed_back = _behind(graph, given)
@@ -187,7 +190,7 @@ def _of_calls(cells: list[list[_Call]]) -> Transitions:
 
 
 def _state_after(calls: list[_Call], t: int) -> list[Tensor]:
-    """The state of step `t`: as the next step got it, or as it was made where that is cut off."""
+    """The state of step `t` as the next step received it; if it is detached there, as made."""
     made = calls[t].after
     if t + 1 == len(calls):
         return made
@@ -195,7 +198,7 @@ def _state_after(calls: list[_Call], t: int) -> list[Tensor]:
 
 
 def _behind(graph: Graph, ends: dict[int, Any]) -> list[bool]:
-    """Of each node, whether one of `ends` is behind it."""
+    """For each node, whether it depends on one of `ends`."""
     found: list[bool] = []
     for node in graph:
         found.append(any(found[i] or i in ends for i in node.inputs))
@@ -203,7 +206,7 @@ def _behind(graph: Graph, ends: dict[int, Any]) -> list[bool]:
 
 
 def _named_in_calls(graph: Graph, starts: list[int]) -> Callable[[int], Hashable | None]:
-    """Named nodes by path, name and the how-manyth of that name in its call."""
+    """Named nodes by path, name and the position among the nodes of that name in its call."""
     counts: dict[Hashable, int] = defaultdict(int)
     keys: dict[int, Hashable] = {}
     for node in graph:
@@ -214,7 +217,7 @@ def _named_in_calls(graph: Graph, starts: list[int]) -> Callable[[int], Hashable
     return keys.get
 
 
-# From the graph, where there are no cells
+# read off the graph, where there are no cells
 
 
 def _of_graph(run: Recorded, path: str | None) -> Transitions:

@@ -1,4 +1,4 @@
-"""Leading gradients back over recorded nodes, in parts by the path that they take."""
+"""Propagating gradients back over recorded nodes, split by the path that they take."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ Array = Any
 def led_back_by_path(
     seeds: Mapping[Any, Array], ends: Collection[Node], named: Collection[Node], first: int
 ) -> tuple[dict[Node, dict[int, Any]], list[Node]]:
-    """Lead the gradients of the `seeds` back to the `ends`, each in parts by path.
+    """Propagate the gradients of the `seeds` back to the `ends`, each split by path.
 
-    What passes a `named` node goes on as the path of that node; the numbers of these paths begin
-    with `first`, and -1 is what has passed none. Returns the parts at each end, and the named nodes
-    from which an end is reached, in the order of their numbers.
+    What passes a `named` node continues as the path of that node; the numbers of these paths start
+    at `first`, and -1 has passed none. Returns the parts at each end, and the named nodes that
+    depend on an end, in the order of their numbers.
     """
     ends, named = frozenset(ends), frozenset(named)
     leads: dict[Node, bool] = {}
@@ -59,9 +59,9 @@ def led_back_by_path(
 
 
 def led_back(node: Node, position: int, part: Any, to: Node, before: Any) -> Any:
-    """The gradient of `to`, an input of `node`, that follows from `part`, on top of `before`.
+    """The gradient of `to`, an input of `node`, that follows from `part`, added to `before`.
 
-    That of an op of several outputs is a list of theirs.
+    For an op of several outputs, `part` is a list with one gradient per output.
     """
     if node.output_index is not None:
         outputs = before if before is not None else [np.zeros_like(value) for value in to._data]

@@ -1,9 +1,9 @@
-"""Where the boxes of one step stand: a layered layout in which states keep to a straight lane.
+"""Where the boxes of one step are placed: a layered layout with a straight lane for each state.
 
-Every edge runs from a layer to a later one, left to right. An edge over several layers gets a
-small place in each layer between, so that no edge runs across a box. A state that enters at the
-left and leaves at the right is pinned to a lane, and so are the ops on the shortest way between,
-so that the line of the state is straight, and joins on to that of the next step.
+Every edge runs from a layer to a later one, left to right. An edge over several layers takes up a
+small place in each layer between, so that no edge crosses a box. A state that enters at the left
+and leaves at the right is pinned to a lane, together with the ops on the shortest way between: its
+line is straight, and continues straight into the next step.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ __all__ = ["Block", "Placed", "layered"]
 
 LAYER_GAP = 25.0
 ROW_GAP = 14.0
-WIRE = 12.0  # the height that a passing edge takes
+WIRE = 12.0  # the height reserved for a passing edge
 
-ABOVE, LOOP, BELOW = 0, 1, 2  # zones: what leads out of the loop, the loop, what leads into it
+ABOVE, LOOP, BELOW = 0, 1, 2  # zones: what follows the loop, the loop, what feeds it
 
 
 @dataclass
 class Block:
-    """What is to be placed: a box with its size about its middle, a port, or a passing edge."""
+    """What is placed: a box with its size around its centre, a port, or a passing edge."""
 
     key: Hashable
     width: float = 0.0
-    up: float = WIRE / 2  # from the middle to the top, with what stands above the box
-    down: float = WIRE / 2  # from the middle to the bottom, with what hangs below it
+    up: float = WIRE / 2  # from the centre to the top, with what is drawn above the box
+    down: float = WIRE / 2  # from the centre to the bottom, with what is drawn below it
     kind: str = "op"  # "op", "entry" (left edge), "exit" (right edge), "input", "wire"
     layer: int = 0
     lane: int | None = None
@@ -59,8 +59,8 @@ def layered(
 ) -> Placed:
     """Place `blocks` (of kinds op, entry, exit, input) joined by `edges`, which have no cycle.
 
-    `states`: pairs of an entry and an exit that belong to one line through the step. `gap`:
-    between one layer and the next.
+    `states`: pairs of an entry and an exit that belong to one line through the step. `gap`: the
+    space between neighbouring layers.
     """
     all_blocks = {block.key: block for block in blocks}
     after: dict[Hashable, list[Hashable]] = defaultdict(list)
@@ -97,7 +97,7 @@ def _set_layers(
         if block.kind == "exit":
             block.layer = last
         elif block.kind == "op" and after[key]:
-            # What only leaves feed may stand anywhere: next to where it is used.
+            # A block that only leaves feed may go anywhere: put it next to its user.
             if all(blocks[k].kind != "op" for k in before[key]):
                 near = min(blocks[k].layer for k in after[key]) - 1
                 if not any(blocks[k].kind == "input" for k in before[key]):
@@ -128,7 +128,7 @@ def _pin_lanes(
     after: dict[Hashable, list[Hashable]],
     states: list[tuple[Hashable, Hashable]],
 ) -> list[tuple[Hashable, Hashable]]:
-    """Give each state a lane, the most direct first, and pin what stands on its way to it."""
+    """Give each state a lane, the most direct first, and pin the blocks on its way to that lane."""
 
     def way(start: Hashable, end: Hashable, taken: set[Hashable]) -> list[Hashable]:
         came_from: dict[Hashable, Hashable] = {start: start}
@@ -182,7 +182,7 @@ def _set_zones(
 def _nearest_lane(
     start: Hashable, blocks: dict[Hashable, Block], before: dict[Hashable, list[Hashable]]
 ) -> int | None:
-    """The lane of the nearest block in one that leads to `start`."""
+    """The lane of the nearest block in a lane that leads to `start`."""
     seen, frontier = {start}, [start]
     while frontier:
         lanes = [lane for key in frontier if (lane := blocks[key].lane) is not None]
@@ -244,7 +244,7 @@ def _set_x(placed: Placed, layers: list[list[Block]], gap: float) -> None:
 
 
 def _set_y(placed: Placed, layers: list[list[Block]], lane_count: int) -> None:
-    """Order each layer by its neighbours' middles and spread it, to and fro, until it is calm."""
+    """Order each layer by the mean of its neighbours and spread it, repeatedly, until stable."""
     neighbours: dict[int, list[tuple[Block, float]]] = defaultdict(list)
     for route in placed.routes.values():
         for a, b in itertools.pairwise(route):
@@ -278,10 +278,10 @@ def _set_y(placed: Placed, layers: list[list[Block]], lane_count: int) -> None:
 
 
 def _lane_heights(layers: list[list[Block]], lane_count: int) -> list[float]:
-    """The lanes' heights: close together from the top, the last one below all of the loop."""
+    """The heights of the lanes: packed from the top, the last one below everything in the loop."""
 
     def needed(layer: list[Block], upper: int, lower: int) -> float:
-        """The distance that the blocks between two lanes take in this layer."""
+        """The space that the blocks between two lanes need in this layer."""
         on = {block.lane: block for block in layer if block.lane in (upper, lower)}
         free = [b for b in layer if b.lane is None and b.zone == LOOP]
         inside = sum(b.up + b.down + ROW_GAP for b in free) if lower == lane_count - 1 else 0.0
@@ -305,12 +305,12 @@ def _rank(block: Block, lane_count: int) -> float:
 
 
 def _spread(layer: list[Block], wished: dict[int, float], lane_count: int) -> None:
-    """Set y as near to the wishes as the blocks' sizes and their order allow.
+    """Set y as near to the wanted heights as the blocks' sizes and their order allow.
 
-    Pooling neighbours that would overlap gives the least sum of squared distances.
+    Pooling neighbours that would overlap (isotonic regression) gives the least sum of squares.
     """
     layer.sort(key=lambda b: (_rank(b, lane_count), wished[id(b)]))
-    pools: list[list[float]] = []  # weight, weighted sum of (wish - offset), count
+    pools: list[list[float]] = []  # weight, weighted sum of (wanted - offset), count
     offsets, offset = [], 0.0
     for place, block in enumerate(layer):
         if place:

@@ -16,13 +16,13 @@ __all__ = ["Sheet", "Way", "arrange", "lower"]
 GUTTER = 36.0  # between columns
 BAND_GAP = 30.0
 BAR_HEIGHT = 26.0
-BAND_HEAD = 14.0  # room for the band's name, above what it holds
+BAND_HEAD = 14.0  # room for the band's name, above its content
 TRACK = 14.0
 
 
 @dataclass
 class Way:
-    """A course between bands or steps: points relative to the left border of its column.
+    """A route between bands or steps: points relative to the left border of its column.
 
     `links` as in `Course`; `reach`: how many steps later it arrives.
     """
@@ -31,10 +31,10 @@ class Way:
     links: list[Link]
     reach: int = 0
     is_state: bool = False
-    inward: bool = False  # whether it comes from a bar
+    inward: bool = False  # whether it starts at a bar
 
     def edges(self, column: int) -> list[Edge]:
-        """The graph's edges that leave `column` along this way."""
+        """The graph's edges that leave `column` along this route."""
         found: list[Edge] = []
         for link in self.links:
             if self.inward:
@@ -44,7 +44,7 @@ class Way:
         return found
 
     def is_in(self, column: int) -> bool:
-        """Whether anything flows along it in `column`, forward at least."""
+        """Whether any value flows along it in `column`."""
         if self.inward:
             return bool(self.edges(column))
         return any(link.delta == self.reach and link.leaves(column) for link in self.links)
@@ -52,10 +52,10 @@ class Way:
 
 @dataclass
 class Sheet:
-    """All that is stamped: bands with coordinates in one step, and the ways between them.
+    """Everything that is stamped: bands with coordinates in one step, and the routes between them.
 
-    `collected`: the values that the head takes from other steps than the last, each with its
-    track beside a step: the how-manyth such line on its side.
+    `collected`: the values that the head takes from steps other than the last, each with its track
+    beside a step (the position of its line on that side).
     """
 
     unrolled: Unrolled
@@ -75,16 +75,16 @@ class Sheet:
         return self.width + self.gutter
 
     def taken(self, backward: bool) -> int:
-        """The tracks that collected values take on the side where bands of a direction end."""
+        """The tracks of collected values on the side where bands of a direction end."""
         ends = (value for band in self.bands if band.backward == backward for value in band.exits)
         return sum(value in self.collected for value in ends)
 
 
 def arrange(unrolled: Unrolled, loop: float = 0.0, numbers: Numbers = no_numbers) -> Sheet:
-    """Lay out the bands of `unrolled`, stack them, and lead the ways between them.
+    """Lay out the bands of `unrolled`, stack them, and route the edges between them.
 
     `loop`: the room to leave above a band for each of its states. `numbers`: see `Numbers`. Without
-    steps all is one band, from left to right.
+    steps everything is one band, from left to right.
     """
     in_time: list[Row] = []
     head, foot = Band(["head"], []), Band(["foot"], [])
@@ -96,7 +96,7 @@ def arrange(unrolled: Unrolled, loop: float = 0.0, numbers: Numbers = no_numbers
     is_one = not unrolled.graph.steps and not any(n.origin is not None for n in unrolled.graph)
     groups = [in_time] if is_one and in_time else bands_of(unrolled, in_time)
     bands = [Band(_paths(rows), rows, bar=_bar(rows)) for rows in groups]
-    bands.reverse()  # the topmost first: what is fed; and what computes gradients at the bottom
+    bands.reverse()  # from the top: what is fed first; gradients at the bottom
     sheet = Sheet(unrolled, sorted(bands, key=lambda band: _is_backward(unrolled, band)))
     for band in sheet.bands:
         if band.bar is None:
@@ -135,7 +135,7 @@ def _paths(rows: list[Row]) -> list[str]:
 
 
 def _stretch(band: Band, width: float) -> None:
-    """Centre the band in the step, lead its open ends to the borders, mirror it if need be."""
+    """Centre the band in the step, extend its open ends to the borders, mirror it if need be."""
     shift = (width - band.width) / 2
     for box in band.boxes:
         box.x += shift
@@ -153,7 +153,7 @@ def _stretch(band: Band, width: float) -> None:
 
 
 def _stack(sheet: Sheet, loop: float) -> None:
-    """Give each band its height on the sheet, the topmost at 0."""
+    """Give each band its position on the sheet, the topmost at 0."""
     y = 0.0
     for band in sheet.bands:
         channels = sum((value in band.entries) for other in sheet.bands for value in other.exits)
@@ -163,7 +163,7 @@ def _stack(sheet: Sheet, loop: float) -> None:
 
 
 def lower(band: Band, y: float) -> float:
-    """Move the band down so that its top is at `y`; where its bottom then is."""
+    """Move the band down so that its top is at `y`; returns where its bottom then is."""
     shift = y - band.top
     band.top, band.bottom = y, band.bottom + shift
     for box in band.boxes:
@@ -177,7 +177,7 @@ def lower(band: Band, y: float) -> float:
 
 
 def _track_count(sheet: Sheet) -> int:
-    """How many lines run upright beside a step."""
+    """How many vertical lines run beside a step."""
     bars = [band.bar for band in sheet.bands if band.bar is not None]
     to_bars = sum(bar in link.edges for link in sheet.unrolled.links.values() for bar in bars)
     collected = max(sheet.taken(False) - 1, 0) + sheet.taken(True)
@@ -185,7 +185,7 @@ def _track_count(sheet: Sheet) -> int:
 
 
 def _collect(sheet: Sheet) -> None:
-    """Find the values that the head takes, but not from the last step straight on."""
+    """Find the values that the head takes, except those straight from the last step."""
     unrolled, count = sheet.unrolled, {True: 0, False: 0}
     for value in sheet.head.entries if sheet.head is not None else ():
         maker = next((band for band in sheet.bands if value in band.exits), None)
@@ -201,7 +201,7 @@ def _collect(sheet: Sheet) -> None:
 
 
 def _lead(sheet: Sheet) -> None:
-    """The ways from one step to the next and from one band to another."""
+    """The routes from one step to the next and from one band to another."""
     width, pitch = sheet.width, sheet.pitch
     tracks = max(sheet.taken(False) - 1, 0)
     for band in sheet.bands:
@@ -224,7 +224,7 @@ def _lead(sheet: Sheet) -> None:
                         edge = other.bottom if other.bottom < y else other.top
                         sheet.ways.append(Way([(out, y), (x, y), (x, edge)], links))
                     continue
-                ins = 1 if other.backward else -1  # on which side its entries are
+                ins = 1 if other.backward else -1  # the side on which its entries are
                 border = width if other.backward else 0.0
                 for (state, delta), y_in in other.states.items():
                     if state != value:
@@ -257,7 +257,7 @@ def _lead(sheet: Sheet) -> None:
 
 
 def _lead_from_bar(sheet: Sheet, bar: Band, band: Band) -> None:
-    """The ways from a bar to the entries of a band."""
+    """The routes from a bar to the entries of a band."""
     side, border = (1, sheet.width) if band.backward else (-1, 0.0)
     keys, own = {row.key for row in bar.rows}, {row.key for row in band.rows}
     for value, y in band.entries.items():
@@ -283,7 +283,7 @@ def _around(
     track: int,
     channel: int,
 ) -> list[Point]:
-    """Out to the gutter, along the channel under `band` if it is entered from the far side, in."""
+    """Out to the gutter, along the channel under `band` if entered from the far side, and in."""
     out = x + aside * (4.0 + TRACK * track)
     near = x_in + ins * 14.0
     if aside == ins and x == x_in:

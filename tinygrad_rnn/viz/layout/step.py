@@ -1,4 +1,4 @@
-"""The drawing of one step: its boxes and the courses of its edges, ready to be stamped."""
+"""The drawing of one step: its boxes and the routes of its edges, ready to be stamped."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ BOX_HEIGHT = 26.0
 COMPACT_GAP = 4.0  # between the layers of a step of which only the lines are drawn
 LINE = 13.0  # the height of a line of small text under a box
 MOST_TAGS = 4  # under one box
-TAG_WIDTH = 86.0  # the widest that a small label is drawn
-RAIL = 4.0  # forward edges run this much above the middle of a box, gradient edges below
+TAG_WIDTH = 86.0  # the largest width of a small label
+RAIL = 4.0  # forward edges run this much above the centre of a box, gradient edges below
 
 Point = tuple[float, float]
-Numbers = Callable[[int], tuple[str, ...]]  # what is written of a node: its value, its gradient
+Numbers = Callable[[int], tuple[str, ...]]  # what is written at a node: its value, its gradient
 
 
 @dataclass
 class Box:
-    """A box of the step, about its middle, and what is written under it.
+    """A box of the step, about its centre, and what is written under it.
 
     `tags`: what is written for each parameter, by its name; `more`: for those left out. `numbers`:
-    the value and the gradient, where a picture is so small that they are shown.
+    the value and the gradient, if the picture is small enough to show them.
     """
 
     row: Row
@@ -48,13 +48,13 @@ class Box:
 
     @property
     def below(self) -> list[str]:
-        """The lines under it that are no tags."""
+        """The lines under it that are not tags."""
         return [line for line in (self.more, self.caption, *self.numbers) if line]
 
 
 @dataclass
 class Tag:
-    """A parameter's small copy under a box, the `place`-th one, with the gradient of this use."""
+    """A parameter's small copy under a box, the one at `place`, with the gradient of this use."""
 
     box: Box
     name: str
@@ -66,7 +66,7 @@ class Tag:
         return self.box.y + self.box.height / 2 + 2 + self.place * LINE
 
     def edges(self, column: int) -> list[Edge]:
-        """The graph's edges that it stands for in `column`."""
+        """The graph's edges that it represents in `column`."""
         return self.box.row.parameters[self.name].get(column, [])
 
     def is_in(self, column: int) -> bool:
@@ -81,10 +81,10 @@ class Tag:
 
 @dataclass
 class Course:
-    """The way of an edge through the step, from where it starts to where it ends.
+    """The route of an edge through the step, from its start to its end.
 
-    `links` are what flows along it. `starts`, `ends`: whether it does so at a box, rather than
-    at the border of the step.
+    `links` are what flows along it. `starts`, `ends`: whether it does so at a box, rather than at
+    the border of the step.
     """
 
     points: list[Point]
@@ -94,7 +94,7 @@ class Course:
     ends: bool = True
 
     def edges(self, column: int) -> list[Edge]:
-        """The graph's edges that this course stands for in `column`."""
+        """The graph's edges that this route represents in `column`."""
         found: list[Edge] = []
         for link in self.links:
             if self.ends:
@@ -104,7 +104,7 @@ class Course:
         return found
 
     def is_in(self, column: int) -> bool:
-        """Whether anything flows along it in `column`, forward at least."""
+        """Whether any value flows along it in `column`."""
         if self.ends:
             return bool(self.edges(column))
         return any(link.leaves(column) for link in self.links)
@@ -122,26 +122,28 @@ class Band:
     boxes: list[Box] = field(default_factory=list)
     courses: list[Course] = field(default_factory=list)
     tags: list[Tag] = field(default_factory=list)
-    exits: dict[Hashable, float] = field(default_factory=dict)  # the height of each value's exit
+    exits: dict[Hashable, float] = field(
+        default_factory=dict
+    )  # the height at which each value leaves
     states: dict[tuple[Hashable, int], float] = field(default_factory=dict)
-    entries: dict[Hashable, float] = field(default_factory=dict)  # of values from other bands
+    entries: dict[Hashable, float] = field(default_factory=dict)  # for values from other bands
     width: float = 0.0
     top: float = 0.0
     bottom: float = 0.0
 
     @property
     def pieces(self) -> list[Course | Tag]:
-        """All that has a gradient of its own."""
+        """Everything that has a gradient of its own."""
         return [*self.courses, *self.tags]
 
 
 def no_numbers(_: int) -> tuple[str, ...]:
-    """Nothing is written of any node."""
+    """Write nothing at any node."""
     return ()
 
 
 def label_of(unrolled: Unrolled, row: Row) -> str:
-    """What stands in an op's box: its symbol or name, with the numbers that it was given."""
+    """The text of an op's box: its symbol or name, with its numeric arguments."""
     graph = unrolled.graph
     column = min(row.members)
     node = graph[row.top(column)]
@@ -162,7 +164,7 @@ def label_of(unrolled: Unrolled, row: Row) -> str:
 
 
 def make_box(unrolled: Unrolled, row: Row, numbers: Numbers) -> Box:
-    """The box of a row, not yet placed."""
+    """The box of a row, not placed yet."""
     if unrolled.is_compact and max(row.members) >= 0:
         return Box(row, "", 0, 0, 0.0, BOX_HEIGHT, "tick")
     label = label_of(unrolled, row)
@@ -199,13 +201,13 @@ def make_box(unrolled: Unrolled, row: Row, numbers: Numbers) -> Box:
 
 
 def _group_name(row: Row) -> str:
-    """The module that a box of the level `modules` stands for."""
+    """The module that a box of the level `modules` represents."""
     is_module = isinstance(row.key, tuple) and row.key[0] == "module"
     return row.path if is_module else ""
 
 
 def block_of(box: Box) -> Block:
-    """What the layout has to keep free for a box."""
+    """The space that the layout has to reserve for a box."""
     below = [*box.tags.values(), *box.below]
     text = max((text_width(line, SMALL) + 8 for line in below), default=0.0)
     down = box.height / 2 + len(below) * LINE + (4 if below else 0)
@@ -219,7 +221,7 @@ def block_of(box: Box) -> Block:
 
 
 def draw_band(unrolled: Unrolled, band: Band, numbers: Numbers = no_numbers) -> None:
-    """Place the rows of `band` and find the courses of its edges."""
+    """Place the rows of `band` and find the routes of its edges."""
     compact = unrolled.is_compact and any(max(row.members) >= 0 for row in band.rows)
     if compact:
         band.rows = [row for row in band.rows if row.kind != "input"]
@@ -229,7 +231,7 @@ def draw_band(unrolled: Unrolled, band: Band, numbers: Numbers = no_numbers) -> 
     }
     blocks = [block_of(box) for box in boxes.values()]
     edges: dict[tuple[Hashable, Hashable], list[Link]] = defaultdict(list)
-    outward: dict[Hashable, list[Link]] = defaultdict(list)  # by value: to where others use it
+    outward: dict[Hashable, list[Link]] = defaultdict(list)  # by value: where others use it
     makers: dict[Hashable, Hashable] = {}
     carried: dict[tuple[Hashable, int], list[Link]] = defaultdict(list)
     for link in unrolled.links.values():
@@ -274,7 +276,7 @@ def draw_band(unrolled: Unrolled, band: Band, numbers: Numbers = no_numbers) -> 
 
 
 def _as_one_box(placed: Placed, box: Box, states: Sequence[tuple[Hashable, Hashable]]) -> None:
-    """A band of a single box: as high as its states' lanes, which run straight through it."""
+    """A band of a single box, as high as its states' lanes, which run straight through it."""
     block = placed.blocks[box.row.key]
     block.y = 0.0
     down = block.down - block.up
@@ -304,19 +306,19 @@ def _as_one_box(placed: Placed, box: Box, states: Sequence[tuple[Hashable, Hasha
 def _add_course(
     band: Band, boxes: dict[Hashable, Box], start: Hashable, end: Hashable, links: list[Link]
 ) -> None:
-    """Record the way of an edge (or of all edges between the same two blocks)."""
+    """Record the route of an edge (or of all edges between the same two blocks)."""
     assert band.placed is not None
     route = band.placed.routes[start, end]
     first, last = route[0], route[-1]
     points: list[Point] = []
 
     def attach(box: Box, other: Block) -> float:
-        """Where an edge meets a box: its middle or, if it is tall, level with the edge."""
+        """Where an edge meets a box: at its centre or, if the box is tall, level with the edge."""
         reach = max(box.height / 2 - 8, 0)
         return min(max(other.y, box.y - reach), box.y + reach) if reach > 5 else box.y
 
     def border(block: Block, side: int) -> float:
-        """Up to where an edge runs level, so that it crosses no text of the block's layer."""
+        """Up to where an edge stays level, so that it crosses no text of the block's layer."""
         assert band.placed is not None
         return block.x + side * band.placed.widths[block.layer] / 2
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 __all__ = ["Strip"]
 
-FOLD_WIDTH = 240.0  # of the band that stands for the steps left out
+FOLD_WIDTH = 240.0  # of the band that represents the steps left out
 
 
 @dataclass
@@ -33,7 +33,7 @@ class Strip:
         return cls(places, at + fold + rest * pitch, (first, columns - rest - 1), at, fold)
 
     def inside(self, column: int, gutter: float) -> float:
-        """Where in the fold a column is that was left out."""
+        """The position in the fold of a column that was left out."""
         assert self.folded is not None
         first, last = self.folded
         return self.fold_at + (column - first + 1) / (last - first + 2) * (self.fold_width - gutter)

@@ -1,1 +1,1 @@
-"""What is drawn: a recorded graph as one step, stamped along time; no coordinates, no colours."""
+"""What is drawn: a recorded graph as one step, stamped along time. No coordinates, no colours."""

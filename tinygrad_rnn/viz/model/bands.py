@@ -1,4 +1,4 @@
-"""Which rows of a step belong together: each recurrent loop with what serves it is one band."""
+"""Which rows of a step belong together: a band is a recurrent loop and the ops that serve it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Feeds = dict[Hashable, set[Hashable]]
 
 
 def bands_of(unrolled: Unrolled, rows: list[Row]) -> list[list[Row]]:
-    """The rows in groups, a group after those that feed it.
+    """The rows in groups, each group after those that feed it.
 
-    Rows that feed one another, in this step or the next, are the core of a band. Another row goes
-    to the core that has its module path; without such a core, to its neighbours of the same path.
+    Rows that feed one another, in this step or the next, are the core of a band. Any other row
+    joins the core with the same module path or, if there is none, its neighbours of the same path.
     """
     order = {row.key: place for place, row in enumerate(rows)}
     feeds: Feeds = {row.key: set() for row in rows}
@@ -47,7 +47,7 @@ def bands_of(unrolled: Unrolled, rows: list[Row]) -> list[list[Row]]:
     groups: Feeds = {band: set() for band in dict.fromkeys(label[row.key] for row in rows)}
     for source, targets in feeds.items():
         groups[label[source]] |= {label[target] for target in targets}
-    merged = _components(groups)  # groups that feed one another after all become one
+    merged = _components(groups)  # groups that still feed one another are merged
     return [[row for row in rows if label[row.key] in set(group)] for group in merged]
 
 
@@ -58,7 +58,7 @@ def _is_in(path: str, home: str) -> bool:
 def _nearest(
     start: Hashable, own: list[Hashable], feeds: Feeds, label: dict[Hashable, Hashable]
 ) -> set[Hashable]:
-    """The first of the bands `own` that is met on the way along `feeds`."""
+    """The first band in `own` that is met along `feeds`."""
     seen, frontier = {start}, [start]
     while frontier:
         found = {label[key] for key in frontier if label.get(key) in own}
@@ -72,7 +72,7 @@ def _nearest(
 def _kin(
     row: Row, feeds: Feeds, fed_by: Feeds, label: dict[Hashable, Hashable], unrolled: Unrolled
 ) -> Hashable:
-    """The band of a neighbour with the same path that has one already, else a new one."""
+    """The band of a neighbour with the same path that has one already, otherwise a new one."""
     for key in sorted(feeds[row.key] | fed_by[row.key], key=repr):
         if key in label and unrolled.rows[key].path == row.path:
             return label[key]

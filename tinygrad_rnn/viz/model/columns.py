@@ -1,4 +1,4 @@
-"""Which column of the picture each op stands in: that of a time step, or one of their own."""
+"""Which column of the picture each op is in: that of a time step, or a column outside the steps."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ BEFORE, AFTER, BARS = -1, -2, -3
 def assign_columns(
     graph: Graph, steps: Sequence[int], only_parameters: list[bool], no_parameters: list[bool]
 ) -> list[int]:
-    """The column of each node: the place of its step in `steps`, BEFORE, AFTER or a bar's.
+    """The column of each node: the place of its step in `steps`, BEFORE, AFTER or that of a bar.
 
-    An op made in no step belongs to the step that it is used in, or to the latest step that it
-    uses if there is one like it in other steps too. One that uses more than two steps, or collects
-    from them, or that has no like, stands after all of them; or, if steps use it in turn, in a bar
-    across them.
+    An op made outside all steps belongs to the step in which it is used, or to the latest step that
+    it uses, if other steps have an op like it. An op that uses more than two steps, collects from
+    them, or has no counterpart comes after all of them or, if steps use it in turn, in a bar across
+    them.
     """
     if not graph.steps:
         return [0] * len(graph)
@@ -51,7 +51,7 @@ def assign_columns(
             if len(users) == 1:
                 columns[node.index] = users.pop()
     _find_bars(graph, columns, only_parameters, no_parameters)
-    for node in graph:  # what hangs on a bar and leads to no step
+    for node in graph:  # hangs on a bar and leads to no step
         if columns[node.index] == BEFORE and any(columns[i] <= AFTER for i in node.inputs):
             columns[node.index] = AFTER
     return columns
@@ -60,9 +60,9 @@ def assign_columns(
 def _find_bars(
     graph: Graph, columns: list[int], only_parameters: list[bool], no_parameters: list[bool]
 ) -> None:
-    """Give the ops that take from all steps, or from none, for steps to use, columns of bars.
+    """Put ops that take from all steps, or from none, and that steps use, into columns of bars.
 
-    Ops of the same bar are those that hang together.
+    Connected ops share a bar.
     """
     leads = [False] * len(graph)  # to an op in a step
     bar: dict[int, int] = {}
@@ -71,7 +71,7 @@ def _find_bars(
         leads[node.index] = any(columns[i] >= 0 or leads[i] for i in users)
         used_in = {columns[i] for i in users}
         if columns[node.index] == AFTER and len(used_in) == 1 and min(used_in) >= 0:
-            columns[node.index] = min(used_in)  # a piece cut out for one step
+            columns[node.index] = min(used_in)  # a slice taken for one step
         of_steps = columns[node.index] >= 0 or node.op is None or not leads[node.index]
         if of_steps or only_parameters[node.index] or no_parameters[node.index]:
             continue
@@ -90,7 +90,7 @@ def dependence(graph: Graph, states: Container[int] = frozenset()) -> tuple[list
     """For each node, whether it depends on nothing but parameters; and whether on none.
 
     `states`: places of nodes that count as neither, such as a learned initial state. In a graph
-    without steps, this is said of leaves alone: there nothing is prepared for the steps.
+    without steps this holds for leaves only: there, nothing is prepared for the steps.
     """
     only, none = [], []
     for node in graph:

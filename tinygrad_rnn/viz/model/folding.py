@@ -1,7 +1,7 @@
 """The graph of a long sequence without what a folded picture does not show.
 
-One lean pass walks the whole history. The steps that are drawn are kept whole; of those between
-them only what one step hands to another, so that the course of each state stays complete.
+One lean pass walks the whole history. The steps that are drawn are kept whole. Of those between,
+only what one step passes on to another is kept, so that the line of each state stays complete.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ LONG = 200  # steps from which the graph itself is folded
 
 
 def kept_steps(steps: Sequence[int], shown: int) -> set[int]:
-    """The first and last steps, `shown` in all, and one more at each side of the fold.
+    """The first and last steps, `shown` in all, and one more on each side of the fold.
+
 
     >>> sorted(kept_steps(range(10), 4))
     [0, 1, 2, 7, 8, 9]
@@ -34,8 +35,8 @@ def kept_steps(steps: Sequence[int], shown: int) -> set[int]:
 def folded_graph(outputs: Sequence[Tensor], inputs: Sequence[Tensor], shown: int | None) -> Graph:
     """The history of `outputs` as a Graph; of a long one, only what `shown` steps need.
 
-    As `Graph.of`, which it is for fewer than `LONG` steps or `shown` None. Nodes of the steps left
-    out that are kept for their value alone are in `Graph.folded`; they have no inputs.
+    Equal to `Graph.of` for fewer than `LONG` steps or if `shown` is None. Nodes of omitted steps
+    that are kept for their value alone are in `Graph.folded`; they have no inputs.
     """
     if shown is None:
         return Graph.of(*outputs, inputs=inputs)
@@ -55,7 +56,8 @@ def folded_graph(outputs: Sequence[Tensor], inputs: Sequence[Tensor], shown: int
 
 @contextmanager
 def no_collection() -> Iterator[None]:
-    """Inside, Python does not look for reference cycles: among millions of nodes it takes seconds.
+    """Turn off the search for reference cycles: among millions of nodes it takes seconds.
+
 
     >>> with no_collection():
     ...     gc.isenabled()
@@ -71,7 +73,7 @@ def no_collection() -> Iterator[None]:
 
 
 def _handed_over(outputs: Sequence[Node]) -> dict[int, tuple[Node, int | None]]:
-    """The outputs and all that one step hands to another, each with its step, by number.
+    """The outputs and everything that one step passes on to another, each with its step, by number.
 
     The loop makes as few objects as it can: a history may have millions of nodes.
     """
@@ -99,7 +101,7 @@ def _handed_over(outputs: Sequence[Node]) -> dict[int, tuple[Node, int | None]]:
 
 
 def _up_to(border: Mapping[int, Node], starts: Sequence[Node]) -> list[Node]:
-    """What `starts` come from, themselves included, without what is in the `border` or beyond."""
+    """What `starts` depend on, themselves included, up to the `border`."""
     found: dict[int, Node] = {}
     to_visit = list(starts)
     while to_visit:

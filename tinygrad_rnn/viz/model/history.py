@@ -1,4 +1,4 @@
-"""What a run leaves behind for a picture: the history of everything, and what was detached."""
+"""What a run leaves for a picture: the history of everything, and what was detached."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ __all__ = ["WholeHistory"]
 
 
 class WholeHistory:
-    """Keeps the history also of what needs no gradient.
+    """Keeps the history of values that require no gradient, too.
 
-    The first step works on a state of zeros, the others on one with a gradient. So they would
-    leave different ops behind, and could not be drawn alike. `severed`: the tensors that some
-    input of an op was detached from; they are known by the array, which both share.
+    The first step works on a state of zeros, the others on one that requires a gradient. Without
+    this they would record different ops and could not be drawn alike. `severed`: the tensors that
+    an input of some op was detached from; they are identified by the array that both share.
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class WholeHistory:
     def forward(
         self, op: Primitive, node: Node, inputs: Sequence[Any], attributes: dict[str, Any]
     ) -> None:
-        """Called by each op with what it has made."""
+        """Called by each op with its outputs."""
         mode = current_mode()
         if node.op is None and op.traits.differentiable and mode.grad:
             node.op, node.inputs, node.attributes = op, tuple(inputs), attributes
@@ -46,4 +46,4 @@ class WholeHistory:
         self._made[id(node._data)] = node
 
     def backward(self, node: Node, position: int, grad: Any) -> None:
-        """Nothing to keep in the backward direction."""
+        """Nothing to keep in the backward pass."""

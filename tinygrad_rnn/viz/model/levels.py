@@ -18,11 +18,11 @@ LEVELS = ("rolled", "modules", "gates", "ops")
 
 
 def at_level(unrolled: Unrolled, level: str) -> Unrolled:
-    """The graph of `unrolled`, its ops grouped for `level`. ValueError for an unknown level.
+    """The graph of `unrolled` with its ops grouped for `level`. ValueError for an unknown level.
 
-    `ops` (and `rolled`, which shows one step of it): each op. `gates`: what has a name, each
-    with the nameless ops that only it uses, and the arithmetic between what has names.
-    `modules`: a box for each loop and step.
+    `ops` (and `rolled`, which shows one step of it): each op. `gates`: each named op together with
+    the nameless ops that only it uses, and the arithmetic between named ops. `modules`: a box for
+    each loop and step.
     """
     if level not in LEVELS:
         raise ValueError(f"level {level!r} is not one of {', '.join(LEVELS)}")
@@ -45,16 +45,16 @@ def _modules(unrolled: Unrolled) -> Callable[[Hashable], Hashable]:
 
 
 def _cones(unrolled: Unrolled) -> Callable[[Hashable], Hashable]:
-    """Each nameless op that all its users share with one named op belongs to that one.
+    """Assign each nameless op whose users all belong to one named op to that named op.
 
-    It then is inside the cone that only the named op is the tip of, so groups have no cycles. An
-    op that takes nothing but what has a name, such as the product of a gate and a state, stands
-    for itself: it is the × and + of the textbooks.
+    It is then inside the cone of that op, so groups form no cycles. An op that takes only named
+    values, such as the product of a gate and a state, stays by itself: these are the × and + of the
+    textbook diagrams.
     """
     graph, keys = unrolled.graph, unrolled.keys
     tips: dict[Hashable, set[Hashable]] = defaultdict(set)
     tip: dict[Hashable, Hashable] = {}
-    crosses: set[Hashable] = set()  # rows whose value another step, or no step, uses
+    crosses: set[Hashable] = set()  # rows whose value another step, or code outside the steps, uses
     users: dict[Hashable, dict[Hashable, None]] = defaultdict(dict)
     order: dict[Hashable, str | None] = {}
     arithmetic: set[int] = set()
@@ -65,7 +65,7 @@ def _cones(unrolled: Unrolled) -> Callable[[Hashable], Hashable]:
         order.setdefault(key, node.name)
         if node.name is None and _is_arithmetic(unrolled, node, arithmetic):
             arithmetic.add(node.index)
-            order[key] = ""  # in some step: a first one may start from what has no name
+            order[key] = ""  # in some step: the first one may start from a nameless value
         for i in node.inputs:
             source = unrolled.whole(i)
             if unrolled.is_box(source):
@@ -81,7 +81,7 @@ def _cones(unrolled: Unrolled) -> Callable[[Hashable], Hashable]:
 
 
 def _is_arithmetic(unrolled: Unrolled, node: GraphNode, known: set[int]) -> bool:
-    """Whether an op takes named values, or other arithmetic, alone, but for numbers."""
+    """Whether an op takes only named values, other arithmetic, and numbers."""
     taken = [unrolled.graph[i] for i in node.inputs if np.ndim(unrolled.graph[i].value)]
     return bool(taken) and all(
         x.index in known

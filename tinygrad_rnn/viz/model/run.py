@@ -1,4 +1,4 @@
-"""A model run so that every step is recorded, and the one number that is differentiated."""
+"""A model run so that every step is recorded, and the scalar that is differentiated."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["run_unrolled", "scalar_of"]
 
 
 def run_unrolled(model: Callable[..., Any], x: Any) -> Any:
-    """`model(x)`, every layer in it that could be run as one op run step by step.
+    """`model(x)`, with every layer that could run as one op run step by step.
 
     TypeError for a model that cannot be called.
     """
@@ -34,7 +34,8 @@ def run_unrolled(model: Callable[..., Any], x: Any) -> Any:
 def scalar_of(result: Any, loss: Callable[[Any], Tensor] | None) -> Tensor:
     """The loss of what the model returned; without one, the sum of its final state (or output).
 
-    Of a list of states, as `nn.Recurrent` returns them, it is that of all layers and directions.
+    Of a list of states, as `nn.Recurrent` returns them, it is the sum over all layers and
+    directions.
     """
     if loss is not None:
         return loss(result)

@@ -1,10 +1,10 @@
 """A recorded graph seen as one step, stamped along time.
 
-Each op gets a *column* (its time step) and a *row* (which op of the step it is). Rows are found by
+Each op has a *column* (its time step) and a *row* (its place in the step). Rows are found by
 structure: the path, the op, the name, the ops of the same step that it takes its inputs from, and
-the how-manyth such op of its step it is. So the thousand steps of a sequence become one template of
-rows, links between them that stay within a step or reach over to another one (`delta`), and a list
-of which columns have them.
+its number among such ops of its step. So the thousand steps of a sequence become one template of
+rows, links between them that stay within a step or reach another one (`delta`), and a list of the
+columns that have them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .columns import AFTER, BEFORE, assign_columns, columns_of_use, dependence
 
 __all__ = ["Edge", "Link", "Row", "Unrolled", "common_path", "state_name"]
 
-SMALL_GRAPH = 40  # nodes of an expression of which each number is shown
+SMALL_GRAPH = 40  # nodes of an expression whose numbers are all shown
 
 Edge = tuple[int, int, int]  # places in the graph of the input and of the op, and the position
 
@@ -34,7 +34,7 @@ Edge = tuple[int, int, int]  # places in the graph of the input and of the op, a
 class Row:
     """One op of the step (or, at a coarser level, one group of ops).
 
-    `parameters`: by the name of each parameter, the edges that it comes in by, by column.
+    `parameters`: by the name of each parameter, the edges along which it enters, by column.
     """
 
     key: Hashable
@@ -44,7 +44,7 @@ class Row:
     parameters: dict[str, dict[int, list[Edge]]] = field(default_factory=dict)
 
     def top(self, column: int) -> int:
-        """The place in the graph of the op whose value this row has in `column`."""
+        """The place in the graph of the op that computes this row's value in `column`."""
         return self.members[column][-1]
 
 
@@ -52,9 +52,9 @@ class Row:
 class Link:
     """What one row takes from another, `delta` steps earlier (negative: later).
 
-    `value` is the key of the op whose value it is; `source` the row in which that op stands.
-    `edges`: by the column that they arrive in. `outward`: those that arrive in no step, by the
-    column that they start in. `cut`: like `edges`, those that take the value detached.
+    `value` is the key of the op that computes the value; `source` the row of that op. `edges`: by
+    the column in which they arrive. `outward`: those that arrive in no step, by the column in which
+    they start. `cut`: like `edges`, those that take the value detached.
     """
 
     source: Hashable
@@ -66,12 +66,12 @@ class Link:
     cut: dict[int, list[Edge]] = field(default_factory=lambda: defaultdict(list))
 
     def leaving(self, column: int) -> list[Edge]:
-        """The edges that start in `column`, wherever they arrive, with a gradient back."""
+        """The edges that start in `column`, wherever they arrive, and that carry a gradient."""
         inside = self.edges.get(column + self.delta, ()) if column >= 0 else ()
         return [*inside, *self.outward.get(column, ())]
 
     def leaves(self, column: int) -> bool:
-        """Whether the value of `column` is taken at all, if only detached."""
+        """Whether the value of `column` is used at all, even if only detached."""
         return bool(self.leaving(column)) or (column >= 0 and column + self.delta in self.cut)
 
 
@@ -90,21 +90,21 @@ class Unrolled:
         self.is_compact = False  # whether there are so many steps that only the lines are drawn
         self.is_expression = is_expression(graph)
         self.keys: list[Hashable] = []
-        # If steps were left out: where what a step hands over is, by key and column.
+        # If steps were left out: where the values that a step passes on are, by key and column.
         self.handed: dict[tuple[Hashable, int], int] = {}
         self.rows: dict[Hashable, Row] = {}
         self.links: dict[tuple[Hashable, Hashable, Hashable, int], Link] = {}
-        # Where states come in: the keys of the op and of the value, and how many steps later.
+        # Where states enter: the keys of the op and of the value, and how many steps later.
         self._slots: dict[tuple[Hashable, int], tuple[Hashable, Hashable, int]] = {}
         self._names_at: dict[tuple[Hashable, int], list[str]] = {}  # of forward values
-        self._starts: set[int] = set()  # the places of parameters that come in there instead
+        self._starts: set[int] = set()  # the places of parameters that enter there instead
         self._made: dict[tuple[Hashable, int], int] = {}  # where the states of each column are
         self.cuts: set[int] = set()
         self._name_rows()
         self._find_slots()
 
     def afresh(self) -> Unrolled:
-        """The same columns and keys, without rows and links: to build it in another way."""
+        """The same columns and keys without rows and links, to be built another way."""
         other = copy(self)
         other.rows, other.links, other._names_at = {}, {}, {}
         other.is_grouped = other.is_compact = False
@@ -118,15 +118,15 @@ class Unrolled:
         for node in self.graph:
             column, kind = self.column_of[node.index], kinds[node.index]
             if node.index in folded:
-                self.keys.append(kind)  # to be completed below
+                self.keys.append(kind)  # completed below
                 continue
             counts[column, kind] += 1
             count = counts[column, kind]
             self.keys.append((*kind, count) if column >= 0 else (*kind, count, column))
         if not folded:
             return
-        # Of a step that was left out, only what it hands over is there: the n-th of its kind is
-        # the n-th of its kind that a step that is there hands over.
+        # Of an omitted step only the values that it passes on are there: the n-th of a kind is
+        # the n-th of that kind that a kept step passes on.
         for key in self._handed_over():
             handed.setdefault(key[:-1], []).append(key)
         counts.clear()
@@ -152,7 +152,7 @@ class Unrolled:
         return list(dict.fromkeys(found[i] for i in sorted(found) if self.column_of[i] >= 0))
 
     def is_box(self, i: int) -> bool:
-        """Whether node `i` is drawn as a box: an op that is neither a view nor a parameter's."""
+        """Whether node `i` is drawn as a box: no view, and not applied to a parameter."""
         node = self.graph[i]
         return (
             node.op is not None
@@ -163,7 +163,7 @@ class Unrolled:
         )
 
     def is_input(self, i: int) -> bool:
-        """Whether node `i` is what a step is given: a leaf, or a piece of a leaf cut out for it."""
+        """Whether node `i` is the input of a step: a leaf, or the step's slice of a leaf."""
         node = self.graph[i]
         if self.is_expression and node.op is None:
             return node.kind != "constant" or np.ndim(node.constant) > 0
@@ -204,9 +204,9 @@ class Unrolled:
         return self
 
     def _find_slots(self) -> None:
-        """Which inputs of which rows take what another step has made: where states come in.
+        """Which inputs of which rows take what another step made: where states enter.
 
-        What several steps take from one place is no state, but prepared once, as a transposed
+        What several steps take from one place is not a state; it was prepared once, as a transposed
         weight may be.
         """
         taken: dict[tuple[Hashable, int], list[tuple[int, int]]] = defaultdict(list)
@@ -282,11 +282,11 @@ class Unrolled:
                 first.members[column].append(value)
             self._link(first_key, state, key, delta).edges[column].append(edge)
         elif leaf.kind == "constant" and np.ndim(leaf.constant) == 0:
-            return  # a number belongs to the op's label
+            return  # a number is part of the op's label
         elif not self.is_input(value) or len(used_in[value]) > 1:
             names = self.names(value)
             if any(leaf.kind == "saved" for leaf in self._leaves(value)):
-                # The same name in all steps: at an end of time, another value stands there.
+                # The same name in all steps: at an end of time another value is in its place.
                 names = self._names_at.setdefault(slot, names)
             for name in names:
                 uses = self.rows[key].parameters.setdefault(name, defaultdict(list))
@@ -310,7 +310,7 @@ class Unrolled:
         return found
 
     def names(self, i: int) -> list[str]:
-        """The names of the leaves that a parameter's value is made from; or of an input's root."""
+        """The names of the leaves that a parameter's value or an input's root depends on."""
         if self.is_input(i):
             return [self.root_name(i) or "x"]
         return list(dict.fromkeys(leaf.label for leaf in self._leaves(i))) or [self.graph[i].label]
@@ -327,14 +327,15 @@ class Unrolled:
         return found
 
     def root_name(self, i: int) -> str | None:
-        """The name of the first named leaf that an input was cut out of."""
+        """The name of the first named leaf that an input is a slice of."""
         while (node := self.graph[i]).op is not None and node.name is None:
             i = node.inputs[0]
         return node.name
 
 
 def is_expression(graph: Graph) -> bool:
-    """Whether a graph has no steps and is so small that each leaf is a box, with its numbers.
+    """Whether a graph has no steps and is small enough for a box per leaf, with its numbers.
+
 
     >>> import tinygrad_rnn as tg
     >>> is_expression(tg.viz.draw(tg.ones(2).requires_grad_() * 3.0).graph)
@@ -345,7 +346,7 @@ def is_expression(graph: Graph) -> bool:
 
 
 def state_name(value: Hashable) -> str:
-    """What a state is called: the name of the op that makes it."""
+    """The name of a state: the name of the op that computes it."""
     name = value[2] if isinstance(value, tuple) and len(value) > 2 else None
     return str(name or "state")
 
@@ -362,7 +363,7 @@ def common_path(paths: Sequence[str]) -> str:
 
 
 def _kind(node: GraphNode) -> tuple[Any, ...]:
-    """What tells one op of a step from others, but for those that are made alike."""
+    """What distinguishes one op of a step from others, except those made alike."""
     source = node.source
     if node.origin is not None:
         return (node.path, node.label, *node.origin)
@@ -370,7 +371,7 @@ def _kind(node: GraphNode) -> tuple[Any, ...]:
         return node.path, node.label, node.name, ()
     scope = source.scope
     step = scope.step if scope is not None else None
-    # What comes from elsewhere may differ: in the first step it is no step's.
+    # What comes from elsewhere may differ: in the first step it belongs to no step.
     made_of = tuple(
         x.op.name if isinstance(x, Node) and x.op is not None and _step(x) == step else ""
         for x in source.inputs or ()

@@ -1,1 +1,1 @@
-"""The picture as one HTML page, to look into."""
+"""The picture as one interactive HTML page."""

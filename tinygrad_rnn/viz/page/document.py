@@ -15,9 +15,9 @@ __all__ = ["document", "drawing_svg", "panel_svg", "resource"]
 
 
 def document(title: str, body: str, rules: Sequence[str] = (), scripts: Sequence[str] = ()) -> str:
-    """The page: `rules` and `scripts` are texts of style sheets and programs of its own."""
-    # Rules with colours by variable: what `<use>` stamps is reached by them, and by no selector
-    # that starts at the root.
+    """The page: `rules` and `scripts` are the style sheets and programs of this page alone."""
+    # Rules set colours by variable: variables reach what `<use>` stamps, selectors that start at
+    # the root do not.
     sheet = style_sheet({name: f"var(--v-{name})" for name in palette()})
     programs = "".join(f"<script>{script}</script>" for script in scripts)
     return (
@@ -30,7 +30,7 @@ def document(title: str, body: str, rules: Sequence[str] = (), scripts: Sequence
 
 
 def _themes() -> str:
-    """The colours of both themes as CSS variables: as the system says, or as the reader chose."""
+    """The colours of both themes as CSS variables: the system's theme, or the reader's choice."""
     light, dark = variables(), variables(dark=True)
     return (
         f":root{{{light};color-scheme:light dark}}"

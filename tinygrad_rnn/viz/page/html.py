@@ -1,4 +1,4 @@
-"""The picture as one HTML file that needs no network: every level, to look into."""
+"""The picture as one HTML file that needs no network, with every level of detail."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .stats import BINS, box_facts
 
 __all__ = ["page"]
 
-MANY = 200  # columns from which histograms are left out
+MANY = 200  # columns above which histograms are left out
 
 
 def page(drawings: dict[str, Drawing], level: str, title: str) -> str:
     """The document: `drawings` by level, `level` shown first."""
     svgs, levels = [], {}
     for name, drawing in drawings.items():
-        drawing.hover = False  # the page tells more
+        drawing.hover = False  # the page shows more on hover
         content, definitions, view = drawing.parts()
         svgs.append(
             f'<svg id="svg-{name}" viewBox="{" ".join(map(str, view))}" hidden>'

@@ -1,4 +1,4 @@
-"""What a page tells of each box when it is pointed at: its value and its gradient in numbers."""
+"""What a page shows for each box on hover: its value and its gradient in numbers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ BINS = 16
 
 
 def summary(array: Any, bins: int = BINS) -> dict[str, Any]:
-    """Statistics of the finite elements, how many are not finite, and a histogram.
+    """Statistics of the finite elements, the number of others, and a histogram.
+
 
     >>> summary(np.array([1.0, 3.0]), bins=2)["mean"]
     2.0
@@ -53,7 +54,7 @@ def box_facts(
     columns: Sequence[int],
     bins: int = BINS,
 ) -> list[dict[str, Any]]:
-    """For each box: where it stands in a step, what it is, and its numbers by column."""
+    """For each box: its place in a step, what it is, and its numbers by column."""
     facts = []
     for box in boxes:
         by_column = {}
@@ -116,7 +117,7 @@ def _facts(node: GraphNode, flow: Gradients | None, bins: int) -> dict[str, Any]
 
 
 def _described(array: Any, bins: int) -> dict[str, Any]:
-    """The statistics of many numbers; a few as they are."""
+    """The statistics of many numbers; a few are given as they are."""
     is_few = np.size(array) <= FEW
     return {**summary(array, bins), **({"is": in_brief(array)} if is_few else {})}
 

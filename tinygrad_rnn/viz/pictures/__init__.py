@@ -1,1 +1,1 @@
-"""What a user gets: the map of a network, several of them, the plan of a scan, DOT."""
+"""What a user gets: the map of a network, a comparison, the plan of a scan, DOT."""

@@ -18,7 +18,8 @@ __all__ = ["Comparison"]
 class Comparison(Saved):
     """Several pictures in one SVG, with the same colours for the same norms.
 
-    `chart`: a `Chart` that stands below them.
+    `chart`: a `Chart` to draw below them.
+
 
     >>> import tinygrad_rnn as tg
     >>> from tinygrad_rnn import viz

@@ -23,7 +23,7 @@ _LOOKS = {
 
 @cache
 def _digraph_class() -> type[graphviz.Digraph]:
-    import graphviz  # takes a moment: not before it is asked for
+    import graphviz  # importing it takes a moment: not before it is needed
 
     class Digraph(graphviz.Digraph):  # type: ignore[misc]
         """A Digraph whose error for the missing program says what else can be done."""

@@ -39,10 +39,10 @@ class Picture(Saved):
     """A graph, and the gradient that flows back through it, as a drawing.
 
     `level`: "ops", "gates", "modules" or "rolled". `fold`: how many steps are drawn in full at
-    most; those in the middle of a longer sequence become one band. None: no folding.
-    `labels`: a word for each step, such as the letter that was read. `note` may be set to what
-    else is to be said under the title.
-    A notebook shows a Picture as SVG.
+    most; the middle ones of a longer sequence become one band. None: no folding. `labels`: a word
+    for each step, such as the letter that was read. `note` may be set to a further line under the
+    title. A notebook shows a Picture as SVG.
+
 
     >>> import tinygrad_rnn as tg
     >>> picture = Picture(tg.viz.draw(tg.tanh(tg.ones(2))).graph, title="tanh")
@@ -101,15 +101,15 @@ class Picture(Saved):
         return self.drawing(self.level).svg(still)
 
     def html(self) -> str:
-        """A page with every level of the picture, to look into; it needs no network."""
+        """A page with every level of the picture; it needs no network."""
         drawings = {level: self.drawing(level, level[0]) for level in LEVELS}
         return page(drawings, self.level, self.title or "graph")
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write it in the form that the ending says: `.html`, `.svg`, `.png`, `.pdf` or `.dot`.
+        """Write the file in the form of its ending: `.html`, `.svg`, `.png`, `.pdf` or `.dot`.
 
-        ValueError for another ending; ImportError that names the extra where PNG or PDF needs it.
-        The file is complete or is not there.
+        ValueError for another ending; ImportError that names the extra where PNG or PDF needs it. A
+        file is written completely or not at all.
         """
         return self._save(
             path, {".html": self.html, ".dot": lambda: str(to_dot(self.graph).source)}
@@ -130,11 +130,11 @@ def draw(
 ) -> Picture:
     """Draw how `outputs` were computed and, unless switched off, the gradient of their sum.
 
-    `passes`: "forward", the gradient against the edges; "backward", the ops that compute the
-    gradient, in place of those of the forward pass; or "both", the one above the other.
+    `passes`: "forward", with the gradient against the edges; "backward", the ops that compute the
+    gradient instead of those of the forward pass; or "both", one above the other. `inputs`: leaves
+    that require a gradient but are not parameters. See `Picture` for `level` and `fold`. The graph
+    is kept: a backward pass may follow. `GraphFreedError` if one came before.
 
-    `inputs`: leaves that require a gradient but are no parameters. See `Picture` for `level` and
-    `fold`. The graph is kept: a backward pass may follow. `GraphFreedError` if one came before.
 
     >>> import tinygrad_rnn as tg
     >>> x = tg.tensor([1.0, 2.0], requires_grad=True).named("x")
@@ -155,7 +155,7 @@ def _drawn(
     gradient: bool = True,
     labels: Sequence[str] | None = None,
 ) -> Picture:
-    """The picture of `outputs` and of what `severed` come from, from which they were detached."""
+    """The picture of `outputs` and of the history of `severed`, from which they were detached."""
     if passes not in PASSES:
         raise ValueError(f"passes={passes!r} is not one of {', '.join(PASSES)}")
     if passes != "forward":
@@ -187,13 +187,14 @@ def bptt(
 ) -> Picture:
     """Run `model(x)` and draw its backpropagation through time.
 
-    `loss` makes one number out of what the model returns. Without it, it is the sum of the final
-    state (for a model that returns outputs and state) or of the output, so that the gradient
-    enters where the sequence ends.
+    `loss` reduces what the model returns to one number. Without it, that is the sum of the final
+    state (of a model that returns outputs and state) or of the output, so that the gradient enters
+    where the sequence ends.
 
     Recurrent layers of a Module (or of the Module that a method belongs to) run with `unroll=True`
-    for this; in a function of your own, set it yourself. An `x` of floats is watched as well: the
-    gradient that reaches it is drawn. `passes`: see `draw`.
+    for this; in a function of your own, set it yourself. If `x` is floating, the gradient that
+    reaches it is drawn as well. `passes`: see `draw`.
+
 
     >>> import tinygrad_rnn as tg
     >>> picture = bptt(tg.nn.LSTM(3, 4), tg.zeros(5, 1, 3), level="gates")

@@ -1,4 +1,4 @@
-"""Stages: the plan of a scan as a picture; once, before, in and after the loop are columns."""
+"""Stages: the plan of a scan as a picture, with columns for once, before, in and after the loop."""
 
 from __future__ import annotations
 

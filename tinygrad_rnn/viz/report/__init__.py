@@ -1,4 +1,4 @@
-"""The report: one page about trained models, a lesson in its order."""
+"""The report: one page about trained models, in the order of a lesson."""
 
 from .names import names_report
 from .training import training_report

@@ -1,4 +1,4 @@
-"""What the networks of a run answer: to one name, and to all that they never saw."""
+"""What the networks of a run answer: for one name, and for all held-out names."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _EXAMPLES = (
 
 @dataclass(frozen=True)
 class Answers:
-    """A trained network and its answers to the names that it never saw."""
+    """A trained network and its answers for the names that it was not trained on."""
 
     name: str
     model: Classifier
@@ -65,7 +65,7 @@ class Answers:
     def of(self, name: str) -> list[tuple[str, float]]:
         """Classes and probabilities for a name, the most probable first.
 
-        DataError for a letter that the network never saw.
+        DataError for a letter that does not occur in the training data.
         """
         codes = self.corpus.vocabulary.encode(name)
         found = self.model.probabilities(*pad([codes]))[0]
@@ -81,7 +81,7 @@ class Answers:
 
 
 def answer_card(answers: Answers, name: str, truth: str | None) -> str:
-    """What one network answers to a name, as HTML: the first few classes with bars."""
+    """What one network answers for a name, as HTML: the first few classes with bars."""
     ranked = answers.of(name)[:TOP]
     rows = "".join(
         f'<tr><th scope="row">{escaped(label)}</th>'

@@ -36,9 +36,11 @@ def names_report(
 ) -> Path:
     """Write a page about classifiers of names, by the name of their cell, and how they read `name`.
 
-    It holds what each answers and whether it is right, accuracy, learning curves, confusion matrix,
-    examples; then the gradient and the gates letter by letter, and the gradient over a hundred
-    letters. DataError for a letter that the networks never saw; OSError if it cannot be written.
+    It holds each network's answer and whether it is right, accuracy, learning curves, confusion
+    matrix and examples; then the gradient and the gates letter by letter, and the gradient over a
+    hundred letters. DataError for a letter that does not occur in the training data; OSError if the
+    page cannot be written.
+
 
     >>> import tempfile
     >>> from tinygrad_rnn import data, nn
@@ -88,7 +90,7 @@ def place_of(corpus: Corpus, name: str) -> tuple[int | None, str]:
 
 
 def embedded(model: Classifier, corpus: Corpus, name: str) -> Tensor:
-    """What the recurrent layer reads: the letters embedded, with a gradient of their own."""
+    """The input of the recurrent layer: the embedded letters, with a gradient of their own."""
     codes = corpus.vocabulary.encode(name)
     letters: Any = model.eval().embedding(codes[:, None]).detach()
     found: Tensor = letters.requires_grad_().named("letter")
@@ -96,7 +98,7 @@ def embedded(model: Classifier, corpus: Corpus, name: str) -> Tensor:
 
 
 def _goal(answers: Mapping[str, Answers], name: str) -> int:
-    """The answer of the most accurate network, for a name whose class nobody knows."""
+    """The answer of the most accurate network, for a name whose class is not known."""
     best = max(answers.values(), key=lambda a: float(a.is_right.mean()))
     return best.corpus.classes.index(best.of(name)[0][0])
 

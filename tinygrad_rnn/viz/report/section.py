@@ -1,4 +1,4 @@
-"""A section of a report: a heading, what it shows, figures side by side."""
+"""A section of a report: a heading, an explanation, figures side by side."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Section", "chart_figure", "figure", "write_report"]
 
 @dataclass(frozen=True)
 class Section:
-    """`about`: what is to be seen, in a sentence or two, as text. `content`: HTML."""
+    """`about`: what to look at, in a sentence or two, as text. `content`: HTML."""
 
     title: str
     about: str
@@ -50,7 +50,7 @@ def chart_figure(chart: Chart, caption: str = "") -> str:
 def write_report(
     path: str | os.PathLike[str], title: str, sections: Sequence[Section], lead: str = ""
 ) -> Path:
-    """Write the page; `lead` is HTML that stands under the title. OSError if it cannot be."""
+    """Write the page; `lead` is the HTML under the title. OSError if it cannot be written."""
     own = files(__package__).joinpath("report.css").read_text(encoding="utf-8")
     body = f"<h1>{escaped(title)}</h1>{lead}{''.join(section.html() for section in sections)}"
     write_file(path, document(title, body, [own]))

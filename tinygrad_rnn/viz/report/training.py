@@ -31,9 +31,9 @@ def training_report(
 ) -> Path:
     """Write a page about trainings by name: histories, and each model's first recurrent layer.
 
-    The layer reads the beginning of the first sequence of a batch, from the validation if there is
-    one. What the gradient does in it is shown for the last output. OSError if the page cannot be
-    written.
+    The layer reads the beginning of the first sequence of a batch, of the validation data if there
+    are any. The gradient shown is that of the last output. OSError if the page cannot be written.
+
 
     >>> import tempfile
     >>> import tinygrad_rnn as tg
@@ -59,7 +59,7 @@ def training_report(
 
 
 def _what_is_read(training: Training) -> tuple[nn.Module, Tensor] | None:
-    """The first recurrent layer that one batch goes through, and what it is given."""
+    """The first recurrent layer that one batch goes through, and its input."""
     data = training.data if training.validation is None else training.validation
     if callable(data):
         data = training.data
@@ -86,7 +86,7 @@ def _what_is_read(training: Training) -> tuple[nn.Module, Tensor] | None:
 
 
 def _note_calls(layer: Any, seen: list[tuple[nn.Module, Any]]) -> None:
-    """Let the layer note with what it is called, until its `forward` is removed again."""
+    """Let the layer note its arguments, until its `forward` is removed again."""
     forward = layer.forward
 
     def noting(x: Any, *rest: Any, **options: Any) -> Any:

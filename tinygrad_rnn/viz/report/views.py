@@ -1,4 +1,4 @@
-"""What can be seen of any model while it reads a sequence: gradient, map, gates, parts, paths."""
+"""What can be seen of any model while it reads a sequence: gradient, map, gates, ledger, paths."""
 
 from __future__ import annotations
 
@@ -58,10 +58,11 @@ def report(
 ) -> Path:
     """Write an HTML page about `models` (by name), all given the same x (T, B, ...).
 
-    `x` may also be a mapping with what each model is given, by its name. `labels`: a word for each
-    of the T steps, such as the character that was read. The page holds the map of each model,
-    their gradient flow on one scale, their gates, the parts of their weights' gradients and the
+    `x` may also be a mapping with the input of each model, by its name. `labels`: a word for each
+    of the T steps, such as the character that was read. The page holds the map of each model, their
+    gradient flow on one scale, their gates, each step's part of the weights' gradients and the
     connectivity of each recurrent layer. It needs no network. OSError if it cannot be written.
+
 
     >>> import tempfile
     >>> import tinygrad_rnn as tg

@@ -1,4 +1,4 @@
-"""Lessons: two networks side by side over many steps, and the knob that changes what is seen."""
+"""Lessons: two networks side by side over many steps, and knobs that change what is seen."""
 
 from .lesson import Knob, Lesson
 from .page import Show

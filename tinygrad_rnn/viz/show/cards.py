@@ -1,4 +1,4 @@
-"""A network as a card: its steps in a row, what flows back under them, and a chart of it."""
+"""A network as a card: its steps in a row, the gradient on its way back, and a chart of it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TALL = 170.0
 STRIP = 82.0  # the room for the row of steps
 LINE = 17.0  # of text under the chart
 TEXT = 13.0
-BOX = 2.5  # px of a step from which it is drawn as a box
+BOX = 2.5  # px of a step above which it is drawn as a box
 
 Array = Any
 
@@ -108,13 +108,13 @@ def mark(panel: Panel, t: float, label: str) -> None:
 
 
 def vanished(norms: Array, share: float = 1e-6) -> int | None:
-    """The latest step, seen from the end, at which less than a share of the largest is left."""
+    """The latest step at which less than a share of the largest norm is left; None without one."""
     small = np.flatnonzero(norms < share * norms.max())
     return int(small.max()) if small.size else None
 
 
 def note(panel: Panel, text: str, legend: float = 4.0) -> None:
-    """Write what is seen under the chart, in lines."""
+    """Write the explanation under the chart, in lines."""
     y = panel.under + legend + 12
     for line in wrapped(text, TEXT, panel.width - 24):
         panel.text(12, y, escaped(line), "left told")

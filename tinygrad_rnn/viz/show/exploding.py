@@ -1,4 +1,4 @@
-"""Exploding: recurrent weights that make the gradient larger at every step back."""
+"""Exploding: recurrent weights that make the gradient larger with every step back."""
 
 from __future__ import annotations
 

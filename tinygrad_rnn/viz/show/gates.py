@@ -1,4 +1,4 @@
-"""Gates: how long an LSTM remembers one event, by how far its forget gate is open."""
+"""Gates: how long an LSTM remembers one event, depending on its forget gate."""
 
 from __future__ import annotations
 
@@ -46,7 +46,10 @@ def _remembered(bias: float, length: int) -> tuple[Array, Array]:
 
 def _card(bias: float, length: int) -> Panel:
     gate, left = _remembered(bias, max(length, LENGTH))
-    gate, left = gate[:, :length], left[:length]  # what comes later changes nothing before
+    gate, left = (
+        gate[:, :length],
+        left[:length],
+    )  # what comes later does not change the steps before
     lines = [Line("how much of the event is still in c", left, 1)]
     panel = card(f"LSTM, b = {bias:g}", f"{length} steps", length, lines, above=GATE)
     _draw_gate(panel, gate)

@@ -1,4 +1,4 @@
-"""What a lesson is: a question, the knobs that may be turned, and two networks to compare."""
+"""What a lesson is: a question, knobs to turn, and two networks to compare."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ Values = Mapping[str, float]
 class Knob:
     """A number that the reader may change.
 
-    `positions`: where its slider stops. `tell`: what a value means, in words. `whole`: whether it
-    is a whole number. `least`, `most`: the values that make sense.
+    `positions`: the stops of its slider. `tell`: the meaning of a value, in words. `whole`: whether
+    it is a whole number. `least`, `most`: the range of sensible values.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Knob:
     def at(self, value: float) -> Knob:
         """This knob set to `value`, which becomes one of its positions.
 
-        ValueError if it does not make sense.
+        ValueError if the value is out of range.
         """
         if not (self.least <= value <= self.most) or (self.whole and value != int(value)):
             kind = "a whole number" if self.whole else "a number"
@@ -76,5 +76,5 @@ class Lesson:
 
     @property
     def defaults(self) -> dict[str, float]:
-        """The knobs as they are set."""
+        """The current values of the knobs."""
         return {knob.name: knob.default for knob in self.knobs}

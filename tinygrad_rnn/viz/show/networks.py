@@ -1,4 +1,4 @@
-"""The networks of the lessons, and what flows back through them: real runs, no formulas."""
+"""The networks of the lessons, and the gradients in them: real runs, not formulas."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Array = Any
 
 
 class LinearCell(nn.Cell):
-    """h_t = W x_t + U h_{t-1}: a recurrent network without any squashing."""
+    """h_t = W x_t + U h_{t-1}: a recurrent network without a squashing function."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         self.input_size, self.hidden_size = input_size, hidden_size

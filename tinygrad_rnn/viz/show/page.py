@@ -35,7 +35,7 @@ class Show(Saved):
         self.lesson = lesson
 
     def panels(self) -> list[Panel]:
-        """The two networks, with the knobs as they are set."""
+        """The two networks with the current values of the knobs."""
         return [card.draw(self.lesson.defaults) for card in self.lesson.cards]
 
     def svg(self, still: bool = False) -> str:
@@ -81,7 +81,7 @@ class Show(Saved):
             ],
             "cards": cards,
         }
-        # `<` must not occur inside the script element, whatever is in it.
+        # `<` must not occur inside the script element, whatever its content is.
         encoded = json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace(
             "<", "\\u003c"
         )
@@ -132,7 +132,7 @@ class Show(Saved):
         return {"knobs": [names.index(name) for name in card.knobs], "size": size, "frames": frames}
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write it in the form that the ending says: `.html`, `.svg`, `.png` or `.pdf`.
+        """Write the file in the form of its ending: `.html`, `.svg`, `.png` or `.pdf`.
 
         ValueError for another ending; ImportError that names the extra where PNG or PDF needs it.
         """

@@ -20,9 +20,10 @@ LESSONS: dict[str, Lesson] = {lesson.name: lesson for lesson in _ALL}
 def show(lesson: str, **knobs: float) -> Show:
     """A lesson with two networks side by side: save it as `.html` to turn its knobs.
 
-    `lesson`: "vanishing", "exploding", "gates", "no-future" or "truncation". `knobs`: what may be
-    changed, such as `forget_bias`, `spectral_radius`, `steps`, `truncate`. ValueError for a lesson
-    or a knob that is not there, or a value that makes no sense.
+    `lesson`: "vanishing", "exploding", "gates", "no-future" or "truncation". `knobs`: the values to
+    change, such as `forget_bias`, `spectral_radius`, `steps`, `truncate`. ValueError for a lesson
+    or a knob that does not exist, or a value out of range.
+
 
     >>> show("vanishing", forget_bias=0)
     <lesson vanishing: forget_bias=0, spectral_radius=0.9, steps=100>

@@ -1,4 +1,4 @@
-"""Truncation: what is lost where the gradient is cut every k steps."""
+"""Truncation: what is lost when the gradient is cut every k steps."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _flow(cut: int | None) -> dict[str, Array]:
 
 @cache
 def _weights(cut: int | None) -> Array:
-    """The gradient of the recurrent weights, all of it in one row."""
+    """The gradient of the recurrent weights, flattened."""
     layer = nn.Recurrent(lstm(BIAS), truncate=cut)
     _, [(h, _)] = layer(tensor(inputs(LENGTH)))
     h.sum().backward()

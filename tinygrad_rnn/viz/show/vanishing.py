@@ -97,7 +97,7 @@ def _lstm_card(values: Values) -> Panel:
 
 
 def flag(panel: Panel, norms: Any) -> None:
-    """Point at where the gradient has vanished, if it has."""
+    """Point at the step at which the gradient has vanished, if it has."""
     at = vanished(norms)
     if at is not None:
         mark(panel, at, f"vanished: under a millionth from t = {at} back")

@@ -1,4 +1,4 @@
-"""The looks of a picture: sizes, colours, and the style sheet that SVG and HTML share."""
+"""The appearance of a picture: sizes, colours, and the style sheet that SVG and HTML share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FONT = "'Inter','Helvetica Neue',Helvetica,Arial,'Noto Sans','Noto Sans CJK KR',
 
 SMALL = 10.0  # px: no label is smaller
 
-SYMBOLS = {  # how textbooks write an op; one that is not here is written by its name
+SYMBOLS = {  # textbook symbols of ops; other ops are written by name
     "add": "+",
     "sub": "−",
     "mul": "×",
@@ -24,9 +24,9 @@ SYMBOLS = {  # how textbooks write an op; one that is not here is written by its
     "sum": "Σ",
 }
 
-# What a colour means, everywhere: the ramp from grey through red is the gradient's; `a0` ... are
-# amounts from 0 to 1, such as gates; `d0` ... are signed, negative orange, positive blue; `m0` ...
-# tell things apart, such as models.
+# The meaning of each colour, everywhere: the ramp from grey through red is the gradient; `a0` ...
+# are amounts from 0 to 1, such as gates; `d0` ... are signed, negative orange, positive blue;
+# `m0` ... distinguish things, such as models.
 SHADES = 10  # gradient classes, from the weakest to the strongest
 TONES = 11  # of an amount and of a signed value
 _LIGHT = ["#c9d3e0", "#b7c3d8", "#bdb3cf", "#cda6bd", "#dd98a0", "#e5847c", "#e56a58"]
@@ -102,10 +102,10 @@ def gradient_width(shade: int) -> float:
 
 
 def palette(dark: bool = False) -> dict[str, str]:
-    """The colours by name, for paper that is light or dark.
+    """The colours by name, for a light or a dark background.
 
-    `g0` to `g9` are those of the gradient, weakest first; `a0` to `a10` of an amount, `d0` to
-    `d10` of a signed value, `m0` to `m5` of things to tell apart.
+    `g0` to `g9` are those of the gradient, weakest first; `a0` to `a10` of an amount, `d0` to `d10`
+    of a signed value, `m0` to `m5` of things to distinguish.
     """
     colours = {name: pair[dark] for name, pair in _INK.items()}
     colours |= {f"g{shade}": colour for shade, colour in enumerate(_DARK if dark else _LIGHT)}
@@ -127,7 +127,7 @@ def _mixed(a: str, b: str, share: float) -> str:
 
 
 def themed() -> str:
-    """The style sheet of a file of its own: light, and dark where the viewer asks for dark."""
+    """The style sheet of a stand-alone file: light, and dark where the viewer prefers dark."""
     dark = style_sheet(palette(dark=True))
     return f"{style_sheet(palette())}@media(prefers-color-scheme:dark){{{dark}}}"
 
@@ -137,9 +137,9 @@ def _halo(colour: str) -> str:
 
 
 def style_sheet(ink: Mapping[str, str], halo: bool = True) -> str:
-    """The CSS rules of a picture in the colours `ink`, named as those of `palette`.
+    """The CSS rules of a picture in the colours `ink`, named as in `palette`.
 
-    `halo`: whether small text has a border, so that a line behind it does not cross it out.
+    `halo`: whether small text has a border, so that a line behind it does not strike it through.
     """
     border = _halo(ink["cell"]) if halo else ""
     rules = {

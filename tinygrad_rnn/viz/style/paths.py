@@ -1,4 +1,4 @@
-"""SVG paths for pairs of edges: forward on the left-hand side of the way, gradient on the right."""
+"""SVG paths for pairs of edges: forward on the left of the route, gradient on the right."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ Point = tuple[float, float]
 
 
 def curve(points: Sequence[Point], side: float, back: bool = False) -> str:
-    """A way of level runs and smooth rises, moved `side` px to the left of its direction.
+    """A route of level runs and smooth rises, moved `side` px to the left of its direction.
 
     `back` writes the same line from its end to its start.
+
 
     >>> curve([(0, 0), (10, 0)], 4)
     'M0 -4H10'
@@ -42,7 +43,8 @@ def curve(points: Sequence[Point], side: float, back: bool = False) -> str:
 
 
 def corners(points: Sequence[Point], side: float, back: bool = False, radius: float = 6.0) -> str:
-    """A way of level and upright runs with rounded corners, moved `side` px to the left.
+    """A route of level and vertical runs with rounded corners, moved `side` px to the left.
+
 
     >>> corners([(0, 0), (10, 0), (10, 20)], 0)
     'M0 0L5 0Q10 0 10 5L10 20'
@@ -68,7 +70,7 @@ def corners(points: Sequence[Point], side: float, back: bool = False, radius: fl
 
 
 def _without_straight(points: Sequence[Point]) -> list[Point]:
-    """The points at which the way turns, and its ends."""
+    """The points at which the route turns, and its ends."""
     kept = [points[0]]
     for b, c in itertools.pairwise(points[1:]):
         a = kept[-1]

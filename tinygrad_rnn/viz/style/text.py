@@ -1,4 +1,4 @@
-"""How wide text is without asking a font, and how it is written safely."""
+"""The width of text without asking a font, and safe ways to write it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ __all__ += ["text_width", "wrapped"]
 _NARROW, _WIDE = frozenset("iljtfrI.,:;'|!()[]{}/ -`\""), frozenset("mwMW@%—→∂")
 
 
-FEW = 4  # numbers that are written out
+FEW = 4  # numbers that are written out at most
 
 
 def text_width(text: str, size: float) -> float:
-    """The width of `text` in px at a font size, for a sans-serif font; rather too wide.
+    """The width of `text` in px at a font size, for a sans-serif font; an upper estimate.
 
-    Letters of East Asian width count as wide as they are high; marks that combine as nothing.
+    East Asian wide letters count as wide as they are high, combining marks as nothing.
+
 
     >>> text_width("한국", 10) > text_width("ab", 10)
     True
@@ -128,7 +129,8 @@ def _number(value: float) -> str:
 
 
 def in_words(value: float) -> str:
-    r"""A share or a factor as a reader would say it.
+    r"""A share or a factor in the words of a reader.
+
 
     >>> in_words(0.25), in_words(3.2e-9), in_words(0.0)
     ('25\xa0%', '3\xa0·\xa010⁻⁹', 'nothing')

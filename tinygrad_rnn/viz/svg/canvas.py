@@ -13,8 +13,9 @@ __all__ = ["Canvas", "arrow_heads"]
 class Canvas:
     """The elements of one picture. `scale` gives each gradient its shade.
 
-    `along`: whether gradients run with the edges that have one, rather than against them.
-    `prefix`: of identifiers, to tell several canvases in one document apart.
+    `along`: whether gradients run along their edges, rather than against them. `prefix`: of
+    identifiers, to keep several canvases in one document apart.
+
 
     >>> canvas = Canvas(Scale(-2, 0))
     >>> canvas.add_pair("M0 0H9", "M9 4H0", 1.0, "wire")
@@ -31,11 +32,11 @@ class Canvas:
         self._ids: dict[Hashable, str] = {}
 
     def add(self, *elements: str) -> None:
-        """Draw these over all that has been drawn."""
+        """Draw these over everything drawn so far."""
         self._body += elements
 
     def add_pair(self, forward: str, backward: str, norm: float | None, kind: str) -> None:
-        """Draw an edge that occurs once: its path and, if gradient flows, that against it."""
+        """Draw an edge that occurs once: its path and, if a gradient flows, the way back."""
         shade = self.scale.shade(norm)
         if shade and self.along:
             backward = forward
@@ -55,11 +56,11 @@ class Canvas:
         return name
 
     def content(self) -> str:
-        """All that was drawn."""
+        """Everything that was drawn."""
         return "\n".join(self._body)
 
     def definitions(self) -> str:
-        """What the content refers to."""
+        """The definitions that the content refers to."""
         return "".join(self._defs)
 
 

@@ -1,10 +1,11 @@
-"""Where the gradient is cut: a state goes on to the next step detached, and no gradient comes back.
+"""Where the gradient is cut: a state is passed on detached, and no gradient comes back.
 
     share = ||lost|| / (||lost|| + ||kept||)
 
 `lost` is what the later steps would send back to the state of the earlier step if it were not
-detached, with all other cuts in place. `kept` is what that state is sent from elsewhere, such as
-from a loss of its own step. So a cut with a share of 100 % is all that the state could learn from.
+detached, with all other cuts in place. `kept` is what that state receives from elsewhere, such as
+from a loss of its own step. So a cut with a share of 100 % discards everything that the state could
+learn from.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ __all__ = ["Cut", "cut_labels", "cuts_of", "draw_cuts"]
 
 @dataclass
 class Cut:
-    """A state that reaches `column` detached; `lost` and `kept` as in the module, None unknown."""
+    """A state that reaches `column` detached; `lost` and `kept`: see the module. None: unknown."""
 
     band: Band
     name: str
@@ -36,7 +37,7 @@ class Cut:
 
     @property
     def share(self) -> float | None:
-        """The share of the gradient that is discarded; None where none comes as far as the cut."""
+        """The share of the gradient that is discarded; None where none reaches the cut."""
         if not self.lost:
             return None if self.lost is None else 0.0
         return self.lost / (self.lost + self.kept)
@@ -73,7 +74,7 @@ def cuts_of(scene: Scene) -> list[Cut]:
 
 
 def draw_cuts(scene: Scene, canvas: Canvas, cuts: Sequence[Cut]) -> None:
-    """Across each cut state's line a bar, at which the gradient ends."""
+    """A bar across the line of each detached state, at which the gradient ends."""
     for cut in cuts:
         x = cut.x(scene)
         if cut.column in scene.strip.places and (shade := canvas.scale.shade(cut.lost)):

@@ -18,8 +18,8 @@ VANISHED, EXPLODED = 1e-6, 1e6
 class Descent:
     """The gradient's norm where a state leaves each step, from the end of time to its start.
 
-    `norms[t]`: between column t and the one that takes the state over; None where there is none.
-    `turn`: the column at which it first is below 1e-6 (above 1e6) of where it started.
+    `norms[t]`: between column t and the one that receives the state; None where there is none.
+    `turn`: the first column at which it is below 1e-6 (above 1e6) of where it started.
     """
 
     band: Band
@@ -33,7 +33,7 @@ class Descent:
 
 
 def descents(scene: Scene) -> list[Descent]:
-    """The course of the gradient along every state of the sheet, and whether it vanishes."""
+    """The norms along every state of the sheet, and whether the gradient vanishes."""
     found = []
     unrolled = scene.sheet.unrolled
     columns = range(len(unrolled.steps))
@@ -45,7 +45,7 @@ def descents(scene: Scene) -> list[Descent]:
         for column in columns:
             place = unrolled.handed.get((value, column))
             norm = None if place is None else scene.flow.handed(place)
-            # What a step that was left out sends, it has sent to a node without edges.
+            # A step that was left out has sent its gradient to a node without edges.
             norms.append(scene.norm(way.edges(column)) if norm is None else norm)
         y = way.points[0][1]
         band = next(b for b in scene.sheet.bands if b.top <= y <= b.bottom)
@@ -56,7 +56,7 @@ def descents(scene: Scene) -> list[Descent]:
 
 
 def _judge(descent: Descent, from_end: bool) -> None:
-    """Find where, seen from where the gradient comes, it has vanished or exploded."""
+    """Find where, coming from the end of time, the gradient has vanished or exploded."""
     order = list(range(len(descent.norms)))[:: -1 if from_end else 1]
     start = None
     for column in order:

@@ -28,7 +28,7 @@ from .stamps import stamp
 __all__ = ["MARGIN", "Drawing"]
 
 MARGIN = 28.0
-START = 58.0  # room at the left for what the states start from
+START = 58.0  # room at the left for the values that the states start from
 HEADER = 74.0
 COLLECTOR = 24.0
 NARROWEST = 620.0  # so that the legend fits
@@ -40,7 +40,7 @@ class Drawing:
     """One sheet drawn along a strip, with the gradient's norms where a flow is given.
 
     `scale` may be set before it is drawn, `legend` and `hover` switched off. `prefix`: of
-    identifiers, to tell drawings in one document apart. `note`: what else is said under the title.
+    identifiers, to keep drawings in one document apart. `note`: a further line under the title.
     `said`: what to look at. `ends`: what was drawn beside the steps.
     """
 
@@ -75,7 +75,7 @@ class Drawing:
 
     @property
     def top(self) -> float:
-        """The upper border of the picture, above the lines that collect what goes to the head."""
+        """The upper border of the picture, above the lines that lead to the head."""
         head = self.scene.sheet.head
         lines = len(head.entries) if head is not None else 0
         header = HEADER + 16 * len(self._note)
@@ -83,21 +83,21 @@ class Drawing:
 
     @property
     def collector(self) -> float:
-        """The height of the line above all columns, and all flags, that leads to the head."""
+        """The height of the line that leads to the head, above all columns and flags."""
         flags = [flag.y - 25 for flag in self.flags]
         return min([self.scene.sheet.top - COLLECTOR, *flags])
 
     def norms(self) -> list[float]:
-        """The norms of all gradient edges, those in a fold included."""
+        """The norms of all gradient edges, including those in a fold."""
         inside = (norm for descent in self.descents for norm in descent.norms)
         return [*self.scene.norms(), *(norm for norm in inside if norm is not None)]
 
     def boxes(self) -> list[Box]:
-        """The boxes of a step, and what the states start from once it is drawn."""
+        """The boxes of a step and, once it is drawn, of what the states start from."""
         return [*(box for band in self.scene.sheet.bands for box in band.boxes), *self.ends.starts]
 
     def svg(self, still: bool = False) -> str:
-        """The SVG document. `still`: for a program that knows no themes, light and plain."""
+        """The SVG document. `still`: light and plain, for programs that know no themes."""
         content, definitions, view = self.parts()
         size = [number(part) for part in view]
         rules = style_sheet(palette(), halo=False) if still else themed()
@@ -111,7 +111,7 @@ class Drawing:
         )
 
     def parts(self) -> tuple[str, str, View]:
-        """All that is drawn, what it refers to, and its x, y, width and height."""
+        """Everything drawn, the definitions it refers to, and its x, y, width and height."""
         scene = self.scene
         canvas = Canvas(self.scale, scene.runs_along, self.prefix)
         canvas.add(
@@ -142,7 +142,7 @@ class Drawing:
         return [*self.scene.pieces_in_steps(), *ways]
 
     def _draw_beside(self, canvas: Canvas) -> float:
-        """What is not stamped; returns how far to the right it goes."""
+        """Draw what is not stamped; returns how far to the right it extends."""
         scene = self.scene
         if scene.rolled:
             draw_loops(scene, canvas)

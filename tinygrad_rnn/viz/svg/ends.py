@@ -1,7 +1,7 @@
-"""What stands before the first step and after the last: initial states, the loss, the whole input.
+"""What precedes the first step and follows the last: initial states, the loss, the whole input.
 
-A value of the last step goes straight on to the right. What comes from other steps too is
-collected by a line above all columns; what all steps take comes along a line below them.
+A value of the last step continues straight to the right. Values from other steps are collected by a
+line above all columns; a value that all steps use comes along a line below them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .stamps import stamp
 
 __all__ = ["Ends", "draw_ends"]
 
-NEAR = 9.0  # from the border of a step to the upright run of a line
+NEAR = 9.0  # from the border of a step to the vertical run of a line
 AWAY = 34.0  # from the last step to the head
 
 
@@ -33,8 +33,8 @@ AWAY = 34.0  # from the last step to the head
 class Ends:
     """What was drawn beside the steps.
 
-    `right`: how far the picture goes. `head_at`: the left border of what stands after the last
-    step. `starts`: the boxes of what the states start from.
+    `right`: how far the picture extends. `head_at`: the left border of what follows the last step.
+    `starts`: the boxes of what the states start from.
     """
 
     right: float
@@ -43,7 +43,7 @@ class Ends:
 
 
 def draw_ends(scene: Scene, canvas: Canvas, collector: float) -> Ends:
-    """Draw all that belongs to no single step.
+    """Draw everything that belongs to no single step.
 
     `collector`: the height of the line above all columns.
     """
@@ -115,7 +115,7 @@ def _edges_to_head(scene: Scene, value: Hashable) -> dict[int, list[Edge]]:
 
 
 def _draw_head(scene: Scene, canvas: Canvas, head: Band, x: float, collector: float) -> None:
-    """Draw what stands after the last step, from `x` on, and what leads there."""
+    """Draw what follows the last step, from `x` on, and the edges that lead to it."""
     sheet = scene.sheet
     makers = {value: band for band in sheet.bands for value in band.exits}
     bars = {band.bar: band for band in sheet.bands if band.bar is not None}
@@ -157,7 +157,7 @@ def _collect(
     line: float,
     end: list[Point],
 ) -> None:
-    """Lead `value` out of each step of `edges` up to `line`, above all of them, and on to `end`."""
+    """Route `value` out of each step of `edges` up to `line`, above them all, and on to `end`."""
     sheet, y_out = scene.sheet, band.exits[value]
     away = (-1 if band.backward else 1) * (NEAR + TRACK * sheet.collected[value])
     starts = {

@@ -52,7 +52,7 @@ def flags_of(scene: Scene, descents: Sequence[Descent], cuts: Sequence[Cut]) -> 
 
 
 def draw_flags(canvas: Canvas, flags: Sequence[Flag]) -> None:
-    """Draw the labels, each with a line to what it stands at."""
+    """Draw the labels, each with a line to the place that it describes."""
     for flag in flags:
         x, left = number(flag.x), number(flag.x - flag.width / 2)
         canvas.add(f'<path class="flag" d="M{x} {number(flag.y)}V{number(flag.point)}"/>')

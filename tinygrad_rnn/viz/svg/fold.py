@@ -1,4 +1,4 @@
-"""The band that stands for the middle steps of a long sequence."""
+"""The band that represents the middle steps of a long sequence."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .scene import Scene
 
 __all__ = ["draw_fold"]
 
-PIECES = 48  # into which a state's line is cut inside a fold
+PIECES = 48  # pieces into which a state's line is divided inside a fold
 
 
 def _fold_borders(scene: Scene) -> tuple[float, float]:
@@ -23,7 +23,7 @@ def _fold_borders(scene: Scene) -> tuple[float, float]:
 
 
 def draw_fold(scene: Scene, canvas: Canvas, descents: Sequence[Descent]) -> None:
-    """The band that stands for the middle steps: each state's line, its gradient in pieces."""
+    """The band that represents the middle steps: each state's line, its gradient in pieces."""
     strip, sheet = scene.strip, scene.sheet
     if strip.folded is None:
         return

@@ -1,4 +1,4 @@
-"""What lies under the steps: the field of each band, bars across the steps, and the time."""
+"""What lies under the steps: the background of each band, bars across the steps, the time axis."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["draw_ground"]
 
 
 def draw_ground(scene: Scene, canvas: Canvas) -> None:
-    """Draw the field of each band, its name, and the time under each step."""
+    """Draw the background of each band, its name, and the time under each step."""
     sheet, strip = scene.sheet, scene.strip
     for band in sheet.bands:
         if band.bar is not None:
@@ -50,7 +50,7 @@ def draw_ground(scene: Scene, canvas: Canvas) -> None:
 
 
 def _draw_bar(scene: Scene, canvas: Canvas, band: Band) -> None:
-    """Ops that no step owns but that steps feed and use: one bar across all of them."""
+    """Ops that belong to no step but that steps feed and use: one bar across all of them."""
     rows = sorted(band.rows, key=lambda row: row.kind != "input")
     labels = [
         f"{label_of(scene.sheet.unrolled, row)} {' '.join(row.parameters)}".strip() for row in rows
@@ -66,7 +66,7 @@ def _draw_bar(scene: Scene, canvas: Canvas, band: Band) -> None:
 
 
 def _ground(sheet: Sheet, band: Band) -> str:
-    """The attributes of the field that a band lies on in each step."""
+    """The attributes of the background of a band in each step."""
     return (
         f'class="cell" x="-4" y="{number(band.top - 10 - BAND_HEAD)}" rx="8" '
         f'width="{number(sheet.width + 8)}" '

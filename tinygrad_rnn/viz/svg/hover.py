@@ -1,4 +1,4 @@
-"""What a box says when it is pointed at: its value and its gradient."""
+"""What a box shows on hover: its value and its gradient."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from .scene import Scene
 
 __all__ = ["draw_hover"]
 
-MANY = 600  # boxes in all from which none says anything: the file would grow too large
+MANY = 600  # boxes above which none shows anything: the file would grow too large
 
 
 def draw_hover(
     scene: Scene, canvas: Canvas, boxes: Sequence[Box], places: Mapping[int, float]
 ) -> None:
-    """Lay a clear field with a title over each box of each column, at the column's left border."""
+    """Lay a transparent rectangle with a title over each box of each column, at its left border."""
     shown = [(box, c, x) for c, x in places.items() for box in boxes if c in box.row.members]
     if len(shown) > MANY or scene.compact:
         return

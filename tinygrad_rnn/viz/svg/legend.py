@@ -1,4 +1,4 @@
-"""The scale of the gradient: a sample of each shade, and what its ends stand for."""
+"""The scale of the gradient: a sample of each shade, and the norms at its ends."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["draw_legend"]
 
 
 def draw_legend(scene: Scene, canvas: Canvas, left: float) -> None:
-    """The scale of the gradient: a sample of each shade, and what its ends stand for."""
+    """The scale of the gradient: a sample of each shade, and the norms at its ends."""
     y, x = scene.sheet.bottom + 66, left + 16.0
     canvas.add(
         f'<path class="state" d="M{x} {y}h26"/>'

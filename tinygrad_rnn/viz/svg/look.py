@@ -11,8 +11,8 @@ from .scene import Scene
 
 __all__ = ["look"]
 
-LEVEL = 0.5  # what is left of a gradient that has stayed about the same
-MOST = 3  # states that are told of
+LEVEL = 0.5  # the share that is left of a gradient that has stayed about the same
+MOST = 3  # states that are described
 
 
 def look(scene: Scene, descents: Sequence[Descent]) -> str:
@@ -32,7 +32,7 @@ def look(scene: Scene, descents: Sequence[Descent]) -> str:
 
 
 def _told(descent: Descent) -> str:
-    """How one state's gradient changes from where it comes in to where it ends."""
+    """How one state's gradient changes between where it enters and where it ends."""
     norms = [n for n in descent.norms if n is not None and math.isfinite(n) and n > 0]
     if len(norms) < 2:
         return ""

@@ -1,4 +1,4 @@
-"""One step alone, its states led back to where they enter it through a delay."""
+"""One step alone, with its states fed back to where they enter it through a delay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing a picture into a file: SVG as it is; PNG and PDF through CairoSVG."""
+"""Writing a picture to a file: SVG as it is; PNG and PDF through CairoSVG."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from ...invocation import install_command
 __all__ = ["FORMS", "Saved", "ending"]
 
 FORMS = (".svg", ".png", ".pdf")
-SMALLEST = 0.5  # of its size: how much a notebook may shrink a picture to the page
-SCALE = 2.0  # pixels of a PNG to the px of the SVG, so that it is sharp on a slide
+SMALLEST = 0.5  # of its size: how far a notebook may shrink a picture to fit the page
+SCALE = 2.0  # pixels of a PNG per px of the SVG, so that it is sharp on a slide
 
 
 class Saved:
-    """What draws itself as SVG: it can be saved, and a notebook shows it."""
+    """An object with an SVG: it can be saved, and a notebook shows it."""
 
     def svg(self, still: bool = False) -> str:
-        """The SVG document. `still`: for a program that knows no themes, light and plain."""
+        """The SVG document. `still`: light and plain, for programs that know no themes."""
         raise NotImplementedError
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write it in the form that the ending says: `.svg`, `.png` or `.pdf`.
+        """Write the file in the form of its ending: `.svg`, `.png` or `.pdf`.
 
-        ValueError for another ending; ImportError that names the extra where PNG or PDF needs it.
-        The file is complete or is not there.
+        ValueError for another ending; ImportError that names the extra where PNG or PDF needs it. A
+        file is written completely or not at all.
         """
         return self._save(path, {})
 
@@ -43,12 +43,12 @@ class Saved:
         return target
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        """What a notebook asks for: the SVG and, where it cannot be shown, one line of text."""
+        """What a notebook asks for: the SVG and, where that cannot be shown, one line of text."""
         return {"image/svg+xml": _fitting(self.svg()), "text/plain": repr(self)}
 
 
 def _fitting(svg: str) -> str:
-    """The picture made as wide as the page, if it can still be read then; else it is scrolled."""
+    """The picture as wide as the page, if it is still readable then; otherwise it scrolls."""
     width = re.search(r'<svg [^>]*\bwidth="([\d.]+)"', svg)
     if width is None:
         return svg

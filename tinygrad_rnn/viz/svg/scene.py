@@ -13,13 +13,13 @@ from ..model.unrolled import Edge
 
 __all__ = ["Piece", "Scene"]
 
-Piece = Course | Way | Tag  # what is drawn with the gradient that flows along it
+Piece = Course | Way | Tag  # anything drawn with the gradient that flows along it
 
 
 class Scene:
     """A sheet, the strip that it is stamped along, and the gradient, if there is a flow.
 
-    `rolled`: whether one column stands for all. `labels`: a word for each step.
+    `rolled`: whether one column represents all. `labels`: a word for each step.
     """
 
     def __init__(
@@ -58,17 +58,17 @@ class Scene:
 
     @property
     def runs_along(self) -> bool:
-        """Whether the gradients run with the edges that have one, rather than against them."""
+        """Whether the gradients run along their edges, rather than against them."""
         return self.flow is not None and self.flow.runs_along
 
     def time(self, column: int) -> str:
-        """What stands under a column: its step, with its label if it has one."""
+        """The text under a column: its step, with its label if it has one."""
         step = self.sheet.unrolled.steps[column]
         known = self.labels is not None and step < len(self.labels)
         return f"t = {step} · {self.labels[step]}" if known and self.labels else f"t = {step}"
 
     def pieces_in_steps(self) -> list[Piece]:
-        """What is stamped once a step, the ways between steps and bands not counted."""
+        """What is stamped once per step, without the routes between steps and bands."""
         return [piece for band in self.sheet.bands for piece in band.pieces]
 
     def norm(self, edges: list[Edge]) -> float | None:
@@ -76,11 +76,11 @@ class Scene:
         return self.flow.along(edges) if self.flow is not None else None
 
     def norm_of(self, piece: Piece, column: int) -> float | None:
-        """The norm of the gradient along a piece in a column that has it."""
+        """The norm of the gradient along a piece in a column that contains it."""
         return self._norms[id(piece), column]
 
     def has(self, piece: Piece, column: int) -> bool:
-        """Whether a column has this piece."""
+        """Whether a column contains this piece."""
         return (id(piece), column) in self._norms
 
     def norms(self) -> list[float]:

@@ -1,4 +1,4 @@
-"""Steps on the canvas: what is the same in many steps is defined once and stamped with `<use>`."""
+"""Steps on the canvas: what many steps share is defined once and stamped with `<use>`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def stamp(
     column: int,
     x: float,
 ) -> None:
-    """Draw those of `pieces` and `boxes` that `column` has, with its left border at `x`."""
+    """Draw those of `pieces` and `boxes` that `column` contains, with its left border at `x`."""
     present = [piece for piece in pieces if scene.has(piece, column)]
     heads = not scene.compact
     tags = [piece for piece in present if isinstance(piece, Tag)]
