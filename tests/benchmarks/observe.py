@@ -16,13 +16,15 @@ from timing import interleaved, number, options_parser, print_table, start
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 
-SIZES = [(100, 32, 32), (100, 32, 128), (50, 64, 256)]  # T, B, H
+SIZES = [(50, 16, 32, 64), (100, 32, 32, 32), (100, 32, 64, 128), (50, 64, 256, 256)]  # T, B, I, H
 EXECUTORS = ("numpy", "llvm")
 
 
-def training_step(steps: int, batch: int, size: int, executor: str) -> Callable[[], Any]:
+def training_step(
+    steps: int, batch: int, features: int, hidden: int, executor: str
+) -> Callable[[], Any]:
     """A function that takes one step, with memory as in a loop: the last result is kept."""
-    layer, x = nn.LSTM(size, size, executor=executor), tg.randn(steps, batch, size)
+    layer, x = nn.LSTM(features, hidden, executor=executor), tg.randn(steps, batch, features)
 
     def run() -> None:
         layer.zero_grad()
@@ -51,7 +53,7 @@ def main() -> None:
             seen = observed(training_step(*sizes, executor))
             times = interleaved({"plain": plain, "observed": seen}, options.repeat)
             ratio = f"{times['observed'] / times['plain']:.2f}"
-            name = f"T = {sizes[0]}, B = {sizes[1]}, H = {sizes[2]}, {executor}"
+            name = "T = {}, B = {}, I = {}, H = {}, ".format(*sizes) + executor
             rows.append([name, *(number(1000 * s) for s in times.values()), ratio])
     print_table(["milliseconds", "a step", "observed", "ratio"], rows)
 

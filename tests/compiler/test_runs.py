@@ -294,6 +294,28 @@ def test_memory_is_used_again_and_bounded() -> None:
         tg.set_workspace_limit(limit)
 
 
+@pytest.mark.parametrize("batch", [8, 64])  # of one chunk and of several
+def test_memory_of_a_result_serves_others_once_nothing_looks_at_it(batch) -> None:
+    layer, x = nn.GRU(I, 64, executor="numpy"), np.ones((50, batch, I), "float32")
+    outputs = layer(x)[0].data
+    row, known = outputs[1, 2].T, outputs.copy()
+    address = outputs.ctypes.data
+    del outputs  # the row is a view of it
+    others = [layer(2 * x)[0].data for _ in range(3)]
+    assert (row == known[1, 2]).all()
+    assert all(other.ctypes.data != address for other in others)
+    del row
+    assert layer(x)[0].data.ctypes.data == address
+
+
+def test_a_change_of_a_result_is_noticed() -> None:
+    outputs, _ = nn.GRU(I, 64)(np.ones((50, 8, I), "float32"))
+    squares = tg.square(outputs)
+    outputs.data[0] = 1
+    with pytest.raises(tg.StaleValueError):
+        squares.sum().backward()
+
+
 # Threads
 
 

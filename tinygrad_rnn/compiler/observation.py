@@ -9,7 +9,6 @@ memory: only its gradient does.
 from __future__ import annotations
 
 import difflib
-import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -24,6 +23,7 @@ from .observed_step import (
     Observed,
     ObservedStep,
     StepNotes,
+    Wanted,
     joined,
     numbered,
     path_here,
@@ -91,16 +91,9 @@ class Observer:
         self.seen, self.waits_for, self.base = seen, waits_for, base
 
     @property
-    def key(self) -> Any:
-        """What an observed program depends on."""
-        waits_for = None if self.waits_for is None else weakref.ref(self.waits_for)
-        return waits_for, self.seen.wanted, self.seen.states_only
-
-    def wants(self, name: str, leaf: int | None) -> bool:
-        """Whether values of that name, or that leaf of a carry, are to be kept."""
-        if leaf is None and self.seen.states_only:
-            return False
-        return self.seen.wanted is None or name in self.seen.wanted
+    def wanted(self) -> Wanted:
+        """What it looks for."""
+        return Wanted(self.waits_for, self.seen.wanted, self.seen.states_only)
 
     def inside(self, path: str) -> Observer:
         """Inside the module that it waits for, which is at that path."""
@@ -116,7 +109,8 @@ class Observer:
         path = relative(path_here(), self.base)
         numbered_name = self.seen.count(path, step, name)
         self.seen.names.add(name)
-        if self.wants(name, None) or self.wants(numbered_name, None):
+        wants = self.wanted
+        if wants(name, None) or wants(numbered_name, None):
             self.seen.add(path, numbered_name, Nodes({step: node}, None))
 
 
@@ -271,19 +265,15 @@ class ObservedRun:
         self.last: Sequence[Tensor] = ()  # the carry after the last step
         self.xs: Sequence[Tensor] = ()
         self.reverse = False
-        self._observer = observer
+        self._observer: Observer | None = observer  # until it is finished
         self._base = "" if observer.waits_for is not None else relative(path_here(), observer.base)
         self.valid, self._first = valid, first
         self._nodes: dict[Label, dict[int, Tensor]] = {}
         self._outputs: list[tuple[Label, Outputs]] = []
 
-    @property
-    def key(self) -> Any:
-        """What an observed program depends on."""
-        return self._observer.key
-
     def note(self, t: int) -> None:
         """Keep the named values of step `t`, which was the last that was taken."""
+        assert self._observer is not None
         for label, node in self.step.noted.items():
             self._nodes.setdefault(label, {})[t] = node
         self._observer.seen.names |= self.step.names
@@ -292,6 +282,7 @@ class ObservedRun:
         self, of: Observed, first: int, values: Sequence[Any], its: Sequence[Tensor]
     ) -> None:
         """Keep the values of a compiled run that starts at step `first`, and their taps."""
+        assert self._observer is not None
         self._observer.seen.names |= of.names
         for label, array, tap in zip(of.labels, values, its, strict=True):
             start = first - self._first
@@ -322,12 +313,14 @@ class ObservedRun:
             for label, nodes in self._nodes.items()
             if nodes.keys() - compiled
         }
-        self._observer.seen.runs.append(self)
+        assert self._observer is not None
+        seen, self._observer = self._observer.seen, None
+        seen.runs.append(self)
         run = StateRun(self.last, self.reverse)
 
         def add(path: str, name: str, part: Nodes | Outputs) -> None:
             part.run = run
-            self._observer.seen.add(path, name, part)
+            seen.add(path, name, part)
 
         for label, outputs in self._outputs:
             add(joined(self._base, label.path), label.name, outputs)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from .. import ops, pytree
 from ..engine.dtypes import is_floating
 from ..engine.recording.clock import tick
-from ..engine.recording.mode import ModeChange, Observer, current_mode, is_grad_enabled
+from ..engine.recording.mode import ModeChange, current_mode, is_grad_enabled
 from ..engine.tensor import Tensor
 from .step_function import FlatStep, StepFunction
 
-__all__ = ["Label", "Observed", "ObservedStep", "StepNotes", "joined", "relative"]
+__all__ = ["Label", "Observed", "ObservedStep", "StepNotes", "Wanted", "joined", "relative"]
 
 
 class Label(NamedTuple):
@@ -24,6 +25,30 @@ class Label(NamedTuple):
     path: str
     name: str
     leaf: int | None
+
+
+class Wanted(NamedTuple):
+    """What an observer looks for.
+
+    `waits_for`: the module inside whose calls it looks; None inside them. `names`: of the values;
+    None for all. `states_only`: whether it looks for the leaves of carries alone.
+    """
+
+    waits_for: Any
+    names: frozenset[str] | None
+    states_only: bool
+
+    def __call__(self, name: str, leaf: int | None) -> bool:
+        """Whether values of that name, or that leaf of a carry, are to be kept."""
+        if leaf is None and self.states_only:
+            return False
+        return self.names is None or name in self.names
+
+    @property
+    def key(self) -> Any:
+        """What an observed program depends on."""
+        waits_for = None if self.waits_for is None else weakref.ref(self.waits_for)
+        return waits_for, self.names, self.states_only
 
 
 class Observed(NamedTuple):
@@ -44,16 +69,16 @@ class ObservedStep(FlatStep):
     this step's own and no other's. A compiler removes them.
     """
 
-    def __init__(self, of: StepFunction, carry: Any, xs: Any, observer: Observer) -> None:
+    def __init__(self, of: StepFunction, carry: Any, xs: Any, wanted: Wanted) -> None:
         super().__init__(of, carry, xs)
-        self._observer = observer
-        self._notes = StepNotes(observer, "")
+        self._wanted = wanted
+        self._notes = StepNotes(wanted, "")
 
     def __call__(
         self, carry: Sequence[Tensor], xs: Sequence[Tensor]
     ) -> tuple[list[Tensor], list[Tensor]]:
         """See `FlatStep`."""
-        self._notes = StepNotes(self._observer, path_here())
+        self._notes = StepNotes(self._wanted, path_here())
         with ModeChange(observer=self._notes):
             given = [*map(_own, xs[: self.x_leaves]), *xs[self.x_leaves :]]
             return super().__call__([_differentiable(_own(leaf)) for leaf in carry], given)
@@ -77,13 +102,13 @@ class ObservedStep(FlatStep):
 class StepNotes:
     """What is named while a step is taken. An observer of the engine."""
 
-    def __init__(self, observer: Any, base: str) -> None:
-        self.waits_for = observer.waits_for
+    def __init__(self, wanted: Wanted, base: str) -> None:
+        self.waits_for = wanted.waits_for
         self.base = base  # the path that those of labels start from
         self.start = tick()
         self.found: dict[Tensor, tuple[str, str]] = {}  # path and name
         self._leaves: dict[Tensor, int] = {}
-        self._wants = observer.wants
+        self._wants = wanted
 
     def inside(self, path: str) -> StepNotes:
         """The same notes, inside the module that is waited for."""

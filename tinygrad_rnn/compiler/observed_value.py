@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.recording.broadcasting import zeros
 from ..engine.tensor import Tensor
 from .trace.tracers import nodes_behind
 
@@ -241,7 +242,6 @@ def taps(like: Sequence[Any], steps: int, wanted: Sequence[bool]) -> list[Tensor
     """Zeros (T, ...), without memory of their own, for values like those of one step."""
     found = []
     for value, want in zip(like, wanted, strict=True):
-        zeros = np.broadcast_to(np.zeros((), value.dtype), (steps, *value.shape))
-        found.append(Tensor.of(zeros))
+        found.append(Tensor.of(zeros((steps, *value.shape), value.dtype)))
         found[-1].requires_grad = want
     return found

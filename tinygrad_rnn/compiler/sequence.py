@@ -42,9 +42,11 @@ class Scan:
         self.length, self.reverse, self.lengths = length, reverse, lengths
         self.checkpoint, self.first_step, self.executor = checkpoint, first_step, executor
         self.truncate = truncate  # for who takes it whole; here it is run in blocks
+        self.observed_key: Any = None
         observer = observer_of(function.owner)
         if observer is not None:
-            self.step = ObservedStep(function, carry, xs, observer)
+            self.observed_key = observer.wanted.key
+            self.step = ObservedStep(function, carry, xs, observer.wanted)
             self.observed = ObservedRun(observer, self.step, self.valid, first_step)
 
     @property
@@ -79,7 +81,7 @@ class Scan:
             tuple([(x.shape[1:], x.dtype, x.requires_grad) for x in self.xs]),
             self.valid is not None,
             self.reverse,
-            None if self.observed is None else self.observed.key,
+            self.observed_key,
             recording,
             self.executor or get_executor(),
         )

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import GraphFreedError, StaleValueError
 from .primitives.primitive import Primitive
-from .recording.broadcasting import unbroadcast
+from .recording.broadcasting import unbroadcast, zeros
 from .recording.explain import explained
 from .recording.guard import check_unchanged, clock
 from .recording.mode import ModeChange, current_mode
@@ -147,11 +147,11 @@ class _BackwardPass:
             else:  # what `add` does first, without the call
                 sums[number] = part
                 heappush(self.waiting, (-number, x))
-
-
-def _zeros(like: Any) -> Any:
-    """Zeros of that shape and dtype, without memory of their own."""
-    return np.broadcast_to(np.zeros((), like.dtype), like.shape)
+        if grad.__class__ is OutputGradients:
+            own = frozenset(map(id, grad.own))
+            for x in inputs if own else ():
+                if isinstance(x, Node) and id(sums.get(x.number)) in own:
+                    self._own.add(x.number)
 
 
 class _OfOutputs(dict[int, Any]):
@@ -165,7 +165,7 @@ class _OfOutputs(dict[int, Any]):
             if index in self
             else kind.of(np.zeros_like(data))
             if recorded
-            else _zeros(data)
+            else zeros(data.shape, data.dtype)
             for index, data in enumerate(outputs)
         )
 
@@ -174,10 +174,11 @@ class OutputGradients(tuple[Any, ...]):
     """The gradient of each output of an op of several, as its rules get it.
 
     `found`: where a rule that finds the gradients of all inputs at once may keep them, until the
-    others have been asked for.
+    others have been asked for. `own`: those of them that no one else will hold.
     """
 
     found: Any = None
+    own: Sequence[Any] = ()
 
 
 def _between(outputs: Sequence[Node], wanted: Sequence[Node]) -> dict[int, bool]:

@@ -47,11 +47,11 @@ def get_workspace_limit() -> int:
 
 
 class Workspaces(Protocol):
-    """The arrays of a run."""
+    """The arrays of a run, or memory for one result."""
 
     @property
     def nbytes(self) -> int:
-        """Their memory."""
+        """Their memory, which stays the same while they are idle."""
         ...
 
 
@@ -60,11 +60,13 @@ class Pool:
 
     Without a lock: the garbage collector may give workspaces back in the middle of any of these
     methods, in any thread. Each list operation is atomic, and copes with what others took first.
+    The running count of bytes is not, so the bytes are counted anew before anything goes.
     """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self._idle: list[tuple[Key, Any]] = []  # the one given back last at the end
+        self._count = 0  # of bytes, about
 
     @property
     def nbytes(self) -> int:
@@ -75,13 +77,17 @@ class Pool:
         """Workspaces made for that key, which no other run has from now on; None without any."""
         for entry in reversed(list(self._idle)):
             if entry[0] == key and self._removed(entry):
+                self._count -= entry[1].nbytes
                 return entry[1]
+        self._count = self.nbytes
         return None
 
     def give_back(self, key: Key, held: Workspaces) -> None:
         """Keep the workspaces of a run that is over, if the limit allows it."""
         self._idle.append((key, held))
-        self.shrink()
+        self._count += held.nbytes
+        if self._count > self.limit:
+            self.shrink()
 
     def drop(self, owner: int) -> None:
         """Forget the workspaces whose key begins with `owner`."""
@@ -91,9 +97,10 @@ class Pool:
 
     def shrink(self) -> None:
         """Let go of what is idle longest until the rest is within the limit."""
-        while self.nbytes > self.limit:
+        while (count := self.nbytes) > self.limit:
             for entry in self._idle[:1]:
                 self._removed(entry)
+        self._count = count
 
     def _removed(self, entry: tuple[Key, Workspaces]) -> bool:
         try:

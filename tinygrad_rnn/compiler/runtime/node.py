@@ -16,6 +16,7 @@ from ...engine.tensor import Tensor
 from ...ops import generator
 from ..drawing import drawing_from
 from ..ir.step import Step
+from ..memory.results import is_lent
 from .segment import Loop, Segment
 from .segments import Segments
 
@@ -46,6 +47,7 @@ class Run:
         if grad.found is None:
             recorded = isinstance(grad[0], Node)
             grad.found = (self._by_a_scan if recorded else self.work.backward)(grad, arrays)
+            grad.own = [d for d in grad.found if is_lent(d)]
         found = grad.found[position]
         return np.zeros_like(arrays[position]) if found is None else found
 

@@ -16,6 +16,7 @@ from ..ir.cost import row_seconds
 from ..ir.instruction import Instruction
 from ..ir.step import Step
 from ..memory.pool import workspaces
+from ..memory.results import Results
 from ..memory.workspace import Workspace, outside
 from ..pipeline import optimize
 from ..trace.batching import batched
@@ -35,6 +36,7 @@ class CompiledStep:
     def __init__(self, of: Differentiated, reverse: bool, step: Step | None = None) -> None:
         self._of, self._reverse, self._executor = of, reverse, get_executor()
         self._derived: dict[Any, CompiledStep] = {}
+        self.results = Results(id(self))
         self.step = step = step or of.lowered()
         self.wanted = [d is not None for d in step.gradients()]  # of x, the carry and the leaves
         self._elements = sum(value.sample.size for value in step.carry)

@@ -10,7 +10,7 @@ import numpy as np
 from ...ops import generator
 from ..drawing import drawing_from
 from ..ir.instruction import native
-from ..memory.workspace import Workspace, outside
+from ..memory.workspace import Workspace, within
 from .chunks import Sums, chunks_per_checkpoint
 
 if TYPE_CHECKING:
@@ -85,9 +85,9 @@ class Segment:
             ys, carry, sums = self._ahead(number, arrays, carry)
             if len(self.chunks) == 1:
                 held = self.workspaces.ahead(number, last - first)
-                return (*(_own(y, held, arrays) for y in ys), *carry, *sums)
+                return (*(self._own(y, held, arrays) for y in ys), *carry, *sums)
             totals.add(sums)
-            outputs = outputs or [np.empty((self.steps, *y.shape[1:]), y.dtype) for y in ys]
+            outputs = outputs or [self._empty(y) for y in ys]
             for whole, y in zip(outputs, ys, strict=True):
                 whole[first:last] = y
         return (*outputs, *carry, *totals.arrays)
@@ -147,16 +147,23 @@ class Segment:
             grad_carry = [np.zeros_like(g) if d is None else d for d, g in zip(d_carry, grad_carry)]
             sums.add(d_leaves)
             for k, d in enumerate(d_chunks[: self._xs]):
+                if d is None:
+                    continue
                 if len(self.chunks) == 1:
-                    d_xs[k] = None if d is None else outside(back, d)
-                elif d is not None:
-                    d_xs[k] = np.empty_like(arrays[k]) if d_xs[k] is None else d_xs[k]
+                    d_xs[k] = self._own(d, back, grad_ys)
+                else:
+                    d_xs[k] = self._empty(d) if d_xs[k] is None else d_xs[k]
                     d_xs[k][first:last] = d
         constants = [None] * (len(arrays) - self._carry.stop - len(self.leaves))
         return [*d_xs, *d_carry, *sums.arrays, *constants]
 
+    def _empty(self, like: Array) -> Array:
+        """An array for the results of all steps, from that of a chunk."""
+        return self.compiled.results.empty((self.steps, *like.shape[1:]), like.dtype)
 
-def _own(y: Array, workspace: Workspace, given: Sequence[Array]) -> Array:
-    """A result of its own memory: no array of the workspace, nor x, seen in another way."""
-    y = outside(workspace, y)
-    return np.array(y, order="C") if y.base is not None or any(y is a for a in given) else y
+    def _own(self, result: Array, workspace: Workspace, given: Sequence[Array]) -> Array:
+        """A result in memory of its own: not the workspace's, nor what was given, seen anew."""
+        foreign = result.base is not None or any(result is a for a in given)
+        return (
+            self.compiled.results.copy(result) if foreign or within(workspace, result) else result
+        )

@@ -39,6 +39,7 @@ class Segments:
     ) -> None:
         self.parts = parts
         self.steps, self.batch = steps, batch
+        self._results = parts[0].segment.compiled.results
         step = parts[0].segment.compiled.step
         self._xs, self._ys = xs, len(step.ys)
         self._carry = slice(xs, xs + len(step.carry))  # its places among the inputs
@@ -79,8 +80,7 @@ class Segments:
             results = part.segment.forward(self._inputs(number, arrays, carry))
             ys, new = results[: self._ys], results[self._ys :]
             if not outputs:
-                shape = (self.steps, self.batch)
-                outputs = [np.zeros((*shape, *y.shape[2:]), y.dtype) for y in ys]
+                outputs = [self._zeros(y) for y in ys]
             for whole, y in zip(outputs, ys, strict=True):
                 whole[part.steps, part.span.rows] = y
             for whole, now in zip(carry, new, strict=True):
@@ -100,7 +100,7 @@ class Segments:
             )
             for k, d in enumerate(results[: self._xs]):
                 if d is not None:
-                    found[k] = np.zeros_like(arrays[k]) if found[k] is None else found[k]
+                    found[k] = self._zeros(d) if found[k] is None else found[k]
                     found[k][steps, rows] = d
             for whole, d in zip(d_carry, results[self._carry]):
                 whole[rows] = 0 if d is None else d
@@ -108,3 +108,8 @@ class Segments:
                 if d is not None:
                     found[place] = d if found[place] is None else found[place] + d
         return found
+
+    def _zeros(self, like: Array) -> Array:
+        """Zeros for all steps and rows, from the result of a part."""
+        shape = self.steps, self.batch, *like.shape[2:]
+        return self._results.zeros(shape, like.dtype)

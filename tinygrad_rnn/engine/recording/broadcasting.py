@@ -8,7 +8,7 @@ import numpy as np
 
 from .node import Node
 
-__all__ = ["unbroadcast"]
+__all__ = ["unbroadcast", "zeros"]
 
 ndarray = np.ndarray
 
@@ -21,8 +21,7 @@ def unbroadcast(grad: Any, like: Any) -> Any:
         grad = np.asarray(grad)
     shape = like.shape
     if not grad.ndim and shape and grad.__class__ is ndarray:  # such as that of a sum
-        grad = ndarray(shape, grad.dtype, grad, 0, (0,) * len(shape))  # faster than broadcast_to,
-        grad.flags.writeable = False  # and as safe: all of its elements are one
+        grad = _repeated(grad, shape)
     elif grad.shape != shape:
         new = max(grad.ndim - len(shape), 0)
         if new and grad.shape[new:] == shape:  # broadcast along new axes alone, such as a bias
@@ -39,3 +38,15 @@ def unbroadcast(grad: Any, like: Any) -> Any:
         if grad.shape != shape:
             grad = np.broadcast_to(grad, shape)
     return grad if grad.dtype == like.dtype else grad.astype(like.dtype)
+
+
+def zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
+    """Zeros without memory of their own, not to be written to."""
+    return _repeated(np.zeros((), dtype), shape)
+
+
+def _repeated(number: Any, shape: tuple[int, ...]) -> Any:
+    """An array all of whose elements are one: as safe as `np.broadcast_to`, and faster."""
+    array = ndarray(shape, number.dtype, number, 0, (0,) * len(shape))
+    array.flags.writeable = False
+    return array

@@ -95,7 +95,7 @@ def fingerprint(array: Array) -> int:
 def note_shared_inputs(node: Node) -> None:
     """Take the fingerprints that `node`, made from arrays that someone outside holds, needs."""
     outputs = node._data if isinstance(node._data, tuple) else (node._data,)
-    node.shared = any(data.base is not None for data in outputs)
+    node.shared = any(_held_outside(data.base) for data in outputs)
     if node.op is None or node.inputs is None or node.values is None:
         return
     node.guard = {
@@ -105,6 +105,11 @@ def note_shared_inputs(node: Node) -> None:
         and isinstance(node.values[position], np.ndarray)
         and getattr(node.inputs[position], "shared", True)
     }
+
+
+def _held_outside(base: Any) -> bool:
+    """Whether someone may hold the memory of an op's output, `base`, besides that output."""
+    return base is not None and not getattr(base, "private", False)
 
 
 def check_unchanged(node: Node, relevant: Container[int] | None) -> None:
