@@ -1,4 +1,4 @@
-"""Checks: conditions on one value each, of which the guards of a specialization are made."""
+"""Checks: conditions on single values, which make up the guards of a specialization."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ MISSING: Any = type("Missing", (), {"__repr__": lambda self: "nothing"})()
 
 
 class Binding:
-    """What one look at all checks finds: the Tensor for each leaf, and what differed.
+    """What one run of all checks finds: the Tensor for each leaf, and what differed.
 
-    `numbers`: whether numbers may have changed, and then `changed` tells which checks of theirs
-    have failed. `strict`: whether Tensors that the program does not read must be the same, too.
+    `numbers`: whether numbers may have changed; `changed` then lists the checks of numbers that
+    have failed. `strict`: whether Tensors that the program does not read must be the same as well.
     """
 
     __slots__ = ("changed", "leaves", "numbers", "strict")
@@ -43,7 +43,7 @@ class Check:
     __slots__ = ()
 
     def holds(self, value: Any, binding: Binding) -> bool:
-        """Whether a value is such as it was when the step was recorded."""
+        """Whether a value is as it was when the step was recorded."""
         raise NotImplementedError
 
 
@@ -80,7 +80,7 @@ class Number(Constant):
 
 
 class Same(Check):
-    """One object; it is not kept alive, where that can be avoided."""
+    """One object, held weakly where that is possible."""
 
     __slots__ = ("refers",)
 
@@ -95,7 +95,7 @@ class Same(Check):
 
 
 class Leaf(Check):
-    """A Tensor, which may be another one of the same dtype, shape and flag: an input (`number`)."""
+    """A Tensor; another one of the same dtype, shape and flags may replace it: input `number`."""
 
     __slots__ = ("dtype", "id", "kind", "learned", "number", "shape")
 
@@ -116,7 +116,7 @@ class Leaf(Check):
             bound = binding.leaves[self.number]
             if bound is None:
                 binding.leaves[self.number] = value
-            elif bound is not value:  # two names of one Tensor have become two Tensors
+            elif bound is not value:  # two names of one Tensor now refer to two Tensors
                 return False
         return True
 
@@ -206,7 +206,7 @@ class Function(Check):
 
 
 def content_of(cell: Any) -> Any:
-    """What is in a cell of a closure."""
+    """The content of a closure cell."""
     try:
         return cell.cell_contents
     except ValueError:  # not assigned yet
@@ -231,9 +231,9 @@ class Method(Check):
 
 
 class Namespace:
-    """Some names of an object, a class or a module: all is compared in one loop.
+    """Some names of an object, a class or a module, compared in one loop.
 
-    `read`: the mapping, or None if the object is gone.
+    `read`: the mapping, or None if the object no longer exists.
     """
 
     __slots__ = ("absent", "constants", "deep", "leaves", "objects", "read")

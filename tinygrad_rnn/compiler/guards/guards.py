@@ -1,9 +1,9 @@
-"""Guards: everything that a recorded step could read besides its arguments, made into checks.
+"""Guards: everything that a recorded step could read besides its arguments, turned into checks.
 
-Start from the step's function. Follow its closure, its defaults and the globals that the code that
-ran names; in objects, the attributes whose names that code contains. Whatever is reached is an
-immutable value, a container, an array or a Tensor, of which a check is made; or it cannot be
-guarded, and then the step is not compiled.
+Start from the step's function. Follow its closure, its defaults and the globals that the executed
+code names; in objects, the attributes whose names that code contains. Whatever is reached is either
+an immutable value, a container, an array or a Tensor, and gets a check; or it cannot be guarded,
+and then the step is not compiled.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from .names import names_in
 
 __all__ = ["Guards", "Unguardable"]
 
-MOST = 5000  # values that one step's guards look at
+MOST = 5000  # values that the guards of one step check at most
 
 _CONSTANTS = (
     type(None), bool, complex, str, bytes, range, slice, type(...), type(NotImplemented), np.dtype,
@@ -75,7 +75,7 @@ class Unguardable(Exception):
 
 
 class Guards:
-    """The checks of one record. `leaves`: the Tensors that the recorded step has read."""
+    """The checks of one recording. `leaves`: the Tensors that the recorded step has read."""
 
     def __init__(
         self,
@@ -85,10 +85,10 @@ class Guards:
     ) -> None:
         self._codes = codes
         self._numbers = {tensor: k for k, tensor in enumerate(leaves)}
-        self._alive: list[Any] = [function]  # so that no id is used twice while this is made
+        self._alive: list[Any] = [function]  # so that no id is reused while this is built
         self._seen: dict[int, Check] = {}
         self._namespaces: list[Namespace] = []
-        self.arrays: list[Any] = []  # those that a check was made of
+        self.arrays: list[Any] = []  # those that a check was made for
         self._visited: set[types.CodeType] = set()
         names = [names_in(code) for code in codes]
         self._attributes = frozenset({"__call__"}).union(*(n.attributes for n in names))
@@ -113,9 +113,9 @@ class Guards:
     def bind(
         self, function: Callable[..., Any], numbers: bool = False, strict: bool = False
     ) -> Binding | None:
-        """The Tensors for the leaves, as they are now; None if something else has changed.
+        """The current Tensors for the leaves; None if anything else has changed.
 
-        `numbers`: numbers may have. `strict`: no Tensor may have been exchanged.
+        `numbers`: numbers may have changed. `strict`: no Tensor may have been exchanged.
         """
         binding = Binding(self.leaves, numbers, strict)
         if not self._root.holds(function, binding):
@@ -133,7 +133,7 @@ class Guards:
     # What is reached
 
     def _check(self, value: Any, where: str) -> Check:
-        """The check for a value, whose parts are followed."""
+        """The check for a value; its parts are followed."""
         if isinstance(value, _CONSTANTS) or value is MISSING:
             return Constant(value)
         if isinstance(value, int | float | np.generic):
@@ -144,7 +144,7 @@ class Guards:
         self._alive.append(value)
         if len(self._alive) > MOST:
             raise Unguardable(f"it can read more than {MOST} values, as {where}")
-        self._seen[id(value)] = Same(value)  # for what refers to itself
+        self._seen[id(value)] = Same(value)  # for values that contain themselves
         made = self._seen[id(value)] = self._of_kind(value, where)
         return made
 
@@ -194,7 +194,7 @@ class Guards:
             return Same(value)
         self._visited.add(value.__code__)
         if home_of(value.__code__.co_filename) == "nn" and not value.__closure__:
-            return Same(value)  # no one changes the code of the library's own functions
+            return Same(value)  # nobody changes the code of the library's own functions
         return Function(value, self._check)
 
     def _object(self, value: Any, where: str) -> Check:
@@ -220,7 +220,7 @@ class Guards:
         return found
 
     def _namespace(self, read: Callable[[], Any], held: Any, kind: type | None, label: str) -> None:
-        """Guard the names in `held` that the code contains, and that those of the class stay."""
+        """Guard the names in `held` that the code contains, and that the class keeps its own."""
         space = Namespace(read)
         for name, part in list(held.items()):
             if self._is_read(name) and name not in _UNREAD:
@@ -232,7 +232,7 @@ class Guards:
         self._namespaces.append(space)
 
     def _class(self, kind: type) -> None:
-        """Guard what its code and data are, in each class that it is made of."""
+        """Guard the code and data of an object, in each class that it consists of."""
         for base in kind.__mro__:
             if (id(base) in self._seen and base is not kind) or base.__flags__ & _IMMUTABLE:
                 continue
@@ -276,7 +276,7 @@ class Guards:
         self._namespaces.append(space)
 
     def _module(self, module: types.ModuleType) -> None:
-        """Guard the names of a module that is reached by something else than a global."""
+        """Guard the names of a module that is reached other than by a global."""
         if home_of(getattr(module, "__file__", None) or "<frozen") == "user":
             self._namespace(lambda: vars(module), vars(module), None, f"{module.__name__}.")
 
@@ -305,7 +305,7 @@ class Guards:
     # Closures
 
     def _follow_all_closures(self) -> None:
-        """Whether each function with a closure that has run was found: its cells are guarded."""
+        """Whether every executed function with a closure was found: its cells are guarded."""
         nested = {id(part) for code in self._codes for part in _nested(code)}
         for code in self._codes:
             hidden = code.co_freevars and code not in self._visited and id(code) not in nested
@@ -318,7 +318,7 @@ class Guards:
 
 _OURS = ("user", "nn")
 _UNREAD = ("_made_with", "__dict__", "__weakref__")
-_IMMUTABLE = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE: a class that no one can change
+_IMMUTABLE = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE: a class that cannot be changed
 
 
 def _home(kind: type) -> str:

@@ -1,1 +1,1 @@
-"""The intermediate representation: instructions, a traced step, its schedule, and what it costs."""
+"""The intermediate representation: instructions, a traced step, its schedule, and its cost."""

@@ -1,7 +1,7 @@
-"""What an instruction costs: floating-point operations and bytes of memory traffic.
+"""The cost of an instruction: floating-point operations and bytes of memory traffic.
 
-Counted from the shapes, not measured. A ufunc is one operation an element of its result, whatever
-it computes: a tanh counts as an addition does, and takes ten times as long.
+Both are counted from the shapes, not measured. A ufunc counts as one operation per element of its
+result, whatever it computes: a tanh counts like an addition, although it takes ten times as long.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .schedule import Schedule
 
 __all__ = ["Cost", "cost", "row_seconds"]
 
-# Per second of one thread, roughly: to weigh a step's work against fixed costs.
+# Per second of one thread, roughly: to weigh the work of a step against fixed costs.
 FLOPS = 5e10
 BYTES = 1e10
 
@@ -43,7 +43,7 @@ def cost(
     """The cost of an instruction in a run of `steps` steps.
 
     `time_varying` tells whether a value differs between steps. One that does not is read once by an
-    instruction outside the loop, and at each step by one inside it.
+    instruction outside the loop, and at each step by an instruction inside it.
     """
     if value.is_view:
         return Cost(0, 0)
@@ -79,7 +79,7 @@ def _flops_of_a_step(instruction: Instruction, arrays: list[Any]) -> int:
 
 
 def row_seconds(schedules: Iterable[Schedule], batch: int, steps: int = 100) -> float:
-    """About how long these schedules take for one step of one of `batch` rows, in seconds."""
+    """The estimated time of one step of these schedules for one of `batch` rows, in seconds."""
     of_all = Cost(0, 0)
     for schedule in schedules:
         for stage, values in schedule.stages.items():

@@ -1,7 +1,7 @@
-"""Instruction: one operation of a program. Programs are made of these, and they never change.
+"""Instruction: one operation of a program. Programs consist of instructions, which are immutable.
 
-A pass that wants another instruction makes one (`Instruction.of`, `with_inputs`), and says what it
-stands for (`rewrite.substitute`).
+A pass that needs another instruction makes a new one (`Instruction.of`, `with_inputs`) and declares
+what it replaces (`rewrite.substitute`).
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ _NO_ATTRIBUTES: dict[str, Any] = {}
 
 
 class Origin(Scope):
-    """Where an instruction comes from, and the op that its author wrote there.
+    """Where an instruction comes from: the user's line, and the op written there.
 
-    What the gradient of an op computes has the op's own origin.
+    An instruction of an op's gradient has the origin of the op.
     """
 
     __slots__ = ("op",)
@@ -52,11 +52,13 @@ class Instruction:
     """One operation of a step: a primitive, applied to other instructions and to constants.
 
     `primitive`: a ufunc, an op, or a function of arrays; None for an input of the program.
-    `inputs`: instructions, and arrays or numbers for constants. `output`: which output this is,
-    of a primitive with several. `sample`: its value in the step that was traced; it stands for
-    shape and dtype, which NumPy's promotion decided there and no pass changes. `name`: what its
-    author called it. `origin`: where it was written. `depends_on`: the instructions among its
-    inputs. `traits`: its primitive's. Two instructions are equal only if they are the same object.
+    `inputs`: instructions, and arrays or numbers for constants. `output`: which output this is, for
+    a primitive with several. `sample`: its value in the step that was traced, an example of shape
+    and dtype; NumPy's promotion decided these there, and no pass changes them. `name`: the name
+    that its author gave it. `origin`: where it was written. `depends_on`: the instructions among
+    its inputs. `traits`: those of its primitive. Two instructions are equal only if they are the
+    same object.
+
 
     >>> x = Instruction.input(np.ones(3, np.float32), "x")
     >>> y = Instruction.of(np.multiply, x, 2.0)
@@ -95,14 +97,14 @@ class Instruction:
         name: str | None = None,
         origin: Scope | None = None,
     ) -> Instruction:
-        """The primitive applied to instructions and constants; its sample is computed."""
+        """The primitive applied to instructions and constants; its sample is computed here."""
         function = _function(primitive, attributes, output)
         with np.errstate(all="ignore"):
             sample = np.asarray(function(*samples(inputs)))
         return cls(primitive, inputs, attributes, sample, output, name, origin)
 
     def with_inputs(self, inputs: Sequence[Any]) -> Instruction:
-        """The same operation on inputs that stand for the same values."""
+        """The same operation on inputs that replace its own and have the same values."""
         return Instruction(
             self.primitive,
             tuple(inputs),
@@ -114,7 +116,7 @@ class Instruction:
         )
 
     def called(self, name: str | None, origin: Scope | None) -> Instruction:
-        """The same instruction, under a name and from an origin, where these are given."""
+        """The same instruction with another name and origin, where these are given."""
         name, origin = name or self.name, origin or self.origin
         if name is self.name and origin is self.origin:
             return self
@@ -139,12 +141,12 @@ class Instruction:
 
     @property
     def is_view(self) -> bool:
-        """Whether its result is its only input's memory, seen in another way."""
+        """Whether its result is a view of its only input's memory."""
         return self.traits.view and len(self.inputs) == 1
 
     @property
     def is_copy(self) -> bool:
-        """Whether its result is its only input, in memory of its own."""
+        """Whether its result equals its only input, in memory of its own."""
         return self.traits.copies and not self.attributes
 
     @property
@@ -179,7 +181,7 @@ class Instruction:
 
     @property
     def writes_anywhere(self) -> bool:
-        """Whether its result can be written into any array that it is given (NumPy's `out`)."""
+        """Whether its result can be written into a given array (NumPy's `out`)."""
         return self.is_ufunc or self.is_product
 
     @property
@@ -198,7 +200,7 @@ class Instruction:
     # What it computes
 
     def compute(self, *arrays: Any) -> Any:
-        """The operation carried out on arrays for its inputs."""
+        """The operation applied to arrays for its inputs."""
         return self.function()(*arrays)
 
     def function(self) -> Callable[..., Any]:
@@ -206,7 +208,7 @@ class Instruction:
         return _function(self.primitive, self.attributes, self.output)
 
     def compute_batched(self, steps: int, time_varying: Sequence[bool], *arrays: Any) -> Any:
-        """The same for all time steps at once: `time_varying` inputs have a leading time axis."""
+        """The operation for all steps at once: `time_varying` inputs have a leading time axis."""
         if getattr(self.primitive, "lifted", None) is None:  # elementwise
             ndim = len(self.shape)
             arrays = tuple(
@@ -219,7 +221,7 @@ class Instruction:
         return result if self.output is None else result[self.output]
 
     def can_batch(self, time_varying: Sequence[bool]) -> bool:
-        """Whether the instruction can be carried out for all steps at once.
+        """Whether the instruction can be run for all steps at once.
 
         Its batching rule is tried on two steps: the sample, and one with other contents.
         """
@@ -238,7 +240,7 @@ class Instruction:
             with np.errstate(all="ignore"):
                 batched = self.compute_batched(2, time_varying, *both)
                 expected = np.stack([self.sample, self.compute(*second)])
-        except Exception:  # no rule for such inputs, or a rule of the author's that fails
+        except Exception:  # no batching rule for such inputs, or an author's rule that fails
             return False
         return np.shape(batched) == expected.shape and _agree(batched, expected)
 
@@ -258,7 +260,7 @@ def _function(
 
 
 def _agree(a: Array, b: Array) -> bool:
-    """Whether two arrays are the same but for rounding, which is relative to their largest."""
+    """Whether two arrays agree to rounding, relative to their largest element."""
     if np.array_equal(a, b) or b.dtype.kind not in "fc":
         return np.array_equal(a, b)
     largest = np.max(np.abs(b), initial=0.0, where=np.isfinite(b))
@@ -275,7 +277,7 @@ def inputs_of(operands: Iterable[Any]) -> list[Instruction]:
 
 
 def samples(operands: Iterable[Any]) -> list[Any]:
-    """The operands' values in the traced step; constants are what they are."""
+    """The operands' values in the traced step; constants are their own values."""
     return [x.sample if isinstance(x, Instruction) else x for x in operands]
 
 
@@ -300,16 +302,17 @@ def value_number(instruction: Instruction) -> tuple[Any, ...]:
 
 
 def promotion_kind(x: Any) -> Any:
-    """What NumPy's promotion goes by: a dtype, or the type of a Python number."""
+    """What NumPy's promotion looks at: a dtype, or the type of a Python number."""
     if isinstance(x, bool):
         return np.dtype(bool)
     return x.dtype if hasattr(x, "dtype") else type(x)
 
 
 def may_reassociate(dtype: np.dtype[Any]) -> bool:
-    """Whether sums and products of that dtype may be taken in another order.
+    """Whether sums and products of that dtype may be reassociated.
 
-    That changes rounding alone, except in half precision, which two ordinary factors overflow.
+    Reassociation changes rounding only, except in half precision, where the product of two ordinary
+    factors may overflow.
     """
     return dtype.kind == "f" and dtype.itemsize > 2
 

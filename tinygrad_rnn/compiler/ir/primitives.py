@@ -1,4 +1,4 @@
-"""The primitives that passes introduce, beside NumPy's ufuncs and the ops of a step."""
+"""The primitives that passes introduce, in addition to NumPy's ufuncs and the ops of a step."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ Array = Any
 
 
 class Recurrence(NamedTuple):
-    """The operands of `recurrence`, by what they are; `scales[i][j]` is carry j's part in carry i.
+    """The operands of `recurrence` by role; `scales[i][j]`: the coefficient of carry j in carry i.
+
 
     >>> Recurrence.of("h", "a", "b")
     Recurrence(carries=('h',), scales=(('a',),), offsets=('b',))
@@ -53,13 +54,13 @@ def _over_time(x: Array) -> Array:
     return np.add.reduce(x, 0)
 
 
-# Of these two a backend knows how to compute all steps at once.
+# A backend computes these two for all steps at once.
 
 recurrence = Primitive(_recurrence, elementwise=True)
 """One step of an affine recurrence of one carry or several: outputs A_t h_{t-1} + b_t."""
 
 hold = Primitive(_hold, elementwise=True)
-"""One step of sample and hold: x_t where it is chosen, else what the carry was."""
+"""One step of sample and hold: x_t where it is selected, otherwise the previous carry."""
 
 over_time = Primitive(_over_time)
 """The sum over the leading time axis."""

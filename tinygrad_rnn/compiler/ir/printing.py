@@ -1,4 +1,4 @@
-"""Printing: a program as text that a person can read, and what a pass changed in it."""
+"""Printing: a program as readable text, and what a pass changed in it."""
 
 from __future__ import annotations
 
@@ -41,20 +41,20 @@ def _numbered(values: Sequence[Instruction], name: str) -> dict[Instruction, str
 
 
 class Printer:
-    """Names values, the same ones after every pass, and writes programs down.
+    """Names values, the same after every pass, and prints programs.
 
-    A value is called what its author called it, else by its primitive and a number. A pass that
-    makes an instruction read other inputs keeps its sample, by which it is recognised.
+    A value has the name that its author gave it, or its primitive's name and a number. A pass that
+    changes the inputs of an instruction keeps its sample, by which the value is recognised.
     """
 
     def __init__(self, names: Mapping[Instruction, str]) -> None:
         self._names: dict[int, str] = {id(value): name for value, name in names.items()}
-        self._named: list[Any] = [*names]  # kept alive, so that ids stay theirs
+        self._named: list[Any] = [*names]  # kept alive, so that their ids are not reused
         self._count: dict[str, int] = {}
         self._by_author: dict[str, list[int]] = {}  # in the program that is being printed
 
     def name(self, x: Any) -> str:
-        """What an operand is called."""
+        """The name of an operand."""
         if not isinstance(x, Instruction):
             return f"{x:.6g}" if np.ndim(x) == 0 else f"constants {np.shape(x)}"
         known_by = x if x.primitive is None else x.sample
@@ -69,7 +69,7 @@ class Printer:
         return self._names[key]
 
     def _authors_name(self, name: str, key: int) -> str:
-        """The name that the author gave; with a number, if other values of the program have it."""
+        """The name that the author gave, with a number if other values of the program have it."""
         keys = self._by_author.setdefault(name, [])
         if key not in keys:
             keys.append(key)
@@ -83,7 +83,7 @@ class Printer:
         return f"{instruction.op_name}({operands}){part}"
 
     def line(self, instruction: Instruction) -> str:
-        """One instruction: its name, what it computes, shape and dtype, and where it is written."""
+        """One instruction: its name, what it computes, shape and dtype, and its line of source."""
         shape = "x".join(map(str, instruction.shape)) or "number"
         line = getattr(instruction.origin, "line", None)
         written = f"  {basename(line)}" if line else ""
@@ -131,7 +131,7 @@ class Printer:
 
 
 def changes(before: list[str], after: list[str]) -> Iterator[str]:
-    """The lines after a pass, new ones marked `+`, and those that are gone, marked `-`."""
+    """The lines after a pass: new lines marked `+`, removed ones marked `-`."""
     matcher = SequenceMatcher(None, before, after, autojunk=False)
     for tag, first, last, start, stop in matcher.get_opcodes():
         if tag != "equal":

@@ -1,4 +1,4 @@
-"""Program: what a pass is given and what it returns."""
+"""Program: the input and output of a pass."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ __all__ = ["Pass", "Program"]
 class Program:
     """A traced step and, once it is scheduled, its forward and backward run over a sequence.
 
-    The backward run reads values of the forward one: the `residuals` of that schedule, which have
-    an array for all steps, and `invariants`, which are the same at every step. There is no
-    `backward` where nothing wants a gradient.
+    The backward run reads values of the forward run: the `residuals` of that schedule, an array for
+    all steps each, and `invariants`, which are the same at every step. `backward` is None if
+    nothing requires a gradient.
     """
 
     step: Step

@@ -1,4 +1,4 @@
-"""Rewriting: a step made anew, with some instructions replaced and all that read them adapted."""
+"""Rewriting: a new step in which some instructions are replaced and their readers adapted."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ Rule: TypeAlias = Callable[[Instruction, Instruction], Any]
 
 
 class Substitution:
-    """What instructions became. Called with an operand, it returns what stands for it now."""
+    """A substitution of instructions. Called with an operand, it returns the replacement."""
 
     def __init__(self, replaced: Mapping[Instruction, Any] | None = None) -> None:
         self._new: dict[Any, Any] = dict(replaced or {})
 
     def __call__(self, x: Any) -> Any:
-        """What stands for the operand."""
+        """The replacement of the operand."""
         while isinstance(x, Instruction) and x in self._new:
             x = self._new[x]
         return x
 
     def add(self, old: Instruction, new: Any) -> None:
-        """From now on, `new` stands for `old`."""
+        """From now on, replace `old` by `new`."""
         if new is not old:
             self._new[old] = new
 
     def inputs(self, instruction: Instruction) -> Instruction:
-        """The instruction reading what stands for its inputs."""
+        """The instruction with its inputs replaced."""
         inputs = [self(x) for x in instruction.inputs]
         changed = any(new is not x for new, x in zip(inputs, instruction.inputs))
         return instruction.with_inputs(inputs) if changed else instruction
 
     def apply(self, instructions: Iterable[Instruction]) -> list[Instruction]:
-        """The instructions that are left, in their order, reading what replaces the others."""
+        """The remaining instructions, in order, with their inputs replaced."""
         found = []
         for old in instructions:
             if old not in self._new:
@@ -50,8 +50,8 @@ class Substitution:
 def rebuilt(step: Step, rule: Rule, new: list[Instruction] | None = None) -> Step:
     """The step after `rule(old, adapted)` for each instruction, which returns its substitute.
 
-    `adapted` is `old`, reading what its inputs became. A rule that needs further instructions
-    appends them to the list `new` that it was made with; they are placed before the substitute.
+    `adapted` is `old` with its inputs replaced. A rule that needs further instructions appends them
+    to the list `new` that it was created with; they are placed before the substitute.
     """
     substitution = Substitution()
     instructions: list[Instruction] = []
@@ -71,7 +71,7 @@ def rebuilt(step: Step, rule: Rule, new: list[Instruction] | None = None) -> Ste
 def substituted(
     step: Step, replaced: Mapping[Instruction, Any], new: Sequence[Instruction]
 ) -> Step:
-    """The step with some instructions replaced, and without those that nothing needs any more.
+    """The step with some instructions replaced, and without those that have become dead.
 
     Each `new` instruction follows the last of its inputs.
     """
@@ -81,8 +81,8 @@ def substituted(
 
 
 def _inserted(instructions: Sequence[Instruction], new: Sequence[Instruction]) -> list[Instruction]:
-    """The instructions with the new ones among them, each as early as its inputs are there."""
-    waiting = {*instructions, *new}  # what has not been placed; inputs of the step never are
+    """All instructions, the new ones included, each as early as its inputs are available."""
+    waiting = {*instructions, *new}  # not placed yet; inputs of the step need no place
     found: list[Instruction] = []
 
     def place(instruction: Instruction) -> None:

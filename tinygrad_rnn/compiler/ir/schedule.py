@@ -1,4 +1,4 @@
-"""Schedule: the instructions of one direction, by when they run."""
+"""Schedule: the instructions of one direction, by the stage in which they run."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ STAGES: dict[Stage, str] = {
 class Schedule:
     """The instructions of one direction by stage, in order, and the stage of every value.
 
-    `carry_in[k]` is at each step what `carry_out[k]` was at the step before. `results` are what was
-    asked for (arrays and numbers for constants). `residuals` are values that the backward run
-    reads.
+    `carry_in[k]` is at each step what `carry_out[k]` was at the step before. `results` are the
+    requested values (arrays and numbers for constants). `residuals` are the values that the
+    backward run reads.
     """
 
     carry_in: tuple[Instruction, ...]
@@ -39,20 +39,20 @@ class Schedule:
     residuals: tuple[Instruction, ...] = ()
 
     def instructions(self) -> list[Instruction]:
-        """All of them, in the order in which they run."""
+        """All instructions, in the order in which they run."""
         return [v for stage in STAGES for v in self.stages[stage]]
 
     def values_read(self) -> set[Instruction]:
-        """Every value that an instruction reads, or that is a result."""
+        """Every value that an instruction reads or that is a result."""
         read = {x for v in self.instructions() for x in v.depends_on}
         return read | set(inputs_of([*self.carry_out, *self.results]))
 
     def time_varying(self, x: Any) -> bool:
-        """Whether x has another value at each step."""
+        """Whether x has a value of its own at each step."""
         return isinstance(x, Instruction) and self.stage_of[x] not in ("once", "total")
 
     def substituted(self, substitution: Substitution) -> Schedule:
-        """The schedule after a substitution that some instructions have gone through."""
+        """The schedule after a substitution that some instructions went through."""
         stages = {stage: tuple(substitution.apply(v)) for stage, v in self.stages.items()}
 
         def each(values: Sequence[Any]) -> tuple[Any, ...]:

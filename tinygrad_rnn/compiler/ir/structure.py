@@ -1,11 +1,11 @@
 """Structure of a step: how its next state depends on the state, element by element.
 
-Whether the Jacobian of the next state with respect to the state is diagonal, in blocks or dense,
-and whether the step is affine in its state, follows from the traits of its ops. For each axis of a
-carry the analysis knows the place along that axis which an element of a value depends on. An
-elementwise op brings the places of its operands together; an op that only moves elements is run on
-the places; a product, or a reduction, keeps those that are the same along the axes it sums over.
-Rows of a batch, the first axis, are not looked at.
+Whether the Jacobian of the next state with respect to the state is diagonal, block or dense, and
+whether the step is affine in its state, follows from the traits of its ops. For each axis of a
+carry, the analysis tracks the position along that axis that each element of a value depends on. An
+elementwise op joins the positions of its operands; an op that only moves elements is run on the
+positions; a product or reduction keeps positions that are equal along the axes it sums over. The
+batch, the first axis, is ignored.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from .step import Step, needed_for
 __all__ = ["Dependence", "NextCarry", "structure_of"]
 
 Array = Any
-_NONE = -1  # the place of an element that does not depend on the carry
+_NONE = -1  # the position of an element that does not depend on the carry
 
 
 class Dependence(NamedTuple):
     """How a next carry depends on carry number `carry`.
 
-    `kind`: "diagonal": each element on the one in its own place; "permuted": each on one, in
-    another place; "block": on those that have the same place along `axes`; "dense": on any.
-    `because`: the instruction that makes it so, None for a diagonal.
+    `kind`: "diagonal": each element on the one in its own position; "permuted": each on one
+    element, in another position; "block": on those with the same position along `axes`; "dense": on
+    any. `because`: the instruction that makes it so, None for a diagonal.
     """
 
     carry: int
@@ -39,7 +39,7 @@ class Dependence(NamedTuple):
 
 
 class NextCarry(NamedTuple):
-    """What a next carry depends on; nothing for a delayed input.
+    """What a next carry depends on; empty for a delayed input.
 
     `not_affine`: the first instruction that is not affine in the state, None if all are.
     """
@@ -85,7 +85,7 @@ def _positions(value: Instruction, values: set[Instruction]) -> list[int]:
 def _dependence(
     number: int, carry: Instruction, new: Instruction, places: Sequence[_Places]
 ) -> Dependence:
-    """How a next carry depends on a carry, from the places along each axis of it."""
+    """How a next carry depends on a carry, from the positions along each axis of it."""
     lost = [p.lost[new] for p in places if new in p.lost]
     known = [p for p in places if new not in p.lost]
     same = [p for p in known if _is_own_place(p.of[new], p.axis, carry.shape)]
@@ -108,9 +108,9 @@ def _own(axis: int, shape: tuple[int, ...]) -> Array:
 
 
 class _Places:
-    """For each value, the place along an axis of a carry that its elements depend on.
+    """For each value, the position along an axis of a carry that its elements depend on.
 
-    `lost`: to a value whose elements depend on several places the instruction that began it.
+    `lost`: for a value whose elements depend on several positions, the instruction that caused it.
     """
 
     def __init__(self, carry: Instruction, axis: int, instructions: Iterable[Instruction]) -> None:
@@ -130,7 +130,7 @@ class _Places:
                     self.of[value] = place
 
     def _after(self, value: Instruction) -> Array | None:
-        """The places of a value, from those of its inputs; None if they are several."""
+        """The positions of a value, from those of its inputs; None if an element has several."""
         places = [
             self.of[x] if isinstance(x, Instruction) and x in self.of else np.full(shape, _NONE)
             for x, shape in zip(value.inputs, map(np.shape, samples(value.inputs)), strict=True)
@@ -152,7 +152,7 @@ class _Places:
 
 
 def _together(places: Sequence[Array | None], shape: tuple[int, ...]) -> Array | None:
-    """The places of elements that depend on those of several arrays, broadcast to a shape."""
+    """The positions of elements that depend on several arrays, broadcast to a shape."""
     found = np.full(shape, _NONE)
     for place in places:
         if place is None:
@@ -164,7 +164,7 @@ def _together(places: Sequence[Array | None], shape: tuple[int, ...]) -> Array |
 
 
 def _same_along(place: Array, axis: Any, keepdims: bool) -> Array | None:
-    """The place along these axes (None: all), where there is but one."""
+    """The position along these axes (None: all), if there is only one."""
     last = place.max(axis, keepdims=True, initial=_NONE)
     if not np.all((place == _NONE) | (place == last)):
         return None
@@ -172,13 +172,13 @@ def _same_along(place: Array, axis: Any, keepdims: bool) -> Array | None:
 
 
 def _along(axis: Any, place: Array, shape: tuple[int, ...]) -> Array | None:
-    """Of an op that brings together the elements along an axis."""
+    """For an op that combines the elements along an axis."""
     found = _same_along(place, axis, keepdims=len(shape) == place.ndim)
     return None if found is None else np.broadcast_to(found, shape)
 
 
 def _contracted(value: Instruction, places: Sequence[Array]) -> Array | None:
-    """Of a product: the places of each factor, those along summed axes brought together."""
+    """For a product: the positions of each factor, joined along the summed axes."""
     assert value.traits.contraction is not None
     subscripts = value.traits.contraction(*(p.ndim for p in places), **value.attributes)
     terms, _, out = subscripts.replace("...", ".").partition("->")

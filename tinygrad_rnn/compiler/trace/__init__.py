@@ -1,1 +1,1 @@
-"""The frontend: a step is run once on tracers, recorded, checked and lowered to instructions."""
+"""The frontend: a step is run once, recorded, checked and lowered to instructions."""

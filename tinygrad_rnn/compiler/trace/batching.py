@@ -1,7 +1,7 @@
 """Batching: a step that takes several tangents at once, by the ops' batching rules.
 
-The rules are those by which instructions leave the loop: what acts on a leading time axis acts on
-a leading axis of directions. An instruction that has left the loop has both axes, as one.
+These are the rules by which instructions leave the loop: what works for a leading time axis works
+for a leading axis of directions. An instruction that has left the loop has both, as one axis.
 """
 
 from __future__ import annotations
@@ -28,11 +28,13 @@ def batched(step: Step, of: Step, size: int) -> Step:
 
 
 class _Batching:
-    """A step while its tangents get a leading axis."""
+    """Gives the tangents of a step a leading axis."""
 
     def __init__(self, step: Step, of: Step, size: int) -> None:
         self._step, self._of, self._size = step, of, size
-        self._new: dict[Instruction, Instruction] = {}  # by old instruction: one with that axis
+        self._new: dict[
+            Instruction, Instruction
+        ] = {}  # by old instruction: the new one with that axis
         self._made: list[Instruction] = []
         self._primitives: dict[Any, Primitive] = {}
 
@@ -66,7 +68,7 @@ class _Batching:
         )
 
     def _inputs(self, values: Sequence[Instruction], primals: int) -> tuple[Instruction, ...]:
-        """The inputs, of which those after the primals are tangents."""
+        """The inputs; those after the primals are tangents."""
         for old in values[primals:]:
             sample = np.broadcast_to(old.sample, (self._size, *old.shape))
             self._new[old] = Instruction.input(sample, old.name)
@@ -76,7 +78,7 @@ class _Batching:
         return (*values[:primals], *map(self._result, values[primals:]))
 
     def _result(self, x: Any) -> Any:
-        """A tangent that is asked for; one that is the same in all directions is repeated."""
+        """A requested tangent; one that is the same in all directions is repeated."""
         if isinstance(x, Instruction) and x in self._new:
             return self._new[x]
         zeros = np.zeros((self._size, *x.shape), x.dtype)
@@ -88,12 +90,12 @@ class _Batching:
         return made
 
     def _several(self, old: Instruction) -> Instruction:
-        """The instruction on inputs of which some have the axis."""
+        """The instruction on inputs some of which have the axis."""
         moving = tuple(isinstance(x, Instruction) and x in self._new for x in old.inputs)
         inputs = [self._new[x] if m else x for x, m in zip(old.inputs, moving, strict=True)]
         ndims = [np.ndim(x.sample if isinstance(x, Instruction) else x) for x in old.inputs]
         elementwise = old.traits.elementwise and old.traits.pure
-        if elementwise or (old.is_product and min(ndims) >= 2):  # they broadcast leading axes
+        if elementwise or (old.is_product and min(ndims) >= 2):  # they broadcast over leading axes
             most = max(ndims)
             inputs = [
                 self._aligned(x, most) if m else x for x, m in zip(inputs, moving, strict=True)
@@ -116,7 +118,7 @@ class _Batching:
 
 
 def _over_directions(old: Instruction, moving: tuple[bool, ...], size: int) -> Primitive:
-    """The primitive of an instruction on inputs of which some have a leading axis of directions."""
+    """The primitive of an instruction on inputs some of which have a leading axis of directions."""
     primitive, attributes = old.primitive, old.attributes
     rule = getattr(primitive, "lifted", None)
 
@@ -152,7 +154,7 @@ def _over_directions(old: Instruction, moving: tuple[bool, ...], size: int) -> P
 
 
 def _both_axes(a: Array, time: int | None, direction: int | None, steps: int, size: int) -> Array:
-    """The array with one axis for both, time and direction, if it has any of the two."""
+    """The array with one axis for time and direction together, if it has either."""
     if time is None and direction is None:
         return a
     if direction is None:

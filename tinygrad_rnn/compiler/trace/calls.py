@@ -1,9 +1,9 @@
 """Calls that leave a step: what it reads and does besides applying ops, seen by a profile hook.
 
-A program can stand for a step if all that the step calls is ours, NumPy's, a builtin that is pure,
-or Python code, of which the guards then keep what it reads. Everything else (files, clocks, the
-environment, random numbers of others, extensions that no one knows) makes the record refused, and
-so does reading a tensor's elements.
+A step can be replaced by a program if everything it calls is ours, NumPy's, a pure builtin, or
+Python code whose reads the guards can check. Anything else (files, clocks, the environment, other
+libraries' random numbers, opaque extensions) makes the recording refused, and so does reading a
+tensor's elements.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class _Record(Protocol):
 
 
 class CallMonitor:
-    """While entered, watches the calls of this thread. `codes`: the Python code that has run."""
+    """Watches the calls of this thread while entered. `codes`: the Python code that has run."""
 
     def __init__(self, record: _Record) -> None:
         self._record = record
@@ -46,7 +46,7 @@ class CallMonitor:
     def __enter__(self) -> None:
         self._profiler: Any = sys.getprofile()
         self._collects = gc.isenabled()
-        gc.disable()  # what a collection calls is none of the step's
+        gc.disable()  # calls made by the garbage collector are not the step's
         sys.setprofile(self._event)
 
     def __exit__(self, *error: object) -> None:
@@ -96,7 +96,7 @@ class CallMonitor:
 
 @op(elementwise=True, differentiable=False)
 def detached(x: Any) -> Any:
-    """The same value, through which no gradient goes."""
+    """The same value, with no gradient through it."""
     return x
 
 
@@ -129,7 +129,7 @@ _READS = {
     propagate.__code__: _GRADIENT,
 }
 
-# Whose code it is
+# Whose code it is.
 
 
 @cache
@@ -158,7 +158,7 @@ _PACKAGE = __name__.partition(".")[0] + "."
 _NUMPY = str(np.__file__).rpartition("__init__")[0]
 _STDLIB = sysconfig.get_paths()["stdlib"]
 
-# What is written in C: whether it gives the same for the same arguments, and does nothing else
+# Functions written in C: whether they are pure
 
 _PURE = {
     "_abc", "_bisect", "_collections", "_functools", "_heapq", "_operator", "_string", "_struct",
@@ -174,9 +174,9 @@ _WRITING = {"tofile", "dump", "set", "reset"}  # methods of ndarrays and of cont
 
 
 def impure(function: Any, unknown: bool = True) -> str | None:
-    """Why a call of this function of C's cannot be left out; None if it can.
+    """Why a call of this C function cannot be left out; None if it can.
 
-    `unknown`: what to make of functions of which nothing is known.
+    `unknown`: the answer for functions of which nothing is known.
     """
     name = getattr(function, "__name__", type(function).__name__)
     holder = getattr(function, "__self__", None)

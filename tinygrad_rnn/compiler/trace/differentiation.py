@@ -1,11 +1,11 @@
 """Differentiation: the gradient of a step, its tangent, and the states that it goes through.
 
-The gradient rules of the ops, run on the tracers of a step, are its backward step: that goes back
-in time, from the gradients of the results, and carries the gradient of the state. It is a graph
-of tracers like the step itself. So nothing more is needed for gradients of gradients, of any
-order, and for tangents: a backward step is linear in the gradients that it is given, and its own
-backward step, with respect to these, is what takes tangents of the inputs to tangents of the
-results (Radul et al., "You Only Linearize Once", 2022, sec. 5, on transposition).
+The ops' gradient rules, run on the tracers of a step, give its backward step, which runs back in
+time from the gradients of the results and carries the gradient of the state. It is a graph of
+tracers like the step itself, so gradients of any order and tangents need nothing more. A backward
+step is linear in the gradients it receives, and its own backward step with respect to these maps
+tangents of the inputs to tangents of the results (Radul et al., "You Only Linearize Once", 2022,
+sec. 5, on transposition).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def step_of(
     numbers: Collection[Place] = (),
     masked: bool = False,
 ) -> tuple[Step, list[Any]]:
-    """The program of a recorded step, and what its leaves are; the arguments are `graph_of`'s."""
+    """The program of a recorded step, and what its leaves are; arguments as in `graph_of`."""
     graph, sources = graph_of(record, carries, name, wanted, constants, numbers, masked)
     return Differentiated(graph).lowered(), sources
 
@@ -47,21 +47,22 @@ def step_of(
 class Differentiated:
     """A step and its backward step, as one graph.
 
-    `grads`: the gradients of the results, which the backward step is given. `found`: those of
-    `graph.inputs`, None for what the results do not depend on; a tap has that of what it observes.
+    `grads`: the gradients of the results, inputs of the backward step. `found`: those of
+    `graph.inputs`, None for an input that no result depends on; a tap has the gradient of what it
+    observes.
     """
 
     def __init__(self, graph: StepGraph) -> None:
         self.graph = graph
         self.grads = [traced(np.zeros_like(node._data)) for node in graph.results]
         grad_ys, grad_carry, grad_sums = self._by_result(self.grads)
-        shown = len(graph.ys) - graph.observed  # what is observed has no gradient of its own
+        shown = len(graph.ys) - graph.observed  # an observed value adds no gradient of its own
         results = [*graph.next_carry, *graph.ys[:shown], *graph.sums]
         grads = [*grad_carry, *grad_ys[:shown], *grad_sums]
         self.found = _gradients(results, grads, graph.targets)
 
     def lowered(self) -> Step:
-        """Both as a program."""
+        """Both steps as a program."""
         graph, lowering = self.graph, Lowering()
         inputs = {node: lowering.input(node) for node in (*graph.inputs, *graph.mask, *self.grads)}
         lowering.run([*graph.results, *graph.drawn, *(d for d in self.found if d is not None)])
@@ -96,27 +97,27 @@ class Differentiated:
         )
 
     def _by_result(self, each: Sequence[Any]) -> tuple[Sequence[Any], ...]:
-        """What there is for each result: for the ys, the next carry and the sums."""
+        """One entry per result: for the ys, the next carry and the sums."""
         ys, carries = len(self.graph.ys), len(self.graph.carry)
         return each[:ys], each[ys : ys + carries], each[ys + carries :]
 
     def _by_input(self, each: Sequence[Any]) -> tuple[Sequence[Any], ...]:
-        """What there is for each input: for the xs, the carry and the leaves."""
+        """One entry per input: for the xs, the carry and the leaves."""
         xs, carries = len(self.graph.unmasked), len(self.graph.carry)
         return each[:xs], each[xs : xs + carries], each[xs + carries :]
 
-    # Steps that are made of it
+    # Steps derived from it.
 
     def states(self) -> StepGraph:
-        """The step, returning at each time the carry that it was given, and what it draws."""
+        """The step, returning also the carry that it was given at each time, and what it draws."""
         return replace(self.graph, ys=(*self.graph.carry, *self.graph.drawn), sums=(), observed=0)
 
     def gradient(self) -> StepGraph:
         """The backward step as a step of its own, which runs the other way in time.
 
-        It carries the gradient of the carry. Its xs are those of the step, the states, and the
-        gradients of the ys; its leaves those of the step, and the gradients of the sums. It
-        returns the gradients of the xs, and those of the leaves as sums, where there are any.
+        It carries the gradient of the carry. Its xs are the xs of the step, the states, and the
+        gradients of the ys; its leaves are those of the step, and the gradients of the sums. It
+        returns the gradients of the xs and, as sums, those of the leaves, where there are any.
         """
         graph = self.graph
         grad_ys, grad_carry, grad_sums = self._by_result(self.grads)
@@ -138,7 +139,7 @@ class Differentiated:
         """The step together with its derivative in the direction of tangents of its inputs.
 
         The xs, the carry and the leaves are followed by the tangents of those that are `wanted`,
-        and the results of each kind by their tangents, where they are floating-point numbers.
+        and the results of each kind by their tangents, where they are floating.
         """
         graph = self.graph
         fresh = {node: traced(node._data, name=node.name) for node in (*graph.inputs, *graph.mask)}

@@ -1,6 +1,6 @@
 """Lowering: from the recorded nodes of a step to its instructions.
 
-Every elementwise op is decomposed into NumPy's ufuncs, by running its value on symbols.
+Every elementwise op is decomposed into NumPy's ufuncs by running its value on symbols.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ class Lowering:
     def __init__(self) -> None:
         self.of: dict[Node, Any] = {}
         self.instructions: list[Instruction] = []
-        self._origin: Scope | None = None  # of the node that is being lowered
+        self._origin: Scope | None = None  # of the node being lowered
 
     def input(self, node: Node) -> Instruction:
-        """The instruction of a node that the step is given."""
+        """The instruction of an input node of the step."""
         made = self.of[node] = Instruction.input(node._data, node.name)
         return made
 
     def value(self, node: Node) -> Any:
-        """What a node became: an instruction, or an array for a constant."""
+        """The lowered form of a node: an instruction, or an array for a constant."""
         return self.of[node]
 
     def run(self, results: Sequence[Node]) -> None:
-        """Lower these nodes and all that they come from."""
+        """Lower these nodes and everything that they depend on."""
         for node in nodes_behind(results):
             if node in self.of:
                 continue
@@ -54,7 +54,7 @@ class Lowering:
                 self.of[node] = self._lowered(node)
 
     def _select(self, node: Node) -> None:
-        """One output of an op of several: an instruction that computes all and picks one."""
+        """One output of an op of several: an instruction that computes all and selects one."""
         assert node.inputs is not None
         whole = node.inputs[0]
         made = Instruction(
@@ -88,7 +88,7 @@ class Lowering:
         try:
             symbols = [Symbol(self, o) if isinstance(o, Instruction) else o for o in operands]
             result = node.op.value(*symbols, **(node.attributes or {}))
-        except Exception:  # whatever an author's op does with what is no array
+        except Exception:  # an author's op may do anything with a value that is not an array
             result = None
         if not isinstance(result, Symbol) or result.value.dtype != node._data.dtype:
             del self.instructions[before:]
@@ -114,7 +114,7 @@ class Lowering:
 
 
 class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
-    """Stands for an array while an elementwise op's value runs; records the ufuncs it calls."""
+    """A stand-in for an array while an elementwise op's value runs; records the ufuncs it calls."""
 
     def __init__(self, lowering: Lowering, value: Instruction) -> None:
         self._lowering = lowering
@@ -131,6 +131,6 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
         raise NotImplementedError("a branch is not a ufunc")
 
     def __array_function__(self, function: Callable[..., Any], _: Any, inputs: Any, __: Any) -> Any:
-        if function is np.copy:  # a value of a program is never written over
+        if function is np.copy:  # a value of a program is never overwritten
             return inputs[0]
         raise NotImplementedError(f"np.{function.__name__} is not a ufunc")

@@ -1,9 +1,9 @@
 """Recording: the ops that a step applies, noted while it runs on real values.
 
-Nothing is put in the place of a value, so a step cannot tell that it is recorded: it computes what
-it always computes. What it does besides applying ops is seen by `CallMonitor`. If a step does
-something that a program cannot repeat, the record is *refused*, with the reason, and the step goes
-on undisturbed.
+Values are not replaced by stand-ins, so a step cannot tell that it is being recorded: it computes
+what it always computes. `CallMonitor` sees what it does besides applying ops. If a step does
+something that a program cannot repeat, the recording is *refused*, with the reason, and the step
+continues undisturbed.
 """
 
 from __future__ import annotations
@@ -29,41 +29,43 @@ __all__ = ["Input", "OpCall", "Record", "Result", "record"]
 
 
 class Input(NamedTuple):
-    """What a step was given: a leaf of the carry or, after these, of x_t."""
+    """An input of the step: a leaf of the carry or, after these, of x_t."""
 
     position: int
 
 
 class Result(NamedTuple):
-    """What a call of the step has made."""
+    """The result of a call in the step."""
 
     call: int
 
 
 class OpCall(NamedTuple):
-    """One application of an op. Its inputs: an Input, a Result, a Tensor that was there before the
-    step, or a constant."""
+    """One application of an op.
+
+    Its inputs: an Input, a Result, a Tensor that existed before the step, or a constant.
+    """
 
     op: Primitive
     inputs: tuple[Any, ...]
     attributes: dict[str, Any]
     node: Node
     scope: Scope
-    grad: bool  # whether ops were being recorded for gradients there
+    grad: bool  # whether ops were being recorded for gradients at that point
 
 
 class Record:
-    """The ops of one step, in order, and what the step did besides. Watches them as they run."""
+    """The ops of one step, in order, and what the step did besides. It watches them as they run."""
 
     def __init__(self, inputs: Sequence[Tensor], files: Iterable[str], earlier: Record | None):
         self.inputs = list(inputs)
         self.calls: list[OpCall] = []
         self.results: list[Any] = []  # the leaves of the next carry and of y_t, as inputs of calls
-        self.observed = 0  # how many of the last results are values that are seen from outside
+        self.observed = 0  # how many of the last results are observed values
         self.carry_after: list[Tensor] = []
         self.refusal: str | None = None
         self.start = tick()
-        self.paused = False  # while it is the record itself that runs
+        self.paused = False  # while the recording itself runs
         self.codes: dict[CodeType, dict[str, Any]] = {}  # the Python code that ran, and its globals
         self._arrays: list[tuple[Any, int]] = []  # constants, and their content when they were read
         self._files = frozenset(files)
@@ -71,7 +73,7 @@ class Record:
         self.refs: dict[Node, Input | Result] = {t: Input(k) for k, t in enumerate(self.inputs)}
 
     def refuse(self, reason: str) -> None:
-        """Keep the first reason why no program can stand for this step, with the user's line."""
+        """Keep the first reason why no program can replace this step, with the user's line."""
         if self.refusal is None:
             line = self._authors_line()
             self.refusal = f"{reason}, at {line}" if line else reason
@@ -80,7 +82,7 @@ class Record:
         """Whether x can have other elements in another step or call."""
         return x in self.refs or x.number < self.start
 
-    # A watch of the engine
+    # As a watch of the engine
 
     def forward(
         self, op: Primitive, node: Node, inputs: Sequence[Any], attributes: dict[str, Any]
@@ -107,7 +109,7 @@ class Record:
     def _shape_depends_on_data(
         self, op: Primitive, node: Node, inputs: Sequence[Any], attributes: dict[str, Any]
     ) -> bool:
-        """Whether other integers or truth values make a result of another shape, as a mask does."""
+        """Whether other integers or truth values give a result of another shape, as a mask does."""
         picks = [isinstance(x, Node) and _discrete(x) and self.depends_on_data(x) for x in inputs]
         if (
             op.traits.elementwise
@@ -122,17 +124,17 @@ class Record:
             try:
                 with np.errstate(all="ignore"):
                     shape = np.shape(op.value(*values, **attributes))
-            except Exception:  # such integers are none that the op takes
+            except Exception:  # the op does not take such integers
                 continue
             if shape != node._data.shape:
                 return True
         return False
 
     def backward(self, node: Node, position: int, grad: Any) -> None:
-        """A gradient that the step takes is refused where it is asked for."""
+        """A gradient taken inside the step is refused where it is asked for."""
 
     def ref(self, x: Any) -> Any:
-        """An input of a call as the record keeps it."""
+        """An input of a call as the recording keeps it."""
         if isinstance(x, np.ndarray):
             self._arrays.append((x, fingerprint(x)))
         if not isinstance(x, Node):
@@ -145,7 +147,7 @@ class Record:
             return x
         if x.op is not None:
             self.refuse("a tensor is used that was made where no op is seen, as in a thread")
-        return x._data  # a leaf that the step has made: a constant
+        return x._data  # a leaf made in the step: a constant
 
     def finish(self, results: Sequence[Any]) -> None:
         """Called after the step, with the leaves of its results."""
@@ -156,12 +158,12 @@ class Record:
             self.refuse("an array is changed in place after an op has read it")
 
     def _place(self, op: Primitive) -> Scope:
-        """Where we are, with the author's line."""
+        """The current scope, with the author's line."""
         now = current_mode().scope or Scope()
         return Origin(now.path, None, self._authors_line(), op.name)
 
     def _authors_line(self) -> str | None:
-        """`file.py:12` of the innermost frame that is the author's, not this package's."""
+        """`file.py:12` of the innermost frame in the author's code rather than this package's."""
         frame: FrameType | None = sys._getframe(1)
         while frame is not None and frame.f_code is not record.__code__:
             file = frame.f_code.co_filename
@@ -178,9 +180,9 @@ def record(
     files: Callable[[], Iterable[str]] = frozenset,
     earlier: Record | None = None,
 ) -> tuple[list[Any], list[Any], Record]:
-    """Take a step, and record it: the next carry and y_t, as leaves, and the record.
+    """Run a step and record it: the next carry and y_t, as leaves, and the recording.
 
-    `files`: whose lines are the author's, though they are this package's. `earlier`: the record of
+    `files`: files of this package whose lines count as the author's. `earlier`: the recording of
     the step before.
     """
     given = _distinct([*carry, *xs])
@@ -202,7 +204,7 @@ def _discrete(x: Node) -> bool:
 
 
 def _distinct(given: Sequence[Tensor]) -> list[Tensor]:
-    """The same values, so that none of them is given twice: in another step they differ."""
+    """The same values as distinct objects: in another step they may differ."""
     found: dict[int, Tensor] = {}
     for x in given:
         other: Any = x if id(x) not in found else np.positive(x)

@@ -1,9 +1,9 @@
-"""Row independence: whether a step on some rows of a batch gives what these have in the whole.
+"""Row independence: whether a step on some rows of a batch gives what they have in the whole batch.
 
 A mean over the batch inside a step, a constant for each row, a division by the batch size: with
-these a row's next state depends on which others run beside it. So the step is tried. Each
-instruction is carried out again with other content in some rows, and the rest must keep its bits;
-and the cell is traced on a few rows alone, which must give what they have in the whole batch.
+these, a row's next state depends on the other rows. So the step is tested. Each instruction is run
+again with other content in some rows, and the remaining rows must keep their bits; and the cell is
+traced on a few rows alone, which must give what they have in the whole batch.
 """
 
 from __future__ import annotations
@@ -30,11 +30,12 @@ Array = Any
 def rows_independent(
     function: FlatStep, step: Step, leaves: Sequence[Tensor], numbers: Collection[Place], rows: int
 ) -> bool:
-    """Whether the traced step, on that many of its rows, gives these what they have in it.
+    """Whether the traced step, run on that many rows alone, gives the values that they have in it.
 
-    Values and gradients. `leaves`: the tensors that it reads. `numbers`: those that are inputs.
+    Both values and gradients. `leaves`: the tensors that it reads. `numbers`: those that are
+    inputs.
     """
-    if step.drawn:  # which numbers a row gets depends on the rows before it
+    if step.drawn:  # the random numbers of a row depend on the rows before it
         return False
     some = np.arange(step.rows)[::-1][:rows]
     try:
@@ -58,7 +59,7 @@ def _traced_on(
     function: FlatStep, step: Step, rows: Array, numbers: Collection[Place]
 ) -> tuple[Step, list[Any]]:
     carry = [Tensor.of(value.sample[rows]) for value in step.carry]
-    given = len(step.xs) - step.observed - step.masked  # then come taps, and a mask
+    given = len(step.xs) - step.observed - step.masked  # followed by taps and a mask
     read = [*step.xs[:given], *step.xs[given + step.observed :]]
     xs = [Tensor.of(value.sample[rows]) for value in read]
     *_, recorded = record(function, carry, xs)
@@ -80,7 +81,7 @@ def _row_results(step: Step) -> list[Any]:
 
 
 def _contents(step: Step) -> list[dict[Instruction, Array]]:
-    """Two contents for the inputs: near the example, where the cell can surely go, and anything."""
+    """Two contents for the inputs: near the example, where the cell surely works, and arbitrary."""
     rng = np.random.default_rng(0)
 
     def near(a: Array) -> Array:
@@ -98,7 +99,7 @@ def _contents(step: Step) -> list[dict[Instruction, Array]]:
 def _each_instruction(
     step: Step, leaves: Sequence[Array], given: dict[Instruction, Array], rows: int
 ) -> bool:
-    """Whether no instruction brings rows together, but for the gradients of the leaves."""
+    """Whether no instruction combines rows, except for the gradients of the leaves."""
     batch = step.rows
     found, moving = _evaluated(step, leaves, given), set(given)
     for value in needed_for(_row_results(step), step.instructions):
@@ -136,7 +137,7 @@ def _as_in_the_whole(
 ) -> bool:
     """Whether the step on some rows has the results of these rows.
 
-    The gradients of the leaves are those of the whole where only these rows have any.
+    The gradients of the leaves equal those of the whole batch if only these rows have any.
     """
     given = dict(given)
     for grad in (*step.grad_carry, *step.grad_ys):

@@ -1,8 +1,8 @@
-"""ShapeOnly: an array that shows its shape and dtype alone, to find out what a random op reads.
+"""ShapeOnly: an array of which only shape and dtype can be read, to find what a random op reads.
 
-`rand_like(h)` is drawn anew at each step, but it is the same whatever h contains. An op whose value
-can be computed from such stand-ins does not depend on its inputs' content, so that a scan need not
-wait for them.
+`rand_like(h)` is drawn anew at each step, but does not depend on the content of h. An op whose
+value can be computed from such stand-ins does not depend on the content of its inputs, so a scan
+need not wait for them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["shape_only_inputs"]
 
 
 class ShapeOnly:
-    """Shape and dtype of an array. Whatever asks for more is refused."""
+    """The shape and dtype of an array. Any other access is refused."""
 
     __array_ufunc__ = None
 
@@ -33,11 +33,11 @@ class ShapeOnly:
 
 
 def shape_only_inputs(op: Any, operands: Sequence[Any], attributes: Any, example: Any) -> list[Any]:
-    """The op's inputs; if it views only at their forms, constants of those."""
+    """The op's inputs; constants of the same shapes if it reads only these."""
     stand_ins = [ShapeOnly(x.sample) if isinstance(x, Instruction) else x for x in operands]
     try:
         result = np.asarray(op.value(*stand_ins, **attributes))
-    except Exception:  # whatever an op of a user's does with what is no array
+    except Exception:  # an author's op may do anything with a value that is not an array
         return list(operands)
     if (result.shape, result.dtype) != (example.shape, example.dtype):
         return list(operands)
@@ -45,5 +45,5 @@ def shape_only_inputs(op: Any, operands: Sequence[Any], attributes: Any, example
 
 
 def _form(example: Any) -> Any:
-    """An array of that form that takes no memory."""
+    """An array of that shape and dtype that takes no memory."""
     return np.broadcast_to(np.zeros((), example.dtype), example.shape)

@@ -1,8 +1,8 @@
-"""Step invariance: whether two steps have applied the same ops to the same operands.
+"""Step invariance: whether two steps applied the same ops to the same operands.
 
 A step can differ from the next without reading a traced value: by a number that it changes, by
-random numbers of another library, by its gradients. So two steps are recorded and compared, and
-one program stands for all only if nothing but the carry and x_t differed.
+another library's random numbers, by its gradients. So two steps are recorded and compared, and one
+program replaces all steps only if nothing but the carry and x_t differed.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ __all__ = ["Place", "Summary", "changed_numbers", "difference", "external_arrays
 
 
 class Place(NamedTuple):
-    """An operand of a call of a record."""
+    """An operand of a recorded call."""
 
     call: int
     position: int
 
 
 class Outer(NamedTuple):
-    """A Tensor that was there before the step: the one read first, second, ..."""
+    """A Tensor that existed before the step: the one read first, second, ..."""
 
     number: int
 
@@ -70,7 +70,7 @@ def _shapes(data: Any) -> Any:
 
 
 def difference(first: Summary, second: Summary) -> str | None:
-    """In words, where two steps differ; None if they do not."""
+    """Where two steps differ, in words; None if they do not."""
     for one, other in zip(first.calls, second.calls, strict=False):
         if one.op.name != other.op.name:
             return f"{one.op.name} in one step is {other.op.name} in another, at {one.line}"
@@ -88,7 +88,7 @@ def difference(first: Summary, second: Summary) -> str | None:
 
 
 def changed_numbers(first: Summary, second: Summary) -> dict[Place, Any] | None:
-    """The Python numbers of the second step where the first had others, if that is all.
+    """The Python numbers of the second step where the first had others, if nothing else differs.
 
     None if the steps differ in more.
     """
@@ -118,7 +118,7 @@ def numbers_at(places: Any, of: Summary) -> dict[Place, Any]:
 
 
 def external_arrays(first: Summary, second: Summary) -> list[Any]:
-    """The constant arrays that both steps read in the same memory: others may change them."""
+    """The constant arrays that both steps read from the same memory: others may change them."""
     found = {}
     for one, other in zip(first.calls, second.calls, strict=True):
         pairs = zip(_arrays(one[1:3]), _arrays(other[1:3]), strict=True)

@@ -1,8 +1,8 @@
-"""Tracers: a recorded step as a graph of values that stand for any step's.
+"""Tracers: a recorded step as a graph of values that represent those of any step.
 
-Each node of a `StepGraph` holds its value in the step that was recorded, as an example of shape
-and dtype. The gradient rules of the ops run on such nodes, and what they compute is recorded too:
-so a graph can be differentiated, and what comes of it is a graph again.
+Each node of a `StepGraph` holds its value in the recorded step, as an example of shape and dtype.
+The ops' gradient rules run on such nodes, and what they compute is recorded too: so a graph can be
+differentiated, and the result is a graph again.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Tracer(Tensor):
 
 
 class GradientRules:
-    """A watch that keeps all that gradient rules compute, also what requires no gradient."""
+    """A watch that keeps everything gradient rules compute, even what requires no gradient."""
 
     def forward(
         self, op: Primitive, node: Node, inputs: Sequence[Any], attributes: dict[str, Any]
@@ -61,17 +61,17 @@ class GradientRules:
             node.__class__ = Tracer
 
     def backward(self, node: Node, position: int, grad: Any) -> None:
-        """Nothing: what a rule returns has been kept as it was made."""
+        """Nothing to do: the result of a rule was kept as it was made."""
 
 
 @dataclass(frozen=True, eq=False)
 class StepGraph:
     """A step as a graph: its inputs, its results, and the random numbers that it draws.
 
-    `leaves`: the inputs that are the same at every step. `sums`: results that are summed over
-    time. `masked`: whether the last of the xs is a mask of the rows that go on. `observed`: how
-    many of the last ys are values that are seen from outside; as many of the last xs before the
-    mask are taps, which nothing reads, for the gradients that reach these values.
+    `leaves`: the inputs that are the same at every step. `sums`: results that are summed over time.
+    `masked`: whether the last of the xs is a mask of the rows that have not ended. `observed`: how
+    many of the last ys are observed values; as many of the last xs before the mask are taps, which
+    nothing reads, for the gradients that reach these values.
     """
 
     label: str
@@ -88,7 +88,7 @@ class StepGraph:
 
     @property
     def inputs(self) -> tuple[Node, ...]:
-        """All inputs, in the order in which the node of a scan has them."""
+        """All inputs, in the order of the scan node's inputs."""
         return (*self.unmasked, *self.carry, *self.leaves)
 
     @property
@@ -98,7 +98,7 @@ class StepGraph:
 
     @property
     def targets(self) -> tuple[Node, ...]:
-        """What has a gradient: the inputs, with the values that are observed for their taps."""
+        """What has a gradient: the inputs; a tap is replaced by the value that it observes."""
         xs, ys = len(self.unmasked) - self.observed, len(self.ys) - self.observed
         return (*self.unmasked[:xs], *self.ys[ys:], *self.carry, *self.leaves)
 
@@ -109,11 +109,11 @@ class StepGraph:
 
     @property
     def results(self) -> tuple[Node, ...]:
-        """All results, in the order in which the node of a scan has them."""
+        """All results, in the order of the scan node's outputs."""
         return (*self.ys, *self.next_carry, *self.sums)
 
     def wanting(self, wanted: Sequence[bool]) -> StepGraph:
-        """The same graph with a gradient for those of the `inputs`."""
+        """The same graph with gradients required for the given `inputs`."""
         given: dict[Node, Node] = {
             node: traced(node._data, want, node.name)
             for node, want in zip(self.inputs, wanted, strict=True)
@@ -139,9 +139,9 @@ class StepGraph:
 
 
 def copied(results: Sequence[Node], replaced: Mapping[Any, Any]) -> dict[Node, Node]:
-    """What each node behind the results became in a copy, where some nodes are replaced.
+    """The copy of each node that the results depend on, where some nodes are replaced.
 
-    What requires a gradient follows from the replaced ones.
+    Whether a copy requires a gradient follows from the replacements.
     """
     new: dict[Node, Node] = dict(replaced)
     for node in nodes_behind(results):
@@ -170,7 +170,7 @@ def nodes_behind(outputs: Sequence[Node]) -> list[Node]:
 
 
 def traced(array: Any, requires_grad: bool = False, name: str | None = None) -> Tracer:
-    """A leaf; it gets a gradient only if it is of floating-point numbers."""
+    """A leaf; it gets a gradient only if it is floating."""
     tensor = Tracer.of(array)
     tensor.requires_grad = requires_grad and is_floating(array)
     tensor.name = name
@@ -188,8 +188,8 @@ def graph_of(
 ) -> tuple[StepGraph, list[Any]]:
     """The graph of a recorded step, and what each of its leaves is: a Tensor, or a Place.
 
-    The first `carries` inputs are the carry. `wanted`: of the carry and of x_t, whether each leaf
-    may want a gradient. `numbers`: the constants that are leaves instead.
+    The first `carries` inputs are the carry. `wanted`: for each leaf of the carry and of x_t,
+    whether it may require a gradient. `numbers`: the constants that become leaves.
     """
     made = _Nodes(record, wanted, numbers)
     drawn = [made.nodes[k] for k, call in enumerate(record.calls) if not call.op.traits.pure]
@@ -213,11 +213,11 @@ def graph_of(
 
 
 class _Nodes:
-    """The nodes of a recorded step: its inputs, its leaves, and what each call has made."""
+    """The nodes of a recorded step: its inputs, its leaves, and the results of its calls."""
 
     def __init__(self, record: Record, wanted: Sequence[bool], numbers: Collection[Place]) -> None:
         self.inputs = [traced(t._data, want) for t, want in zip(record.inputs, wanted, strict=True)]
-        self.leaves: dict[Node, Any] = {}  # what each leaf stands for
+        self.leaves: dict[Node, Any] = {}  # what each leaf represents
         self._leaf_of: dict[Any, Tracer] = {}
         self.nodes: list[Node] = []
         for k, call in enumerate(record.calls):
@@ -240,7 +240,7 @@ class _Nodes:
         return self._leaf(ref, ref) if isinstance(ref, Tensor) else native(ref)
 
     def _leaf(self, of: Any, like: Any) -> Tracer:
-        """A leaf without the history and the hooks of what it stands for."""
+        """A leaf without the history and the hooks of what it represents."""
         if of not in self._leaf_of:
             if isinstance(like, Tensor):
                 leaf = traced(native(like._data), like.requires_grad, like.name)
