@@ -1,1 +1,1 @@
-"""The scan: trace a cell, plan its loop and its backward loop, write both as programs, run them."""
+"""The compiler: trace a step, plan its forward and backward loops, generate programs, run them."""

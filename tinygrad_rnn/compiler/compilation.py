@@ -1,4 +1,4 @@
-"""Compilation of a step that is not run: for a plan, or for fewer rows of a batch."""
+"""Compilation of a step without running it: for a plan, or for fewer rows of a batch."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ def compiled_without_running(
 def _recorded(sequence: Scan, recording: bool) -> Specialization | Refusal:
     """The specialization for such a sequence, of a function that is known to have no effects.
 
-    It is recorded on one step of the sequence, and what it draws is taken from nobody.
+    It is recorded on one step of the sequence; the random numbers that it draws leave the caller's
+    generator unchanged.
     """
     step, files = sequence.step, sequence.function.files
     at = sequence.at(sequence.order[0])
@@ -54,7 +55,7 @@ def _recorded(sequence: Scan, recording: bool) -> Specialization | Refusal:
 
 
 def another_step(sequence: Scan, carry: Sequence[Tensor]) -> Record:
-    """The record of a step after the first, of a function without effects; it draws from nobody."""
+    """The recording of a later step of a function without effects; no generator is advanced."""
     at = sequence.at(sequence.order[0])
     with compiling_for(sequence.executor):
         return record(sequence.step, _detached(carry), at, sequence.function.files)[2]
@@ -62,7 +63,7 @@ def another_step(sequence: Scan, carry: Sequence[Tensor]) -> Record:
 
 @contextmanager
 def compiling_for(executor: str | None) -> Iterator[None]:
-    """Compile for that executor, and draw no random number from anyone's generator."""
+    """Compile for that executor, without advancing anyone's random generator."""
     with executing_on(executor), drawing_from(ops.generator().bit_generator.state):
         yield
 

@@ -1,4 +1,4 @@
-"""Random numbers that are drawn again: the same ones, and from nobody else's generator."""
+"""Random numbers drawn again: the same numbers, without advancing anyone's generator."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ __all__ = ["drawing_from"]
 
 @contextmanager
 def drawing_from(state: Any) -> Iterator[None]:
-    """Draw, in this thread, the numbers after that state of the generator (None: as always)."""
+    """Within this context this thread draws the numbers after that state of the generator.
+
+    None: as always.
+    """
     if state is None:
         yield
         return

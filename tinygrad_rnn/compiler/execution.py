@@ -1,7 +1,7 @@
-"""Execution of a scan: by a program that is known, or op by op while the first steps are recorded.
+"""Execution of a scan: by a known program, or op by op while the first steps are recorded.
 
 The first run is its own trace: its first two steps run op by op and are recorded. If a program can
-stand for them, it runs the whole; otherwise the rest runs op by op, and one message says why.
+replace them, it runs the whole; otherwise the rest runs op by op, and one message says why.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ _runner: ContextVar[Runner | None] = ContextVar("tinygrad_rnn.runner", default=N
 
 @contextmanager
 def scans_taken_by(runner: Runner | None) -> Iterator[None]:
-    """Let `runner(sequence)` take every scan in this thread: it returns the last carry and the ys.
+    """Within this context `runner(sequence)` runs every scan of this thread.
 
-    For who records a whole model: a scan in it is one call, neither unrolled nor compiled. None:
-    scans are run here again.
+    It returns the last carry and the ys. For exporters, which record a whole model: a scan in it is
+    one call, neither unrolled nor compiled. None: scans run as usual again.
     """
     token = _runner.set(runner)
     try:
@@ -63,7 +63,7 @@ def scans_taken_by(runner: Runner | None) -> Iterator[None]:
 
 
 def scans_are_taken() -> bool:
-    """Whether someone takes the scans of this thread, see `scans_taken_by`."""
+    """Whether a runner takes the scans of this thread, see `scans_taken_by`."""
     return _runner.get() is not None
 
 
@@ -92,9 +92,9 @@ def run(sequence: Scan, *, unroll: bool = False) -> tuple[Any, Any]:
 
 
 def _nothing(sequence: Scan) -> tuple[Any, Any]:
-    """No step: the carry as it is, and ys without a step. The step is tried on zeros, for them.
+    """No steps: the carry as it is, and empty ys. Their shapes come from a step on zeros.
 
-    What it draws is taken from nobody.
+    No generator is advanced.
     """
     step = sequence.step
     x = [Tensor.of(np.zeros(x.shape[1:], x.dtype)) for x in sequence.xs]
@@ -149,7 +149,7 @@ def _first_run(
     ys: dict[int, Sequence[Tensor]] = {}
     before: Seen | None = known.pending.pop(key, None)
     if before is not None and before.guards.bind(function.function, strict=True) is None:
-        before = None  # it was another step, or has changed what it reads
+        before = None  # it was another step, or it changed what it reads
     dtypes = known.dtypes(key) if before is None else before.dtypes
     carry = carry if dtypes is None else _cast(carry, dtypes)
     last: Record | None = None
@@ -191,7 +191,7 @@ def _first_run(
                 return result
         if made.compiled.step.drawn and done == sequence.length:
             return carry, stacked(ys)
-        if made.compiled.step.drawn:  # these steps have drawn their numbers
+        if made.compiled.step.drawn:  # these steps have drawn their random numbers already
             rest = sequence.rest(carry, done)
             carry, others = _run(rest, made, made.leaves(binding))
             mine = stacked(ys)
@@ -206,9 +206,9 @@ def _first_run(
 def _drawn_again(
     sequence: Scan, made: Specialization, binding: Binding, start: Any
 ) -> tuple[Sequence[Tensor], Sequence[Tensor]] | None:
-    """The whole run with the numbers that its first steps have drawn, and the next ones.
+    """The whole run with the random numbers of its first steps, and those that follow.
 
-    None if another thread has drawn numbers meanwhile, which are then its own.
+    None if another thread has drawn meanwhile: those numbers belong to it.
     """
     generator = ops.generator().bit_generator
     drawn = generator.state
@@ -224,7 +224,7 @@ def _drawn_again(
 def _same_but_numbers(
     sequence: Scan, key: Any, last: Record
 ) -> tuple[Specialization, list[Tensor]] | None:
-    """A specialization for a step that differs in numbers alone, and the leaves for a run.
+    """A specialization for a step that differs in numbers only, and the leaves for a run.
 
     Numbers that have changed become inputs of the program.
     """

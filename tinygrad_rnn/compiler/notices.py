@@ -13,7 +13,7 @@ _about: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 def notify(text: str, about: Any = None) -> None:
-    """Warn of something once: once for each text or, if it is given, for what it is about."""
+    """Warn once for each text or, if it is given, for each subject."""
     given, key = (_texts, text) if about is None else (_about, about)
     if key not in given:
         given.add(key)

@@ -19,10 +19,10 @@ __all__ = ["divided"]
 
 
 def divided(sequence: Scan, of: Specialization, leaves: Any) -> Segments | None:
-    """Segments on the rows that have not ended; None if one on all rows is better."""
+    """Segments on the rows that have not ended; None if one segment on all rows is better."""
     steps, batch = sequence.length, len(sequence.lengths)
     if any(np.shape(value)[:1] != (batch,) for value in of.observed.samples):
-        return None  # a value that is observed is none of rows
+        return None  # an observed value may have no rows
 
     def independent(rows: int) -> bool:
         program = of.compiled.step
@@ -46,7 +46,7 @@ def divided(sequence: Scan, of: Specialization, leaves: Any) -> Segments | None:
 
 
 def _part(sequence: Scan, span: Span) -> tuple[Specialization, list[Tensor], Any] | None:
-    """The specialization for so many rows; which ones they are makes no difference to it."""
+    """The specialization for so many rows; it does not depend on which rows they are."""
     valid = sequence.valid[span.first : span.last][:, span.rows]
     some = slice(span.size)
 

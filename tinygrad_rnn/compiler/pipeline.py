@@ -24,14 +24,14 @@ __all__ = ["PASSES", "after_each_pass", "optimize", "printed"]
 # `trace` has recorded a step and its backward step, and lowered both to NumPy calls.
 PASSES: tuple[Pass, ...] = (
     canonicalize_products,  # einsum or matmul, of batches or matrices: one product of two matrices
-    simplify_transposes,  # two are one or none; the transpose of a product is a product
-    eliminate_common_subexpressions,  # the same operation on the same operands is done once
-    eliminate_dead_code,  # gradients that nobody asked for are gone
+    simplify_transposes,  # two transposes become one or none; the transpose of a product becomes a product
+    eliminate_common_subexpressions,  # the same operation on the same operands is computed once
+    eliminate_dead_code,  # gradients that nobody asked for are removed
     fuse_horizontally,  # one tanh over all gates of an LSTM instead of one each
-    fold_into_weights,  # a constant factor of a product is taken of its weights
-    hoist,  # to each instruction its stage: once, before, in or after the loop, summed over time
-    distribute_loop,  # delayed inputs and affine recurrences leave it, and what hangs on them
-    select_residuals,  # what the backward run reads is kept, what nothing reads is gone
+    fold_into_weights,  # a constant factor of a product is folded into its weights
+    hoist,  # each instruction gets its stage: once, before, in or after the loop, summed over time
+    distribute_loop,  # delayed inputs and affine recurrences leave the loop
+    select_residuals,  # what the backward run reads is kept, what nothing reads is removed
 )
 # A backend runs the two schedules: `backends/numpy` as Python, `backends/llvm` as machine code.
 
@@ -45,9 +45,9 @@ def optimize(step: Step) -> Program:
 
 
 def printed(step: Step, leaf_names: Sequence[str | None]) -> str:
-    """The step as it was lowered, then after each pass, with what the pass changed marked.
+    """The step as it was lowered, then after each pass, with the changes marked.
 
-    `leaf_names`: what the tensors that the step reads are called.
+    `leaf_names`: the names of the tensors that the step reads.
     """
     printer = Printer(input_names(step, leaf_names))
     before: list[str] = []
@@ -62,7 +62,7 @@ def printed(step: Step, leaf_names: Sequence[str | None]) -> str:
 
 
 def after_each_pass(step: Step) -> Iterator[tuple[str, Program]]:
-    """What each pass leaves, by its name; first the step as it was lowered."""
+    """The step after each pass, by its name; first the step as it was lowered."""
     program = Program(step)
     yield "lower", program
     for run in PASSES:

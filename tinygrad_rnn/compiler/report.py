@@ -1,4 +1,4 @@
-"""Report: a plan in words. What runs when, what it is called, which line asked for it, its cost."""
+"""Report: a plan in words. What runs when, its name, the line that asked for it, its cost."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class PlanLine:
     """One instruction of a schedule.
 
     `direction`: "forward" or "backward". `stage`: "once", "before", "loop", "after" or "total".
-    `name`: what the author called the value, else its op with a number. `call`: the op and its
+    `name`: the author's name for the value, otherwise its op with a number. `call`: the op and its
     inputs. `shape`: of one step's value. `cost`: of all steps together. `sources`: the lines
-    `file.py:12` that asked for it; several where they are computed in one go.
+    `file.py:12` that asked for it; several where one instruction computes values of several lines.
     """
 
     direction: str
@@ -43,14 +43,12 @@ class PlanLine:
 
 @dataclass(frozen=True)
 class StateLine:
-    """One thing that is true of a next state: its Jacobian, or whether it is affine.
+    """One property of a next state: its Jacobian, or whether it is affine.
 
-    `name`: what the author called the next state. `property`: "diagonal in h", "dense in h",
-    "block in h, along axis 1", "permuted in h", "affine", "not affine", or "delayed input", which
-    depends on no state. `because`: the operation that makes it so, and `sources`: the lines that
-    asked for it.
-
-    The rows of a batch, axis 0, are not counted: each depends on itself alone.
+    `name`: the author's name for the next state. `property`: "diagonal in h", "dense in h", "block
+    in h, along axis 1", "permuted in h", "affine", "not affine", or "delayed input", which depends
+    on no state. `because`: the operation that makes it so, and `sources`: the lines that asked for
+    it. The rows of a batch, axis 0, are not counted: each depends on itself alone.
     """
 
     name: str
@@ -67,9 +65,10 @@ _LINE_NUMBERS = (2, 3, 4, 5, 6)
 class PlanReport:
     """What a scan of a cell computes, when, and at what cost; made by `Cell.plan`.
 
-    `str` of it is a table by stage and one by source line. FLOPs and bytes are of a whole run of
-    `steps` steps on a batch, counted from shapes: a ufunc is one operation an element, a matrix
-    product two for each pair of factors; bytes are those each instruction reads and writes.
+    `str` of it is a table by stage and one by source line. FLOPs and bytes are those of a whole run
+    of `steps` steps on a batch, counted from shapes: a ufunc is one operation per element, a matrix
+    product two for each pair of factors; bytes are those that each instruction reads and writes.
+
 
     >>> import tinygrad_rnn as tg
     >>> plan = tg.nn.RNNCell(3, 4).plan(batch_size=2, steps=10)
@@ -198,9 +197,9 @@ def report(
     steps: int,
     passes: bool,
 ) -> PlanReport:
-    """The plan of a compiled step. `leaf_names`: what the tensors that it reads are called.
+    """The plan of a compiled step. `leaf_names`: the names of the tensors that it reads.
 
-    `passes`: with the step after each pass.
+    `passes`: whether to include the step after each pass.
     """
     step = compiled.step
     printer = Printer(input_names(step, leaf_names))
@@ -264,7 +263,7 @@ def _place(source: str) -> tuple[str, int]:
 
 
 def _text(source: str) -> str:
-    """What stands in that line."""
+    """The text of that line."""
     return linecache.getline(*_place(source)).strip()
 
 

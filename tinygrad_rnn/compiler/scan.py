@@ -31,25 +31,26 @@ def scan(
 ) -> tuple[Any, Any]:
     """Run `carry, y_t = f(carry, x_t)` over a sequence; returns the last carry and all y_t.
 
-    The signature of `jax.lax.scan`. `init`, `xs` and what `f` returns are pytrees: nests of
-    tuples, named tuples, lists and dicts of Tensors, with None for nothing. Each leaf of `xs` has
-    a leading axis of time, (T, ...); so has each leaf of the ys. The carry keeps its structure, its
-    shapes and its dtypes.
+    The signature of `jax.lax.scan`. `init`, `xs` and what `f` returns are pytrees: nests of tuples,
+    named tuples, lists and dicts of Tensors, with None for nothing. Each leaf of `xs` has a leading
+    time axis, (T, ...); so has each leaf of the ys. The carry keeps its structure, its shapes and
+    its dtypes.
 
-    The whole sequence is one node: `f` is traced at its first call with arguments of some shapes,
-    and compiled. What it reads besides its arguments (closure, globals, attributes) may change
-    from call to call, and Tensors there get their gradients. What `f` does besides applying ops,
-    such as printing, makes it run op by op, which is said once.
+    The whole sequence is one node. `f` is traced at its first call with arguments of these shapes,
+    and compiled. What it reads besides its arguments (closure, globals, attributes) may change from
+    call to call, and Tensors there get their gradients. If `f` does more than apply ops, such as
+    printing, it runs op by op, and one message says so.
 
-    `length`: the number of steps, where `xs` is None or to be checked. `reverse`: from the last
-    step to the first. `lengths` (B,): sequence b has that many steps, and axis 0 of every leaf of
-    the carry and of x_t is the batch; past a sequence's end its carry stays and its ys are zero.
-    `checkpoint=k`, or "sqrt": keep the carry of every k-th step and compute the rest again in the
-    backward pass. `unroll`: run op by op and record everything, for looking at. `executor`: "numpy"
-    or "llvm" for this call, see `set_executor`.
+    `length`: the number of steps, needed if `xs` is None. `reverse`: from the last step to the
+    first. `lengths` (B,): sequence b has that many steps, and axis 0 of every leaf of the carry and
+    of x_t is the batch; past a sequence's end its carry stays and its ys are zero. `checkpoint=k`,
+    or "sqrt": keep the carry of every k-th step and recompute the rest in the backward pass.
+    `unroll`: run op by op and record everything, for looking at. `executor`: "numpy" or "llvm" for
+    this call, see `set_executor`.
 
-    ValueError if the sequences differ in length or the carry in structure, TypeError if it changes
-    its dtype or shape, or if `f` returns no pair.
+    ValueError if the sequences differ in length or the carry in structure, TypeError if the carry
+    changes its dtype or shape, or if `f` does not return a pair.
+
 
     >>> import tinygrad_rnn as tg
     >>> def running_mean(carry, x):

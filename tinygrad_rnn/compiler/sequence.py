@@ -19,7 +19,7 @@ __all__ = ["Scan"]
 
 
 class Scan:
-    """A scan that is to be run: the function, its arguments and the options."""
+    """A scan to be run: the function, its arguments and the options."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class Scan:
         self.valid, self.xs = valid_steps([*map(_native, pytree.leaves(xs))], length, lengths)
         self.length, self.reverse, self.lengths = length, reverse, lengths
         self.checkpoint, self.first_step, self.executor = checkpoint, first_step, executor
-        self.truncate = truncate  # for who takes it whole; here it is run in blocks
+        self.truncate = truncate  # for a runner that takes it whole; here it is run in blocks
         self.observed_key: Any = None
         observer = observer_of(function.owner)
         if observer is not None:
@@ -60,7 +60,7 @@ class Scan:
         return [*(x[t] for x in self.xs), *mask]
 
     def rest(self, carry: Sequence[Tensor], done: int) -> Scan:
-        """What is left after that many steps."""
+        """What remains after that many steps."""
         rest = object.__new__(Scan)
         rest.__dict__.update(vars(self))
         kept = slice(self.length - done) if self.reverse else slice(done, None)
@@ -74,7 +74,7 @@ class Scan:
         return rest
 
     def key(self, recording: bool) -> Any:
-        """What a specialization is for, apart from what its guards say."""
+        """What a specialization is for, apart from its guards."""
         return (
             self.step.carry_structure_key,
             tuple([(t.shape, t.dtype, t.requires_grad, type(t)) for t in self.carry]),

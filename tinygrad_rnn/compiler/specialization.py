@@ -1,8 +1,8 @@
 """Specializations: the compiled programs of a step, each for one set of shapes, dtypes and flags.
 
-What a program was made for stands in its key and in its guards. The key is what the arguments of a
-scan are like; the guards are all that the step reads besides. Those of a cell live as long as the
-cell does, those of a function as long as its code.
+A specialization has a key and guards. The key describes the arguments of a scan; the guards
+describe everything else that the step reads. The specializations of a cell live as long as the
+cell, those of a function as long as its code.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ __all__ = [
     "specialize",
 ]  # fmt: skip
 
-MOST = 16  # specializations that an owner keeps
-MOST_ALIKE = 8  # of one key, which differ in what the guards say
+MOST = 16  # specializations that an owner keeps at most
+MOST_ALIKE = 8  # of one key, which differ in their guards
 
 
 class Refusal:
-    """Why a step runs op by op, and for how long: while what its function is made of is the same.
+    """Why a step runs op by op, and for how long: while its function consists of the same parts.
 
     `guards`: everything that it reads, where that can be guarded; otherwise its closure alone.
     """
@@ -57,7 +57,7 @@ class Refusal:
         self._cells = [Same(cell) for cell in _closure(function)]
 
     def holds(self, function: Callable[..., Any]) -> bool:
-        """Whether the reason holds for this function, as far as can be known without a trace."""
+        """Whether the reason still holds for this function, as far as is known without a trace."""
         if self._guards is not None:
             return self._guards.bind(function) is not None
         cells, none = _closure(function), Binding(0)
@@ -67,7 +67,7 @@ class Refusal:
 
 
 def _closure(function: Callable[..., Any]) -> list[Any]:
-    """What a function is made of besides its code."""
+    """What a function consists of besides its code."""
     bound = getattr(function, "__self__", None)
     cells = getattr(getattr(function, "__func__", function), "__closure__", None) or ()
     return [*([bound] if bound is not None else []), *map(content_of, cells)]
@@ -85,9 +85,9 @@ def refusal(step: FlatStep, reason: str, recorded: Record | None) -> Refusal:
 class Specialization:
     """A compiled step and what it was made for. `sources`: what each leaf is; see `graph_of`.
 
-    `observed`: those of its last ys that are values to be seen, and the gradients of which go to
-    the last xs. `summary`: what the recorded step did. `numbers`: the places of the Python numbers
-    that are inputs of the program. `dtypes`: of the carry.
+    `observed`: those of its last ys that are observed values, whose gradients go to the last xs.
+    `summary`: what the recorded step did. `numbers`: the places of the Python numbers that are
+    inputs of the program. `dtypes`: of the carry.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Specialization:
         observed: Observed,
     ) -> None:
         self.y_structure, self.observed = y_structure, observed
-        self.uses = 0  # how often it was found again
+        self.uses = 0  # how often it was reused
         self.compiled, self.guards, self.summary = compiled, guards, summary
         self.dtypes = dtypes
         self._places = [s if isinstance(s, Place) else None for s in sources]
@@ -115,7 +115,7 @@ class Specialization:
         guards.arrays = []
 
     def constants_are_unchanged(self) -> bool:
-        """Whether the arrays are that the step reads, and that no guard has found."""
+        """Whether these are the arrays that the step reads and that no guard has found."""
         return all(fingerprint(array) == known for array, known in self._watched)
 
     def leaves(self, binding: Binding, now: Summary | None = None) -> list[Tensor]:
@@ -131,7 +131,7 @@ class Specialization:
 
 
 class Specializations:
-    """Those of one owner, by key; the one used last at the end."""
+    """The specializations of one owner, by key; the most recently used at the end."""
 
     def __init__(self) -> None:
         self._known: dict[Any, list[Specialization | Refusal]] = {}
@@ -141,7 +141,7 @@ class Specializations:
     def find(
         self, key: Any, function: Callable[..., Any]
     ) -> tuple[Specialization | Refusal | None, Binding | None]:
-        """One whose guards hold, and its leaves."""
+        """A specialization whose guards hold, and its leaves."""
         known = self._known.get(key, ())
         for k, entry in enumerate(known):
             if isinstance(entry, Refusal):
@@ -159,7 +159,7 @@ class Specializations:
     def differing_in_numbers(
         self, key: Any, function: Callable[..., Any]
     ) -> tuple[Specialization, Binding] | None:
-        """One whose guards hold but for numbers that have changed."""
+        """A specialization whose guards hold except for numbers that have changed."""
         for entry in self._known.get(key, ()):
             if isinstance(entry, Specialization):
                 binding = entry.guards.bind(function, numbers=True)
@@ -168,12 +168,12 @@ class Specializations:
         return None
 
     def dtypes(self, key: Any) -> Sequence[Any] | None:
-        """Those of the carry from its second step on, if that is known."""
+        """The dtypes of the carry from its second step on, if they are known."""
         entries = self._known.get(key, ())
         return next((e.dtypes for e in entries if isinstance(e, Specialization)), None)
 
     def add(self, key: Any, entry: Specialization | Refusal) -> None:
-        """Keep one; of too many, those used least recently are given up.
+        """Keep a specialization; of too many, drop those used least recently.
 
         TraceError if each run so far has made a program of its own.
         """
@@ -189,11 +189,11 @@ class Specializations:
             del self._known[next(iter(self._known))]
 
     def replace(self, key: Any, old: Specialization, new: Specialization | Refusal) -> None:
-        """Put one in the place of another."""
+        """Replace one by another."""
         self._known[key] = [new, *(e for e in self._known.get(key, []) if e is not old)]
 
     def compiled(self) -> list[CompiledStep]:
-        """All compiled steps, the one used last at the end."""
+        """All compiled steps, the most recently used at the end."""
         entries = [e for alike in self._known.values() for e in reversed(alike)]
         entries.sort(key=lambda entry: entry is self.latest)
         return [e.compiled for e in entries if isinstance(e, Specialization)]
@@ -203,7 +203,7 @@ _OF: weakref.WeakKeyDictionary[Any, Specializations] = weakref.WeakKeyDictionary
 
 
 def specializations(owner: Any) -> Specializations:
-    """Those of a cell, or of the code of a function."""
+    """The specializations of a cell, or of the code of a function."""
     found = _OF.get(owner)
     if found is None:
         found = _OF[owner] = Specializations()
@@ -211,7 +211,7 @@ def specializations(owner: Any) -> Specializations:
 
 
 def compiled_steps(owner: Any) -> list[CompiledStep]:
-    """All that are compiled for this owner, the one used last at the end."""
+    """Everything compiled for this owner, the most recently used at the end."""
     return specializations(owner).compiled()
 
 
@@ -223,9 +223,9 @@ def specialize(
     reverse: bool,
     numbers: Collection[Place] = (),
 ) -> Specialization:
-    """The specialization for a recorded step, of which another has been `seen`.
+    """The specialization for a recorded step, where another step was `seen` before it.
 
-    `recording`: whether gradients may be asked for. TraceError if no program can stand for both.
+    `recording`: whether gradients may be asked for. TraceError if no program can replace both.
     """
     if recorded.refusal is not None:
         raise TraceError(recorded.refusal)
@@ -256,8 +256,7 @@ def specialize(
 
 
 class Seen(NamedTuple):
-    """A step that was recorded: what it did, the code that ran, what it read, the carry's dtypes
-    after it."""
+    """A recorded step: what it did, the code that ran, what it read, its carry's dtypes."""
 
     summary: Summary
     codes: dict[CodeType, dict[str, Any]]
@@ -266,7 +265,7 @@ class Seen(NamedTuple):
 
 
 def seen(step: FlatStep, recorded: Record) -> Seen:
-    """What to keep of a recorded step. TraceError if no program can stand for it."""
+    """What to keep of a recorded step. TraceError if no program can replace it."""
     if recorded.refusal is not None:
         raise TraceError(recorded.refusal)
     codes = recorded.codes

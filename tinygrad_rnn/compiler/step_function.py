@@ -16,10 +16,10 @@ __all__ = ["StepFunction", "as_tensor", "beside"]
 class StepFunction:
     """`f(carry, x_t) -> (carry, y_t)` for arguments of given structures, as a function of leaves.
 
-    `name`: what messages call it. `owner`: the object that its compiled programs belong to.
-    `kind`: of all such functions, for what is said once. `files`: whose lines are the author's,
-    though they are this package's. `widens`: the carry may become a wider dtype at the first step.
-    `path`: the module path of its states, seen from where it is run.
+    `name`: its name in messages. `owner`: the object that its compiled programs belong to. `kind`:
+    of all such functions, for messages given once. `files`: files of this package whose lines count
+    as the author's. `widens`: the carry may become a wider dtype at the first step. `path`: the
+    module path of its states, seen from where it is run.
     """
 
     def __init__(
@@ -48,8 +48,8 @@ class StepFunction:
 class FlatStep:
     """A step on lists of leaves; where the mask is False the carry stays and y_t is zero.
 
-    `y_structure`: that of y_t, once a step was taken. `noted`: if the step is observed, its values
-    to be kept, by their labels; `names`: all that were given.
+    `y_structure`: that of y_t, once a step was run. `noted`: if the step is observed, the values to
+    keep, by their labels; `names`: all names that were given.
     """
 
     noted: Mapping[Any, Tensor] = {}

@@ -1,1 +1,1 @@
-"""Memory: aliasing, allocation of buffers, and workspaces that runs use again."""
+"""Memory: aliasing, allocation of buffers, and workspaces that runs reuse."""

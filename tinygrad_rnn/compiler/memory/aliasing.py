@@ -1,4 +1,4 @@
-"""Aliasing: which values are views of others' memory. This is the one place that decides it."""
+"""Aliasing: which values are views of other values' memory. It is decided here and nowhere else."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Array = Any
 
 
 def viewed_input(value: Instruction) -> Instruction | None:
-    """The input that the value may be a view of: an op with the trait moves no element."""
+    """The input that the value may be a view of: an op with the `view` trait moves no element."""
     x = value.inputs[0] if value.is_view else None
     return x if isinstance(x, Instruction) else None
 

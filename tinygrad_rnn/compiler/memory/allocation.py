@@ -1,8 +1,8 @@
 """Buffer allocation: which values of a schedule get an array for all steps, one array, or none.
 
-Arrays are made once for a length T and used again in later runs. An op that only views at its
-input in another way (a slice, a transpose) shares its input's array and costs nothing in the
-loop; one that only puts its inputs side by side has them write into its parts.
+Arrays are made once for a length T and reused by later runs. A view (a slice, a transpose) shares
+its input's array and costs nothing in the loop. The inputs of a concatenation are written directly
+into its parts.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ __all__ = ["Arrays", "Layout", "batch_last_helps"]
 
 Array = Any
 
-# Measured by tests/benchmarks/recurrent.py. In larger arrays the time goes into elements, not into
-# calls, and a transposition costs more than it saves.
+# Measured by tests/benchmarks/recurrent.py. In larger arrays the time is spent on elements, not
+# on calls, and a transposition costs more than it saves.
 MOST_ELEMENTS = 1 << 14
 
 
@@ -37,7 +37,7 @@ class Arrays:
         self.shared = {} if shared is None else shared  # arrays that several runs use in turn
         self.time_varying: dict[Instruction, Array] = dict(time_varying or {})
         self.scratch: dict[Instruction, Array] = {}
-        self.views: set[Instruction] = set()  # what is a view of its input's array
+        self.views: set[Instruction] = set()  # views of their input's array
         self.carries: list[Array] = []  # (T + 1, ...): before the first step, after each
         # Further arrays of a value: a "batch_first" copy, and the parts of a concatenation.
         self.besides: dict[tuple[Instruction, str], Array] = {}
@@ -47,12 +47,12 @@ class Arrays:
 
 
 class Layout:
-    """Decides where the values of a schedule are stored, and allocates it.
+    """Decides where the values of a schedule are stored, and allocates the arrays.
 
-    `reverse`: the loop runs from the last step to the first. `kept`: values that are needed after
-    the run, by the backward run. `outer`: values of the forward run that the schedule reads.
-    `fixed`: values known once that have an array here. `batch_last`: a matrix (batch, features)
-    has its memory in the order (features, batch), so that a slice of the features is contiguous.
+    `reverse`: the loop runs from the last step to the first. `kept`: values that the backward run
+    needs. `outer`: values of the forward run that the schedule reads. `fixed`: values computed once
+    that have an array here. `batch_last`: a matrix (batch, features) is stored in the order
+    (features, batch), so that a slice of the features is contiguous.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Layout:
             if schedule.time_varying(x)
         }
         self.used_outside |= {x for x in schedule.results if schedule.time_varying(x)} | set(kept)
-        for value in reversed(schedule.stages["loop"]):  # a viewed array lives as long as the view
+        for value in reversed(schedule.stages["loop"]):  # an array lives as long as its views
             if value in self.used_outside and not value.writes_anywhere:
                 self.used_outside.update(x for x in value.inputs if schedule.time_varying(x))
         self._viewed = {
@@ -93,14 +93,14 @@ class Layout:
         }
         self.kept = set(kept)
         self._own = self._find_own()
-        self._copies: set[tuple[Instruction, bool]] = set()  # what NumPy has to copy
+        self._copies: set[tuple[Instruction, bool]] = set()  # where NumPy has to copy
         self.lasting = (self.used_in_loop & set(schedule.stages["before"])) | self.kept
         for value in reversed(schedule.stages["before"]):
             if value in self.lasting and not value.writes_anywhere:
                 self.lasting.update(x for x in value.inputs if schedule.time_varying(x))
         self._leaving = set(
             inputs_of(schedule.results)
-        )  # they leave the run, so their arrays are not used again
+        )  # they leave the run, so their arrays are not reused
         for value in reversed([v for stage in ("before", "after") for v in schedule.stages[stage]]):
             if value in self._leaving and not value.writes_anywhere:
                 self._leaving.update(value.depends_on)
@@ -122,7 +122,7 @@ class Layout:
     ) -> Arrays:
         """The arrays for a run of that many steps.
 
-        Those in `shared` serve several runs in turn; what is to be kept is not among them.
+        Those in `shared` serve several runs in turn; values to be kept are not among them.
         """
         arrays = Arrays({value: outer[value] for value in self.outer} if outer else None, shared)
         for k, (carry_in, carry_out) in enumerate(
@@ -186,22 +186,22 @@ class Layout:
         return array
 
     def _in_order(self, array: Array) -> bool:
-        """Whether a step's array is contiguous in the memory order of this layout."""
+        """Whether the array of one step is contiguous in this memory order."""
         flags = array.flags
         return bool(flags.f_contiguous if self.batch_last else flags.c_contiguous)
 
     def _read_by_products(self) -> list[Instruction]:
-        """Values of the loop, or from before it, that products and the like read after it."""
+        """Values of the loop, or from before it, that products and the like read after the loop."""
         stages = self.schedule.stages
         outside = [v for v in stages["after"] + stages["total"] if not v.is_ufunc]
         read = dict.fromkeys(x for v in outside if not v.traits.places for x in v.depends_on)
         return [x for x in read if self.schedule.stage_of[x] not in ("after", "total")]
 
     def _find_own(self) -> set[Instruction]:
-        """The values whose arrays hold something that outlives the run."""
+        """The values whose arrays outlive the run."""
         own = set(self.kept)
         instructions = [v for values in self.schedule.stages.values() for v in values]
-        for value in reversed(instructions):  # a viewed array lives as long as the view
+        for value in reversed(instructions):  # an array lives as long as its views
             if value in own and not value.writes_anywhere:
                 own.update(value.depends_on)
         own.update(
@@ -263,7 +263,7 @@ class Layout:
         return seen, time_varying
 
     def _place_parts(self, value: Instruction, stage: str, arrays: Arrays) -> None:
-        """Compute the inputs of a concatenation in their places, where that is possible."""
+        """Let the inputs of a concatenation be computed in its parts, where that is possible."""
         time_varying = value in arrays.time_varying
         examples = [x.sample if isinstance(x, Instruction) else x for x in value.inputs]
         assert value.traits.places is not None

@@ -1,7 +1,7 @@
 """The pool of idle workspaces: one for the process, with one bound.
 
-A training step uses the arrays of the step before it again. Between two steps these arrays are
-idle, and so are those of other batch sizes and lengths. What is idle longest goes first.
+A training step reuses the arrays of the step before. Between two steps these arrays are idle, and
+so are those of other batch sizes and lengths. The least recently used are freed first.
 """
 
 from __future__ import annotations
@@ -11,18 +11,21 @@ from typing import Any, Protocol, TypeAlias
 
 __all__ = ["get_workspace_limit", "set_workspace_limit", "workspaces"]
 
-Key: TypeAlias = tuple[int, int, int]  # whose they are, the steps, and the chunks that are kept
+Key: TypeAlias = tuple[
+    int, int, int
+]  # the owner, the number of steps, and the chunks that are kept
 
 _VARIABLE = "TINYGRAD_RNN_WORKSPACE_LIMIT"
 _DEFAULT = 1 << 29
 
 
 def set_workspace_limit(nbytes: int) -> None:
-    """Bound the memory of idle arrays that scans keep to use again, in bytes, for this process.
+    """Bound the memory of idle arrays that scans keep for reuse, in bytes, for this process.
 
     The default is 512 MiB, or the environment variable TINYGRAD_RNN_WORKSPACE_LIMIT. 0 keeps
     nothing: every run then allocates its arrays anew. Arrays in use do not count. ValueError if it
     is negative.
+
 
     >>> import tinygrad_rnn as tg
     >>> tg.set_workspace_limit(1 << 30)
@@ -37,7 +40,8 @@ def set_workspace_limit(nbytes: int) -> None:
 
 
 def get_workspace_limit() -> int:
-    """The bound of the memory of idle arrays, in bytes; see `set_workspace_limit`.
+    """The bound on the memory of idle arrays, in bytes; see `set_workspace_limit`.
+
 
     >>> import tinygrad_rnn as tg
     >>> tg.get_workspace_limit()
@@ -51,30 +55,31 @@ class Workspaces(Protocol):
 
     @property
     def nbytes(self) -> int:
-        """Their memory, which stays the same while they are idle."""
+        """The memory blocks, which stay the same while the arrays are idle."""
         ...
 
 
 class Pool:
-    """Idle workspaces by what they were made for; no more bytes in all than `limit`.
+    """Idle workspaces by what they were made for; at most `limit` bytes in all.
 
-    Without a lock: the garbage collector may give workspaces back in the middle of any of these
-    methods, in any thread. Each list operation is atomic, and copes with what others took first.
-    The running count of bytes is not, so the bytes are counted anew before anything goes.
+    There is no lock: the garbage collector may return workspaces in the middle of any of these
+    methods, in any thread. Each list operation is atomic, and copes with entries that another
+    thread took first. The running count of bytes is not atomic, so the bytes are counted again
+    before anything is freed.
     """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self._idle: list[tuple[Key, Any]] = []  # the one given back last at the end
+        self._idle: list[tuple[Key, Any]] = []  # the most recently returned at the end
         self._count = 0  # of bytes, about
 
     @property
     def nbytes(self) -> int:
-        """The memory of all that is idle."""
+        """The memory of all idle workspaces."""
         return sum(held.nbytes for _, held in list(self._idle))
 
     def take(self, key: Key) -> Any:
-        """Workspaces made for that key, which no other run has from now on; None without any."""
+        """Workspaces made for that key, now reserved for the caller; None if there are none."""
         for entry in reversed(list(self._idle)):
             if entry[0] == key and self._removed(entry):
                 self._count -= entry[1].nbytes
@@ -90,13 +95,13 @@ class Pool:
             self.shrink()
 
     def drop(self, owner: int) -> None:
-        """Forget the workspaces whose key begins with `owner`."""
+        """Free the workspaces whose key begins with `owner`."""
         for entry in list(self._idle):
             if entry[0][0] == owner:
                 self._removed(entry)
 
     def shrink(self) -> None:
-        """Let go of what is idle longest until the rest is within the limit."""
+        """Free the least recently used workspaces until the rest is within the limit."""
         while (count := self.nbytes) > self.limit:
             for entry in self._idle[:1]:
                 self._removed(entry)

@@ -20,7 +20,7 @@ class Workspace:
 
     def __init__(self, arrays: Arrays, stored: Sequence[Array], rows: Any) -> None:
         self.arrays = arrays
-        self.stored = stored  # those that the executable's text names, in its order
+        self.stored = stored  # those that the executable's source names, in order
         self.rows = rows
         held = [*arrays.time_varying.values(), *arrays.scratch.values(), *arrays.carries]
         held += arrays.besides.values()
@@ -35,7 +35,7 @@ def owner(array: Any) -> Any:
 
 
 def within(workspace: Workspace, array: Any) -> bool:
-    """Whether the array lies in the workspace, and so is written over by the next run."""
+    """Whether the array lies in the workspace, so that the next run overwrites it."""
     return id(owner(array)) in workspace.owners
 
 
@@ -49,8 +49,8 @@ def rows(
 ) -> Any:
     """What a loop iterates over: for each step, in running order, views of its operands.
 
-    A column is a value and what of it is meant: "" itself, "T" its transpose, or the name of
-    something that it has besides.
+    A column is a value and which form of it is meant: "" for the value itself, "T" for its
+    transpose, or the name of a further array.
     """
     order = slice(None, None, -1 if reverse else 1)
     found = [_steps_of(_column(arrays, *column)[order]) for column in columns]

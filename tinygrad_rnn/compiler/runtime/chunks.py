@@ -1,12 +1,12 @@
 """Chunks: a long sequence is computed chunk by chunk, so that temporary arrays stay small.
 
-A chunk is long enough for its products to be large ones, and short enough for its arrays to stay
-in the cache. Arrays that only one chunk needs at a time serve all of them; an array whose content
-the backward run reads is a chunk's own.
+A chunk is long enough for large products, and short enough for its arrays to stay in the cache.
+Arrays that only one chunk needs at a time serve all chunks; an array that the backward run reads
+belongs to one chunk.
 
-With checkpoints not even these are kept: only the state before every few chunks is, from which
-the backward run computes these chunks again, when it comes to them. The chunks are the same ones
-with and without, so that every product has the same shape and every number the same bits.
+With checkpoints not even these are kept, only the state before every few chunks. From it the
+backward run recomputes these chunks when it reaches them. The chunks are the same with and without
+checkpoints, so every product has the same shape and every number the same bits.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ELEMENTS = 1 << 16
 
 @lru_cache
 def chunks(steps: int, batch: int, elements: int) -> tuple[tuple[int, int], ...]:
-    """The first step of each chunk, and the one after its last; all but one are as long.
+    """The first step of each chunk, and the one after its last; all but one have the same length.
 
     `batch`: the rows of a step; `elements`: of all its states together.
     """
@@ -39,7 +39,7 @@ def chunks(steps: int, batch: int, elements: int) -> tuple[tuple[int, int], ...]
 
 
 def chunks_per_checkpoint(checkpoint: int | str | None, steps: int, count: int) -> int:
-    """How many of `count` chunks there are from one checkpoint to the next."""
+    """How many of `count` chunks lie between two checkpoints."""
     if checkpoint is None:
         return count
     interval = ceil(sqrt(steps)) if checkpoint == "sqrt" else int(checkpoint)
@@ -49,7 +49,7 @@ def chunks_per_checkpoint(checkpoint: int | str | None, steps: int, count: int) 
 class Workspaces:
     """The arrays of a run: for `kept` chunks at a time.
 
-    What belongs to a chunk is at its place, its number modulo `kept`.
+    The arrays of a chunk are at its number modulo `kept`.
     """
 
     def __init__(self, forward: Executable, backward: Executable | None, kept: int) -> None:
@@ -87,7 +87,7 @@ class Workspaces:
 
 
 class Sums:
-    """Sums over the chunks; the first arrays are not ours to write into."""
+    """Sums over the chunks; the first arrays belong to others and are not written into."""
 
     def __init__(self) -> None:
         self.arrays: list[Any] = []

@@ -1,7 +1,7 @@
 """Ragged batches: at which steps it pays to run only the rows whose sequences have not ended.
 
-Sequences end at different steps. Those that have ended can be masked, or left out; and no mask is
-needed before the first has ended. Each change has a fixed price, and each number of rows has a
+Sequences end at different steps. Rows that have ended can be masked or left out, and no mask is
+needed before the first has ended. Each change has a fixed cost, and each number of rows needs a
 program of its own, so there are few: all rows, and powers of two.
 """
 
@@ -13,10 +13,10 @@ import numpy as np
 
 __all__ = ["Span", "spans"]
 
-# Rough, and on the side of changing rarely; tests/benchmarks/lengths.py shows what comes of them.
+# Rough, and biased towards few changes; tests/benchmarks/lengths.py shows the result.
 CHANGE = 5e-4  # seconds that each further segment costs, where arrays are small
-LARGE = 2000.0  # how many times more for each second that a step of all rows takes
-FEWEST = 8  # rows; with fewer, a step takes no less time
+LARGE = 2000.0  # the relative cost of a further segment, per second that a step of all rows takes
+FEWEST = 8  # rows; a step of fewer rows takes no less time
 
 
 class Span(NamedTuple):
@@ -28,22 +28,21 @@ class Span(NamedTuple):
     size: int
 
     def covers(self, steps: int, batch: int) -> bool:
-        """Whether it is all there is to run."""
+        """Whether it is the whole run."""
         return self.last - self.first == steps and self.size == batch
 
 
 def spans(lengths: Any, steps: int, row_seconds: float, mask: float, shrink: bool) -> list[Span]:
-    """The cheapest spans of time for sequences of those lengths (B,), in order of time.
+    """The cheapest division of time for sequences of those lengths (B,), in order of time.
 
-    `row_seconds`: what one step of one row costs, in seconds. `mask`: by how much a masked step
-    takes longer, as a share. `shrink`: whether rows may be left out, and steps at which all have
-    ended.
+    `row_seconds`: the time of one step of one row, in seconds. `mask`: the relative extra time of a
+    masked step. `shrink`: whether rows may be left out, and steps at which all have ended.
     """
     batch = len(lengths)
     longest_first = np.argsort(-lengths, kind="stable")
     falling = lengths[longest_first]
     end = int(falling[0]) if shrink and falling[0] else steps
-    places: list[tuple[int, int]] = []  # a step, and a number of rows that is enough from there on
+    places: list[tuple[int, int]] = []  # a step, and a number of rows that suffices from there on
     for size in _sizes(batch) if shrink else [batch]:
         enough = int(falling[size]) if size < batch else 0
         places += [(enough, size), (max(enough, int(falling[size - 1])), size)]
@@ -57,7 +56,7 @@ def spans(lengths: Any, steps: int, row_seconds: float, mask: float, shrink: boo
         per_row: float = row_seconds * (1 + mask * masked)
         return change + (last - first) * size * per_row
 
-    best = [(0.0, 0)]  # up to each place: the least seconds, and the place before
+    best = [(0.0, 0)]  # up to each position: the least seconds, and the position before
     for k in range(1, len(places)):
         best.append(min((best[j][0] + seconds(j, k), j) for j in range(k)))
     chosen = []

@@ -1,4 +1,4 @@
-"""Segments: a run on fewer and fewer rows of a batch, stretch by stretch."""
+"""Segments: a run on fewer and fewer rows of a batch, one span of time after another."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Part(NamedTuple):
 class Segments:
     """Segments one after the other, in running order, on fewer and fewer rows.
 
-    `leaves`: those of the step on all rows, which come first among those of all parts. A row's
-    carry stays, and its ys are zero, at the steps at which it is in no part.
+    `leaves`: those of the step on all rows, which come first among those of all parts. A row keeps
+    its carry, and its ys are zero, at the steps at which no part includes it.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Segments:
             places.setdefault(leaf, self._carry.stop + len(places))
         self.leaves = [*places]
         self._leaves = [[places[leaf] for leaf in part.segment.leaves] for part in parts]
-        # The carry of rows that are in no part goes through in any case.
+        # The carry of rows in no part is passed through in any case.
         self.wanted = [False] * xs + [True] * len(step.carry) + [False] * len(places)
         for part, its_leaves in zip(parts, self._leaves, strict=True):
             wanted = part.segment.wanted
@@ -63,7 +63,7 @@ class Segments:
         return any(part.segment.drawn for part in self.parts)
 
     def _inputs(self, number: int, arrays: Sequence[Array], carry: Sequence[Array]) -> list[Array]:
-        """Those of a part from those of the run; the carry is copied out of the whole batch."""
+        """The inputs of a part, from those of the run; the carry is copied out of the batch."""
         part = self.parts[number]
         rows = part.span.rows
         return [

@@ -25,9 +25,9 @@ def unrolled(
     first_step: int = 0,
     observed: Any = None,
 ) -> Sequence[Tensor]:
-    """Take these steps of the sequence, in this order; returns the last carry, and fills `ys`.
+    """Run these steps of the sequence, in this order; returns the last carry and fills `ys`.
 
-    `observed`: the run that notes the named values of each step.
+    `observed`: the run that keeps the named values of each step.
     """
     each = list(zip(*(ops.unstack(x) for x in xs), strict=True)) if xs else None
     for t in steps:
@@ -49,9 +49,9 @@ def stacked(ys: dict[int, Sequence[Tensor]]) -> list[Tensor]:
 def valid_steps(xs: Sequence[Tensor], length: int, lengths: Any) -> tuple[Any, Sequence[Tensor]]:
     """Which steps (T, B) are real, or None for all; and xs with real inputs in the others, too.
 
-    So not even a NaN in the padding reaches a gradient, nor does one that a cell would make of
-    zeros, such as by dividing by the input's length. The inputs repeated are each sequence's
-    first (for one without any, the first of the longest), without gradient.
+    So not even a NaN in the padding reaches a gradient, nor one that a cell would make of zeros,
+    for example by dividing by the input's length. The padding repeats each sequence's first input
+    (for an empty sequence, that of the longest), without gradient.
     """
     if lengths is None or lengths.min(initial=length) == length:
         return None, xs
