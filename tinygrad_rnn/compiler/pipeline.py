@@ -24,7 +24,7 @@ __all__ = ["PASSES", "after_each_pass", "optimize", "printed"]
 # `trace` has recorded a step and its backward step, and lowered both to NumPy calls.
 PASSES: tuple[Pass, ...] = (
     canonicalize_products,  # einsum or matmul, of batches or matrices: one product of two matrices
-    simplify_transposes,  # two transposes become one or none; the transpose of a product becomes a product
+    simplify_transposes,  # two are one or none; the transpose of a product is a product
     eliminate_common_subexpressions,  # the same operation on the same operands is computed once
     eliminate_dead_code,  # gradients that nobody asked for are removed
     fuse_horizontally,  # one tanh over all gates of an LSTM instead of one each
