@@ -2,6 +2,7 @@
 
 FOLDER (docs/_build/site) gets static files which any web server can serve, and a browser can open.
 English is at its top, Korean under ko/. The code of every page is run, and a warning is an error.
+With --explainer the live explainer is in explainer/; that needs Node.js (see explainer/build.py).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("folder", nargs="?", type=Path, default=DOCS / "_build" / "site")
     parser.add_argument("--language", choices=LANGUAGES, help="this one alone")
     parser.add_argument("--quick", action="store_true", help="do not run the examples")
+    parser.add_argument("--explainer", action="store_true", help="build the live explainer too")
     options = parser.parse_args(arguments)
     for language in [options.language] if options.language else LANGUAGES:
         folder = options.folder / LANGUAGES[language]
@@ -29,12 +31,16 @@ def main(arguments: list[str] | None = None) -> None:
         path = os.pathsep.join(filter(None, [str(DOCS.parent), os.environ.get("PYTHONPATH")]))
         environment = {**os.environ, "PYTHONPATH": path, "TINYGRAD_RNN_LANGUAGE": language}
         command = [sys.executable, "-m", "sphinx", "--fail-on-warning", "--keep-going", "--quiet"]
+        command += ["-t", "explainer"] if options.explainer else []
         environment |= {"TINYGRAD_RNN_QUICK": "1"} if options.quick else {}
         command += ["--doctree-dir", str(DOCS / "_build" / f"doctrees-{language}")]
         finished = subprocess.run([*command, str(DOCS), str(folder)], env=environment)
         if finished.returncode:
             sys.exit(finished.returncode)
         print(f"{language}: {folder / 'index.html'}")
+    if options.explainer:
+        explainer = [sys.executable, str(DOCS / "explainer" / "build.py")]
+        sys.exit(subprocess.run([*explainer, str(options.folder / "explainer")]).returncode)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ language = os.environ.get("TINYGRAD_RNN_LANGUAGE", "en")
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx-mathjax-offline", "make_pages"]
 quick = "TINYGRAD_RNN_QUICK" in os.environ
-exclude_patterns = ["_build", "locale", "README.md"]
+exclude_patterns = ["_build", "locale", "explainer", "README.md"]
 # Links to files beside the site lead somewhere in the repository alone; the tests check them.
 suppress_warnings = ["myst.xref_missing", *(["myst-nb.lexer"] if quick else [])]
 default_role = "literal"

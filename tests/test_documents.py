@@ -23,7 +23,7 @@ import pytest
 import tinygrad_rnn as tg
 
 ROOT = Path(__file__).parent.parent
-MADE = {"_build", "api", "examples"}  # by docs/make_pages.py, when the site is built
+MADE = {"_build", "api", "examples", "node_modules"}  # when the site is built
 DOCUMENTS = [
     ROOT / "README.md",
     *(
@@ -34,7 +34,7 @@ DOCUMENTS = [
 ]
 CODE = {"python", "{code-cell}"}
 NEEDS = {"export.md": ("torch", "jax", "onnx", "onnxruntime")}  # the libraries that pages are about
-KNOWN = {*CODE, "sh", "text", "{toctree}"}
+KNOWN = {*CODE, "sh", "text", "{toctree}", "{raw}"}
 
 
 class Block(NamedTuple):

@@ -4,4 +4,7 @@ Each file has a function `register(commands)` that adds its parser and sets `com
 to run, as a default. What is slow to import is imported there.
 """
 
-NAMES = ("train", "predict", "report", "draw", "show", "check", "plan", "card", "gym", "bench")
+NAMES = (
+    *("train", "predict", "report", "draw", "show", "explain"),
+    *("check", "plan", "card", "gym", "bench"),
+)

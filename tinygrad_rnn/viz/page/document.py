@@ -11,7 +11,7 @@ from ..style.text import escaped, number
 from ..svg.canvas import arrow_heads
 from ..svg.drawing import Drawing
 
-__all__ = ["document", "drawing_svg", "panel_svg", "resource"]
+__all__ = ["document", "drawing_svg", "panel_svg", "resource", "themes"]
 
 
 def document(title: str, body: str, rules: Sequence[str] = (), scripts: Sequence[str] = ()) -> str:
@@ -23,13 +23,13 @@ def document(title: str, body: str, rules: Sequence[str] = (), scripts: Sequence
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{escaped(title)}</title><style>{_themes()}{sheet}{''.join(rules)}</style></head>"
+        f"<title>{escaped(title)}</title><style>{themes()}{sheet}{''.join(rules)}</style></head>"
         f'<body><svg width="0" height="0" aria-hidden="true"><defs>{arrow_heads()}</defs></svg>'
         f"{body}{programs}</body></html>\n"
     )
 
 
-def _themes() -> str:
+def themes() -> str:
     """The colours of both themes as CSS variables: the system's theme, or the reader's choice."""
     light, dark = variables(), variables(dark=True)
     return (

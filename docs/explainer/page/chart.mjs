@@ -1,0 +1,70 @@
+// Line charts, drawn as SVG.
+import { draw, brief } from "./dom.mjs";
+
+const WIDTH = 640, HEIGHT = 250, LEFT = 58, RIGHT = 14, TOP = 14, BOTTOM = 34;
+
+/**
+ * A chart in `host`. `lines`: [{name, values, series, dash}], `x(i)` the place of a value.
+ * `low`, `high`: powers of ten at the ends of the axis. `level`: {value, name} of a line across.
+ */
+export function chart(host, { lines, count, low, high, across, mark, first = 0, label, onpick }) {
+  const svg = draw("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "chart", role: "img", "aria-label": label });
+  const right = WIDTH - RIGHT, bottom = HEIGHT - BOTTOM;
+  const x = (i) => LEFT + (count > 1 ? i / (count - 1) : 0.5) * (right - LEFT);
+  const y = (value) => {
+    const place = value > 0 ? (Math.log10(value) - low) / (high - low) : 0;
+    return bottom - Math.min(Math.max(place, 0), 1) * (bottom - TOP);
+  };
+  const every = Math.ceil((high - low) / 5);
+  for (let power = low; power <= high; power += 1) {
+    if ((power - high) % every) continue;
+    const at = y(10 ** power);
+    svg.append(draw("path", { class: "grid", d: `M${LEFT} ${at}H${right}` }),
+      draw("text", { class: "tick end", x: LEFT - 7, y: at + 4 }, ...powerOfTen(power)));
+  }
+  for (const i of ticks(count)) svg.append(draw("text", { class: "tick", x: x(i), y: bottom + 16 }, String(first + i)));
+  if (across && across.value > 0) {
+    const at = y(across.value);
+    svg.append(draw("path", { class: "across", d: `M${LEFT} ${at}H${right}` }),
+      draw("text", { class: "tick end", x: right, y: at - 5 }, across.name));
+  }
+  if (mark !== undefined && mark < count) svg.append(draw("path", { class: "now", d: `M${x(mark)} ${TOP - 6}V${bottom}` }));
+  for (const { name, values, series, dash } of lines) {
+    const points = values.map((v, i) => [x(i), y(typeof v === "number" ? v : 0)]);
+    if (!points.length) continue;
+    const d = points.map(([a, b], i) => `${i ? "L" : "M"}${a.toFixed(1)} ${b.toFixed(1)}`).join("");
+    svg.append(draw("path", { class: `line m${series}`, d, "stroke-dasharray": dash ? "6 4" : null },
+      draw("title", {}, name)));
+    if (mark !== undefined && points[mark]) svg.append(draw("circle", { class: `dot m${series}`, cx: points[mark][0], cy: points[mark][1], r: 4 }));
+  }
+  if (onpick) {
+    svg.classList.add("pick");
+    svg.addEventListener("pointerdown", (event) => {
+      const box = svg.getBoundingClientRect();
+      const at = ((event.clientX - box.left) / box.width * WIDTH - LEFT) / (right - LEFT) * (count - 1);
+      onpick(Math.min(Math.max(Math.round(at), 0), count - 1));
+    });
+  }
+  const legend = document.createElement("ul");
+  legend.className = "legend";
+  for (const { name, values, series, dash } of lines) {
+    const item = document.createElement("li");
+    const shown = values[mark ?? values.length - 1];
+    item.append(draw("svg", { viewBox: "0 0 26 10", width: 26, height: 10, "aria-hidden": "true" },
+      draw("path", { class: `line m${series}`, d: "M1 5H25", "stroke-dasharray": dash ? "6 4" : null })),
+    ` ${name}`, shown === undefined ? "" : `: ${brief(shown)}`);
+    legend.append(item);
+  }
+  host.replaceChildren(svg, legend);
+}
+
+function powerOfTen(power) {
+  if (power === 0) return ["1"];
+  const up = draw("tspan", { class: "power", dy: -4 }, String(power).replace("-", "−"));
+  return ["10", up];
+}
+
+function ticks(count) {
+  const every = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000].find((n) => count / n <= 11) ?? Math.ceil(count / 10);
+  return Array.from({ length: Math.ceil(count / every) }, (_, i) => i * every);
+}

@@ -1,0 +1,179 @@
+// The page: what is asked of Python when something changes, and where the answers go.
+import { chart } from "./chart.mjs";
+import { controls } from "./controls.mjs";
+import { $ } from "./dom.mjs";
+import { Python, Stopped } from "./python.mjs";
+import { Side } from "./side.mjs";
+import { NAMES, remember, remembered, state } from "./state.mjs";
+import { Training } from "./training.mjs";
+import { say, speak, spoken, translate } from "./words.mjs";
+
+const SERIES = { a: 0, b: 1 }; // the palette's colours of the two sides
+const LOW = -8, HIGH = 1; // powers of ten: the scale of gradients, as in worker/look.py
+
+const python = new Python((what, told) => {
+  const status = $("status");
+  status.dataset.state = what;
+  status.textContent = say(what, { seconds: typeof told === "number" ? (told / 1000).toFixed(1) : "", why: told });
+});
+const sides = {};
+const wanted = new Map(); // sides that wait for a look, and the moment of training to go to
+let cells = {}, row, looking = false;
+
+const training = new Training(python, {
+  onlosses: showLosses,
+  onflows: (flows) => {
+    for (const name of NAMES) if (sides[name].found) sides[name].found.flow = flows[name];
+    showFlow();
+  },
+  onlook: (moment) => look(NAMES, moment),
+  onerror: async (error) => { // whose cell it was, a look at both tells
+    await look(NAMES);
+    if (NAMES.every((name) => sides[name].error.hidden)) failed(sides.a, error);
+  },
+});
+
+/** Ask for new pictures of some sides; what is asked for meanwhile is done at the end. */
+async function look(names, moment = null) {
+  for (const name of names) wanted.set(name, moment);
+  if (looking) return;
+  looking = true;
+  while (wanted.size) {
+    const [name, at] = wanted.entries().next().value;
+    wanted.delete(name);
+    const side = sides[name], { text, knobs } = side.own;
+    if (side.untrusted) continue;
+    try {
+      const found = await python.ask({ what: "look", side: name, text, settings: state.settings, knobs, level: state.level, moment: at });
+      if (found.error) { side.fail(found.error, found.line); training.stop(); } else await side.show(found);
+    } catch (error) {
+      failed(side, error);
+    }
+    showFlow();
+  }
+  looking = false;
+}
+
+function failed(side, error) {
+  if (error instanceof Stopped) side.fail(say("tooLong"), error.line);
+  else side.fail(error.message, error.line);
+}
+
+function changed(name) {
+  training.forget();
+  look([name]);
+}
+
+function setTime(t) {
+  state.t = Math.min(Math.max(t, 0), state.settings.steps - 1);
+  $("time").max = state.settings.steps - 1;
+  $("time").value = state.t;
+  $("time-told").textContent = `t = ${state.t}`;
+  for (const name of NAMES) sides[name].at(state.t);
+  showFlow();
+}
+
+function showFlow() {
+  const lines = NAMES.flatMap((name) => {
+    const found = sides[name].found;
+    // The cell state, the line that matters, is solid; what else there is beside it is dashed.
+    const flow = Object.entries(found?.flow ?? {}).sort(([a], [b]) => (b === "c") - (a === "c"));
+    return flow.map(([state, values], n) => ({ name: `${name.toUpperCase()} · ${found.name} · ${state}`, values, series: SERIES[name], dash: n > 0 }));
+  });
+  chart($("flow"), { lines, count: state.settings.steps, low: LOW, high: HIGH, mark: state.t, label: say("flowTitle"), onpick: setTime });
+}
+
+function showLosses() {
+  const lines = NAMES.map((name) => ({ name: `${name.toUpperCase()} · ${sides[name]?.found?.name ?? ""}`, values: smooth(training.losses[name]), series: SERIES[name] }));
+  const all = lines.flatMap((line) => line.values).filter((v) => v > 0);
+  const low = Math.min(-2, ...all.map((v) => Math.floor(Math.log10(v)))), high = Math.max(0, ...all.map((v) => Math.ceil(Math.log10(v))));
+  chart($("loss"), { lines, count: Math.max(lines[0].values.length, 20), low: Math.max(low, -5), high: Math.min(high, 2), label: say("lossTitle"),
+    across: { value: training.baseline ?? 0, name: say("guess") } });
+  $("loss-look").textContent = training.updates ? say("updates", { count: training.updates, ms: training.ms.toFixed(0) }) : say("lossLook");
+}
+
+/** A mean over the last few, so that the two can be told apart. */
+function smooth(values) {
+  const width = Math.min(10, Math.ceil(values.length / 10));
+  let sum = 0;
+  return values.map((value, i) => {
+    sum += value - (i >= width ? values[i - width] : 0);
+    return sum / Math.min(i + 1, width);
+  });
+}
+
+let playing;
+function play() {
+  if (playing) { clearInterval(playing); playing = undefined; reveal(); return; }
+  const { steps } = state.settings;
+  let place = 0;
+  playing = setInterval(() => {
+    if (place >= 2 * steps) { clearInterval(playing); playing = undefined; reveal(); return; }
+    const backward = place >= steps ? 2 * steps - 1 - place : steps;
+    setTime(place < steps ? place : backward);
+    reveal(Math.min(place, steps - 1), backward);
+    place += 1;
+  }, 350);
+}
+
+function reveal(forward, backward) {
+  for (const name of NAMES) sides[name].stage.reveal(forward, backward);
+}
+
+function words() {
+  translate();
+  $("language").textContent = spoken() === "ko" ? "English" : "한국어";
+  $("language").lang = spoken() === "ko" ? "en" : "ko";
+  $("status").textContent = say($("status").dataset.state, { seconds: python.seconds });
+  row = controls(settingChanged);
+  for (const name of NAMES) sides[name].words(cells);
+  training.words();
+  if (row) { showFlow(); showLosses(); }
+}
+
+function settingChanged(key) {
+  if (["task", "hidden", "text"].includes(key)) training.forget(); // the rest goes on with what was learnt
+  state.t = Math.min(state.t, state.settings.steps - 1);
+  if (key === "steps" || key === "task") state.t = state.settings.steps - 1;
+  setTime(state.t);
+  look(NAMES);
+}
+
+function theme() {
+  const dark = document.documentElement.dataset.theme === "dark"
+    || (!document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
+  document.documentElement.dataset.theme = dark ? "light" : "dark";
+  remember("theme", document.documentElement.dataset.theme);
+}
+
+async function start() {
+  const chosen = remembered("theme");
+  if (chosen) document.documentElement.dataset.theme = chosen;
+  const on = {
+    get cells() { return cells; },
+    onchange: changed,
+    onstep: setTime,
+    onpick: (side, label, t, unit) => { Object.assign(state, { unit }); side.chosen = label; setTime(t); },
+  };
+  for (const name of NAMES) sides[name] = new Side(name, SERIES[name], on);
+  words();
+  $("language").onclick = () => { speak(spoken() === "ko" ? "en" : "ko"); words(); };
+  $("theme").onclick = theme;
+  $("time").oninput = () => setTime(Number($("time").value));
+  $("back").onclick = () => setTime(state.t - 1);
+  $("forth").onclick = () => setTime(state.t + 1);
+  $("play").onclick = play;
+  $("reset").onclick = async () => { training.running = false; await python.ask({ what: "reset" }); training.forget(); look(NAMES); };
+  ({ cells } = await python.ask({ what: "cells" }));
+  for (const name of NAMES) {
+    state.sides[name].text ||= cells[state.sides[name].cell];
+    sides[name].words(cells);
+    sides[name].put();
+  }
+  setTime(state.t);
+  await look(NAMES);
+  navigator.serviceWorker?.register("service.js");
+}
+
+window.explainer = { state, sides, python, training }; // to look at from the browser's console
+start();

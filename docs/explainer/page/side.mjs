@@ -1,0 +1,145 @@
+// One of the two sides: a cell's text, knobs, picture and numbers.
+import { $, brief, make } from "./dom.mjs";
+import { Editor } from "./editor.mjs";
+import { Numbers } from "./numbers.mjs";
+import { Stage } from "./stage.mjs";
+import { state } from "./state.mjs";
+import { say } from "./words.mjs";
+
+const PAUSE = 250; // ms without a key before an edit is run
+
+export class Side {
+  /** `on`: onchange(name) for what needs a new look, onstep(t), onpick(side, label, t, unit). */
+  constructor(name, series, on) {
+    this.name = name;
+    this.on = on;
+    this.found = null;
+    const id = (part) => `${part}-${name}`;
+    this.select = make("select", { id: id("cell"), onchange: () => this.start(this.select.value) });
+    this.codeButton = make("button", { "aria-expanded": "true", "aria-controls": id("code"), onclick: () => this.toggleCode() });
+    this.run = make("button", { class: "primary", hidden: true, onclick: () => this.trust() });
+    this.error = make("div", { class: "error", id: id("error"), role: "alert", hidden: true });
+    this.code = make("div", { class: "code", id: id("code") });
+    this.knobs = make("div", { class: "knobs" });
+    this.said = make("p", { class: "said" });
+    this.answer = make("p", { class: "answer" });
+    this.picture = make("div", { class: "picture" });
+    this.detail = make("div", { class: "detail", "aria-live": "polite" });
+    this.heading = make("h2", { id: id("heading") });
+    this.element = make("section", { class: "side", "aria-labelledby": id("heading"), style: `--series: var(--v-m${series})` },
+      make("header", {}, make("span", { class: "badge", "aria-hidden": "true" }, name.toUpperCase()), this.heading, this.select, this.codeButton, this.run),
+      this.code, this.error, this.knobs, this.picture, this.answer, this.said, this.detail);
+    $("sides").append(this.element);
+    this.editor = new Editor(this.code, "", (text) => this.#edited(text));
+    this.stage = new Stage(this.picture, {
+      onpick: (box, t) => on.onpick(this, box.label, t, state.unit),
+      onstep: on.onstep,
+    });
+    this.numbers = new Numbers(this.element, (label, t, unit) => on.onpick(this, label, t, unit));
+  }
+
+  get own() { return state.sides[this.name]; }
+
+  /** The words, in the language of the page. */
+  words(cells) {
+    this.heading.textContent = say("sideName", { name: this.name.toUpperCase() });
+    this.codeButton.textContent = say("code");
+    this.run.textContent = say("run");
+    this.select.setAttribute("aria-label", say("startFrom"));
+    this.editor.name(say("editorName", { name: this.name.toUpperCase() }));
+    this.stage.host.setAttribute("aria-label", say("stageName"));
+    const own = make("option", { value: "" }, say("ownCell"));
+    this.select.replaceChildren(...Object.keys(cells).map((key) => make("option", { value: key }, say(`cell.${key}`))), own);
+    this.select.value = this.own.cell;
+    if (this.found) this.show(this.found);
+  }
+
+  /** Begin with one of the cells that come along. */
+  start(cell) {
+    if (!cell) return;
+    Object.assign(this.own, { cell, text: this.on.cells[cell], knobs: {} });
+    this.untrusted = false;
+    this.put();
+    this.on.onchange(this.name);
+  }
+
+  /** Show the state's text in the editor. */
+  put() {
+    this.editor.text = this.own.text;
+    this.select.value = this.own.cell;
+    this.run.hidden = !this.untrusted;
+  }
+
+  #edited(text) {
+    const same = Object.entries(this.on.cells).find(([, known]) => known === text);
+    Object.assign(this.own, { text, cell: same ? same[0] : "" });
+    this.select.value = this.own.cell;
+    clearTimeout(this.typing);
+    if (!this.untrusted) this.typing = setTimeout(() => this.on.onchange(this.name), PAUSE);
+  }
+
+  trust() {
+    this.untrusted = false;
+    this.run.hidden = true;
+    this.on.onchange(this.name);
+  }
+
+  toggleCode(open = this.code.hidden) {
+    this.code.hidden = !open;
+    this.codeButton.setAttribute("aria-expanded", String(open));
+  }
+
+  fail(message, line) {
+    this.error.hidden = false;
+    this.error.textContent = (line ? `${say("line", { line })}: ` : "") + message;
+    this.element.classList.add("stale");
+    this.editor.blame(line, message);
+    if (line) this.toggleCode(true);
+  }
+
+  async show(found) {
+    this.found = found;
+    this.error.hidden = true;
+    this.editor.blame(0);
+    this.element.classList.remove("stale");
+    this.#showKnobs(found);
+    this.said.textContent = found.picture.said;
+    this.answer.textContent = say("answered", { answer: found.answer, right: found.right, count: found.parameters });
+    this.element.dataset.shown = found.name;
+    this.numbers.show(found, state.t, state.unit, this.chosen);
+    await this.stage.show(found.picture, state.t);
+  }
+
+  at(t) {
+    if (!this.found) return;
+    this.stage.at(t);
+    this.numbers.show(this.found, t, state.unit, this.chosen);
+  }
+
+  #showKnobs(found) {
+    const known = new Set([...this.knobs.children].map((child) => child.dataset.knob));
+    const [first = [], ...rest] = Object.keys(found.knobs);
+    const wanted = [first, ...(found.radius === null ? [] : ["radius"]), ...rest].flat();
+    if (known.size !== wanted.length || wanted.some((knob) => !known.has(knob)))
+      this.knobs.replaceChildren(...wanted.map((knob) => this.#knob(knob)));
+    for (const label of this.knobs.children) {
+      const knob = label.dataset.knob, input = label.querySelector("input");
+      const value = this.own.knobs[knob] ?? (knob === "radius" ? found.radius : found.knobs[knob]);
+      if (document.activeElement !== input) input.value = value;
+      label.querySelector("span").textContent = knob === "radius" ? say("radius") : say("bias", { gate: knob });
+      label.querySelector("output").textContent = brief(Number(input.value));
+    }
+  }
+
+  #knob(knob) {
+    const [low, high] = knob === "radius" ? [0.05, 2] : [-6, 6];
+    const input = make("input", { type: "range", min: low, max: high, step: knob === "radius" ? 0.05 : 0.25, oninput: () => {
+      this.own.knobs[knob] = Number(input.value);
+      label.querySelector("output").textContent = brief(Number(input.value));
+      this.on.onchange(this.name);
+    } });
+    const label = make("label", { class: "slide" }, make("span"), input, make("output"));
+    label.dataset.knob = knob;
+    return label;
+  }
+}

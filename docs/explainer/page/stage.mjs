@@ -1,0 +1,89 @@
+// The unrolled picture of a side: drawn by Python, with fields over it to click on.
+import { draw, make } from "./dom.mjs";
+
+const look = new CSSStyleSheet();
+const HITS = `
+  svg { display: block; }
+  .now { fill: var(--v-accent); fill-opacity: .07; stroke: var(--v-accent); stroke-opacity: .6; stroke-width: 1.5; }
+  .hit { fill: transparent; cursor: pointer; stroke: none; rx: 8px; }
+  .hit:hover, .hit.chosen { stroke: var(--v-accent); stroke-width: 2; }
+  .faded { opacity: .08; transition: opacity .2s; }
+  g[data-f], g[data-b] { transition: opacity .2s; }`;
+const sheet = fetch("picture.css").then((answer) => answer.text()).then((text) => look.replace(text + HITS));
+
+export class Stage {
+  /** `onpick(box, step)`: a box was chosen; `onstep(step)`: a step was. */
+  constructor(parent, { onpick, onstep }) {
+    this.onpick = onpick;
+    this.onstep = onstep;
+    this.host = make("div", { class: "stage", tabindex: 0, role: "group" });
+    this.root = this.host.attachShadow({ mode: "open" });
+    this.root.adoptedStyleSheets = [look];
+    this.svg = draw("svg", { role: "img" });
+    this.root.append(this.svg);
+    parent.append(this.host);
+    this.host.addEventListener("keydown", (event) => this.#key(event));
+  }
+
+  async show(picture, t, zoom = 1) {
+    await sheet;
+    this.picture = picture;
+    const [x, y, width, height] = picture.view;
+    this.svg.setAttribute("viewBox", picture.view.join(" "));
+    this.svg.setAttribute("width", width * zoom);
+    this.svg.setAttribute("height", height * zoom);
+    this.svg.innerHTML = picture.svg; // made by Python from escaped text; the page's CSP runs no script in it
+    this.svg.setAttribute("aria-label", picture.said);
+    this.zoom = zoom;
+    this.now = draw("rect", { class: "now", y: y + 6, height: height - 12, width: picture.width + 12, rx: 10 });
+    this.svg.prepend(this.now);
+    this.hits = [];
+    for (const box of picture.boxes) {
+      for (const step of Object.keys(box.nodes)) {
+        const left = picture.places[step];
+        if (left === undefined) continue;
+        const hit = draw("rect", { class: "hit", x: left + box.x - 3, y: box.y - 3, width: box.w + 6, height: box.h + 6,
+          onclick: () => this.choose(box, Number(step)) }, draw("title", {}, `${box.label}, t = ${step}`));
+        this.svg.append(hit);
+        this.hits.push({ box, step: Number(step), hit });
+      }
+    }
+    this.at(t, false);
+  }
+
+  /** Mark a step, and bring it into sight. */
+  at(t, smooth = true) {
+    this.t = t;
+    const left = this.picture?.places[t];
+    if (left === undefined) { this.now?.setAttribute("visibility", "hidden"); return; }
+    this.now.removeAttribute("visibility");
+    this.now.setAttribute("x", left - 6);
+    const middle = (left + this.picture.width / 2 - this.picture.view[0]) * this.zoom;
+    this.host.scrollTo({ left: middle - this.host.clientWidth / 2, behavior: smooth ? "smooth" : "instant" });
+  }
+
+  /** While playing: forward as far as `forward`, the gradient back to `backward`; all without. */
+  reveal(forward, backward) {
+    for (const group of this.svg.querySelectorAll("[data-f]"))
+      group.classList.toggle("faded", forward !== undefined && Number(group.dataset.f) > forward);
+    for (const group of this.svg.querySelectorAll("[data-b]"))
+      group.classList.toggle("faded", backward !== undefined && Number(group.dataset.b) < backward);
+  }
+
+  choose(box, step) {
+    for (const known of this.hits) known.hit.classList.toggle("chosen", known.box === box && known.step === step);
+    this.chosen = box;
+    this.onpick(box, step);
+  }
+
+  #key(event) {
+    const boxes = this.picture?.boxes.filter((box) => box.nodes[this.t] !== undefined) ?? [];
+    const place = boxes.indexOf(this.chosen);
+    if (event.key === "ArrowLeft") this.onstep(this.t - 1);
+    else if (event.key === "ArrowRight") this.onstep(this.t + 1);
+    else if (event.key === "ArrowDown" && boxes.length) this.choose(boxes[(place + 1) % boxes.length], this.t);
+    else if (event.key === "ArrowUp" && boxes.length) this.choose(boxes[(place - 1 + boxes.length) % boxes.length], this.t);
+    else return;
+    event.preventDefault();
+  }
+}

@@ -1,0 +1,91 @@
+// Training both sides, a little at a time, so that the page can ask for pictures in between.
+import { $ } from "./dom.mjs";
+import { state } from "./state.mjs";
+import { say } from "./words.mjs";
+
+const BUDGET = 0.06; // seconds of Python between two looks at the page
+const LOOK = 900; // ms between two pictures while it trains
+
+export class Training {
+  /** `on`: onlosses(), onflows(flows), onlook(moment), onerror(error). */
+  constructor(python, on) {
+    this.python = python;
+    this.on = on;
+    this.losses = { a: [], b: [] };
+    this.moments = [];
+    this.running = false;
+    $("train").onclick = () => (this.running ? this.stop() : this.start());
+    $("one").onclick = () => { this.stop(); this.#some(1).then(() => this.on.onlook(null)); };
+    $("moment").oninput = () => this.#goTo(Number($("moment").value));
+  }
+
+  get updates() { return this.losses.a.length; }
+
+  async start() {
+    if (this.running) return;
+    this.running = true;
+    this.words();
+    let shown = performance.now();
+    while (this.running) {
+      if (!(await this.#some())) break;
+      if (performance.now() - shown > LOOK) {
+        await this.on.onlook(null);
+        shown = performance.now();
+      } else if (this.python.busy === false) this.on.onflows((await this.python.ask({ what: "flows" })).flows);
+    }
+    this.stop();
+  }
+
+  stop() {
+    const ran = this.running;
+    this.running = false;
+    this.words();
+    if (ran) this.on.onlook(null);
+  }
+
+  /** Forget what was learnt: the networks are new. */
+  forget() {
+    this.losses = { a: [], b: [] };
+    this.moments = [];
+    this.#show();
+  }
+
+  words() {
+    $("train").textContent = say(this.running ? "stop" : "train");
+    $("train").setAttribute("aria-pressed", String(this.running));
+  }
+
+  async #some(updates = null) {
+    try {
+      const found = await this.python.ask({ what: "train", sides: state.sides, settings: state.settings, budget: BUDGET, updates });
+      if (found.error) throw Object.assign(new Error(found.error), { line: found.line });
+      if (found.updates === found.losses.a.length) this.losses = { a: [], b: [] };
+      for (const name of ["a", "b"]) this.losses[name].push(...found.losses[name]);
+      Object.assign(this, { moments: found.moments, baseline: found.baseline, ms: found.ms });
+      this.#show();
+      return true;
+    } catch (error) {
+      this.running = false;
+      this.on.onerror(error);
+      return false;
+    }
+  }
+
+  #show() {
+    const slider = $("moment");
+    slider.max = this.moments.length - 1;
+    slider.value = this.moments.length - 1;
+    slider.disabled = this.moments.length < 2;
+    $("moment-told").textContent = String(this.updates);
+    this.on.onlosses();
+  }
+
+  #goTo(place) {
+    const running = this.running;
+    this.running = false;
+    if (running) this.words();
+    const moment = this.moments[place];
+    $("moment-told").textContent = String(moment);
+    this.on.onlook(moment);
+  }
+}

@@ -1,0 +1,125 @@
+"""A network seen: the unrolled picture as SVG and as fields to click on, and all numbers in it.
+
+What is differentiated is the answer after the last step, not the loss. Once a task is learnt, the
+gradient of its loss is small everywhere, which is not what "vanishing" means.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import tinygrad_rnn as tg
+from tinygrad_rnn import viz
+from tinygrad_rnn.viz.gradient.flow import norms_of_rows
+from tinygrad_rnn.viz.style.palette import Scale
+from tinygrad_rnn.viz.svg.canvas import arrow_heads
+
+from .network import Side
+from .source import blame
+from .tasks import told
+
+__all__ = ["SCALE", "example", "look", "numbers", "picture"]
+
+SCALE = Scale(-8.0, 1.0)  # of gradients, the same in all pictures
+MARGIN = 14.0
+
+Array = Any
+
+
+def example(side: Side) -> Any:
+    """The sequence that is looked at: the first one that is not trained on."""
+    return next(iter(side.settings.lesson.task.held_out))
+
+
+def look(side: Side, level: str = "gates") -> dict[str, Any]:
+    """All that the page shows of a side."""
+    try:
+        batch = example(side)
+        x = tg.tensor(batch.inputs[:, :1])
+        found = {"picture": picture(side, x, level), **numbers(side, x)}
+        with tg.no_grad():
+            out = side.network(x).data
+    except Exception as error:
+        raise blame(error) from error
+    lesson = side.settings.lesson
+    targets = batch.targets[:, 0] if lesson.task.every_step else batch.targets[0]
+    answers = out[:, 0] if lesson.task.every_step else out[0]
+    return {
+        **found,
+        "name": side.name,
+        "labels": lesson.labels(batch.inputs[:, 0]),
+        **told(lesson, answers, targets),
+        "parameters": int(sum(p.size for p in side.parameters)),
+        "knobs": {gate: side.knobs.bias(gate) for gate in _gates_first(side, found["flow"])},
+        "radius": side.knobs.radius(),
+    }
+
+
+def picture(side: Side, x: tg.Tensor, level: str) -> dict[str, Any]:
+    """The unrolled network: SVG without title and legend, and where its boxes are."""
+    labels = side.settings.lesson.labels(x.data[:, 0])
+    drawn = viz.bptt(side.network.last, x, level=level, fold=None, title="", labels=labels)
+    drawn = drawn.drawing(level)
+    drawn.legend = drawn.hover = False
+    drawn.scale = SCALE
+    content, definitions, (left, _, width, _) = drawn.parts()
+    sheet, strip = drawn.scene.sheet, drawn.scene.strip
+    top = min(drawn.collector, sheet.top) - MARGIN
+    height = sheet.bottom + 3 * MARGIN - top
+    return {
+        "svg": f"<defs>{arrow_heads()}{definitions}</defs>{content}",
+        "view": [left, top, width, height],
+        "said": drawn.said,
+        "places": {str(step): round(x, 1) for step, x in strip.places.items()},
+        "pitch": sheet.pitch,
+        "width": sheet.width,
+        "boxes": [
+            {
+                "x": round(box.x - box.width / 2, 1),
+                "y": round(box.y - box.height / 2, 1),
+                "w": round(max(box.width, 1), 1),
+                "h": round(box.height, 1),
+                "label": box.caption or box.label,
+                "nodes": {str(column): box.row.top(column) for column in box.row.members},
+            }
+            for band in sheet.bands
+            for box in band.boxes
+        ],
+    }
+
+
+def numbers(side: Side, x: tg.Tensor) -> dict[str, Any]:
+    """The values of all that has a name, and the gradient of the answer for each, (T, H) each.
+
+    `flow`: the norm of that gradient at each state, (T,), zero where it has vanished.
+    """
+    with tg.observe(side.network.recurrent) as seen:
+        out = side.network.last(x).sum()
+    seen.differentiate(out)
+    values, gradients, flow = {}, {}, {}
+    for _, value in seen.calls():
+        if value.steps is None or value.data.dtype.kind != "f":
+            continue
+        data = value.data.reshape(len(value.data), -1)
+        grad = np.zeros_like(data) if value.grad is None else value.grad.data.reshape(data.shape)
+        values[value.name] = _short(data)
+        gradients[value.name] = _short(grad)
+        if value.is_state:
+            flow[value.name] = _short(norms_of_rows(grad))
+    return {"values": values, "gradients": gradients, "flow": flow, "inputs": _short(x.data[:, 0])}
+
+
+def _gates_first(side: Side, states: Any) -> list[str]:
+    """What has a bias to turn, but for states: the gates, then the rest."""
+    names = [name for name in side.knobs.biases if name not in states]
+    return sorted(names, key=lambda name: "gate" not in name)
+
+
+def _short(array: Array) -> Any:
+    """Numbers for JSON, of four digits; what is not finite is a string."""
+    if np.ndim(array):
+        return [_short(part) for part in array]
+    value = float(array)
+    return float(f"{value:.4g}") if np.isfinite(value) else str(value)

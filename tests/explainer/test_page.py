@@ -1,0 +1,146 @@
+"""The built page in a browser: its numbers, errors, endless loops, and life without a network."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tinygrad_rnn.cli.commands.explain import server
+
+ROOT = Path(__file__).parents[2]
+SITE = Path(
+    os.environ.get("TINYGRAD_RNN_EXPLAINER", ROOT / "docs" / "_build" / "site" / "explainer")
+)
+SETTINGS = {"task": "adding", "steps": 8, "hidden": 4}
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Any]:
+    """The page with both pictures, and what went wrong in it or was asked of other servers."""
+    api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("needs the browser chromium")
+    if not (SITE / "service.js").is_file():
+        pytest.skip("the explainer is not built: python docs/explainer/build.py (with Node.js)")
+    serving = server(SITE, 0)
+    threading.Thread(target=serving.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{serving.server_port}/"
+    with api.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        context = browser.new_context(locale="en-US")
+        page = context.new_page()
+        page.serving, page.faults = serving, []
+        page.on("pageerror", lambda error: page.faults.append(str(error)))
+        page.on("console", lambda m: page.faults.append(m.text) if m.type == "error" else None)
+        inside = (address, "data:", f"blob:{address}")
+        context.on(
+            "request",
+            lambda r: None if r.url.startswith(inside) else page.faults.append(f"asked {r.url}"),
+        )
+        page.goto(address)
+        until(page, "document.querySelectorAll('.side[data-shown]').length === 2", 180)
+        yield page
+        assert page.faults == []
+        browser.close()
+    serving.server_close()
+
+
+def until(page: Any, condition: str, seconds: float = 60) -> None:
+    """Wait. (`wait_for_function` needs eval, which the page forbids.)"""
+    end = time.monotonic() + seconds
+    while not page.evaluate(condition):
+        assert time.monotonic() < end, condition
+        time.sleep(0.05)
+
+
+def edit(page: Any, side: str, old: str, new: str) -> str:
+    """Type into the editor of a side, as far as the page can tell; returns the text before."""
+    text: str = page.evaluate(f"explainer.sides.{side}.editor.text")
+    assert old in text
+    page.evaluate(
+        "([side, text]) => { const { view } = explainer.sides[side].editor; view.dispatch("
+        "{ changes: { from: 0, to: view.state.doc.length, insert: text } }); }",
+        [side, text.replace(old, new)],
+    )
+    return text
+
+
+def test_the_numbers_are_the_native_ones(
+    page: Any, ask: Callable[..., Any], cells: dict[str, str]
+) -> None:
+    shared = {"settings": SETTINGS}
+    sides = {
+        "a": {"text": cells["gru"], "knobs": {"radius": 0.9}},
+        "b": {"text": cells["lstm"], "knobs": {"forget gate": 1.0}},
+    }
+    questions: list[dict[str, Any]] = [{"what": "reset"}]
+    questions += [{"what": "look", "side": name, **shared, **own} for name, own in sides.items()]
+    questions += [{"what": "train", "sides": sides, **shared, "budget": 60, "updates": 4}]
+    questions += [{"what": "flows"}]
+    for question in questions:
+        here = ask(**question)
+        there = page.evaluate("question => explainer.python.ask(question)", question)
+        assert "error" not in here and here.keys() == there.keys()
+        for key in {"values", "gradients", "flow", "losses", "flows", "radius"} & here.keys():
+            assert close(here[key], there[key]), (question["what"], key)
+    page.evaluate("explainer.python.ask({ what: 'reset' })")
+
+
+def close(here: Any, there: Any) -> bool:
+    """Whether two nests of numbers are the same to rounding (float32, four digits are sent)."""
+    if isinstance(here, dict):
+        return here.keys() == there.keys() and all(close(here[k], there[k]) for k in here)
+    return bool(np.allclose(here, there, rtol=2e-3, atol=1e-6))
+
+
+def test_an_edit_shows_in_the_picture_and_an_error_names_its_line(page: Any) -> None:
+    shown = "explainer.sides.b.stage.svg.textContent.includes"
+    right = edit(page, "b", '"forget gate"', '"door"')
+    until(page, f"{shown}('door')")
+    assert page.evaluate("explainer.sides.b.found.values.door.length") == 20
+    edit(page, "b", "f * c + i * g", "f * c + i * gg")
+    page.wait_for_selector("#error-b:not([hidden])")
+    assert "Line 24: NameError: name 'gg' is not defined" in page.inner_text("#error-b")
+    page.evaluate("text => { explainer.sides.b.editor.text = ''; }", right)
+    edit(page, "b", "", right)
+    page.wait_for_selector("#error-b", state="hidden")
+    until(page, f"{shown}('forget gate')")
+
+
+def test_training_is_seen_and_can_be_gone_back_through(page: Any) -> None:
+    page.click("#train")
+    until(page, "explainer.training.updates >= 20", 120)
+    page.click("#train")
+    assert page.evaluate("document.querySelectorAll('#loss path.line').length") == 4  # and legend
+    trained = page.evaluate("JSON.stringify(explainer.sides.a.found.values.h[19])")
+    page.evaluate(
+        "const m = document.getElementById('moment'); m.value = 0; "
+        "m.dispatchEvent(new Event('input'));"
+    )
+    until(page, f"JSON.stringify(explainer.sides.a.found.values.h[19]) !== {trained!r}")
+
+
+def test_an_endless_loop_is_ended_and_said(page: Any) -> None:
+    right = edit(page, "a", "return tg.tanh", "while True: pass\n        return tg.tanh")
+    page.wait_for_selector("#error-a:not([hidden])", timeout=60_000)
+    assert "never ends" in page.inner_text("#error-a")
+    page.evaluate("explainer.sides.a.editor.text = ''")
+    edit(page, "a", "", right)
+    page.wait_for_selector("#error-a", state="hidden", timeout=60_000)
+
+
+def test_it_works_without_a_network(page: Any) -> None:
+    page.evaluate("navigator.serviceWorker.ready.then(() => 1)")
+    page.context.set_offline(True)
+    page.serving.shutdown()
+    page.reload()
+    until(page, "document.querySelectorAll('.side[data-shown]').length === 2", 180)

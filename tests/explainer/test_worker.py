@@ -1,0 +1,156 @@
+"""What the page is told: numbers of the reader's own cell, and errors with their line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_rnn as tg
+from tinygrad_rnn import nn
+
+SETTINGS = {"task": "adding", "steps": 6, "hidden": 3}
+Ask = Callable[..., Any]
+
+
+def look(ask: Ask, text: str, settings: dict[str, Any] = SETTINGS, **more: Any) -> Any:
+    asked = {"side": "a", "text": text, "settings": settings, "knobs": {}, **more}
+    return ask("look", **asked)
+
+
+def train(ask: Ask, texts: dict[str, str], updates: int, settings: Any = SETTINGS) -> Any:
+    sides = {name: {"text": text, "knobs": {}} for name, text in texts.items()}
+    return ask("train", sides=sides, settings=settings, budget=60, updates=updates)
+
+
+def test_a_cell_is_shown_with_all_its_numbers(ask: Ask, cells: dict[str, str]) -> None:
+    found = look(ask, cells["lstm"])
+    names = {"forget gate", "input gate", "candidate", "output gate", "c", "h"}
+    assert {*found["values"]} == {*found["gradients"]} == names
+    assert {*found["flow"]} == {"c", "h"}
+    assert np.shape(found["values"]["forget gate"]) == (6, 3)
+    assert len(found["labels"]) == 6 and sum("[" in label for label in found["labels"]) == 2
+    labels = [box["label"] for box in found["picture"]["boxes"]]
+    assert "forget gate" in labels
+    assert len(found["picture"]["places"]) == 6
+
+
+@pytest.mark.parametrize("task", ["adding", "recall", "copy", "parity", "names", "text"])
+def test_every_task_is_learnt_from(ask: Ask, cells: dict[str, str], task: str) -> None:
+    settings = {**SETTINGS, "task": task, "steps": 7, "text": "to be or not to be, that is all"}
+    found = look(ask, cells["gru"], settings)
+    assert found["answer"] and found["right"] and len(found["labels"]) == 7
+    trained = train(ask, {"a": cells["gru"]}, 3, settings)
+    assert len(trained["losses"]["a"]) == 3 and trained["baseline"] > 0
+
+
+def test_the_flow_is_the_gradient_of_the_answer(ask: Ask, cells: dict[str, str]) -> None:
+    """By hand: dy/dh_t for the plain RNN."""
+    found = look(ask, cells["rnn"])
+    from importlib import import_module
+
+    side = import_module("explainer.api")._bench.sides["a"]
+    slope = side.network.readout.weight.data.sum(axis=0)
+    recurrent = side.network.recurrent.cells[0].U.weight.data
+    h = np.array(found["values"]["h"])
+    for t in reversed(range(6)):
+        assert np.allclose(found["gradients"]["h"][t], slope, rtol=2e-3)
+        assert found["flow"]["h"][t] == pytest.approx(np.linalg.norm(slope), rel=2e-3)
+        slope = (slope * (1 - h[t] ** 2)) @ recurrent
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "told"),
+    [
+        ("self.U(h)", "self.V(h)", 14, "no attribute 'V'"),
+        ("return tg.tanh", "return tg.tan(", 14, "SyntaxError"),
+        ("tg.tanh(", "tg.tanhh(", 14, "tanh"),
+        ("self.U(h)", "self.W(h)", 14, "3"),
+        ("(nn.Cell)", "", None, "class MyCell(nn.Cell)"),
+    ],
+)
+def test_an_error_names_the_readers_line(
+    ask: Ask, cells: dict[str, str], old: str, new: str, line: int | None, told: str
+) -> None:
+    text = cells["rnn"]
+    assert old in text
+    found = look(ask, text.replace(old, new))
+    assert found["line"] == line and told in found["error"]
+    assert "picture" in look(ask, text)  # the next question is answered
+
+
+def test_knobs_turn_the_network_itself(ask: Ask, cells: dict[str, str]) -> None:
+    found = look(ask, cells["lstm"], knobs={"forget gate": 4.0, "radius": 0.0})
+    assert found["knobs"]["forget gate"] == pytest.approx(4.0) and found["radius"] == 0.0
+    assert np.min(found["values"]["forget gate"]) > 0.9
+    shut = look(ask, cells["lstm"], knobs={"forget gate": -6.0, "radius": 0.0})
+    assert shut["flow"]["c"][0] < 1e-8 < found["flow"]["c"][0]
+    free = look(ask, cells["lstm"])
+    assert free["radius"] > 0.1
+
+
+def test_the_knobs_of_every_cell_of_the_package(explainer: Any) -> None:
+    """A bias knob sets the argument of its gate, and the radius that of each recurrent block."""
+    from importlib import import_module
+
+    knobs = import_module("explainer.knobs")
+    turned = 0
+    for name, cell_class in tg.cells.discover().items():
+        tg.manual_seed(0)
+        try:
+            cell = cell_class(3, 4)
+            found = knobs.Knobs(cell, 3)
+        except (TypeError, ValueError):  # further arguments or inputs
+            continue
+        for gate in found.biases:
+            found.set_bias(gate, 0.75)
+            assert found.bias(gate) == pytest.approx(0.75), (name, gate)
+            turned += 1
+        if found.radius():  # weights that start at zero cannot be scaled
+            found.set_radius(0.5)
+            assert found.radius() == pytest.approx(0.5, rel=1e-4), name
+            turned += 1
+    assert turned > 60
+
+
+def test_both_sides_learn_from_the_same_examples(ask: Ask, cells: dict[str, str]) -> None:
+    trained = train(ask, {"a": cells["rnn"], "b": cells["rnn"]}, 4)
+    assert trained["losses"]["a"] == trained["losses"]["b"]
+    assert trained["updates"] == 4 and trained["moments"] == [0, 1, 2, 3, 4]
+
+
+def test_a_training_can_be_gone_back_through(ask: Ask, cells: dict[str, str]) -> None:
+    first = look(ask, cells["rnn"])
+    train(ask, {"a": cells["rnn"]}, 6)
+    last = look(ask, cells["rnn"])
+    assert look(ask, cells["rnn"], moment=0)["values"] == first["values"] != last["values"]
+    assert look(ask, cells["rnn"], moment=6)["values"] == last["values"]
+
+
+def test_truncation_cuts_the_gradient(ask: Ask, cells: dict[str, str]) -> None:
+    flow = look(ask, cells["rnn"], {**SETTINGS, "truncate": 3})["flow"]["h"]
+    assert all(flow[t] > 0 for t in (3, 4, 5)) and flow[0] == 0
+
+
+def test_starting_points_are_the_cells_of_the_package(cells: dict[str, str]) -> None:
+    """With the weights of `nn`'s cells, the texts have their values."""
+    tg.manual_seed(1)
+    x = tg.randn(5, 2, 3)
+    for name, theirs in {"rnn": nn.RNN(3, 4), "lstm": nn.LSTM(3, 4), "gru": nn.GRU(3, 4)}.items():
+        names: dict[str, Any] = {}
+        exec(cells[name], names)
+        cell = names[name.upper()](3, 4)
+        w, u = theirs.weight_ih_l0.data, theirs.weight_hh_l0.data
+        b, b_h = theirs.bias_ih_l0.data, theirs.bias_hh_l0.data
+        if name == "lstm":  # f, i, g, o here; i, f, g, o there
+            order = np.arange(16).reshape(4, 4)[[1, 0, 2, 3]].ravel()
+            w, u, b, b_h = w[order], u[order], b[order], b_h[order]
+        cell.W.weight.data, cell.U.weight.data = w, u
+        if name == "gru":
+            cell.W.bias.data, cell.U.bias.data = b, b_h
+        else:
+            cell.W.bias.data = b + b_h
+        ours = nn.Recurrent(cell)(x)[0]
+        assert np.allclose(ours.data, theirs(x)[0].data, atol=1e-6), name
