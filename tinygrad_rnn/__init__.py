@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from . import nn, pytree
 from . import torch_names as _torch_names
 from .compiler.backends.executor import get_executor, set_executor
+from .compiler.backends.threads import get_num_threads, set_num_threads
 from .compiler.memory.pool import get_workspace_limit, set_workspace_limit
 from .compiler.observation import observe
 from .compiler.scan import scan
@@ -98,6 +99,7 @@ __all__ = [
     "from_numpy",
     "get_default_dtype",
     "get_executor",
+    "get_num_threads",
     "get_workspace_limit",
     "grad",
     "graph",
@@ -119,6 +121,7 @@ __all__ = [
     "scope",
     "set_default_dtype",
     "set_executor",
+    "set_num_threads",
     "set_workspace_limit",
     "tensor",
     "testing",

@@ -33,7 +33,8 @@ def run(lines, **arrays) -> None:
     ]
     text = "\n    ".join(["def loop(steps, table):", *head, *lines]) + "\n"
     table = np.array([array.ctypes.data for array in arrays.values()], np.uint64)
-    code_cache.compiled(text)(1, table.ctypes.data)
+    (loop,) = code_cache.compiled(text, ["loop"], 2)
+    loop(1, table.ctypes.data)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

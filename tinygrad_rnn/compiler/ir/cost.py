@@ -16,7 +16,7 @@ from .instruction import Instruction
 from .primitives import over_time, summed_product
 from .schedule import Schedule
 
-__all__ = ["Cost", "cost", "row_seconds"]
+__all__ = ["Cost", "cost", "loop_seconds", "row_seconds"]
 
 # Per second of one thread, roughly: to weigh the work of a step against fixed costs.
 FLOPS = 5e10
@@ -76,6 +76,14 @@ def _flops_of_a_step(instruction: Instruction, arrays: list[Any]) -> int:
         if "..." in term:
             sizes["..."] = max(sizes.get("...", 1), prod(array.shape[: array.ndim - len(letters)]))
     return int(len(arrays) * prod(sizes.values()))
+
+
+def loop_seconds(schedule: Schedule) -> float:
+    """About how long one thread takes for one step of the loop, in seconds."""
+    of_all = Cost(0, 0)
+    for value in schedule.stages["loop"]:
+        of_all += cost(value, 1, schedule.time_varying, in_loop=True)
+    return of_all.flops / FLOPS + of_all.bytes / BYTES
 
 
 def row_seconds(schedules: Iterable[Schedule], batch: int, steps: int = 100) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ def all_timed(steps: int, timed: tuple[bool, ...], arrays: tuple[Array, ...]) ->
     ]
 
 
-def summed_product(x: Array, y: Array) -> Array:
+def summed_product(x: Array, y: Array, dot: Callable[..., Array] = np.dot) -> Array:
     """sum_t x_t @ y_t for x (T, M, K) and y (T, K, N), as one product of two long matrices."""
     rows = x.transpose(1, 0, 2).reshape(x.shape[1], -1)
-    return np.dot(rows, y.reshape(-1, y.shape[-1]))
+    return dot(rows, y.reshape(-1, y.shape[-1]))

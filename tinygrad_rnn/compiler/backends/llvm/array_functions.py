@@ -17,6 +17,7 @@ from .arrays import Functions, LoopArray, Writer
 from .expressions import CannotCompile
 from .pointers import Memory
 from .reductions import REDUCTIONS
+from .rows import DependentRows
 
 __all__ = ["array_lines"]
 
@@ -34,6 +35,8 @@ def array_lines(value: Instruction, memory: Memory, new_name: Callable[[Any], st
     ]
     try:
         result = value.compute(*operands)
+    except DependentRows:
+        raise
     except Exception as reason:  # whatever an op of a user's does with what is no NumPy array
         raise CannotCompile(f"the op {value.op_name}") from reason
     if not isinstance(result, LoopArray) or result.shape != value.shape:

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ...ir.instruction import Instruction
-from .elementwise import ElementwiseLoop, nest
+from .elementwise import ElementwiseLoop, Offset, nest
 from .indexing import Indexed, indexed
 from .pointers import Memory, Place, op_name
 
@@ -41,7 +41,7 @@ class Writer:
 
     def room(self, shape: Sequence[int], dtype: Any) -> LoopArray:
         """A scratch array."""
-        return LoopArray(self, *self._memory.room(op_name(self._value), np.zeros(shape, dtype)))
+        return LoopArray(self, *self._memory.scratch(op_name(self._value), shape, dtype))
 
     def known(self, content: Array) -> LoopArray:
         """An array of known content."""
@@ -58,7 +58,7 @@ class Writer:
         used = [(f"<{k}>", x.place, x.array) for k, x in enumerate((out, *others))]
         shape = np.broadcast_shapes(*(array.shape for _, _, array in used))
         seen = [(mark, place, np.broadcast_to(array, shape)) for mark, place, array in used]
-        self.lines += nest(shape, text.split("\n"), seen)
+        self.lines += nest(shape, text.split("\n"), seen, self._memory.rows)
         return out
 
     def elementwise(self, fn: Callable[..., Any], operands: Any) -> LoopArray:
@@ -104,11 +104,11 @@ class Writer:
         self.lines += elements.lines()
 
     def _pass(self, shape: Sequence[int]) -> ElementwiseLoop:
-        elements = ElementwiseLoop(tuple(shape), self._new_name)
+        elements = ElementwiseLoop(tuple(shape), self._new_name, self._memory.rows)
         elements.about = self._value
         return elements
 
-    def _moved(self, elements: ElementwiseLoop, where: Indexed) -> list[str]:
+    def _moved(self, elements: ElementwiseLoop, where: Indexed) -> list[Offset]:
         """The offset of an element from the base, by the computed indices."""
         moved = []
         for pick in where.picks:
@@ -118,7 +118,8 @@ class Writer:
                 place = elements.writer.add(text, np.int64)
             elif np.any(pick.array < 0):
                 place = np.where(place < 0, place + pick.size, place)
-            moved.append(f"{place.text} * {pick.stride}")
+            most = (pick.size - 1) * pick.stride
+            moved.append(Offset(f"{place.text} * {pick.stride}", most))
         return moved
 
 

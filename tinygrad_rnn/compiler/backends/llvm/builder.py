@@ -87,29 +87,37 @@ class Writer:
             self._tables[id(numbers), dtype] = known
         return Pointer(self, self.builder.bitcast(known, _type(Pointer, dtype)), dtype)
 
-    def range(self, n: int | Number, carried: list[Number] | None = None) -> Iterator[Any]:
-        """`for i in range(n)`: its body is run once, and written as a loop.
+    def range(
+        self, first: int | Number, end: int | Number | None = None, *, carried: Any = None
+    ) -> Iterator[Any]:
+        """`for i in range(n)`, or from `first` to `end`: the body is run once, written as a loop.
 
-        The numbers in `carried` are what the body is given, at first and then by the round before:
-        it puts those of its own into the list. A Number n is at least 1.
+        The numbers in the list `carried` are what the body is given, at first and then by the round
+        before: it puts those of its own into the list.
         """
-        if isinstance(n, int) and n < 2:
-            yield from range(n)
+        first, end = (0, first) if end is None else (first, end)
+        known = isinstance(first, int) and isinstance(end, int)
+        if isinstance(first, int) and isinstance(end, int) and end - first < 2:
+            yield from range(first, end)
             return
         carried = [] if carried is None else carried
-        last = self.number(n, _INDEX)
+        start, last = self.number(first, _INDEX), self.number(end, _INDEX)
         before, body = self.builder.block, self.builder.append_basic_block("again")
-        self.builder.branch(body)
+        behind = self.builder.append_basic_block("on")
+        if known:
+            self.builder.branch(body)
+        else:
+            assert not carried
+            self.builder.cbranch((start < last).value, body, behind)
         self.builder.position_at_end(body)
-        first = [self.number(0, _INDEX), *carried]
-        now = [self.builder.phi(x.value.type) for x in first]
-        i, *carried[:] = (Number(self, v, x.dtype) for v, x in zip(now, first, strict=True))
+        given = [start, *carried]
+        now = [self.builder.phi(x.value.type) for x in given]
+        i, *carried[:] = (Number(self, v, x.dtype) for v, x in zip(now, given, strict=True))
         yield i
         following = [i + 1, *carried]
-        for phi, x, y in zip(now, first, following, strict=True):
+        for phi, x, y in zip(now, given, following, strict=True):
             phi.add_incoming(x.value, before)
             phi.add_incoming(y.value, self.builder.block)
-        behind = self.builder.append_basic_block("on")
         self.builder.cbranch((following[0] < last).value, body, behind)
         self.builder.position_at_end(behind)
 

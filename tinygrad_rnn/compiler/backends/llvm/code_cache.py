@@ -16,7 +16,7 @@ import shutil
 import stat
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -29,19 +29,19 @@ __all__ = ["compiled", "counts", "directory"]
 
 counts = {"compiled": 0, "from disk": 0}  # loops of this process, by where their code came from
 _lock = threading.Lock()
-_loops: dict[str, Any] = {}  # by name: what holds the code, and the function
+_loops: dict[str, Any] = {}  # by name: what holds the code, and the functions
 
 
-def compiled(text: str) -> Callable[[int, int], None]:
-    """The function `loop(steps, address of the table)` of a loop's text."""
+def compiled(text: str, functions: Sequence[str], arguments: int) -> Sequence[Callable[..., None]]:
+    """The functions of a loop's text. They take so many numbers; the second is an address."""
     name = "loop_" + hashlib.sha256((text + _basis()).encode()).hexdigest()[:32]
     with _lock:
         if name not in _loops:
-            held, address = link(_code(name, text), name)
-            function = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_void_p)(address)
-            _loops[name] = held, function
-        call: Callable[[int, int], None] = _loops[name][1]
-        return call
+            held, addresses = link(_code(name, text), name, functions)
+            kinds = [ctypes.c_void_p if k == 1 else ctypes.c_int64 for k in range(arguments)]
+            _loops[name] = held, [ctypes.CFUNCTYPE(None, *kinds)(address) for address in addresses]
+        found: Sequence[Callable[..., None]] = _loops[name][1]
+        return found
 
 
 def directory() -> Path:

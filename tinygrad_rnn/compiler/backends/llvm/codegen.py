@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache, partial
 from typing import Any
 
@@ -20,7 +21,7 @@ _DTYPES += ["float32", "float64"]
 
 
 def machine_code(text: str) -> bytes:
-    """The object code of the function `loop(steps, table)` that a text defines."""
+    """The object code of the functions that a text defines: `loop`, and `prepare` if it has one."""
     module = binding.parse_assembly(str(_written(text).module))
     module.verify()
     pipeline = binding.create_pass_builder(_target(), _options())
@@ -28,11 +29,13 @@ def machine_code(text: str) -> bytes:
     return bytes(_target().emit_object(module))
 
 
-def link(code: bytes, name: str) -> tuple[Any, int]:
-    """What keeps object code in memory, and the address of its function `loop`."""
+def link(code: bytes, name: str, functions: Sequence[str]) -> tuple[Any, list[int]]:
+    """What keeps object code in memory, and the addresses of functions of it."""
     library = binding.JITLibraryBuilder().add_object_img(code).add_current_process()
-    held = library.export_symbol("loop").link(_linker(), name)
-    return held, held["loop"]
+    for function in functions:
+        library.export_symbol(function)
+    held = library.link(_linker(), name)
+    return held, [held[function] for function in functions]
 
 
 @cache
@@ -54,7 +57,10 @@ def _written(text: str) -> Writer:
         "np": np,  # np.inf, np.nan
     }
     exec(compile(text, "<loop>", "exec"), words)
-    writer.write(words["loop"], [(Number, np.dtype("int64")), (Pointer, np.dtype("uint64"))], True)
+    for function in (words[name] for name in ("prepare", "loop") if name in words):
+        kinds: list[Any] = [(Number, np.dtype("int64"))] * function.__code__.co_argcount
+        kinds[1] = Pointer, np.dtype("uint64")  # the table of addresses
+        writer.write(function, kinds, public=True)
     return writer
 
 

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from math import ceil
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...ir.cost import loop_seconds
 from ...ir.instruction import Instruction
 from ...ir.schedule import Schedule
 from ...memory.allocation import Arrays
 from ...passes.sinking import is_light, is_simple, sink_into_loop
 from ..numpy.executable import Executable
+from ..threads import ranges, run_parts
 from .code_cache import compiled
 from .expressions import CannotCompile
 from .loop import LoopText
+from .matmul import ROWS
 from .pointers import Place
+from .rows import FEWEST, DependentRows, tiles
 
 __all__ = ["CannotCompile", "CompiledExecutable"]
+
+# Seconds of work that make up for the start of a thread, and how many steps a chunk has at most.
+WORTH_SHARING, LONGEST = 6e-4, 100
 
 
 class CompiledExecutable(Executable):
@@ -29,25 +38,34 @@ class CompiledExecutable(Executable):
     mask = 0.03
 
     def __init__(self, name: str, schedule: Schedule, *arguments: Any, **keywords: Any) -> None:
-        outside: set[Instruction] = set()  # what NumPy does beside the loop, as it is not compiled
+        # What NumPy does beside the loop: because it is not compiled, or brings rows together.
+        outside: set[Instruction] = set()
+        joining: set[Instruction] = set()
         own = set(schedule.stages["loop"])
+        self._sharing = True  # whether threads may share the rows of the batch
 
         def sinks(value: Instruction) -> bool:
-            return is_light(value) and value not in outside
+            return is_light(value) and value not in outside and value not in joining
 
         while True:
             sunk = sink_into_loop(schedule, sinks)
             try:
                 super().__init__(name, sunk, *arguments, **keywords)
                 return
+            except DependentRows as reason:
+                joining.add(reason.value)
+                if reason.value not in sunk.stages["loop"] or reason.value in own:
+                    self._sharing, joining, outside = False, set(), set()
             except CannotCompile as reason:
                 moved = [value for value in sunk.stages["loop"] if value not in own]
                 if reason.value is None:
                     found = {value for value in moved if not is_simple(value)}
                 else:
                     found = {value for value in moved if value is reason.value}
-                if not found:
+                if not found and not joining:
                     raise
+                if not found:
+                    self._sharing, joining, outside = False, set(), set()
                 outside |= found
 
     def _fixed(self) -> list[Instruction]:
@@ -64,18 +82,51 @@ class CompiledExecutable(Executable):
             self._checks: Checks | None = None
             self.loop_source = ""
             return []
-        text = LoopText(self.schedule, self._trial, self.layout.reverse)
+        text = self._text()
         self._places = text.places
         self._checks = Checks(text.wrong, text.checks) if text.wrong is not None else None
         self.loop_source = text.text
         try:
-            self._namespace["loop"] = compiled(text.text)
+            self._namespace["loop"] = self._compiled(text)
         except (TypeError, RuntimeError) as reason:  # LLVM's errors are RuntimeErrors
             raise CannotCompile(f"something in the loop ({reason})") from reason
         return ["loop(steps, rows.address)", *(["rows.check()"] if self._checks else [])]
 
+    def _text(self) -> LoopText:
+        """The text of the loop: for threads that share the rows of the batch, if that is of use."""
+        arguments = self.schedule, self._trial, self.layout.reverse
+        self._seconds = loop_seconds(self.schedule)
+        rows = max((value.shape[0] for value in self.schedule.carry_in if value.shape), default=1)
+        worth_it = rows >= 2 * FEWEST and self._seconds >= WORTH_SHARING / LONGEST
+        return LoopText(*arguments, rows if worth_it and self._sharing else None)
+
+    def _compiled(self, text: LoopText) -> Callable[[int, int], None]:
+        if text.rows is None:
+            (loop,) = compiled(text.text, ["loop"], 2)
+            return loop
+        prepare, loop = compiled(text.text, ["prepare", "loop"], 6)
+        return partial(_shared, prepare, loop, text.rows, self._seconds)
+
     def _rows(self, arrays: Arrays, steps: int) -> Any:
         return _Table(self._places, arrays, self.layout.reverse, self._checks)
+
+
+def _shared(
+    prepare: Callable[..., None],
+    loop: Callable[..., None],
+    rows: int,
+    seconds: float,
+    steps: int,
+    table: int,
+) -> None:
+    """Run a loop over so many steps, on as many threads as are of use. `seconds`: of a step."""
+    least = max(FEWEST, ceil(rows * WORTH_SHARING / (steps * seconds)))
+    shares = [(first, last, *tiles(last - first)) for first, last in ranges(rows, ROWS, least)]
+    prepare(steps, table, *shares[0])
+    if len(shares) == 1:
+        loop(steps, table, *shares[0])
+    else:
+        run_parts([partial(loop, steps, table, *share) for share in shares])
 
 
 class Checks(NamedTuple):

@@ -19,24 +19,31 @@ from .array_functions import array_lines
 from .elementwise import ElementwiseLoop, nest
 from .expressions import CannotCompile, Expression, type_name
 from .matmul import PANEL
-from .pointers import Memory, address_of, strides_of
+from .pointers import Memory, address_of
+from .rows import DependentRows, Rows, strides_of
 from .vertical_fusion import FusedLoop, fused_loops, read_from_memory
 
 __all__ = ["LoopText"]
 
 Array = Any
+_SHARE = ("first", "last", "tall", "short")
 
 
 class LoopText:
     """The `text` of a function `loop(steps, table)`.
 
-    `table` holds the addresses of `places`, in their order.
+    `table` holds the addresses of `places`, in their order. With `rows` of a batch, which threads
+    share, there are two functions: `prepare`, for one thread before all, and `loop`, for the rows
+    from `first` to `last`, which are so many `tall` and `short` tiles of a product.
     """
 
-    def __init__(self, schedule: Schedule, trial: Arrays, reverse: bool) -> None:
+    def __init__(
+        self, schedule: Schedule, trial: Arrays, reverse: bool, rows: int | None = None
+    ) -> None:
         self._schedule, self._reverse = schedule, reverse
         self._names: dict[str, int] = {}
-        self._memory = Memory(schedule, trial, self._new_name)
+        self.rows, self._rows = rows, None if rows is None else Rows(rows)
+        self._memory = Memory(schedule, trial, self._new_name, self._rows)
         found = fused_loops(schedule, trial)
         self._in_memory = read_from_memory(schedule, found)
         lines = [line for one in found for line in self._written(one)]
@@ -46,7 +53,7 @@ class LoopText:
         self.text = "\n".join(
             [
                 "@function",
-                f"def step({', '.join(place.name for place in self.places)}):",
+                f"def step({', '.join([*(p.name for p in self.places), *self._share()])}):",
                 *("    " + line for line in lines or ["pass"]),
                 *self._loop(),
                 "",
@@ -56,7 +63,7 @@ class LoopText:
     def _written(self, one: FusedLoop) -> list[str]:
         try:
             return self._text_of(one)
-        except CannotCompile as reason:
+        except (CannotCompile, DependentRows) as reason:
             reason.value = reason.value or one.instructions[0]
             raise
 
@@ -73,7 +80,7 @@ class LoopText:
     def _elementwise(
         self, instructions: Sequence[Instruction], shape: tuple[int, ...]
     ) -> list[str]:
-        elements = ElementwiseLoop(shape, self._new_name)
+        elements = ElementwiseLoop(shape, self._new_name, self._rows)
         known: dict[Any, Expression] = {}  # by value or structural_key of a constant
 
         def operand(x: Any) -> Any:
@@ -126,7 +133,7 @@ class LoopText:
         steps = (*strides_of(a), row_y, strides_of(out)[0], panel)
         sizes = map(str, (*a.shape, b.shape[1]))
         texts = [self._memory.start(x), right, self._memory.start(value), *sizes]
-        return [f"product({', '.join(texts)}, {steps})"]
+        return [f"product({', '.join(texts)}, {steps}{self._shared_rows(value, axis=0)})"]
 
     def _batched_product(self, value: Instruction) -> list[str]:
         """A product of two batches of matrices: a loop over products of matrices."""
@@ -142,11 +149,36 @@ class LoopText:
         batch, rows, inner = arrays[0].shape
         steps = (*x[1:], y[1], out[1], PANEL // arrays[2].itemsize)
         sizes = f"{rows}, {inner}, {arrays[1].shape[2]}"
-        call = f"product({', '.join(starts)}, {sizes}, {steps})"
-        return [f"for batch in range({batch}):", f"    {call}"]
+        by_batch = self._batch_of(value) == 0
+        share = "" if by_batch else self._shared_rows(value, axis=1)
+        call = f"product({', '.join(starts)}, {sizes}, {steps}{share})"
+        bounds = "first, last" if by_batch else batch
+        return [f"for batch in range({bounds}):", f"    {call}"]
+
+    def _batch_of(self, value: Instruction) -> int | None:
+        """The axis of a product's loop nest that threads share, if they share the loop."""
+        return None if self._rows is None else self._rows.axis(*self._product_nest(value))
+
+    def _shared_rows(self, value: Instruction, axis: int) -> str:
+        """The argument that tells a product its rows, if threads share them."""
+        if self._rows is None:
+            return ""
+        if self._batch_of(value) != axis:
+            raise DependentRows
+        return f", ({', '.join(name for name in _SHARE if name != 'last')})"
 
     def _product_by_elements(self, value: Instruction) -> list[str]:
         """Any product that NumPy knows, one multiplication after the other."""
+        shape, seen = self._product_nest(value)
+        mark, place, total = seen[2]
+        kind, first = type_name(value.dtype), total[..., :1]
+        return [
+            *nest(first.shape, [f"<2> = {kind}(0)"], [(mark, place, first)], self._rows),
+            *nest(shape, [f"<2> = add_up(<2>, {kind}(<0>) * {kind}(<1>))"], seen, self._rows),
+        ]
+
+    def _product_nest(self, value: Instruction) -> tuple[tuple[int, ...], list[Any]]:
+        """The loop nest of a product: over batches, rows, columns and the axis that is summed."""
         x, y = (self._memory[v][1] for v in value.inputs)
         out = self._memory[value][1]
         if x.ndim == 1:
@@ -159,11 +191,7 @@ class LoopText:
             (f"<{k}>", self._memory[v][0], np.broadcast_to(array, shape))
             for k, (v, array) in enumerate(zip((*value.inputs, value), (x, y, total), strict=True))
         ]
-        kind = type_name(value.dtype)
-        return [
-            *nest(total.shape, [f"<2> = {kind}(0)"], [("<2>", seen[2][1], total)]),
-            *nest(shape, [f"<2> = add_up(<2>, {kind}(<0>) * {kind}(<1>))"], seen),
-        ]
+        return shape, seen
 
     def _concatenation(self, value: Instruction) -> list[str]:
         """A concatenation: inputs that were not computed in place are copied."""
@@ -177,18 +205,28 @@ class LoopText:
             if (address_of(array), array.strides) == (address_of(part), part.strides):
                 continue
             used = [("<0>", place, part), ("<1>", there, np.broadcast_to(array, part.shape))]
-            lines += nest(part.shape, [f"<0> = {type_name(part.dtype)}(<1>)"], used)
+            lines += nest(part.shape, [f"<0> = {type_name(part.dtype)}(<1>)"], used, self._rows)
         return lines
 
     def _loop(self) -> list[str]:
-        lines = ["", "", "def loop(steps, table):"]
+        arguments = ", ".join(["steps", "table", *self._share()])
+        lines = ["", "", f"def loop({arguments}):"]
         now = []
         for k, place in enumerate(self.places):
             lines.append(f'    {place.name} = address(table[{k}], "{type_name(place.dtype)}")')
             stride = place.stride // place.dtype.itemsize * (-1 if self._reverse else 1)
             now.append(f"{place.name} + t * {stride}" if stride else place.name)
-        lines += ["    " + line for line in self._memory.prepared]
+        prepared = ["    " + line for line in self._memory.prepared]
+        if self._rows is None:
+            lines += prepared
+        else:
+            lines = ["", "", f"def prepare({arguments}):", *lines[3:], *prepared, *lines]
+        now += self._share()
         return [*lines, "    for t in range(steps):", f"        step({', '.join(now)})"]
+
+    def _share(self) -> Sequence[str]:
+        """What a function is told of the rows that it is to work on."""
+        return () if self._rows is None else _SHARE
 
     def _new_name(self, of: Any, ending: str = "") -> str:
         """A new name: what the author called the value, or the name asked for."""

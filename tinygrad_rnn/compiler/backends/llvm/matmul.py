@@ -11,7 +11,7 @@ from llvmlite import binding
 
 from .builder import Number, Pointer
 
-__all__ = ["PANEL", "pack", "product"]
+__all__ = ["PANEL", "ROWS", "pack", "product"]
 
 
 def _vector_bytes() -> tuple[int, int]:
@@ -24,6 +24,7 @@ def _vector_bytes() -> tuple[int, int]:
 
 _BYTES, _SUMS = _vector_bytes()
 PANEL = 2 * _BYTES  # bytes of a panel's row: two vectors
+ROWS = _SUMS // 6  # tiles that threads share are 2 or 3 times as many rows tall
 Index = int | Number
 _IN_FLIGHT = 8  # multiply-adds that a processor has begun but not ended: four cycles, two a cycle
 
@@ -46,14 +47,22 @@ def pack(y: Pointer, panels: Pointer, k: int, n: int, row: int, column: int, wid
 
 
 def product(
-    x: Pointer, y: Pointer, out: Pointer, m: int, k: int, n: int, steps: tuple[int, ...]
+    x: Pointer,
+    y: Pointer,
+    out: Pointer,
+    m: int,
+    k: int,
+    n: int,
+    steps: tuple[int, ...],
+    share: tuple[Number, Number, Number] | None = None,
 ) -> None:
     """out (m, n) = x (m, k) @ y (k, n).
 
     `steps`: elements from one row of x to the next, from one column of x to the next, from row to
-    row of y and of out, and from one panel of y to the next.
+    row of y and of out, and from one panel of y to the next. `share`: the rows of one thread, as
+    the first, and how many tall and how many short tiles follow. A row has the same bits in any.
     """
-    _Product(x, y, out, m, k, n, *steps).write()
+    _Product(x, y, out, m, k, n, *steps, share=share).write()
 
 
 class _Product:
@@ -62,10 +71,12 @@ class _Product:
     def __init__(
         self, x: Pointer, y: Pointer, out: Pointer, m: int, k: int, n: int,
         row_x: int, column_x: int, row_y: int, row_out: int, panel: int,
+        *, share: tuple[Number, Number, Number] | None,
     ) -> None:  # fmt: skip
         self.x, self.y, self.out, self.m, self.k, self.n = x, y, out, m, k, n
         self.row_x, self.column_x = row_x, column_x
         self.row_y, self.row_out, self.panel = row_y, row_out, panel
+        self.share = share
         self.times = x.writer.range
         self.lanes = _BYTES // x.dtype.itemsize
 
@@ -82,6 +93,9 @@ class _Product:
 
     def _columns(self, start: Index, column: Index, width: int) -> None:
         """The columns of the result from one on. In y, they start at `start`."""
+        if self.share is not None:
+            self._shared_columns(self.y + start, column, width, *self.share)
+            return
         vectors = -(-width // self.lanes)
         rows = min(self.m, _SUMS // vectors)
         blocks = -(-self.m // rows)
@@ -93,11 +107,24 @@ class _Product:
         if rest:
             self._tile(whole * rows, rest, y, column, width)
 
+    def _shared_columns(
+        self, y: Pointer, column: Index, width: int, row: Number, tall: Number, short: Number
+    ) -> None:
+        """The columns of the rows of one thread. Where it has no whole tile left, tiles overlap."""
+        for rows, blocks in ((3 * ROWS, tall), (2 * ROWS, short)):
+            for block in self.times(0, blocks):
+                first = row + block * rows
+                if self.m % ROWS:
+                    last = self.m - rows
+                    first = self.x.writer.where(first < last, first, last)
+                self._tile(first, rows, y, column, width)
+            row = row + blocks * rows
+
     def _tile(self, row: Index, rows: int, y: Pointer, column: Index, width: int) -> None:
         """rows x width elements of the result, from a row and a column on."""
         lanes = min(width, self.lanes)
         vectors = width // lanes
-        chains = max(1, min(_IN_FLIGHT // (rows * vectors), self.k))
+        chains = max(1, min(_IN_FLIGHT // (rows * vectors), self.k)) if self.share is None else 1
         zero = self.x.writer.number(0.0, self.x.dtype).everywhere(lanes)
         sums = [zero] * (chains * rows * vectors)
         x = self.x + row * self.row_x
@@ -111,7 +138,7 @@ class _Product:
                     sums[place] = sums[place] + factor * columns[v]
 
         whole, rest = divmod(self.k, chains)
-        for i in self.times(whole, sums):
+        for i in self.times(whole, carried=sums):
             for chain in range(chains):
                 step(i * chains + chain, chain)
         for i in range(rest):

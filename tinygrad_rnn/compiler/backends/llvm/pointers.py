@@ -6,7 +6,7 @@ one changes another. Arrays whose elements overlap are therefore one place, what
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,9 @@ from ...ir.instruction import Instruction, structural_key
 from ...ir.schedule import Schedule
 from ...memory.allocation import Arrays
 from .expressions import CannotCompile, type_name
+from .rows import DependentRows, Rows, strides_of
 
-__all__ = ["Memory", "Place", "address_of", "op_name", "strides_of"]
+__all__ = ["Memory", "Place", "address_of", "op_name"]
 
 Array = Any
 
@@ -48,11 +49,19 @@ class Place:
 
 
 class Memory:
-    """The places of a loop's values and constants, and the place of each operand."""
+    """The places of a loop's values and constants, and the place of each operand.
+
+    `rows`: of the batch, if threads are to share them.
+    """
 
     def __init__(
-        self, schedule: Schedule, trial: Arrays, new_name: Callable[[Any, str], str]
+        self,
+        schedule: Schedule,
+        trial: Arrays,
+        new_name: Callable[[Any, str], str],
+        rows: Rows | None,
     ) -> None:
+        self.rows = rows
         self.places: list[Place] = []
         self.prepared: list[str] = []  # lines before the first step
         self._new_name = new_name
@@ -78,6 +87,10 @@ class Memory:
                     constant = np.array(x, order="C")  # a copy, so that it overlaps with nothing
                     found[structural_key(x)] = constant, constant, 0
         self._join(found)
+        if rows is not None:
+            for value in [*schedule.carry_in, *schedule.stages["loop"]]:
+                if value in self._arrays and value not in trial.views:
+                    rows.written(value, *self[value])
 
     def _join(self, found: dict[Any, tuple[Any, Array, int]]) -> None:
         """Make the places: from low to high, what overlaps with what is before it joins that.
@@ -113,17 +126,26 @@ class Memory:
 
     def check(self, place: str, axis: int, size: int) -> str:
         """The text of an index along an axis, checked: 0 if it is out of bounds, which is noted."""
+        if self.rows is not None:  # two threads might note a mistake at once
+            raise DependentRows
         if self.wrong is None:
             self.wrong, _ = self.room("wrong", np.zeros(2, np.int64))
         self.checks.append((axis, size))
         return f"within({place}, {size}, {self.wrong.name}, {len(self.checks)})"
 
     def room(self, name: str, content: Array) -> tuple[Place, Array]:
-        """A place that belongs to no value: for a constant, or for an intermediate result."""
+        """A place that belongs to no value, such as that of a constant."""
         array = np.ascontiguousarray(content).reshape(np.shape(content))
         place = Place(array, array, 0)
         place.name = self._new_name(name, "_at")
         self.places.append(place)
+        return place, array
+
+    def scratch(self, name: str, shape: Sequence[int], dtype: Any) -> tuple[Place, Array]:
+        """A place for an intermediate result."""
+        place, array = self.room(name, np.zeros(shape, dtype))
+        if self.rows is not None:
+            self.rows.strides[place] = None
         return place, array
 
     def packed(self, y: Any, width: int) -> Place:
@@ -149,13 +171,6 @@ class Memory:
         """Drop the places that the text does not mention."""
         mentioned = set(words)
         self.places = [place for place in self.places if place.name in mentioned]
-
-
-def strides_of(array: Array) -> list[int]:
-    """In elements; 0 along an axis of size 1."""
-    return [
-        s // array.itemsize if n > 1 else 0 for s, n in zip(array.strides, array.shape, strict=True)
-    ]
 
 
 def address_of(array: Array) -> int:

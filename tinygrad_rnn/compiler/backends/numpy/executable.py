@@ -17,6 +17,7 @@ from ...ir.primitives import Recurrence
 from ...ir.schedule import Schedule
 from ...memory.allocation import Arrays, Layout, batch_last_helps
 from ...memory.workspace import Workspace, rows
+from .products import KERNELS, dot_in_blocks
 from .recurrence import SOLVERS
 
 __all__ = ["Executable"]
@@ -185,7 +186,8 @@ class Executable:
             self._namespace[value.primitive.__name__] = value.primitive
             return str(value.primitive.__name__)
         name = f"{'all_' if lifted else ''}{self._name(value)}_op"
-        self._namespace[name] = value.compute_batched if lifted else value.function()
+        kernel = KERNELS.get(value.primitive) or value.function()
+        self._namespace[name] = value.compute_batched if lifted else kernel
         return name
 
     def _operands(self, value: Instruction) -> list[str]:
@@ -260,12 +262,15 @@ class Executable:
         if value.is_product and time_varying == [True, False]:
             x, y = value.inputs
             plain = len(x.shape) == len(y.shape) == 2 and x.dtype == y.dtype == value.dtype
+            self._namespace["dot_in_blocks"] = dot_in_blocks
             if plain and (array is None or array.flags.c_contiguous):
                 long = f"{names[0]}.reshape(-1, {x.shape[-1]})"
                 if array is None:
                     shape = ", ".join(map(str, ("steps", *value.shape)))
-                    return [f"{self._all(value)} = dot({long}, {names[1]}).reshape({shape})"]
-                return [f"dot({long}, {names[1]}, {self._all(value)}.reshape(-1, {y.shape[-1]}))"]
+                    product = f"dot_in_blocks({long}, {names[1]})"
+                    return [f"{self._all(value)} = {product}.reshape({shape})"]
+                out = f"{self._all(value)}.reshape(-1, {y.shape[-1]})"
+                return [f"dot_in_blocks({long}, {names[1]}, {out})"]
             if plain:
                 self._namespace["matmul"] = np.matmul
                 return [f"matmul({names[0]}, {names[1]}, {self._all(value)})"]
