@@ -14,7 +14,8 @@ import numpy as np
 from ...ir.instruction import Instruction
 from .elementwise import ElementwiseLoop, Offset, nest
 from .indexing import Indexed, indexed
-from .pointers import Memory, Place, op_name
+from .place import Place
+from .pointers import Memory, op_name
 
 __all__ = ["Functions", "LoopArray", "Writer"]
 

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .expressions import CannotCompile, Expression, ExpressionWriter
-from .pointers import Place
-from .rows import Rows, strides_of
+from .place import Place, strides_of
+from .rows import Rows
 
 __all__ = ["ElementwiseLoop", "Offset", "nest"]
 

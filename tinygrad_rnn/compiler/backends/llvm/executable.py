@@ -20,7 +20,7 @@ from .code_cache import compiled
 from .expressions import CannotCompile
 from .loop import LoopText
 from .matmul import ROWS
-from .pointers import Place
+from .place import Place
 from .rows import FEWEST, DependentRows, tiles
 
 __all__ = ["CannotCompile", "CompiledExecutable"]

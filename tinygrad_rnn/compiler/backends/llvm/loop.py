@@ -19,8 +19,9 @@ from .array_functions import array_lines
 from .elementwise import ElementwiseLoop, nest
 from .expressions import CannotCompile, Expression, type_name
 from .matmul import PANEL
-from .pointers import Memory, address_of
-from .rows import DependentRows, Rows, strides_of
+from .place import address_of, strides_of
+from .pointers import Memory
+from .rows import DependentRows, Rows
 from .vertical_fusion import FusedLoop, fused_loops, read_from_memory
 
 __all__ = ["LoopText"]

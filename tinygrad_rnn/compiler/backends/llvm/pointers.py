@@ -16,36 +16,12 @@ from ...ir.instruction import Instruction, structural_key
 from ...ir.schedule import Schedule
 from ...memory.allocation import Arrays
 from .expressions import CannotCompile, type_name
-from .rows import DependentRows, Rows, strides_of
+from .place import Place, strides_of
+from .rows import DependentRows, Rows
 
-__all__ = ["Memory", "Place", "address_of", "op_name"]
+__all__ = ["Memory", "op_name"]
 
 Array = Any
-
-
-class Place:
-    """Memory that a step reads or writes: of one dtype, moving on by `stride` bytes a step.
-
-    In a run it starts `offset` bytes before the array of `source`: a value, or an array itself.
-    """
-
-    def __init__(self, source: Any, step: Array, stride: int) -> None:
-        self.source, self.dtype, self.stride = source, step.dtype, stride
-        self.low, self.high = byte_bounds(step)
-        self.offset = address_of(step) - self.low
-        self.name = ""
-
-    def address(self, array: Array, backwards: bool) -> int:
-        """The address at the first step that runs, given the array of its source."""
-        first = array[-1 if backwards else 0, ...] if self.stride else array
-        return address_of(first) - self.offset
-
-    def element(self, array: Array) -> int:
-        """The offset of an array's first element in this memory, in elements."""
-        low, high = byte_bounds(array)
-        if low < self.low or high > self.high:
-            raise CannotCompile("elements that are not where they should be")
-        return (address_of(array) - self.low) // int(array.itemsize)
 
 
 class Memory:
@@ -171,11 +147,6 @@ class Memory:
         """Drop the places that the text does not mention."""
         mentioned = set(words)
         self.places = [place for place in self.places if place.name in mentioned]
-
-
-def address_of(array: Array) -> int:
-    """The address of its first element."""
-    return int(array.__array_interface__["data"][0])
 
 
 def op_name(value: Any) -> str:

@@ -9,14 +9,12 @@ row, and a row must lie apart from the next. What the loop only reads may be rea
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .matmul import ROWS
+from .place import Place, strides_of
 
-if TYPE_CHECKING:
-    from .pointers import Place
-
-__all__ = ["FEWEST", "DependentRows", "Rows", "strides_of", "tiles"]
+__all__ = ["FEWEST", "DependentRows", "Rows", "tiles"]
 
 Array = Any
 FEWEST = 4 * ROWS  # rows of a thread
@@ -87,10 +85,3 @@ def tiles(rows: int) -> tuple[int, int]:
     units = -(-rows // ROWS)
     short = -units % 3
     return (units - 2 * short) // 3, short
-
-
-def strides_of(array: Array) -> list[int]:
-    """In elements; 0 along an axis of size 1."""
-    return [
-        s // array.itemsize if n > 1 else 0 for s, n in zip(array.strides, array.shape, strict=True)
-    ]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ....ops import lifting
+from ....ops.shapes import lifting
 from ...ir.primitives import summed_product
 from ..threads import run_parts
 
