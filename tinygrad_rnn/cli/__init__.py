@@ -32,7 +32,7 @@ train on the surnames that come along, ask the network, see what LSTMs are for:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0, 2 after an error, 130 after Ctrl-C.
 
-    `arguments`: what stands after the program's name; from the command line if None.
+    `arguments`: those after the program's name; from the command line if None.
 
     >>> main(["predict", "no/such/run", "Kowalski"])
     2
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return status
     except KeyboardInterrupt:
         return _fail("stopped by Ctrl-C", 130)
-    except BrokenPipeError:  # such as `| head`: nobody reads on, which is no error
+    except BrokenPipeError:  # as with `| head`: the reader has stopped, which is no error
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:

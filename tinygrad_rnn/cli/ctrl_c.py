@@ -13,7 +13,7 @@ __all__ = ["between_steps"]
 
 @contextmanager
 def between_steps() -> Iterator[Callable[[], None]]:
-    """Inside, Ctrl-C only takes note; the function given raises KeyboardInterrupt if it did.
+    """Within this context Ctrl-C is only noted; the function given raises KeyboardInterrupt later.
 
     So a file that is being written is finished. A second Ctrl-C stops at once.
 
@@ -32,7 +32,7 @@ def between_steps() -> Iterator[Callable[[], None]]:
             raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread():
-        yield check  # signals are none of this thread's business
+        yield check  # signals concern the main thread only
         return
     before = signal.signal(signal.SIGINT, note)
     try:

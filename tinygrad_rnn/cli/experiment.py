@@ -1,8 +1,8 @@
-"""`tinygrad-rnn train my_experiment.py`: a training of the user's own, with a folder and a report.
+"""`tinygrad-rnn train my_experiment.py`: the user's own training, with a folder and a report.
 
-The file has a function `main(run)`. `run` is a `tg.training.Run`, for `fit(..., run=run)`; if there
-are several trainings, each is given a part of it: `run=run.part("lstm")`. If `main` returns a dict
-of numbers, such as what `over_seeds` returns, they are printed.
+The file has a function `main(run)`. `run` is a `tg.training.Run`, for `fit(..., run=run)`; with
+several trainings, each gets a part of it: `run=run.part("lstm")`. If `main` returns a dict of
+numbers, such as the result of `over_seeds`, they are printed.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def _called(main: Callable[[Run], Any], run: Run, file: str) -> Any:
         with blame(Path(file)):
             return main(run)
     except UserCodeError as error:
-        if isinstance(error.__cause__, TinygradRnnError):  # ours says all there is to say
+        if isinstance(error.__cause__, TinygradRnnError):  # the message says everything already
             raise error.__cause__ from None
         raise
 

@@ -1,4 +1,4 @@
-"""The folders of runs: a new one for each, so that no run writes over another."""
+"""The folders of runs: a new one for each, so that no run overwrites another."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _RUNS = "runs"
 
 
 def new_folder(options: argparse.Namespace, base: str) -> Path:
-    """Make a folder that was not there: `--name` in `--out`, or the next free one from `base`."""
+    """Create a new folder: `--name` in `--out`, or the next free name from `base`."""
     out, name = Path(options.out or _RUNS), options.name
     folder: Path
     if name is not None:
@@ -40,7 +40,7 @@ def new_folder(options: argparse.Namespace, base: str) -> Path:
 
 
 def remove_if_nothing_was_learnt(folder: Path) -> None:
-    """Remove the folder of a run that came to no commit, unless something else is in it."""
+    """Remove the folder of a run that committed nothing, unless something else is in it."""
     from ..training.run import checkpoints_in
 
     ours = {"run.json"}

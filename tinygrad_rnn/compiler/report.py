@@ -69,7 +69,6 @@ class PlanReport:
     of `steps` steps on a batch, counted from shapes: a ufunc is one operation per element, a matrix
     product two for each pair of factors; bytes are those that each instruction reads and writes.
 
-
     >>> import tinygrad_rnn as tg
     >>> plan = tg.nn.RNNCell(3, 4).plan(batch_size=2, steps=10)
     >>> [line.call for line in plan.lines if (line.direction, line.stage) == ("forward", "loop")]

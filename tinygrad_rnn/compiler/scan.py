@@ -51,7 +51,6 @@ def scan(
     ValueError if the sequences differ in length or the carry in structure, TypeError if the carry
     changes its dtype or shape, or if `f` does not return a pair.
 
-
     >>> import tinygrad_rnn as tg
     >>> def running_mean(carry, x):
     ...     total, count = carry

@@ -1,7 +1,7 @@
-"""Leaving: a model in PyTorch, in JAX or in ONNX, without being written again.
+"""Export: a model in PyTorch, in JAX or in ONNX, without rewriting it.
 
-All three read the same: the call of a model, recorded and lowered to NumPy's ufuncs and the ops of
-this package, with each scan as one loop. A cell of your own leaves as the built-in ones do.
+All three read the same program: the call of a model, recorded and lowered to NumPy's ufuncs and the
+ops of this package, with each scan as one loop. A cell of your own is exported like a built-in one.
 """
 
 from .errors import ExportError

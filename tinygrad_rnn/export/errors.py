@@ -1,4 +1,4 @@
-"""What cannot leave, and why."""
+"""Errors of exports: what has no counterpart, and where it is used."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["ExportError", "at"]
 
 
 class ExportError(TinygradRnnError, ValueError):
-    """A model that cannot be exported: names the op or the size, and the line that it stands in.
+    """A model that cannot be exported: names the op or the size, and the line that uses it.
 
     >>> import tinygrad_rnn as tg
     >>> issubclass(tg.export.ExportError, ValueError)
@@ -18,7 +18,7 @@ class ExportError(TinygradRnnError, ValueError):
 
 
 def at(origin: Scope | None) -> str:
-    """`, at <line>` of the user's code, or the module path, or nothing where it is not known."""
+    """`, at <line>` of the user's code, or the module path, or nothing if it is unknown."""
     if origin is None:
         return ""
     if origin.line:

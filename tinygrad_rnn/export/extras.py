@@ -1,4 +1,4 @@
-"""Libraries that exports need, and what brings them."""
+"""Libraries that exports need, and the extras that install them."""
 
 from __future__ import annotations
 

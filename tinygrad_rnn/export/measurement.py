@@ -17,14 +17,14 @@ from ..engine.tensor import Tensor
 
 __all__ = ["LIBRARIES", "Measurement", "available", "measured"]
 
-_SECONDS, _LEAST = 2.0, 3  # of each library: how long steps are timed, and how many at least
+_SECONDS, _LEAST = 2.0, 3  # for each library: how long steps are timed, and how many at least
 
 
 class Measurement(NamedTuple):
-    """What a library takes for a step: the values of a scan and all gradients.
+    """A library's training step: the values of a scan and all gradients.
 
     `first`: seconds of the first step, compilation included. `step`: the median of later ones.
-    `memory`: bytes by which the peak of the process grew; None where the system does not say.
+    `memory`: bytes by which the peak of the process grew; None where the system does not report it.
     `loss`, `slope`: the sum of the squared outputs, and the norm of its gradient by x.
     """
 
@@ -47,7 +47,7 @@ def available() -> list[str]:
 def measured(library: str, cell: nn.Cell, x: Any) -> Measurement:
     """A cell's step on x (T, B, ...), an array, in one of the `LIBRARIES`.
 
-    For memory to be its own, nothing else should have run in this process.
+    The memory is meaningful only if nothing else has run in this process.
 
     >>> found = measured("numpy", nn.RNNCell(2, 3), np.ones((5, 2, 2), np.float32))
     >>> found.step < found.first
@@ -135,7 +135,7 @@ def _in_torch(cell: nn.Cell, x: Any) -> Step:
 
 
 def _layer_of_torch(cell: nn.Cell) -> nn.Recurrent:
-    """The layer that PyTorch has itself, with the cell's weights, or a layer of the cell."""
+    """PyTorch's own layer with the cell's weights, or a layer of the exported cell."""
     kinds: dict[type[nn.Cell], Any] = {nn.LSTMCell: nn.LSTM, nn.GRUCell: nn.GRU, nn.RNNCell: nn.RNN}
     layer, kind = nn.Recurrent(cell), kinds.get(type(cell))
     if kind is None:
@@ -152,4 +152,4 @@ LIBRARIES: dict[str, tuple[Callable[[nn.Cell, Any], Step], str]] = {
     "jax": (_in_jax, "jax"),
     "torch": (_in_torch, "torch"),
 }
-"""What can be measured, and the module that it needs."""
+"""The libraries that can be measured, and the module that each needs."""

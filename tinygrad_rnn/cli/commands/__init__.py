@@ -1,7 +1,7 @@
 """The subcommands of `tinygrad-rnn`, one file each, in the order in which `--help` lists them.
 
 Each file has a function `register(commands)` that adds its parser and sets `command`, the function
-to run, as a default. What is slow to import is imported there.
+to run, as a default. Slow imports are made inside that function.
 """
 
 NAMES = (

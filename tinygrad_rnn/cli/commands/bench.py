@@ -36,7 +36,7 @@ _NAMES = {
     "jax": "JAX, jit",
     "torch": "PyTorch",
 }
-_SAME = 1e-3  # how far results may differ in float32, of their size
+_SAME = 1e-3  # how far float32 results may differ, relative to their size
 _WIDTH = 80
 _SIZES = ("input_size", "hidden_size", "batch_size", "steps", "threads")
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -77,7 +77,7 @@ def _bench(options: argparse.Namespace) -> int:
     libraries = available() if options.only is None else [options.only]
     if missing := [name for name in libraries if name not in available()]:
         raise CommandError(f"{missing[0]} is not installed")
-    if options.json:  # what the parent asks for: the measurement alone
+    if options.json:  # the option that the parent process passes: only measure
         print(json.dumps(_measured(libraries[0], options)))
         return 0
     found: dict[str, Measurement] = {}
@@ -95,7 +95,7 @@ def _measured(library: str, options: argparse.Namespace) -> Measurement:
     from ...user_code import blame, find_cell
 
     named = find_cell(options.cell)
-    if hasattr(os, "sched_setaffinity"):  # for libraries that go by no variable
+    if hasattr(os, "sched_setaffinity"):  # for libraries that read no such variable
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, cores[: options.threads])
     manual_seed(0)
@@ -151,7 +151,7 @@ def _report(found: dict[str, Measurement], options: argparse.Namespace) -> str:
 
 
 def _agreement(found: dict[str, Measurement]) -> float:
-    """By how much losses and gradients differ, of their size, between libraries."""
+    """The largest relative difference of losses and gradients between libraries."""
     first, *others = found.values()
     pairs = [(first.loss, o.loss) for o in others] + [(first.slope, o.slope) for o in others]
     return max((abs(a - b) / max(abs(a), 1e-30) for a, b in pairs), default=0.0)

@@ -149,7 +149,7 @@ def _open_forget_gate(cell: Cell, bias: float) -> None:
 
 
 def _why_it_vanishes(picture: Picture) -> str:
-    """If a gradient vanishes past forget gates that are half closed: that it is for their sake."""
+    """If a gradient vanishes past half-closed forget gates: a sentence that says so."""
     gates = [n.value for n in picture.graph if n.name == "forget gate" and n.op is not None]
     vanishes = any(d.verdict == "vanishes" for d in picture.drawing(picture.level).descents)
     if not gates or not vanishes:

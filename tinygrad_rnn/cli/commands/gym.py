@@ -1,4 +1,4 @@
-"""`tinygrad-rnn gym`: twenty slips in backpropagation through time, to be found and mended."""
+"""`tinygrad-rnn gym`: twenty bugs in backpropagation through time, to find and fix."""
 
 from __future__ import annotations
 
@@ -78,6 +78,6 @@ def _described(finding: Finding, options: argparse.Namespace) -> list[str]:
 
 
 def _line(text: str, part: str) -> list[str]:
-    """The first line that `part` is in."""
+    """The first line that contains `part`."""
     at = text.index(part.rstrip("\n"))
     return [text[text.rfind("\n", 0, at) + 1 :].partition("\n")[0]]

@@ -1,4 +1,4 @@
-"""`tinygrad-rnn plan`: what a scan of a cell computes when, and which of its lines cost what."""
+"""`tinygrad-rnn plan`: what a scan of a cell computes at which stage, and what each line costs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tinygrad-rnn predict`: which language a name comes from, by a model that was trained."""
+"""`tinygrad-rnn predict`: which language a name comes from, according to a trained model."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _predict(options: argparse.Namespace) -> int:
     trained = Trained.load(options.run)
     cell, model = _model(trained, options.cell)
     print(f"{cell}, accuracy on held-out names {trained.accuracies[cell]:.3f}")
-    # Every name that can be ranked is; then the others are complained of.
+    # Rank every name that can be ranked; then report the others.
     problems = []
     for name in options.names:
         try:
@@ -81,7 +81,7 @@ def _width(trained: Trained) -> int:
 
 
 def _model(trained: Trained, spec: str | None) -> tuple[str, Classifier]:
-    """The model to ask. Code is run only where the user names it, never because a file does."""
+    """The model to ask. Code runs only if the user names it, never because a file does."""
     from ...cells import discover
     from ...user_code import blame, find_cell
 

@@ -45,7 +45,7 @@ def _report(options: argparse.Namespace) -> int:
     from ...training.names import Trained
     from ..pictures import LETTERS_IN_REPORT, REPORT_FILE, name_of_length
 
-    if options.out is None:  # the run's own report, made anew
+    if options.out is None:  # the run's own report, written again
         out = Path(options.run) / REPORT_FILE
     else:
         out = out_file(options, options.out)
@@ -62,7 +62,7 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def trained_models(trained: Trained, specs: list[str] | None) -> dict[str, Classifier]:
-    """The networks of a run. Code is run where the user names it, never because a file does."""
+    """The networks of a run. Code runs only if the user names it, never because a file does."""
     from ...cells import discover
     from ...training.names import Told
     from ...user_code import blame, find_cell
@@ -82,7 +82,7 @@ def trained_models(trained: Trained, specs: list[str] | None) -> dict[str, Class
 
 
 def corpus_of(run: str, trained: Trained) -> Corpus:
-    """The names that a run learnt from and those held out, read again from where they were."""
+    """The names that a run learnt from and the held-out ones, read again from their source."""
     from ...data import load_names
     from ...training.names import Corpus, Told
 

@@ -127,7 +127,7 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _told(options: argparse.Namespace) -> tuple[Told, list[str]]:
-    """What the run is told, by the options or by itself, and how its cells are found."""
+    """What the run is told, by the options or by its own record, and how its cells are found."""
     from ...training.names import Settings, Told
 
     if not options.resume:
@@ -141,7 +141,7 @@ def _told(options: argparse.Namespace) -> tuple[Told, list[str]]:
 
 
 def _cells_again(options: argparse.Namespace, told: Told) -> list[str]:
-    """The cells of a run that is resumed. Code is run only where the user names it."""
+    """The cells of a resumed run. Code runs only if the user names it."""
     specs = options.cell or list(told.cells)
     names = [spec if ":" not in spec else f"{Path(spec).name}" for spec in specs]
     if tuple(names) != told.cells:
@@ -155,7 +155,7 @@ def _cells_again(options: argparse.Namespace, told: Told) -> list[str]:
 
 
 def refuse_options(options: argparse.Namespace, where: str, except_for: tuple[str, ...]) -> None:
-    """CommandError if an option is given that means nothing there."""
+    """CommandError if an option is given that has no meaning there."""
     known = {*except_for, "experiment", "command"}
     given = [name for name, value in vars(options).items() if value is not None]
     wrong = [f"--{name.replace('_', '-')}" for name in given if name not in known]
@@ -164,7 +164,7 @@ def refuse_options(options: argparse.Namespace, where: str, except_for: tuple[st
 
 
 def _built(cell: NamedCell, corpus: Corpus, settings: Settings) -> Classifier:
-    """The model around `cell`, tried on a few names: mistakes in it show before anything runs."""
+    """The model around `cell`, tried on a few names, so that mistakes show before anything runs."""
     from ...data import pad
     from ...training.names import build
     from ...user_code import blame

@@ -59,7 +59,6 @@ class Instruction:
     its inputs. `traits`: those of its primitive. Two instructions are equal only if they are the
     same object.
 
-
     >>> x = Instruction.input(np.ones(3, np.float32), "x")
     >>> y = Instruction.of(np.multiply, x, 2.0)
     >>> y.shape, y.dtype, y.compute(np.array([1.0, 2.0, 3.0]), 2.0)

@@ -17,7 +17,6 @@ Array = Any
 class Recurrence(NamedTuple):
     """The operands of `recurrence` by role; `scales[i][j]`: the coefficient of carry j in carry i.
 
-
     >>> Recurrence.of("h", "a", "b")
     Recurrence(carries=('h',), scales=(('a',),), offsets=('b',))
     """

@@ -26,7 +26,6 @@ def set_workspace_limit(nbytes: int) -> None:
     nothing: every run then allocates its arrays anew. Arrays in use do not count. ValueError if it
     is negative.
 
-
     >>> import tinygrad_rnn as tg
     >>> tg.set_workspace_limit(1 << 30)
     >>> tg.get_workspace_limit()
@@ -41,7 +40,6 @@ def set_workspace_limit(nbytes: int) -> None:
 
 def get_workspace_limit() -> int:
     """The bound on the memory of idle arrays, in bytes; see `set_workspace_limit`.
-
 
     >>> import tinygrad_rnn as tg
     >>> tg.get_workspace_limit()

@@ -1,4 +1,4 @@
-"""What the ops are in JAX: `jax.numpy` has NumPy's functions under NumPy's names."""
+"""The ops in JAX: `jax.numpy` has NumPy's functions under NumPy's names."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def ops() -> dict[str, Callable[..., Value]]:
         return jax.nn.one_hot(indices, num_classes, dtype=int)
 
     def iota(*, start: Any, step: Any, count: int, dtype: Any) -> Value:
-        return start + step * jnp.arange(count)  # cast to its dtype as all results are
+        return start + step * jnp.arange(count)  # cast to its dtype like every result
 
     same_name = (
         "argsort cumsum expand_dims flip matmul max mean min reshape squeeze sum transpose where"
@@ -71,7 +71,7 @@ def ops() -> dict[str, Callable[..., Value]]:
 
 
 def _key(template: Any, arrays: Sequence[Value]) -> tuple[Any, ...]:
-    """An index with its arrays back in their places."""
+    """An index with its arrays put back in their places."""
     rest: Iterator[Value] = iter(arrays)
     basic = (int, slice, type(None), type(...), bool)
     return tuple(part if isinstance(part, basic) else next(rest) for part in template)

@@ -29,26 +29,26 @@ def to_jax(
     axes: str | Sequence[str] | None = None,
     training: bool = False,
 ) -> tuple[Callable[..., Any], dict[str, Any]]:
-    """`(apply, parameters)`: `apply(parameters, *args)` is what `model(*args)` is, in JAX.
+    """`(apply, parameters)`: `apply(parameters, *args)` computes `model(*args)` in JAX.
 
     `model`: a Module, a Cell, or a function of Tensors. `parameters`: a dict of arrays by the names
-    of `state_dict()`, buffers among them. `apply` is pure: `jax.jit`, `jax.grad`, `jax.vmap` and
+    of `state_dict()`, including buffers. `apply` is pure: `jax.jit`, `jax.grad`, `jax.vmap` and
     `shard_map` take it. A scan in the model is one `jax.lax.scan`. States and `lengths` are
-    arguments as they are of the model. Trained parameters come back with
-    `model.load_state_dict(...)`, which takes them as they are.
+    arguments, as they are of the model. `model.load_state_dict(...)` takes trained parameters back.
 
-    The model is read when `apply` is first called with arguments of some structure, and never again
-    for others of that structure: sizes of named axes are not fixed. `axes`: the axes of each input,
-    one word each, `_` for one of fixed size, as "time batch _"; left out, those of layers and
+    The model is read when `apply` is first called with arguments of a given structure, and not
+    again for that structure: the sizes of named axes may change. `axes`: the axes of each input,
+    one word each, `_` for one of fixed size, as in "time batch _"; by default, those of layers and
     cells.
 
-    `training`: the model as it is in `train()`, with its dropout, instead of `eval()`. JAX makes
-    random numbers from a key, so a model that draws some (`rand_like`, `randn_like`) takes one:
-    `apply(parameters, x, rng_key=jax.random.key(0))`. Each op, and each step of a scan, draws
-    numbers of its own from it; the same key gives the same numbers, which are not those drawn here.
+    `training`: export the model as it is in `train()`, with its dropout, instead of `eval()`. JAX
+    makes random numbers from a key, so a model that draws some (`rand_like`, `randn_like`) takes
+    one: `apply(parameters, x, rng_key=jax.random.key(0))`. Each op, and each step of a scan, draws
+    its own numbers from it; the same key gives the same numbers, but not those that NumPy draws
+    here.
 
-    With `jax_enable_x64` float64 stays float64. ExportError if the model cannot leave, or if it
-    draws random numbers and is given no key.
+    With `jax_enable_x64` float64 stays float64. ExportError if the model cannot be exported, or if
+    it draws random numbers and is given no key.
 
     >>> import numpy as np, tinygrad_rnn as tg
     >>> layer = tg.nn.LSTM(3, 4)
@@ -102,7 +102,7 @@ def _applied(
 
 
 class _Keys:
-    """Keys of the random ops of a program, or of a step: the key with each one's number in it."""
+    """Keys of the random ops of a program, or of a step: each folds its number into the key."""
 
     def __init__(self, key: Value) -> None:
         self._key, self._numbers = key, count()

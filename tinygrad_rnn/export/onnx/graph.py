@@ -1,4 +1,4 @@
-"""OnnxGraph: an ONNX graph while it is made, with graphs inside it, and the sizes in it."""
+"""OnnxGraph: an ONNX graph under construction, with its subgraphs and the sizes in it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Value:
 
 
 class OnnxGraph:
-    """Nodes and constants; what is added goes into the innermost graph that is open."""
+    """Nodes and constants; new ones go into the innermost subgraph that is open."""
 
     def __init__(self) -> None:
         self.nodes: list[Any] = []
@@ -31,12 +31,12 @@ class OnnxGraph:
         self._known: dict[Any, Value] = {}  # small constants, each once
 
     def fresh(self, hint: str) -> str:
-        """A name that is not taken."""
+        """An unused name."""
         self._count += 1
         return f"{hint}_{self._count}"
 
     def constant(self, x: Any, dtype: Any = None, name: str | None = None) -> Value:
-        """An array that the file holds."""
+        """An array stored in the file."""
         array = np.asarray(x, dtype)
         key = (array.dtype.str, array.shape, array.tobytes()) if array.size < 64 else None
         if name is None and key is not None and key in self._known:
@@ -75,7 +75,7 @@ class OnnxGraph:
 
     @contextmanager
     def inside(self) -> Iterator[list[Any]]:
-        """A graph inside this one: the nodes that are added meanwhile. It sees what is around."""
+        """A subgraph: it receives the nodes added meanwhile, and may read the graph around it."""
         outer, self.nodes = self.nodes, []
         known, self._known = self._known, dict(self._known)
         try:
@@ -102,7 +102,7 @@ class OnnxGraph:
 
 
 class Dim:
-    """A size that is known when the graph is run; sums and products of these are nodes."""
+    """A size that is known when the graph runs; sums and products of sizes are nodes."""
 
     def __init__(self, graph: OnnxGraph, value: Value) -> None:
         self._graph, self.value = graph, value  # int64, no axes

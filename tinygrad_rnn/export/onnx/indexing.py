@@ -18,7 +18,7 @@ _INT = np.dtype(np.int64)
 
 
 def getitem(g: G, x: V, *arrays: V, template: tuple[Any, ...]) -> V:
-    """`x[key]`; the arrays stand in the gaps of the template."""
+    """`x[key]`; the arrays fill the gaps of the template."""
     key = _whole(template, arrays, x.ndim)
     parts = [part for part in key if part is not None]
     x = _sliced(g, x, parts)
@@ -46,7 +46,7 @@ def index_update(g: G, x: V, values: V, *arrays: V, template: tuple[Any, ...], a
 
 
 def _whole(template: tuple[Any, ...], arrays: Sequence[V], ndim: int) -> list[Any]:
-    """The key with its arrays, and a slice for each axis that it leaves out."""
+    """The key with its arrays, and a slice for each axis that it omits."""
     rest = iter(arrays)
     basic = (int, slice, type(None), type(...), Dim)
     key = [part if isinstance(part, basic) else next(rest) for part in template]
@@ -78,7 +78,7 @@ def _number(g: G, part: Any) -> V:
 
 
 def _picked(g: G, x: V, parts: Sequence[Any]) -> tuple[V, list[int]]:
-    """Integers alone: an axis less for each. `made`: how many axes each part has left."""
+    """Integers only: each removes an axis. `made`: how many axes each part has left."""
     for axis in reversed(range(len(parts))):
         if not isinstance(parts[axis], slice):
             x = g.add("Gather", x, _number(g, parts[axis]), axis=axis, ndim=x.ndim - 1)

@@ -1,4 +1,4 @@
-"""The recurrent operators of ONNX: LSTM, GRU and RNN, for a scan of the cell that is the same."""
+"""The recurrent operators of ONNX, LSTM, GRU and RNN, for scans of the same cells."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ["operator"]
 
 
 def operator(g: OnnxGraph, made: Loop, given: Parts) -> list[Value] | None:
-    """The ys and the last carry by an operator; None if there is none for this scan.
+    """The ys and the last carry from an operator; None if there is none for this scan.
 
     The cell is exactly of a type in `CELLS`, its weights are in the file, its dtype is float32 (the
-    runtime's operators know no other), and its output is its state.
+    runtime's operators support no other), and its output is its state.
     """
     kind = CELLS.get(type(made.owner))
     weights = {
@@ -51,7 +51,7 @@ def operator(g: OnnxGraph, made: Loop, given: Parts) -> list[Value] | None:
         g.add("Squeeze", Value(name, np.dtype(np.float32), 3), g.constant([0], np.int64), ndim=2)
         for name in outputs[1:]
     ]
-    if given.lengths is not None:  # a sequence without a step ends as it began
+    if given.lengths is not None:  # a sequence without steps ends as it began
         zero = g.constant(0, given.lengths.dtype)
         some = g.add("Greater", given.lengths, zero, dtype=np.dtype(bool))
         some = g.add("Unsqueeze", some, one, ndim=2)
@@ -86,4 +86,4 @@ CELLS: dict[type[nn.Cell], Callable[[Any], Kind]] = {
     nn.GRUCell: lambda cell: ("GRU", (1, 0, 2), {"linear_before_reset": 1}),  # of r, z, n: z, r, h
     nn.RNNCell: lambda cell: ("RNN", (0,), {"activations": [cell.nonlinearity.title()]}),
 }
-"""Exactly these types: what a subclass does besides is not known."""
+"""Exactly these types: a subclass may do something else."""

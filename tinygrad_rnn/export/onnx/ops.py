@@ -1,4 +1,4 @@
-"""What the ops are in ONNX. Each takes the graph, then its operands."""
+"""The ops in ONNX. Each takes the graph, then its operands."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _argsort(g: G, x: V, *, axis: int) -> V:
 
 
 def _shifted(g: G, x: V, axis: Any) -> tuple[V, V]:
-    """x less its largest, and that."""
+    """x minus its maximum, and the maximum."""
     largest = _reduced("ReduceMax", g, x, axis=axis, keepdims=True)
     return g.add("Sub", x, largest), largest
 
@@ -129,7 +129,7 @@ def _split(g: G, x: V, *, places: Any, axis: int) -> list[V]:
 
 
 class _Parts:
-    """The parts of an array along an axis, each made when it is asked for."""
+    """The parts of an array along an axis, each made on first use."""
 
     def __init__(self, g: G, x: V, *, axis: int) -> None:
         self._of = g, x, axis

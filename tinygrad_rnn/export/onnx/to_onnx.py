@@ -1,4 +1,4 @@
-"""To ONNX: one file, with a rolled Scan for each scan, for any batch and length."""
+"""To ONNX: one file, with a Scan for each scan of the model, for any batch and length."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ def to_onnx(
 ) -> list[str]:
     """Write the model to an ONNX file (opset 18); returns the names of its inputs.
 
-    `inputs`, `named`: arguments as of the model, of which shapes and dtypes are read; a layer or a
-    cell needs none for x. With `lengths=True` the file takes the lengths of padded sequences, too.
-    Inputs are named as the arguments of the model's `forward`, leaves of nests by number
-    (`state_0`); outputs are `output_0`, `output_1`, ... in their order. Batch and length are
-    dynamic; `axes`: the axes of each input, one word each, `_` for one of fixed size, as
+    `inputs`, `named`: example arguments of the model, of which only shapes and dtypes matter; a
+    layer or a cell needs no example of x. With `lengths=True` the file also takes the lengths of
+    padded sequences. Inputs are named after the arguments of the model's `forward`, the leaves of
+    nests by number (`state_0`); outputs are `output_0`, `output_1`, ... in order. Batch and length
+    are dynamic; `axes`: the axes of each input, one word each, `_` for one of fixed size, as in
     "time batch _".
 
-    A scan of the built-in cells is ONNX's LSTM, GRU or RNN (in float32; the runtime has no other),
-    with `lengths` as its `sequence_lens`. A scan of every other cell is a Scan of primitive
-    operators, not unrolled. Integers are int64. A Module leaves as it is in `eval()`. Random
-    numbers (`rand_like`, `randn_like`) are the runtime's, new in each run and at each step.
-    `truncate=`, which acts on gradients alone, has no part in the file.
+    A scan of a built-in cell becomes ONNX's LSTM, GRU or RNN (in float32; the runtime supports no
+    other), with `lengths` as its `sequence_lens`. A scan of any other cell becomes a Scan of
+    primitive operators, not unrolled. Integers are int64. A Module is exported as it is in
+    `eval()`. Random numbers (`rand_like`, `randn_like`) are drawn by the runtime, anew in each run
+    and at each step. `truncate=`, which affects only gradients, has no effect on the file.
 
-    ImportError without the extra `onnx`; ExportError if the model cannot leave.
+    ImportError without the extra `onnx`; ExportError if the model cannot be exported.
 
     >>> import tinygrad_rnn as tg
     >>> layer = tg.nn.Recurrent(tg.cells.MGUCell(3, 4))
@@ -82,7 +82,7 @@ def _array(x: Any) -> Any:
 
 
 def _input_of(model: Any, named: Any) -> Any:
-    """An x for a layer or a cell that is given none."""
+    """An x for a layer or a cell that was given no example."""
     size = getattr(model, "input_size", None)
     if size is None and isinstance(model, nn.Recurrent):
         size = getattr(next(iter(model._cells.values())), "input_size", None)
@@ -98,7 +98,7 @@ def _input_of(model: Any, named: Any) -> Any:
 
 
 def _names(names: Sequence[str]) -> list[str]:
-    """A name for each input: that of its argument, numbered where an argument is a nest.
+    """A name for each input: that of its argument, numbered if the argument is a nest.
 
     >>> _names(["x", "state", "state"])
     ['x', 'state_0', 'state_1']
@@ -110,7 +110,7 @@ def _names(names: Sequence[str]) -> list[str]:
 
 
 class _Graph(Target):
-    """The graph of a program, which the interpreter writes as it goes through it."""
+    """The graph of a program, which the interpreter builds while it runs through it."""
 
     name = "ONNX"
 
@@ -145,7 +145,7 @@ class _Graph(Target):
         place = self._g.constant(axis, np.int64)
         return Dim(self._g, self._g.add("Gather", shape, place, axis=0, ndim=0))
 
-    # What the interpreter asks for
+    # The interpreter's interface
 
     def ufunc(self, name: str) -> Callable[..., Value] | None:
         found = UFUNCS.get(name)

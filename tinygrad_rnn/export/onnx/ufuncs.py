@@ -1,4 +1,4 @@
-"""What NumPy's ufuncs are in ONNX: an operator, or a few of them."""
+"""NumPy's ufuncs in ONNX: an operator, or a few of them."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ OPERATORS = {
     "tanh": "Tanh",
     "true_divide": "Div",
 }
-"""Those that ONNX has."""
+"""The ufuncs that ONNX has."""
 
 OF_BOOLS = {
     "add": "Or",
@@ -66,7 +66,7 @@ OF_BOOLS = {
     "minimum": "And",
     "multiply": "And",
 }
-"""What they are for truth values."""
+"""Their counterparts for booleans."""
 
 _COMPARES = {"Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "IsInf", "IsNaN"}
 

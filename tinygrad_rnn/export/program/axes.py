@@ -1,4 +1,4 @@
-"""The axes of a model's inputs by name: which of them may have another size after it has left."""
+"""The axes of a model's inputs by name: which of them may change their size after the export."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Axes = Sequence[str | None]  # of one input; None: its size is fixed
 
 
 def argument_names(model: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[str]:
-    """For each leaf of the arguments the name of the parameter that it is given for.
+    """For each leaf of the arguments, the name of the parameter that it belongs to.
 
     >>> import tinygrad_rnn as tg
     >>> argument_names(tg.nn.LSTM(3, 4), [0.0, (1.0, 2.0)], {"lengths": 3})
@@ -32,10 +32,10 @@ def argument_names(model: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -
 def named_axes(
     axes: str | Sequence[str] | None, ranks: Sequence[int], names: Sequence[str], model: Any
 ) -> list[tuple[str | None, ...]]:
-    """For each input the names of its axes: as `axes` says, or as layers and cells have them.
+    """For each input the names of its axes: from `axes`, or as layers and cells have them.
 
-    `axes`: for each input its axes in order, one word each; `_` for one of fixed size. `names`: of
-    the arguments that the inputs are given for.
+    `axes`: for each input its axes in order, one word each; `_` for one of fixed size. `names`: the
+    arguments to which the inputs belong.
 
     >>> named_axes(["time batch _", "batch"], [3, 1], ["x", "lengths"], None)
     [('time', 'batch', None), ('batch',)]
@@ -53,7 +53,7 @@ def named_axes(
 
 
 def default_axes(model: Any, rank: int, name: str, *, first: bool) -> tuple[str | None, ...]:
-    """The axes of an input as layers have them: (T, B, ...), or (B, ...) without a sequence.
+    """The axes of an input as in layers: (T, B, ...), or (B, ...) without a sequence.
 
     >>> import tinygrad_rnn as tg
     >>> default_axes(tg.nn.LSTM(3, 4), 3, "x", first=True)
@@ -86,7 +86,7 @@ def sizes_of(
 ) -> Mapping[str, Any]:
     """The sizes of named axes in inputs of these shapes. ExportError if they do not fit.
 
-    `known`: the shapes that the fixed sizes are those of.
+    `known`: the shapes that the fixed sizes come from.
     """
     found: dict[str, Any] = {}
     for number, (shape, names, fixed) in enumerate(zip(shapes, axes, known or shapes, strict=True)):

@@ -1,4 +1,4 @@
-"""In which dtype an instruction computes: NumPy's rule, said for targets that have another."""
+"""The dtype in which an instruction computes: NumPy's rule, for targets that have another one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["operand_dtypes"]
 
 
 def operand_dtypes(instruction: Instruction) -> list[np.dtype[Any] | None]:
-    """The dtype that each operand is cast to before the instruction; None: it stays as it is.
+    """The dtype that each operand is cast to before the instruction; None: no cast.
 
     >>> x = Instruction.input(np.ones(2, np.float32))
     >>> operand_dtypes(Instruction.of(np.add, x, 1))

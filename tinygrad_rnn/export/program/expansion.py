@@ -1,7 +1,7 @@
-"""Expansion: an op that a target has no counterpart for, written in those that it has.
+"""Expansion: an op without a counterpart in the target, rewritten in ops that have one.
 
 The value of an op is NumPy expressions, and `Tensor` answers NumPy's functions. So its value is run
-on Tensors and recorded, and the ops that it is composed of take its place.
+on Tensors and recorded, and the ops that it is composed of replace it.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ __all__ = ["expanded"]
 
 
 def expanded(step: Step, known: Collection[str], target: str) -> Step:
-    """The step in ufuncs and the `known` ops alone.
+    """The step in ufuncs and the `known` ops only.
 
-    ExportError for an op that is composed of none of these, with the line that it was used in.
+    ExportError for an op that cannot be expanded, with the line that uses it.
     """
     stands_for: dict[Instruction, Any] = {}
     instructions: list[Instruction] = []
@@ -60,7 +60,7 @@ def expanded(step: Step, known: Collection[str], target: str) -> Step:
 def _composed(
     instruction: Instruction, known: Collection[str], target: str
 ) -> tuple[list[Instruction], Any]:
-    """The instructions that an instruction's op is composed of, and which is its result."""
+    """The instructions that an instruction's op is composed of, and which of them is its result."""
     op = instruction.primitive
     places = [k for k, x in enumerate(instruction.inputs) if isinstance(x, Instruction)]
     given = [Tensor.of(instruction.inputs[k].sample) for k in places]

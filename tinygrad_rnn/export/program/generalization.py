@@ -1,6 +1,6 @@
-"""Generalization: one program from records of the same call at several sizes of its inputs.
+"""Generalization: one program from recordings of the same call at several sizes of its inputs.
 
-What is the same in all records is kept; a number or a shape that differs becomes a `Size`. What
+What is the same in all recordings is kept; a number or a shape that differs becomes a `Size`. What
 can be neither is baked in, and an error with its line.
 """
 
@@ -38,14 +38,16 @@ def iota(*, start: Any, step: Any, count: Any, dtype: Any) -> Any:
 
 
 def generalized(steps: Sequence[Step], sizes: Sequence[Mapping[str, int]]) -> Step:
-    """The program that stands for all of these, each recorded at its sizes."""
+    """One program for all of these recordings, each made at its sizes."""
     return _Merge(sizes).step(steps)
 
 
 class _Merge:
     def __init__(self, sizes: Sequence[Mapping[str, int]]) -> None:
         self._sizes = sizes
-        self._new: dict[Instruction, Any] = {}  # of the first record, what it became
+        self._new: dict[
+            Instruction, Any
+        ] = {}  # for each instruction of the first recording, its replacement
         self._place: list[dict[Instruction, int]] = [{} for _ in sizes]
         self._instructions: list[Instruction] = []
         self._calls: dict[Any, Any] = {}  # operands and attributes, for all outputs of an op
@@ -92,7 +94,7 @@ class _Merge:
         self._instructions.append(made)
 
     def _merged(self, same: Sequence[Instruction]) -> tuple[list[Any], dict[str, Any]]:
-        """The operands and the attributes that stand for those of all records."""
+        """The operands and the attributes that generalize those of all recordings."""
         first = same[0]
         kinds = operand_dtypes(first)
         inputs = [

@@ -1,4 +1,4 @@
-"""Interpreter: a program carried out op by op by another library's functions, loops included."""
+"""Interpreter: a program run op by op with another library's functions, loops included."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ Value = Any
 
 
 class Target:
-    """What the interpreter asks of a library; for each library a class."""
+    """The interface of a library to the interpreter; one class for each library."""
 
     name: str
     ops: Mapping[str, Callable[..., Value]]
-    """For each op its counterpart: `ops[name](*operands, **attributes)`; one of several outputs
-    returns the sequence of them."""
+    """The counterpart of each op: `ops[name](*operands, **attributes)`.
+
+    For an op of several outputs it returns the sequence of them.
+    """
 
     def ufunc(self, name: str) -> Callable[..., Value] | None:
         """The counterpart of a ufunc, if there is one."""
@@ -33,11 +35,11 @@ class Target:
         raise NotImplementedError
 
     def cast(self, x: Value, dtype: Any) -> Value:
-        """The same in NumPy's dtype, or in the nearest that the library has."""
+        """x cast to NumPy's dtype, or to the nearest that the library has."""
         raise NotImplementedError
 
     def result(self, x: Value, instruction: Instruction) -> Value:
-        """What an instruction has computed, in its dtype."""
+        """The result of an instruction, in its dtype."""
         return self.cast(x, instruction.dtype)
 
     def module(self, operands: Sequence[Value], **call: Any) -> Sequence[Value]:
@@ -56,14 +58,14 @@ def interpreted(
     given: Mapping[Instruction, Value],
     sizes: Mapping[str, int],
 ) -> list[Value]:
-    """The results of a program from the values that it is given."""
+    """The results of a program from the values of its inputs."""
     return _Run(target, sizes).values(instructions, results, dict(given))
 
 
 class _Run:
     def __init__(self, target: Target, sizes: Mapping[str, int]) -> None:
         self._target, self._sizes = target, sizes
-        self._prepared: dict[Instruction, Any] = {}  # once, also where a loop runs them again
+        self._prepared: dict[Instruction, Any] = {}  # once, even if a loop runs them repeatedly
 
     def values(
         self, instructions: Iterable[Instruction], results: Sequence[Any], of: dict[Any, Value]

@@ -21,9 +21,9 @@ Array = Any
 class Loop:
     """What a scan repeats: the lowered step, the direction, and whether its rows may end early.
 
-    `owner`: the cell, or the code of the function, that the step is of. `leaves`: the names of the
-    owner's parameters among what the step reads besides; None for another. `truncate`: after how
-    many steps the carry is detached, again and again; None for never.
+    `owner`: the cell, or the code of the function, that the step belongs to. `leaves`: the names of
+    the owner's parameters among what the step reads; None for other arrays. `truncate`: the number
+    of steps after which the carry is detached, repeatedly; None for never.
     """
 
     step: Step
@@ -35,7 +35,7 @@ class Loop:
     truncate: int | None = None
 
     def __eq__(self, other: object) -> bool:
-        """Whether the same is repeated."""
+        """Whether both repeat the same step."""
         return isinstance(other, Loop) and self._form() == other._form()
 
     __hash__ = None  # type: ignore[assignment]
@@ -43,8 +43,8 @@ class Loop:
     def detaches(self, t: Any, length: Any) -> Any:
         """Whether the carry is detached before step t: between the blocks of truncated BPTT.
 
-        Of rows that end early, only those are whose length is greater than `t + reverse`: those
-        that were running before, and go on.
+        For rows that end early, only if their length is greater than `t + reverse`: rows that were
+        running before and continue.
         """
         done = length - 1 - t if self.reverse else t
         return (done > 0) & (done % self.truncate == 0)
@@ -72,7 +72,7 @@ class Parts(NamedTuple):
 
 
 def parts_of(made: Loop, operands: Sequence[Any]) -> Parts:
-    """The operands of a loop by what they are."""
+    """The operands of a loop by role."""
     rest = list(operands)
     lengths = rest.pop(0) if made.has_lengths else None
     xs, carries = len(made.step.xs), len(made.step.carry)
@@ -97,7 +97,7 @@ def loop(*arrays: Array, loop: Loop) -> tuple[Array, ...]:
 def computed(
     step: Step, xs: Sequence[Array], carry: Sequence[Array], leaves: Sequence[Array]
 ) -> list[Array]:
-    """The next carry and y_t of a lowered step, on arrays; random numbers as in its record."""
+    """The next carry and y_t of a lowered step, on arrays; random numbers as recorded."""
     of: dict[Instruction, Array] = dict(
         zip((*step.xs, *step.carry, *step.leaves), (*xs, *carry, *leaves), strict=True)
     )

@@ -1,4 +1,4 @@
-"""Program: a call of a model, lowered, for every size of its named axes. What a target reads."""
+"""Program: a call of a model, lowered, for every size of its named axes. Targets read it."""
 
 from __future__ import annotations
 
@@ -38,11 +38,13 @@ def random_ops(step: Step) -> Iterator[Instruction]:
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """`step.xs` are the inputs, `step.leaves` what else is read: `leaves[k]` is the name of a
-    parameter or buffer, or an array for a constant. `step.ys` are the outputs.
+    """A model's call as a step: `step.xs` are the inputs, `step.ys` the outputs.
 
-    `shapes`: of the inputs as they were given; `axes`: the names of those that may differ.
-    `inputs`, `outputs`: the structures of (args, kwargs) and of what the model returns.
+    `step.leaves` are everything else that is read: `leaves[k]` is the name of a parameter or
+    buffer, or an array for a constant.
+
+    `shapes`: those of the given inputs; `axes`: the names of the axes that may change. `inputs`,
+    `outputs`: the structures of (args, kwargs) and of what the model returns.
     """
 
     step: Step
@@ -73,9 +75,9 @@ def program_of(
 ) -> Program:
     """The program of `model(*args, **kwargs)` in the `known` ops.
 
-    Of the arguments shapes and dtypes matter, not their elements. A Module is recorded as it is in
-    `eval()` or, for `training`, in `train()`. `kept`: the modules in it whose calls are one op
-    each. ExportError if it cannot leave.
+    Only shapes and dtypes of the arguments matter, not their elements. A Module is recorded as it
+    is in `eval()` or, for `training`, in `train()`. `kept`: the modules in it whose calls stay one
+    op each. ExportError if it cannot be exported.
     """
     tree = (tuple(args), dict(kwargs))
     given, structure = pytree.leaves(tree), pytree.structure(tree)
@@ -95,7 +97,7 @@ def program_of(
                 made = _recorded(model, structure, given, names, at, kept)
             except Exception as error:
                 works = sizes[0]
-                if first is None:  # as it was called it runs, or that is what is wrong
+                if first is None:  # if it runs as it was called, the sizes are to blame
                     works = dict(sizes_of([x.shape for x in given], names))
                     _recorded(model, structure, given, names, works, kept)
                 if isinstance(error, ExportError):
@@ -136,7 +138,7 @@ def _in_mode(model: Any, training: bool) -> Iterator[None]:
 
 @contextmanager
 def _drawing_nothing(model: Any) -> Iterator[None]:
-    """What is recorded draws no number of the user's: generators are afterwards where they were."""
+    """Recording draws none of the user's random numbers: generators are put back afterwards."""
     modules = model.modules() if isinstance(model, Module) else ()
     own = [x for m in modules for x in vars(m).values() if isinstance(x, np.random.Generator)]
     states = [x.bit_generator.state for x in own]
@@ -168,7 +170,7 @@ def _recorded(
 
 
 def _example(x: Any, axes: Sequence[str | None], sizes: Mapping[str, int], random: Any) -> Tensor:
-    """Small random numbers in the place of an input; zeros for integers, which may be indices."""
+    """Small random numbers in place of an input; zeros for integers, which may be indices."""
     pairs = zip(x.shape, axes, strict=True)
     shape = tuple(int(size) if name is None else sizes[name] for size, name in pairs)
     dtype = np.dtype(str(x.dtype).removeprefix("torch."))
@@ -178,7 +180,7 @@ def _example(x: Any, axes: Sequence[str | None], sizes: Mapping[str, int], rando
 
 
 def _baked(error: Exception, works: Mapping[str, int], at: Mapping[str, int]) -> ExportError:
-    """That a model runs at some sizes and not at others, and where it stops."""
+    """The error for a model that runs at some sizes and not at others, with the failing line."""
     changed = {name: size for name, size in at.items() if works[name] != size}
     frames = traceback.extract_tb(error.__traceback__)
     users = [f for f in frames if not f.filename.startswith(PACKAGE_FOLDER)]

@@ -1,6 +1,6 @@
 """Recording a call of a model: its ops as a program, each scan in it as one `loop`.
 
-The call runs once, op by op, on small arrays. What is kept is the compiler's lowered form of it,
+The call runs once, op by op, on small arrays. The result is the compiler's lowered form of it,
 before any pass: NumPy's ufuncs and the ops of this package, by name, with their attributes.
 """
 
@@ -34,8 +34,10 @@ __all__ = ["LengthsAreAnInput", "Recorded", "module_call", "recorded", "stop_gra
 
 
 class Recorded(NamedTuple):
-    """A recorded call. `sources`: for each leaf of the step, the Tensor that it stands for.
-    `structure`: that of what the call has returned."""
+    """A recorded call. `sources`: for each leaf of the step, the Tensor that it is.
+
+    `structure`: that of what the call returned.
+    """
 
     step: Step
     sources: list[Tensor]
@@ -44,7 +46,7 @@ class Recorded(NamedTuple):
 
 @op(differentiable=False)
 def stop_gradient(x: Any) -> Any:
-    """The same value, through which no gradient goes: `detach`, `no_grad`."""
+    """The same value, with no gradient through it: `detach`, `no_grad`."""
     return x
 
 
@@ -57,7 +59,7 @@ def recorded(
     """The program of `function(*args, **kwargs)`; `structure` is that of (args, kwargs).
 
     A call of one of the modules `kept` is one op, `module_call`. ExportError if no program can
-    stand for the function.
+    replace the function.
     """
     found: list[Any] = []
 
@@ -100,7 +102,7 @@ def _called(module: Module, *args: Any, **kwargs: Any) -> Any:
 def module_call(*arrays: Any, module: Module, tree: Any, results: list[Any]) -> Any:
     """A call of a module that the target has a counterpart for; `tree`: that of its arguments.
 
-    `results`: where the structure of what it has returned is put.
+    `results`: receives the structure of what the module returned.
     """
     with ModeChange(watch=None, grad=False), scans_taken_by(_unrolled):
         given = pytree.unflatten(tree, [Tensor.of(np.asarray(x)) for x in arrays])
@@ -121,7 +123,7 @@ def _as_tensor(x: Any) -> Tensor:
 
 
 class LengthsAreAnInput(Exception):
-    """The lengths of a scan are this input: they must be the number of steps when recorded."""
+    """The lengths of a scan are this input: in the recording, all must be the number of steps."""
 
     def __init__(self, position: int, steps: int) -> None:
         super().__init__()
@@ -138,7 +140,7 @@ class _Scans:
         """The last carry and the ys."""
         outer = current_mode().watch
         assert isinstance(outer, Record)
-        outer.paused = True  # what is done to record a step is none of the model's
+        outer.paused = True  # recording a step is not part of the model
         try:
             carry, step, sources = self._step(sequence)
         finally:
@@ -163,12 +165,12 @@ class _Scans:
         )
 
     def _step(self, sequence: Scan) -> tuple[list[Tensor], Step, list[Tensor]]:
-        """The carry in the dtypes that it keeps, the lowered step, and what it reads besides."""
+        """The carry in its final dtypes, the lowered step, and what it reads besides."""
         files, step, name = sequence.function.files, sequence.step, sequence.function.name
         at = [Tensor.of(x._data[0]) for x in sequence.xs]
         records: list[Record] = []
         after: Sequence[Any] = sequence.carry
-        for _ in range(3):  # the first may widen the carry; the other two must be the same
+        for _ in range(3):  # the first may widen the carry; the other two must agree
             after, _, made = record(step, [Tensor.of(leaf._data) for leaf in after], at, files)
             records.append(made)
         _, second, third = records
@@ -202,7 +204,7 @@ def _named_tensors(owner: Any) -> Iterator[tuple[Tensor, str]]:
 
 
 def _lowered(made: Record, carries: int, name: str) -> tuple[Step, list[Tensor]]:
-    """The forward step of a record, and what each of its leaves is."""
+    """The forward step of a recording, and what each of its leaves is."""
     if made.refusal is not None:
         raise ExportError(f"{name} cannot be exported: {made.refusal}")
     _with_stops(made)
@@ -211,7 +213,7 @@ def _lowered(made: Record, carries: int, name: str) -> tuple[Step, list[Tensor]]
 
 
 def _with_stops(made: Record) -> None:
-    """Put a `stop_gradient` where the model lets no gradient pass, and ask for none here."""
+    """Insert a `stop_gradient` where the model stops gradients, and record no gradient here."""
     calls: list[OpCall] = []
     moved: dict[int, Result] = {}  # where the result of each call is now
 

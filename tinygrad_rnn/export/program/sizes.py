@@ -1,7 +1,7 @@
 """Size: a number that depends on the sizes of the inputs, as `time`, `2*batch` or `batch*time`.
 
-A model is recorded at a few sizes of each named axis. A number that differs between the records is
-found again as a polynomial in these sizes, and checked on a record that was not used to find it.
+A model is recorded at a few sizes of each named axis. A number that differs between the recordings
+is fitted by a polynomial in these sizes, which is checked on a recording not used for the fit.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["Size", "evaluated", "fitted", "recording_sizes"]
 
 Sizes = Mapping[str, Any]
 
-_FIRST, _STEP = 3, 2  # of the sizes at which a model is recorded
+_FIRST, _STEP = 3, 2  # the sizes at which a model is recorded
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Size:
 
 
 def recording_sizes(names: Sequence[str]) -> list[dict[str, int]]:
-    """At which sizes a model is recorded: some, each of them changed alone, and all changed.
+    """The sizes at which a model is recorded: some, each of them changed alone, and all changed.
 
     >>> recording_sizes(["time", "batch"])
     [{'time': 3, 'batch': 4}, {'time': 5, 'batch': 4}, {'time': 3, 'batch': 7}, \
@@ -56,7 +56,7 @@ def recording_sizes(names: Sequence[str]) -> list[dict[str, int]]:
 
 
 def fitted(values: Sequence[Any], sizes: Sequence[Mapping[str, int]]) -> Any:
-    """What is `values[k]` at `sizes[k]`: the number itself, a `Size`, or None if it is neither.
+    """`values[k]` at `sizes[k]` in general: the number itself, a `Size`, or None.
 
     >>> sizes = recording_sizes(["time", "batch"])
     >>> str(fitted([12, 20, 21, 54], sizes)), fitted([7, 7, 7, 7], sizes)
@@ -87,7 +87,7 @@ def fitted(values: Sequence[Any], sizes: Sequence[Mapping[str, int]]) -> Any:
 
 
 def evaluated(x: Any, sizes: Sizes) -> Any:
-    """An attribute with numbers in the place of its sizes."""
+    """An attribute with numbers in place of its sizes."""
     if isinstance(x, Size):
         return x(sizes)
     if isinstance(x, slice):

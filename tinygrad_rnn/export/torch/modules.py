@@ -1,4 +1,4 @@
-"""The modules that PyTorch has, too: made there with the same sizes and the same weights."""
+"""Modules that PyTorch has as well: created there with the same sizes and the same weights."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Value = Any
 
 
 def counterpart(module: nn.Module) -> Any:
-    """The `torch.nn.Module` that is the same, on new weights; None if there is none."""
+    """The same `torch.nn.Module`, with new weights; None if there is none."""
     make = MODULES.get(type(module))
     return None if make is None else make(module)
 
@@ -47,7 +47,7 @@ def _projected(layer: Any) -> Any:
         return None
     if layer.truncate is not None:
         return None
-    if cells[0].projection_size >= cells[0].hidden_size:  # which PyTorch does not allow
+    if cells[0].projection_size >= cells[0].hidden_size:  # which PyTorch does not support
         return None
     return torch.nn.LSTM(
         cells[0].input_size,
@@ -89,11 +89,11 @@ MODULES: dict[type[nn.Module], Callable[[Any], Any]] = {
     nn.Embedding: _embedding,
     nn.Dropout: _dropout,
 }
-"""Exactly these types: what a subclass does besides is not known."""
+"""Exactly these types: a subclass may do something else."""
 
 
 def called(ours: nn.Module, module: Any, given: Mapping[str, Any]) -> Any:
-    """The counterpart of one of our modules on the arguments of `forward`, by their names here."""
+    """The counterpart of one of our modules, called with the arguments of our `forward`."""
     import torch
 
     if isinstance(ours, nn.Recurrent):
@@ -126,7 +126,9 @@ def _run(module: Any, x: Value, state: Any = None, lengths: Value = None) -> tup
         return module(x, state)  # type: ignore[no-any-return]
     batch_first = module.batch_first
     steps = x.shape[1 if batch_first else 0]
-    real = lengths.clamp(min=1).cpu()  # a packed sequence has a step; those of none are put right
+    real = lengths.clamp(
+        min=1
+    ).cpu()  # a packed sequence has at least one step; empty ones are corrected afterwards
     packed = pack_padded_sequence(x, real, batch_first=batch_first, enforce_sorted=False)
     outputs, final = module(packed, state)
     outputs, _ = pad_packed_sequence(outputs, batch_first=batch_first, total_length=steps)

@@ -1,4 +1,4 @@
-"""What ufuncs and ops are in PyTorch."""
+"""Ufuncs and ops in PyTorch."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def _shape(shape: Any) -> tuple[int, ...]:
 
 
 def _indexed(x: Value, template: Any, arrays: Sequence[Value]) -> Value:
-    """`x[key]`; a slice with a negative step, which PyTorch has not, of the reversed axis."""
+    """`x[key]`; a negative step, which PyTorch lacks, is taken of the reversed axis."""
     rest: Iterator[Value] = iter(arrays)
     basic = (int, slice, type(None), type(...), bool)
     key: list[Any] = [p if isinstance(p, basic) else next(rest) for p in template]
@@ -154,7 +154,7 @@ def _is_index(part: Any) -> bool:
 
 
 def _axes_of(key: Sequence[Any], ndim: int) -> dict[int, int]:
-    """Which axis each part of a key is for."""
+    """The axis that each part of a key is for."""
     found, axis = {}, 0
     consumed = sum(part is not None and part is not ... for part in key)
     for place, part in enumerate(key):

@@ -28,15 +28,15 @@ def to_torch(model: Callable[..., Any], *, axes: str | Sequence[str] | None = No
 
     `nn.LSTM`, `nn.GRU` and `nn.RNN` become PyTorch's own, as do a layer of `ProjectedLSTMCell`
     (with `proj_size`), Linear, Embedding and Dropout. In other modules the ops are PyTorch's, and
-    each scan is a loop over time. It is called as the model is, with tensors, `lengths=` included;
-    a layer that PyTorch has is just that layer, with PyTorch's arguments.
-    It can be trained, moved to a device and saved; its `state_dict()` has the names of ours, and
-    `model.load_state_dict(from_torch(module.state_dict()))` brings trained weights back.
+    each scan is a loop over time. The module is called like the model, with tensors, including
+    `lengths=`; a model that is itself a layer PyTorch has takes PyTorch's arguments instead.
 
-    What is no module of PyTorch's is recorded when it is first called, once in `train()` and once
-    in `eval()`: its dropout works there as it does here. Random numbers (`rand_like`,
-    `randn_like`) are PyTorch's: `torch.manual_seed` sets them. `axes`: see `to_jax`. ExportError if
-    the model cannot leave.
+    It can be trained, moved to a device and saved; its `state_dict()` has our names, and
+    `model.load_state_dict(from_torch(module.state_dict()))` brings trained weights back. Modules
+    that PyTorch lacks are recorded at their first call, once in `train()` and once in `eval()`:
+    their dropout works as it does here. Random numbers (`rand_like`, `randn_like`) are PyTorch's:
+    `torch.manual_seed` sets them. `axes`: see `to_jax`. ExportError if the model cannot be
+    exported.
 
     >>> import torch, tinygrad_rnn as tg  # doctest: +SKIP
     >>> module = tg.export.to_torch(tg.nn.LSTM(3, 4))  # doctest: +SKIP
@@ -56,7 +56,7 @@ def to_torch(model: Callable[..., Any], *, axes: str | Sequence[str] | None = No
 def from_torch(state: Any) -> dict[str, npt.NDArray[Any]]:
     """A `state_dict()` of PyTorch's, or a module, as arrays: for `Module.load_state_dict`.
 
-    The names are kept. bfloat16, which NumPy has not, becomes float32.
+    The names are kept. bfloat16, which NumPy lacks, becomes float32.
 
     >>> import torch, tinygrad_rnn as tg  # doctest: +SKIP
     >>> layer, theirs = tg.nn.GRU(3, 4), torch.nn.GRU(3, 4)  # doctest: +SKIP
@@ -86,7 +86,7 @@ def _dtype(dtype: Any) -> Any:
 
 
 def _module(model: Any, axes: str | Sequence[str] | None) -> Any:
-    """A module around the programs of a model, with its weights and its counterparts."""
+    """A module for the programs of a model, with its weights and its counterparts."""
     import torch
 
     class Exported(torch.nn.Module):
@@ -145,7 +145,7 @@ def _named_counterparts(model: Any, tensors: Mapping[str, Any]) -> Iterator[tupl
 
 
 def _place(root: Any, path: str) -> Any:
-    """The module that holds what is at this path; made where there is none."""
+    """The module that holds this path; created if there is none."""
     import torch
 
     for name in path.split(".")[:-1]:

@@ -25,7 +25,6 @@ def plot_history(history: Iterable[Mapping[str, float]], metrics: Iterable[str] 
     `history`: the result of `fit`, or any rows of numbers by name. `metrics`: names without
     `train_` and `val_`; all if omitted. KeyError for one that was not measured.
 
-
     >>> rows = [{"epoch": 1, "train_loss": 2.0, "val_loss": 2.5}, {"epoch": 2, "train_loss": 1.0}]
     >>> chart = plot_history(rows)
     >>> [panel.title for panel in chart.panels]

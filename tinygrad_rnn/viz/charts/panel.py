@@ -22,7 +22,6 @@ class Panel:
     area, `note` at its right end. `y` runs from `low` to `high`, in powers of ten if `log`.
     `labels`: words for the steps; ValueError if there are too few.
 
-
     >>> panel = Panel(200, 46, 5, title="h")
     >>> panel.area, panel.height
     ((12.0, 30.0, 176.0, 46.0), 100.0)

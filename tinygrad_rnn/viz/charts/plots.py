@@ -47,7 +47,6 @@ def plot_gradient_flow(
 
     `flow` may also hold the results for several models, by the model's name.
 
-
     >>> import tinygrad_rnn as tg
     >>> from tinygrad_rnn import viz
     >>> flow = viz.gradient_flow(tg.nn.LSTM(2, 3), tg.randn(6, 1, 2))
@@ -94,7 +93,6 @@ def plot_gates(gates: Mapping[str, Mapping[str, Array]], labels: Labels = None) 
     A value between 0 and 1, such as a gate, is shown from pale to dark; one that may be negative
     from orange through pale to blue. Of more than 32 units those that change most are shown; of a
     batch, the first sequence.
-
 
     >>> import tinygrad_rnn as tg
     >>> from tinygrad_rnn import viz
@@ -149,7 +147,6 @@ def plot_ledger(ledger: Mapping[str, Mapping[int | None, Array]], labels: Labels
     A row for each parameter that the steps use, a column for each step: the norm of the step's
     part.
 
-
     >>> import tinygrad_rnn as tg
     >>> from tinygrad_rnn import viz
     >>> plot_ledger(viz.ledger(tg.nn.RNN(2, 3), tg.randn(4, 1, 2)))
@@ -198,7 +195,6 @@ def plot_connectivity(connectivity: Connectivity, labels: Labels = None) -> Char
     The norm of d state_t / d state_s, row t and column s; the norm of d state_t / d x_s; the
     largest, median and smallest singular value of d state_T-1 / d state_t; and the share of each
     path in it, as bars, below zero for a path that cancels part of the others.
-
 
     >>> import tinygrad_rnn as tg
     >>> from tinygrad_rnn import viz

@@ -29,7 +29,6 @@ def gradient_flow(model: Model, x: Any, loss: Loss = None) -> dict[str, dict[str
     gradient can arrive. A state is what one step passes on to another. ValueError if the model
     records no time steps.
 
-
     >>> import tinygrad_rnn as tg
     >>> def model(x):
     ...     for t in range(3):
@@ -72,7 +71,6 @@ def gates(model: Model, x: Any, loss: Loss = None) -> dict[str, dict[str, Array]
 
     NaN at steps that do not compute it.
 
-
     >>> import tinygrad_rnn as tg
     >>> def model(x):
     ...     for t in range(3):
@@ -108,7 +106,6 @@ def ledger(model: Model, x: Any, loss: Loss = None) -> dict[str, dict[int | None
     Keyed by the parameter's name, then by step (None: outside all steps); the parts sum to
     `W.grad`. A weight that is transposed or otherwise prepared once for all steps is split as well:
     each step's part is propagated back through the preparation by the ops' own gradient rules.
-
 
     >>> import tinygrad_rnn as tg
     >>> layer = tg.nn.RNN(1, 1, bias=False)

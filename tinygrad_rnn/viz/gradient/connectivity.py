@@ -53,7 +53,6 @@ class Connectivity:
     cancels part of the others; all are NaN where J is zero. `product_shares`: the shares in d
     state_T-1 / d state_t, by the path between t and t+1.
 
-
     >>> import tinygrad_rnn as tg
     >>> found = connectivity(tg.nn.LSTM(1, 2), tg.randn(4, 1, 1))
     >>> found.states.shape, found.step_values.shape
@@ -146,7 +145,6 @@ def connectivity(model: Model, x: Any, path: str | None = None) -> Connectivity:
     omitted if there is only one layer. ValueError if there are several, or if no step passes a
     state on. For a cell, the state is whatever it returns as its state; for steps written without a
     cell, it is what one step takes from another.
-
 
     >>> import tinygrad_rnn as tg
     >>> def model(x):

@@ -24,7 +24,6 @@ __all__ = ["Flow", "Gradients", "norm", "norms_of_rows"]
 def norm(array: Any) -> float:
     """The Euclidean norm, in float64; correct even where the squares would underflow.
 
-
     >>> norm(np.full(4, 1e-200))
     2e-200
     """

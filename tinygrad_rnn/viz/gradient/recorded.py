@@ -100,7 +100,6 @@ class Recorded:
 def numbered(name: str, taken: Container[str]) -> str:
     """`name`, with the first number appended that makes it unique, if it is taken.
 
-
     >>> numbered("gate", ["gate", "gate 2"])
     'gate 3'
     """

@@ -23,7 +23,6 @@ LONG = 200  # steps from which the graph itself is folded
 def kept_steps(steps: Sequence[int], shown: int) -> set[int]:
     """The first and last steps, `shown` in all, and one more on each side of the fold.
 
-
     >>> sorted(kept_steps(range(10), 4))
     [0, 1, 2, 7, 8, 9]
     """
@@ -57,7 +56,6 @@ def folded_graph(outputs: Sequence[Tensor], inputs: Sequence[Tensor], shown: int
 @contextmanager
 def no_collection() -> Iterator[None]:
     """Turn off the search for reference cycles: among millions of nodes it takes seconds.
-
 
     >>> with no_collection():
     ...     gc.isenabled()

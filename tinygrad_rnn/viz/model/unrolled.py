@@ -336,7 +336,6 @@ class Unrolled:
 def is_expression(graph: Graph) -> bool:
     """Whether a graph has no steps and is small enough for a box per leaf, with its numbers.
 
-
     >>> import tinygrad_rnn as tg
     >>> is_expression(tg.viz.draw(tg.ones(2).requires_grad_() * 3.0).graph)
     True

@@ -22,7 +22,6 @@ BINS = 16
 def summary(array: Any, bins: int = BINS) -> dict[str, Any]:
     """Statistics of the finite elements, the number of others, and a histogram.
 
-
     >>> summary(np.array([1.0, 3.0]), bins=2)["mean"]
     2.0
     """

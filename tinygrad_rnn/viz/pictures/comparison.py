@@ -20,7 +20,6 @@ class Comparison(Saved):
 
     `chart`: a `Chart` to draw below them.
 
-
     >>> import tinygrad_rnn as tg
     >>> from tinygrad_rnn import viz
     >>> x = tg.zeros(30, 1, 3)

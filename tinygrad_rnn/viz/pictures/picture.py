@@ -43,7 +43,6 @@ class Picture(Saved):
     for each step, such as the letter that was read. `note` may be set to a further line under the
     title. A notebook shows a Picture as SVG.
 
-
     >>> import tinygrad_rnn as tg
     >>> picture = Picture(tg.viz.draw(tg.tanh(tg.ones(2))).graph, title="tanh")
     >>> picture.svg().startswith("<svg")
@@ -135,7 +134,6 @@ def draw(
     that require a gradient but are not parameters. See `Picture` for `level` and `fold`. The graph
     is kept: a backward pass may follow. `GraphFreedError` if one came before.
 
-
     >>> import tinygrad_rnn as tg
     >>> x = tg.tensor([1.0, 2.0], requires_grad=True).named("x")
     >>> draw(tg.tanh(x).sum()).svg()[:4]
@@ -194,7 +192,6 @@ def bptt(
     Recurrent layers of a Module (or of the Module that a method belongs to) run with `unroll=True`
     for this; in a function of your own, set it yourself. If `x` is floating, the gradient that
     reaches it is drawn as well. `passes`: see `draw`.
-
 
     >>> import tinygrad_rnn as tg
     >>> picture = bptt(tg.nn.LSTM(3, 4), tg.zeros(5, 1, 3), level="gates")

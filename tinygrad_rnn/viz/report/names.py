@@ -41,7 +41,6 @@ def names_report(
     hundred letters. DataError for a letter that does not occur in the training data; OSError if the
     page cannot be written.
 
-
     >>> import tempfile
     >>> from tinygrad_rnn import data, nn
     >>> from tinygrad_rnn.training.names import Corpus, Settings, build, train_names

@@ -34,7 +34,6 @@ def training_report(
     The layer reads the beginning of the first sequence of a batch, of the validation data if there
     are any. The gradient shown is that of the last output. OSError if the page cannot be written.
 
-
     >>> import tempfile
     >>> import tinygrad_rnn as tg
     >>> model = tg.nn.GRU(2, 3)

@@ -63,7 +63,6 @@ def report(
     gradient flow on one scale, their gates, each step's part of the weights' gradients and the
     connectivity of each recurrent layer. It needs no network. OSError if it cannot be written.
 
-
     >>> import tempfile
     >>> import tinygrad_rnn as tg
     >>> tg.manual_seed(0)

@@ -24,7 +24,6 @@ def show(lesson: str, **knobs: float) -> Show:
     change, such as `forget_bias`, `spectral_radius`, `steps`, `truncate`. ValueError for a lesson
     or a knob that does not exist, or a value out of range.
 
-
     >>> show("vanishing", forget_bias=0)
     <lesson vanishing: forget_bias=0, spectral_radius=0.9, steps=100>
     """

@@ -18,7 +18,6 @@ def curve(points: Sequence[Point], side: float, back: bool = False) -> str:
 
     `back` writes the same line from its end to its start.
 
-
     >>> curve([(0, 0), (10, 0)], 4)
     'M0 -4H10'
     """
@@ -44,7 +43,6 @@ def curve(points: Sequence[Point], side: float, back: bool = False) -> str:
 
 def corners(points: Sequence[Point], side: float, back: bool = False, radius: float = 6.0) -> str:
     """A route of level and vertical runs with rounded corners, moved `side` px to the left.
-
 
     >>> corners([(0, 0), (10, 0), (10, 20)], 0)
     'M0 0L5 0Q10 0 10 5L10 20'

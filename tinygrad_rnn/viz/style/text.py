@@ -23,7 +23,6 @@ def text_width(text: str, size: float) -> float:
 
     East Asian wide letters count as wide as they are high, combining marks as nothing.
 
-
     >>> text_width("한국", 10) > text_width("ab", 10)
     True
     """
@@ -130,7 +129,6 @@ def _number(value: float) -> str:
 
 def in_words(value: float) -> str:
     r"""A share or a factor in the words of a reader.
-
 
     >>> in_words(0.25), in_words(3.2e-9), in_words(0.0)
     ('25\xa0%', '3\xa0·\xa010⁻⁹', 'nothing')

@@ -16,7 +16,6 @@ class Canvas:
     `along`: whether gradients run along their edges, rather than against them. `prefix`: of
     identifiers, to keep several canvases in one document apart.
 
-
     >>> canvas = Canvas(Scale(-2, 0))
     >>> canvas.add_pair("M0 0H9", "M9 4H0", 1.0, "wire")
     >>> canvas.content()
