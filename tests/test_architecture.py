@@ -30,6 +30,7 @@ FLOORS = (
     "optim",
     "data serialization user_code",
     "training",
+    "analysis",
     "testing",
     "viz",
     "export",

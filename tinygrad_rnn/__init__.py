@@ -35,6 +35,7 @@ from .serialization import CheckpointError, load, save
 
 if TYPE_CHECKING:
     from . import (
+        analysis,
         cards,
         cells,
         comparison,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _WHEN_ASKED = (
+    "analysis",
     "cards",
     "cells",
     "comparison",
@@ -87,6 +89,7 @@ __all__ = [
     "StaleValueError",
     "Tensor",
     "TinygradRnnError",
+    "analysis",
     "card",
     "cards",
     "cells",

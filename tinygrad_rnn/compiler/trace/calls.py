@@ -137,7 +137,7 @@ def home_of(file: str) -> str:
     """ "engine" for this package but for its networks, "nn", "numpy", "python" or "user"."""
     if file.startswith(PACKAGE_FOLDER):
         inner = file[len(PACKAGE_FOLDER) + 1 :]
-        return "nn" if inner.startswith(("nn", "cells")) else "engine"
+        return "nn" if inner.startswith(_NETWORKS) else "engine"
     if file.startswith(_NUMPY):
         return "numpy"
     if file.startswith("<frozen") or (file.startswith(_STDLIB) and "site-packages" not in file):
@@ -154,6 +154,7 @@ def _home(frame: FrameType) -> str:
     return home_of(file)
 
 
+_NETWORKS = ("nn", "cells", "analysis")  # whose step functions read cells from their closures
 _PACKAGE = __name__.partition(".")[0] + "."
 _NUMPY = str(np.__file__).rpartition("__init__")[0]
 _STDLIB = sysconfig.get_paths()["stdlib"]

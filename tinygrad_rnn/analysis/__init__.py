@@ -1,0 +1,16 @@
+"""Analyses of a cell as a dynamical system: how far its gradient and its state reach.
+
+Each takes a cell and sequences, and knows nothing else of it.
+"""
+
+from .horizon import MemoryHorizon, memory_horizon
+from .lyapunov import LyapunovSpectrum, lyapunov_spectrum
+from .truncation import truncation_errors
+
+__all__ = [
+    "LyapunovSpectrum",
+    "MemoryHorizon",
+    "lyapunov_spectrum",
+    "memory_horizon",
+    "truncation_errors",
+]
