@@ -94,7 +94,7 @@ def lyapunov_spectrum(
     ...     hidden_size = 2
     ...     def forward(self, x, h):
     ...         return tg.tensor([0.9, 0.5], dtype="float64") * h + x
-    >>> found = lyapunov_spectrum(Scales(), np.zeros((20, 1, 2)))
+    >>> found = lyapunov_spectrum(Scales(), np.zeros((60, 1, 2)), skip=40)
     >>> np.exp(found.exponents).round(6)
     array([0.9, 0.5])
     """

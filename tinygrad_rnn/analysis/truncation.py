@@ -35,11 +35,10 @@ def truncation_errors(
     """By the window k: |g_k - g| / |g|, with g the gradient of all parameters on x (T, B, ...).
 
     g_k is that of truncated backpropagation: what the loss says to the output of each step goes
-    back through k steps, that step included (`training.through_time.tbptt`
-    with k1 = 1). 0 is exact, 1 as
-    wrong as no gradient at all; it may be more. `loss(outputs)`: a number from the outputs of all
-    steps, (T, B, ...); by default they are weighted at random, from `seed`. Windows of T steps and
-    more are exact, and left out. `inputs`, `constants`: as of `memory_horizon`.
+    back through k steps, that step included, as by `through_time.tbptt(..., k1=1, k2=k)`. 0 is
+    exact, 1 as wrong as no gradient at all; it may be more. `loss(outputs)`: a number from the
+    outputs of all steps, (T, B, ...); by default they are weighted at random, from `seed`. Windows
+    of T steps and more are exact, and left out. `inputs`, `constants`: as of `memory_horizon`.
 
     All windows of a length are run side by side, as rows of one batch, from the states of the whole
     run. ValueError for a window below 1, and as `memory_horizon`.
