@@ -579,3 +579,42 @@ def test_connectivity_asks_for_a_path_where_there_are_several():
     w, u, x = parameters()
     with pytest.raises(ValueError, match=r"\['rnn'\]"):
         viz.connectivity(rnn_of(w, u), x, path="other")
+
+
+@tg.op
+def mirrored(x):
+    return x[:, ::-1]
+
+
+@mirrored.vjp
+def _(grad, out, x):  # with an axis before the rows, it would turn the rows around
+    return grad[:, ::-1]
+
+
+@tg.op
+def doubled_rows(x):
+    return 2 * x
+
+
+@doubled_rows.vjp
+def _(grad, out, x):
+    rows, _ = grad.shape  # with an axis before the rows, an error
+    return 2 * np.ones((rows, 1)) * grad
+
+
+@pytest.mark.parametrize("op", [mirrored, doubled_rows])
+def test_a_rule_that_takes_no_further_axis(op):
+    class Cell(nn.RNNCell):
+        def forward(self, x, h):
+            return super().forward(x, op(h))
+
+    layer = nn.Recurrent(Cell(2, 3)).astype("float64")
+    x = np.random.default_rng(0).standard_normal((4, 1, 2))
+    found = viz.connectivity(layer, x)
+    weights = layer.weight_hh_l0.data
+    with tg.no_grad():
+        h = layer(x)[0].data[:, 0]
+    through = weights[:, ::-1] if op is mirrored else 2 * weights
+    for t in range(3):
+        expected = (1 - h[t + 1] ** 2)[:, None] * through
+        np.testing.assert_allclose(found.step_jacobians[t], expected, rtol=1e-10)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -84,32 +84,43 @@ def _of_run(run: ObservedRun) -> BatchedSteps | None:
     size = sum(leaf._data.size for leaf in run.carry if is_floating(leaf._data))
     if not size:
         return None
-    found: list[_Chunk] = []
-    for start in range(0, length, each := max(ROWS // size, 1)):
+    parts: Array = None
+    slices: dict[str, slice] = {}
+    names: list[str] = []
+    taken: set[int] = set()
+    by_input: list[Array] = []
+    each = max(ROWS // size, 1)
+    for start in range(0, length, each):
         some = slice(start, start + each)
-        made = _chunk(
-            run, [a[some] for a in before], [x[some] for x in xs], [a[some] for a in after], size
-        )
-        if made is None:
+        arrays = [a[some] for a in before], [x[some] for x in xs], [a[some] for a in after]
+        one = _chunk(run, *arrays, size, repeat=False) or _chunk(run, *arrays, size, repeat=True)
+        if one is None:
             return None
-        found.append(made)
-    first = found[0]
-    return BatchedSteps(
-        order,
-        first.slices,
-        first.names,
-        sorted({path for chunk in found for path in chunk.taken}),
-        np.concatenate([chunk.parts for chunk in found]),
-        None if first.inputs is None else np.concatenate([c.inputs for c in found]),
-    )
+        if parts is None:
+            slices, names = one.slices, one.names
+            parts = np.zeros((length, len(names), size, size), one.dtype)
+        for path, columns, part in one.blocks:
+            parts[some, path, :, columns] += part
+            taken.add(path)
+        by_input += [] if one.inputs is None else [one.inputs]
+    inputs = np.concatenate(by_input) if by_input else None
+    return BatchedSteps(order, slices, names, sorted(taken), parts, inputs)
+
+
+class _Block(NamedTuple):
+    """The part (steps, n, columns) of some Jacobians that takes one path to one state before."""
+
+    path: int
+    columns: slice
+    part: Array
 
 
 @dataclass
 class _Chunk:
     slices: dict[str, slice]
     names: list[str]
-    taken: set[int]
-    parts: Array
+    dtype: np.dtype[Any]
+    blocks: list[_Block]
     inputs: Array | None
 
 
@@ -119,14 +130,20 @@ def _chunk(
     xs: Sequence[Array],
     after: Sequence[Array],
     size: int,
+    repeat: bool,
 ) -> _Chunk | None:
-    """The Jacobians of some steps; None if the cell does not reproduce what the scan computed."""
+    """The Jacobians of some steps; None if the cell does not reproduce what the scan computed.
+
+    The batch has a row for each step. The gradients of the `size` numbers of its next state have an
+    axis of their own before that, which the ops' rules broadcast over; None if one does not. With
+    `repeat`, the batch itself has as many rows for each step instead.
+    """
     steps = len(before[0])
-    carry = [_rows(array, size) for array in before]
-    inputs = [_rows(array, size) for array in xs]
+    carry = [_rows(array, size if repeat else 1) for array in before]
+    inputs = [_rows(array, size if repeat else 1) for array in xs]
     with enable_grad():
         new, _ = run.step(carry, inputs)
-    if not all(_agree(leaf._data[::size], a[:, 0]) for leaf, a in zip(new, after, strict=True)):
+    if not all(_agree(leaf._data[:steps], a[:, 0]) for leaf, a in zip(new, after, strict=True)):
         return None
     labels = {label.leaf: label for label in run.step.noted}
     slices: dict[str, slice] = {}
@@ -138,44 +155,81 @@ def _chunk(
             continue
         label = labels[k]
         title = numbered(label.name, slices)
-        width = leaf.size // (steps * size)
+        width = leaf.size // len(leaf)
         place = slice(end, end := end + width)
         columns[old] = len(slices), place
         slices[title] = place
-        weights = np.zeros((steps, size, width), leaf.dtype)
-        weights[:, place] = np.eye(width)
-        seeds[leaf] = weights.reshape(leaf.shape)
+        weights = np.zeros((size, steps, width), leaf.dtype)
+        weights[place] = np.eye(width, dtype=leaf.dtype)[:, None]
+        seeds[leaf] = weights.reshape(leaf.shape if repeat else (size, *leaf.shape))
     states = set(seeds)
     named: dict[Node, str] = {
         node: label.name
         for label, node in run.step.noted.items()
         if label.leaf is None and node not in states
     }
-    names, taken = [*slices], set()
-    arrived, starts = led_back_by_path(seeds, [*columns, *inputs], [*named], len(names))
-    names += [named[node] for node in starts]
-    parts = np.zeros((steps, len(names), size, size), np.result_type(*seeds.values()))
-    by_input = []
-    for given, its_parts in arrived.items():
-        if given in columns:
-            own, place = columns[given]
-            for path, part in its_parts.items():
-                path = own if path < 0 else path
-                taken.add(path)
-                parts[:, path, :, place] += part.reshape(steps, size, -1)
-        else:
-            by_input.append(sum(its_parts.values()).reshape(steps, size, -1))
+    names = [*slices]
     floats = [x for x in inputs if is_floating(x._data)]
+    graph = [*columns], floats, [*named], len(names)
+    found = led_back_by_path(seeds, *graph) if repeat else _all_at_once(seeds, *graph, size)
+    if found is None:
+        return None
+    arrived, starts = found
+    names += [named[node] for node in starts]
+
+    def of_steps(part: Array) -> Array:
+        return part.reshape(size, steps, -1).swapaxes(0, 1)
+
+    blocks = [
+        _Block(columns[given][0] if path < 0 else path, columns[given][1], of_steps(part))
+        for given, its_parts in arrived.items()
+        for path, part in its_parts.items()
+        if given in columns
+    ]
+    by_input = [of_steps(sum(arrived[x].values())) for x in floats if x in arrived]
     if by_input:
         of_inputs: Array | None = np.concatenate(by_input, axis=-1)
     else:
         of_inputs = np.zeros((steps, size, 1)) if floats else None
-    return _Chunk(slices, names, taken, parts, of_inputs)
+    return _Chunk(slices, names, np.result_type(*seeds.values()), blocks, of_inputs)
+
+
+def _all_at_once(
+    seeds: dict[Tensor, Array],
+    split: Sequence[Node],
+    whole: Sequence[Node],
+    named: Sequence[Node],
+    first: int,
+    size: int,
+) -> Any:
+    """`led_back_by_path` for gradients with a leading axis; None if some rule does not allow one.
+
+    Rules are linear in the gradient: a random combination along the axis must give the same
+    combination of the results.
+    """
+    combination = np.random.default_rng(0).standard_normal(size)
+
+    def combined(array: Array) -> Array:
+        return np.tensordot(combination.astype(array.dtype), array, 1)
+
+    one = {leaf: combined(weights) for leaf, weights in seeds.items()}
+    try:
+        with np.errstate(all="ignore"):
+            found, starts = led_back_by_path(seeds, split, whole, named, first, size)
+        expected, _ = led_back_by_path(one, split, whole, named, first)
+        right = found.keys() == expected.keys() and all(
+            parts.keys() == expected[end].keys()
+            and all(_agree(combined(part), expected[end][path]) for path, part in parts.items())
+            for end, parts in found.items()
+        )
+    except Exception:  # a rule of the author's that fails on such a gradient
+        return None
+    return (found, starts) if right else None
 
 
 def _rows(array: Array, size: int) -> Tensor:
     """The rows of a batch: each step's value (T, 1, ...) repeated for each element of the state."""
-    made = Tensor.of(np.repeat(array[:, 0], size, axis=0))
+    made = Tensor.of(np.concatenate([array[:, 0]] * size))
     made.requires_grad = is_floating(array)
     return made
 

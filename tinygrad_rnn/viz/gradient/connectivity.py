@@ -197,13 +197,18 @@ def connectivity(model: Model, x: Any, path: str | None = None) -> Connectivity:
 def _of_batch(found: BatchedSteps) -> Connectivity:
     """Connectivity from the Jacobians of steps that depend only on the step before."""
     parts = found.parts[1:]
-    jacobians = found.parts.sum(axis=1).astype(np.float64)
-    length, n = jacobians.shape[:2]
-    to_end = np.empty((max(length - 1, 0), n, n))  # d last state / d each state after it
-    last = np.eye(n)
+    length, _, n, _ = found.parts.shape
+    jacobians = np.zeros((length, n, n))
+    for path in found.taken:
+        jacobians += found.parts[:, path]
+    products = np.empty((max(length - 1, 0), n, n))
+    after = np.eye(n)  # d last state / d state after step t
     for t in reversed(range(length - 1)):
-        to_end[t] = last
-        last = last @ jacobians[t + 1]
+        after = np.matmul(after, jacobians[t + 1], out=products[t])
+
+    def shares() -> tuple[dict[str, Array], dict[str, Array]]:
+        after = np.concatenate([products[1:], np.eye(n)[None]])[: length - 1]
+        return by_path(_shares(parts)), by_path(_shares(after[:, None] @ parts))
 
     def by_path(arrays: Array) -> dict[str, Array]:
         named: dict[str, Array] = {}
@@ -215,9 +220,9 @@ def _of_batch(found: BatchedSteps) -> Connectivity:
         steps=found.order,
         slices=found.slices,
         step_jacobians=jacobians[1:],
-        product_jacobians=to_end @ jacobians[1:],
+        product_jacobians=products,
         paths=by_path(parts),
-        shares=lambda: (by_path(_shares(parts)), by_path(_shares(to_end[:, None] @ parts))),
+        shares=shares,
         norms=lambda: norms_of_products(found.slices, jacobians, found.inputs),
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...compiler.trace.tracers import nodes_behind
-from ...engine.recording.broadcasting import unbroadcast
+from ...engine.recording.broadcasting import unbroadcast, zeros
 from ...engine.recording.node import Node
 
 __all__ = ["led_back", "led_back_by_path"]
@@ -18,20 +18,28 @@ Array = Any
 
 
 def led_back_by_path(
-    seeds: Mapping[Any, Array], ends: Collection[Node], named: Collection[Node], first: int
+    seeds: Mapping[Any, Array],
+    split: Collection[Node],
+    whole: Collection[Node],
+    named: Collection[Node],
+    first: int,
+    size: int | None = None,
 ) -> tuple[dict[Node, dict[int, Any]], list[Node]]:
-    """Propagate the gradients of the `seeds` back to the `ends`, each split by path.
+    """Propagate the gradients of the `seeds` back to the ends: `split` by path, or as a `whole`.
 
     What passes a `named` node continues as the path of that node; the numbers of these paths start
-    at `first`, and -1 has passed none. Returns the parts at each end, and the named nodes that
+    at `first`, and -1 has passed none. `size`: of a leading axis that the gradients have and the
+    nodes do not, as many gradients at once. Returns the parts at each end, and the named nodes that
     depend on an end, in the order of their numbers.
     """
-    ends, named = frozenset(ends), frozenset(named)
+    split, ends, named = frozenset(split), frozenset([*split, *whole]), frozenset(named)
     leads: dict[Node, bool] = {}
+    to_split: dict[Node, bool] = {}
     paths: dict[Node, int] = {}
     for node in nodes_behind([*seeds]):
-        made_of = (x for x in node.inputs or () if isinstance(x, Node))
+        made_of = [x for x in node.inputs or () if isinstance(x, Node)]
         leads[node] = node in ends or any(leads[x] for x in made_of)
+        to_split[node] = node in split or any(to_split[x] for x in made_of)
         if node in named and leads[node]:
             paths[node] = first + len(paths)
     waiting: dict[Node, dict[int, Any]] = {seed: {-1: grad} for seed, grad in seeds.items()}
@@ -45,7 +53,9 @@ def led_back_by_path(
             arrived[node] = parts
             continue
         if node in paths:
-            parts = {paths[node]: sum(parts.values())}
+            parts = {paths[node]: _sum(parts)}
+        elif not to_split[node]:
+            parts = {-1: _sum(parts)}
         for position, x in enumerate(node.inputs or ()):
             if not isinstance(x, Node) or not leads[x]:
                 continue
@@ -54,21 +64,46 @@ def led_back_by_path(
                 heappush(places, (-x.number, x))
             there = waiting[x]
             for path, part in parts.items():
-                there[path] = led_back(node, position, part, x, there.get(path))
+                there[path] = led_back(node, position, part, x, there.get(path), size)
     return arrived, [*paths]
 
 
-def led_back(node: Node, position: int, part: Any, to: Node, before: Any) -> Any:
+def _sum(parts: dict[int, Any]) -> Any:
+    """The sum of gradients, each an array or, for an op of several outputs, a list of them."""
+    first, *others = parts.values()
+    if isinstance(first, list):
+        return [sum(each[1:], each[0]) for each in zip(first, *others, strict=True)]
+    return sum(others, first)
+
+
+def led_back(
+    node: Node, position: int, part: Any, to: Node, before: Any, size: int | None = None
+) -> Any:
     """The gradient of `to`, an input of `node`, that follows from `part`, added to `before`.
 
-    For an op of several outputs, `part` is a list with one gradient per output.
+    For an op of several outputs, `part` is a list with one gradient per output. `size`: of a
+    leading axis that `part` has and the node does not.
     """
+    leading = () if size is None else (size,)
     if node.output_index is not None:
-        outputs = before if before is not None else [np.zeros_like(value) for value in to._data]
+        outputs = before
+        if outputs is None:
+            outputs = [zeros((*leading, *value.shape), value.dtype) for value in to._data]
         outputs[node.output_index] = outputs[node.output_index] + part
         return outputs
     assert node.op is not None and node.values is not None
     given = tuple(part) if isinstance(part, list) else part
     back = node.op.rule(position)(given, node._data, *node.values, **(node.attributes or {}))
-    back = unbroadcast(back, node.values[position])
+    back = _unbroadcast_behind(back, node.values[position], leading)
     return back if before is None else before + back
+
+
+def _unbroadcast_behind(grad: Any, like: Any, leading: tuple[int, ...]) -> Any:
+    """`unbroadcast` for a gradient that has leading axes before those of the array."""
+    if not leading:
+        return unbroadcast(grad, like)
+    shape = (*leading, *like.shape)
+    if np.shape(grad) == shape and grad.dtype == like.dtype:
+        return grad
+    padded = (*leading, *(1,) * (np.ndim(grad) - len(shape)), *like.shape)
+    return unbroadcast(grad, zeros(padded, like.dtype)).reshape(shape)
