@@ -105,7 +105,10 @@ class Tensor(Operators["Tensor"], Node):
     def item(self) -> Any:
         """The only element, as a Python number. ValueError if there is not exactly one."""
         if self._data.size != 1:
-            raise ValueError(f"item() needs a tensor of one element, this has shape {self.shape}")
+            raise ValueError(
+                f"one number is asked of a tensor of shape {self.shape}, as item(), float() or "
+                "math.tanh() do: functions of Tensors are in tg (tg.tanh) and NumPy (np.tanh)"
+            )
         return self._data.item()
 
     def tolist(self) -> Any:

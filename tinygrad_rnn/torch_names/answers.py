@@ -189,10 +189,13 @@ class _Answer:
         close = difflib.get_close_matches(name, (n for n in dir(owner) if n[0] != "_"), 1, 0.75)
         if close:
             error += f"; did you mean {close[0]!r}?"
-        return f"{error} (PyTorch's {name}, if that is meant, is not here{_OWN[where]})"
+        return (
+            f"{error} (PyTorch's {name}, if that is meant, is not here{_OWN[where].format(name)})"
+        )
 
 
 _AN_OP = "; `@tg.op` makes an op of any NumPy expression, see docs/your-own-op.md"
 _OWN = dict.fromkeys(ANSWERS, "") | {
     "torch": _AN_OP, "Tensor": _AN_OP, "nn.functional": _AN_OP,
+    "Module": "; one of your own is made in __init__, such as self.{} = nn.Parameter(...)",
 }  # fmt: skip

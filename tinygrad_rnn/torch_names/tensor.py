@@ -81,3 +81,13 @@ def install() -> None:
     for name in (*METHODS, *PROPERTIES, *ELSEWHERE.split()):
         if not hasattr(Tensor, name):
             setattr(Tensor, name, TorchName(name))
+    Tensor.__torch_function__ = classmethod(_not_ours)  # type: ignore[attr-defined]
+
+
+def _not_ours(cls: Any, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    """PyTorch's protocol: it asks this before one of its functions computes with a Tensor here."""
+    name = getattr(function, "__name__", "function")
+    raise TypeError(
+        f"torch.{name} computes with PyTorch's Tensors, and this is one of tinygrad_rnn: write "
+        f"tg.{name}, or take the array out of the graph, torch.from_numpy(t.detach().numpy())"
+    )

@@ -105,7 +105,7 @@ _DETACH = Tensor.detach.__code__
 _APPLY = Op.__call__.__code__
 _GRADIENT = "a gradient is taken inside the step"
 _ASSIGNED = "its elements are assigned; use tg.index_update"
-_IN_PLACE = "it is changed in place"
+_IN_PLACE = "it is changed in place; use `t = t + u`"
 _ALWAYS = (_GRADIENT, _ASSIGNED, _IN_PLACE)  # whatever the tensor is
 _READS = {
     Tensor.data.fget.__code__: "its .data is read",  # type: ignore[attr-defined]

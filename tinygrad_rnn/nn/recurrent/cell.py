@@ -18,7 +18,7 @@ from ...engine.recording.node import Node
 from ...engine.tensor import Tensor
 from ..module import Module
 from .inputs import parameters_of
-from .step import batch_size, found_output_size, given_state, taken
+from .step import batch_size, first_state, found_output_size, given_state, taken
 
 if TYPE_CHECKING:
     from ...compiler.report import PlanReport
@@ -243,7 +243,7 @@ class Cell(Module):
                 return self.advance(x, state, **inputs)
             raise ValueError("a cell takes x (B, input_size) or (input_size,), not a number")
         if state is None:
-            state = self.initial_state(batch_size(x))
+            state = first_state(self, batch_size(x))
         elif not all(isinstance(leaf, Node) for leaf in pytree.leaves(state)):
             state = given_state(self, x, state)
         observer = _observer.get()

@@ -21,6 +21,8 @@ from .inputs import as_tensor, check_names, check_shapes, is_nest
 from .packing import checked_list
 from .run import run
 from .stack import check_residual, placed
+from .step import first_state
+from .unregistered import warn_of_no_parameter
 
 __all__ = ["Recurrent"]
 
@@ -107,6 +109,8 @@ class Recurrent(Module):
         self.generator = generator
         self.residual = residual
         self._cells = placed(cell, num_layers, bidirectional)  # l0, l0_reverse, l1, ...
+        for given in [cell] if isinstance(cell, Cell) else cell:
+            warn_of_no_parameter(given)
         self.num_layers = len(self._cells) // (1 + bidirectional)
         if residual:
             check_residual(self.cells)
@@ -254,7 +258,7 @@ class Recurrent(Module):
 
     def _initial_states(self, state: Any, batch_size: int, batched: bool) -> list[Any]:
         """The state of each cell: as given, or the cells' own."""
-        own = [cell.initial_state(batch_size) for cell in self._cells.values()]
+        own = [first_state(cell, batch_size) for cell in self._cells.values()]
         if state is None:
             return own
         if batched:

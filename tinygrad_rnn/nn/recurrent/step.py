@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,20 @@ from ... import pytree
 from ...engine.dtypes import is_floating
 from ...engine.recording.mode import current_mode, no_grad, scope
 from ...engine.recording.node import Node
+from ...engine.recording.scope import PACKAGE_FOLDER
 from ...engine.tensor import Tensor, from_numpy
 from ...ops.random import use_generator
 from ..functional import as_weights, wrong_features
 from .inputs import check_names
 
-__all__ = ["as_state", "batch_size", "found_output_size", "given_state", "taken"]
+__all__ = [
+    "as_state",
+    "batch_size",
+    "first_state",
+    "found_output_size",
+    "given_state",
+    "taken",
+]
 
 Cell = Any  # nn.Cell, which stands on this
 
@@ -24,8 +33,17 @@ Cell = Any  # nn.Cell, which stands on this
 def taken(cell: Cell, x: Any, state: Any, inputs: dict[str, Any]) -> tuple[Any, Any]:
     """The output and the next state of a step.
 
-    ValueError or TypeError if what the cell was given or returned is wrong.
+    ValueError or TypeError if what the cell was given or returned is wrong. A note of any error
+    says which method of which cell it was, in which line, and at which step.
     """
+    try:
+        return _taken(cell, x, state, inputs)
+    except Exception as error:
+        _note_place(error, cell)
+        raise
+
+
+def _taken(cell: Cell, x: Any, state: Any, inputs: dict[str, Any]) -> tuple[Any, Any]:
     try:
         with scope(cell._name or type(cell).__name__, module=cell):
             if cell._has_step:
@@ -49,9 +67,27 @@ def taken(cell: Cell, x: Any, state: Any, inputs: dict[str, Any]) -> tuple[Any, 
     return output, new if new is state else _checked(cell, x, state, new)
 
 
+def first_state(cell: Cell, batch_size: int) -> Any:
+    """The cell's own first state. TypeError or ValueError for leaves that are not (B, ...)."""
+    state = cell.initial_state(batch_size)
+    for leaf in pytree.leaves(state):
+        method = f"{type(cell).__name__}.initial_state({batch_size})"
+        if not isinstance(leaf, Node):
+            raise TypeError(
+                f"the state that {method} returns must be made of Tensors, such as self.zeros("
+                f"batch_size, ...); it returned {pytree.described(state)}"
+            )
+        if leaf.shape[:1] not in ((), (batch_size,)):
+            raise ValueError(
+                f"the state that {method} returns must begin with the axis of the batch, "
+                f"({batch_size}, ...); it returned {pytree.described(state)}"
+            )
+    return state
+
+
 def given_state(cell: Cell, x: Any, state: Any, own: Any = None) -> Any:
     """`state` with Tensors for its arrays; an error if it is unlike the cell's own state."""
-    own = cell.initial_state(batch_size(x)) if own is None else own
+    own = first_state(cell, batch_size(x)) if own is None else own
     try:
         state = pytree.aligned(state, own)
         pairs = zip(pytree.leaves(own), pytree.leaves(state), strict=True)
@@ -114,14 +150,30 @@ def _checked(cell: Cell, x: Any, old: Any, new: Any) -> Any:
         _check_given(cell, x, old)
         _check_tensors(cell, new, "state")
         pair = ", and beside it the output: (output, next_state)" if cell._has_step else ""
+        hint = " (is there a return?)" if new is None else ""
         raise ValueError(
-            f"{_method(cell)} must return a state like the one it got: "
-            f"{pytree.described(old)}{pair}; it returned {pytree.described(new)}{_here()}"
+            f"{_method(cell)} must return a state like the one it got: {pytree.described(old)}"
+            f"{pair}; it returned {pytree.described(new)}{hint}{_here()}"
         )
     if any(a.dtype is not b.dtype for a, b in pairs):
         _check_given(cell, x, old)
+        _check_dtypes(cell, old, new)
     _check_tensors(cell, new, "state")
     return new
+
+
+def _check_dtypes(cell: Cell, old: Any, new: Any) -> None:
+    """TypeError if the state has become wider than the cell's parameters."""
+    own = [parameter.dtype for parameter in cell.parameters()]
+    for before, after in zip(pytree.leaves(old), pytree.leaves(new), strict=True):
+        if own and after.dtype != before.dtype and after.dtype.kind == "f":
+            if np.result_type(after.dtype, *own) not in own:
+                raise TypeError(
+                    f"{_method(cell)} must return a state of the dtypes that it got, "
+                    f"{pytree.described(old)}; it returned {pytree.described(new)}{_here()}. "
+                    "NumPy's float64 numbers and arrays make a Tensor float64, and so do "
+                    "integers in an array: use Python's numbers, or .astype(...)"
+                )
 
 
 def _check_tensors(cell: Cell, tree: Any, what: str) -> None:
@@ -139,7 +191,7 @@ def _check_tensors(cell: Cell, tree: Any, what: str) -> None:
 
 def _check_given(cell: Cell, x: Any, state: Any) -> None:
     """Called when a step fails: raises if its inputs were at fault."""
-    own = cell.initial_state(batch_size(x))
+    own = first_state(cell, batch_size(x))
     size, axis = getattr(cell, "input_size", None), cell.feature_axis
     if is_floating(getattr(x, "_data", x)) and isinstance(size, int):
         if x.ndim < -axis or x.shape[axis] != size:
@@ -158,3 +210,26 @@ def _shape(x: Any) -> Any:
 def _here() -> str:
     where = current_mode().scope
     return f", in {where}" if where is not None and str(where) else ""
+
+
+def _note_place(error: Exception, cell: Cell) -> None:
+    """Note on an error where it came from: the innermost line that is not this package's."""
+    if any(note.startswith(_PLACE) for note in getattr(error, "__notes__", ())):
+        return  # of a cell inside this one
+    frame: FrameType | None = None
+    line, trace = 0, error.__traceback__
+    while trace is not None:
+        if not trace.tb_frame.f_code.co_filename.startswith(PACKAGE_FOLDER):
+            frame, line = trace.tb_frame, trace.tb_lineno
+        trace = trace.tb_next
+    if frame is not None:
+        file = frame.f_code.co_filename
+    else:  # what it returned is wrong
+        code = (cell.step if cell._has_step else cell.forward).__code__
+        file, line = code.co_filename, code.co_firstlineno
+        if file.startswith(PACKAGE_FOLDER):
+            return
+    error.add_note(f"{_PLACE}{_method(cell)}, {file}:{line}{_here()}")
+
+
+_PLACE = "where: "
