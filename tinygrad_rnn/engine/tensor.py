@@ -106,8 +106,8 @@ class Tensor(Operators["Tensor"], Node):
         """The only element, as a Python number. ValueError if there is not exactly one."""
         if self._data.size != 1:
             raise ValueError(
-                f"one number is asked of a tensor of shape {self.shape}, as item(), float() or "
-                "math.tanh() do: functions of Tensors are in tg (tg.tanh) and NumPy (np.tanh)"
+                f"item(), float() and math.tanh() need a tensor of one element, this has shape "
+                f"{self.shape}; functions of whole tensors are in tg (tg.tanh) and NumPy (np.tanh)"
             )
         return self._data.item()
 

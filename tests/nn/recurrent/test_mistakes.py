@@ -134,7 +134,7 @@ MISTAKES = {
     AnotherShape: (ValueError, r"got: float32\[2, 4\]; it returned float32\[2, 2\]"),
     AnotherDtype: (TypeError, r"dtypes that it got, float32\[2, 4\]; it returned float64.*astype"),
     NumpyWithoutRule: (TypeError, r"np\.nancumsum has no differentiable rule.*as an op"),
-    FunctionOfNumbers: (ValueError, r"one number is asked of a tensor of shape \(2, 4\).*tg\.tanh"),
+    FunctionOfNumbers: (ValueError, r"one element, this has shape \(2, 4\).*tg\.tanh"),
     WritesIntoTheState: (RuntimeError, r"assigning into a tensor.*tg\.index_update"),
     NumpyOut: (TypeError, r"np\.tanh\(\.\.\., out=\.\.\.\).*assign the result instead"),
     InPlaceMethod: (AttributeError, r"no attribute 'tanh_'.*t = t \+ u"),
