@@ -233,8 +233,9 @@ class AsWide(Plain):
 
 
 class WidensWholeNumbers(Plain):
-    def forward(self, x, h):
-        return tg.tanh(self.linear.weight[0, 0] * h + x.sum(axis=-1, keepdims=True))
+    def step(self, x, h):
+        h = self.activated(x, h)
+        return h + x.sum(axis=-1, keepdims=True), h
 
 
 class Tied(Plain):
@@ -368,7 +369,13 @@ class LooksBehindTheTensor(Plain):
 
 
 BROKEN = {
-    "state": [(WidensState, "state is float32 before a step, float64 after"), (WrongStructure, "")],
+    "state": [
+        (
+            WidensState,
+            r"must return a state of the dtypes that it got, float32\[1, 1\]; it returned",
+        ),
+        (WrongStructure, ""),
+    ],
     "dtype": [
         (AsWide, "scale is made in float64, the default dtype is float32"),
         (WidensWholeNumbers, "for x of int64, the output is float64, not float32"),

@@ -105,10 +105,8 @@ class Tensor(Operators["Tensor"], Node):
     def item(self) -> Any:
         """The only element, as a Python number. ValueError if there is not exactly one."""
         if self._data.size != 1:
-            raise ValueError(
-                f"item(), float() and math.tanh() need a tensor of one element, this has shape "
-                f"{self.shape}; functions of whole tensors are in tg (tg.tanh) and NumPy (np.tanh)"
-            )
+            found = f"one element, this has shape {self.shape}"
+            raise ValueError(f"item(), float() and math.tanh() need a tensor of {found}: tg.tanh")
         return self._data.item()
 
     def tolist(self) -> Any:
