@@ -378,7 +378,7 @@ BROKEN = {
     ],
     "dtype": [
         (AsWide, "scale is made in float64, the default dtype is float32"),
-        (WidensWholeNumbers, "for x of int64, the output is float64, not float32"),
+        (WidensWholeNumbers, "for x of bool, the output is float64, not float32"),
     ],
     "apart": [(Tied, r"shared.weight of a cell is shared.weight of the next")],
     "repeat": [(Remembers, "the second time")],

@@ -70,10 +70,9 @@ def _taken(cell: Cell, x: Any, state: Any, inputs: dict[str, Any]) -> tuple[Any,
 def first_state(cell: Cell, batch_size: int) -> Any:
     """The cell's own first state. TypeError or ValueError for leaves that are not (B, ...)."""
     state = cell.initial_state(batch_size)
-    leaf: Any
     for leaf in pytree.leaves(state):
         method = f"{type(cell).__name__}.initial_state({batch_size})"
-        if not isinstance(leaf, Node):
+        if not isinstance(leaf, Tensor):
             raise TypeError(
                 f"the state that {method} returns must be made of Tensors, such as self.zeros("
                 f"batch_size, ...); it returned {pytree.described(state)}"
