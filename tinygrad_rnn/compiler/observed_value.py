@@ -72,6 +72,15 @@ class ObservedValue:
         ]
         return Tensor.of(self._over_time(known))
 
+    @property
+    def mask(self) -> Any:
+        """Which of the values (T, B) are no padding, bools; None if all are."""
+        masks = [part.valid for part in self.parts]
+        if any(mask is None for mask in masks):
+            return None
+        found = self._over_time(masks)
+        return found if self.data.shape[:2] == found.shape else None
+
     def _over_time(self, arrays: Sequence[Any]) -> Any:
         """One array of those of all parts, in order of time."""
         if self.steps is None:
@@ -158,7 +167,7 @@ class Nodes:
     def __init__(self, nodes: Mapping[Any, Tensor], leaf: int | None, valid: Any = None) -> None:
         self._nodes = nodes
         self.leaf = leaf
-        self._valid = valid
+        self.valid = valid
         for node in nodes.values():
             if node.requires_grad:
                 node.retain_grad()
@@ -175,11 +184,11 @@ class Nodes:
             raise ValueError(
                 f"a value that has other shapes at other steps is no array: {sorted(shapes)}"
             )
-        return without_padding(np.stack([node._data for node in self._nodes.values()]), self._valid)
+        return without_padding(np.stack([node._data for node in self._nodes.values()]), self.valid)
 
     def real(self) -> Any:
         """At which steps they are not all padding, bools (T,)."""
-        return real_steps(self._valid, len(self._nodes))
+        return real_steps(self.valid, len(self._nodes))
 
     def nodes(self) -> list[Tensor]:
         """What the gradients of the values arrive at."""
@@ -194,7 +203,7 @@ class Nodes:
             np.zeros_like(node._data) if grad is None else grad._data
             for node, grad in zip(self._nodes.values(), grads, strict=True)
         ]
-        return without_padding(np.stack(known), self._valid)
+        return without_padding(np.stack(known), self.valid)
 
 
 class Outputs:
@@ -205,7 +214,7 @@ class Outputs:
     def __init__(self, first: int, values: Any, tap: Tensor, leaf: int | None, valid: Any) -> None:
         self.steps: Any = range(first, first + len(values))
         self._values = without_padding(values, valid)
-        self._tap, self.leaf, self._valid = tap, leaf, valid
+        self._tap, self.leaf, self.valid = tap, leaf, valid
 
     def values(self) -> Any:
         """One after the other, (T, ...)."""
@@ -213,7 +222,7 @@ class Outputs:
 
     def real(self) -> Any:
         """At which steps they are not all padding, bools (T,)."""
-        return real_steps(self._valid, len(self.steps))
+        return real_steps(self.valid, len(self.steps))
 
     def nodes(self) -> list[Tensor]:
         """What the gradients of the values arrive at."""
@@ -223,7 +232,7 @@ class Outputs:
         """Those that reached them, None if none did."""
         if self._tap._grad is None:
             return None
-        return without_padding(self._tap._grad._data, self._valid)
+        return without_padding(self._tap._grad._data, self.valid)
 
 
 def without_padding(array: Any, valid: Any) -> Any:

@@ -19,6 +19,7 @@ from .callbacks import EachEpoch, EarlyStopping, KeepBest
 from .fitting import fit
 from .history import History
 from .loop import Callback, Training, evaluate
+from .observing import Observe
 from .progress import Progress
 from .run import ResumeWarning, Run, RunError
 from .spread import Spread, over_seeds
@@ -30,6 +31,7 @@ __all__ = [
     "EarlyStopping",
     "History",
     "KeepBest",
+    "Observe",
     "Progress",
     "ResumeWarning",
     "Run",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import asdict
 from typing import Any, TypeAlias
 
@@ -108,10 +109,13 @@ class Training:
         # A diverging run overflows; the watch says so, NumPy need not warn as well.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             self.optimizer.zero_grad()
-            value, metrics = measured(self.loss, self.model, batch)
-            if not math.isfinite(value.item()):
-                raise self._error("loss", value.item(), batch, drawn)
-            value.backward()
+            with ExitStack() as contexts:
+                for callback in self.callbacks:
+                    contexts.enter_context(callback.around_step(self))
+                value, metrics = measured(self.loss, self.model, batch)
+                if not math.isfinite(value.item()):
+                    raise self._error("loss", value.item(), batch, drawn)
+                value.backward()
             norm = self._clip()
             if not math.isfinite(norm):
                 raise self._error("gradient's norm", norm, batch, drawn)
@@ -278,6 +282,10 @@ class Callback:
 
     def before_fit(self, training: Training) -> None:
         """Training is about to begin or to resume."""
+
+    def around_step(self, training: Training) -> AbstractContextManager[object]:
+        """A context in which the forward and the backward pass of a step run."""
+        return nullcontext()
 
     def after_step(self, training: Training) -> None:
         """The optimiser has taken a step."""
