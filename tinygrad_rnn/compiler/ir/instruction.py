@@ -22,6 +22,7 @@ __all__ = [
     "Instruction",
     "Origin",
     "inputs_of",
+    "is_product_of_elements",
     "may_reassociate",
     "native",
     "promotion_kind",
@@ -149,6 +150,12 @@ class Instruction:
         return self.traits.copies and not self.attributes
 
     @property
+    def is_sum(self) -> bool:
+        """Whether it adds its two inputs element by element."""
+        traits = self.traits
+        return traits.elementwise and traits.commutative and bool(traits.linear)
+
+    @property
     def is_matrix_product(self) -> bool:
         """Whether it is a product of two matrices, rows by columns."""
         contraction = self.traits.contraction
@@ -265,6 +272,16 @@ def _agree(a: Array, b: Array) -> bool:
     largest = np.max(np.abs(b), initial=0.0, where=np.isfinite(b))
     rounding = float(np.sqrt(np.finfo(b.dtype).eps))
     return np.allclose(a, b, rounding, rounding * float(largest), equal_nan=True)
+
+
+def is_product_of_elements(primitive: Any) -> bool:
+    """Whether a primitive multiplies two arrays element by element.
+
+    >>> is_product_of_elements(np.multiply), is_product_of_elements(np.divide)
+    (True, False)
+    """
+    traits = traits_of(primitive)
+    return traits.elementwise and traits.commutative and bool(traits.multilinear)
 
 
 # Operands: instructions, and arrays or numbers for constants

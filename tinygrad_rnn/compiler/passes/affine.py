@@ -1,16 +1,59 @@
-"""Affine forms: scale * base + offset, with scale and offset from outside the loop."""
+"""Affine forms: a sum of scale * base, and an offset, with scales and offset from outside the loop.
+
+The ops of such forms are linear, so the coefficient of an input is the op's own gradient rule for
+it, applied to ones.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..ir.instruction import Instruction, may_reassociate
+from ...engine.primitives.primitive import primitive_of
+from ..ir.instruction import Instruction, inputs_of, is_product_of_elements, may_reassociate
 from ..ir.schedule import Stage
 from .builder import Builder
 
-__all__ = ["Affine", "AffineBuilder"]
+__all__ = ["Affine", "AffineBuilder", "Form", "combined"]
+
+
+class Form(NamedTuple):
+    """A sum of scale * base for each base, and an offset; None stands for 0."""
+
+    scales: dict[Instruction, Any]
+    offset: Any
+
+
+def combined(builder: Builder, value: Instruction, operands: Sequence[Any]) -> Form:
+    """The form of a linear op of forms, and of placed values that are no forms."""
+    primitive = primitive_of(value.primitive)
+    assert primitive is not None
+    names = [primitive.input_name(k) for k in range(len(operands))]
+    given = [
+        x
+        if isinstance(x, Form) or name == value.traits.chooser
+        else builder.in_dtype(x, value.dtype)
+        for x, name in zip(operands, names, strict=True)
+    ]
+    symbols = [
+        None if isinstance(x, Form) else _Symbol(builder, x, value) if _placed(x) else x
+        for x in given
+    ]
+    scales: dict[Instruction, Any] = {}
+    offset: Any = None
+    for k, (x, name) in enumerate(zip(given, names, strict=True)):
+        if not isinstance(x, Form) and name not in value.traits.linear:
+            continue
+        one = np.ones((), value.dtype)
+        coefficient = _plain(primitive.rule(k)(one, None, *symbols))
+        form = x if isinstance(x, Form) else Form({}, x)
+        for base, scale in form.scales.items():
+            scales[base] = _plus(builder, scales.get(base), scale, coefficient)
+        if form.offset is not None:
+            offset = _plus(builder, offset, form.offset, coefficient)
+    return Form(scales, offset)
 
 
 class Affine(NamedTuple):
@@ -20,69 +63,49 @@ class Affine(NamedTuple):
     base: Instruction
     offset: Any
 
+    @property
+    def form(self) -> Form:
+        """The same as a sum of one."""
+        return Form({self.base: 1.0 if self.scale is None else self.scale}, self.offset)
+
 
 class AffineBuilder(Builder):
     """Holds values of the loop back as affine forms, so that little is computed in the loop."""
 
     def folded(self, value: Instruction, forms: list[Any]) -> Affine | None:
         """The affine form of a value, given its inputs' forms; None if it has none."""
-        fn = value.primitive
-        affine = [f for f in forms if isinstance(f, Affine)]
-        if (
-            not affine
-            or not may_reassociate(value.dtype)
-            or any(f.base.shape != value.shape or f.base.dtype != value.dtype for f in affine)
-        ):
+        bases = {form.base for form in forms if isinstance(form, Affine)}
+        if len(bases) != 1 or not may_reassociate(value.dtype):
             return None
-        if fn is np.negative:
-            return self._scaled(affine[0], -1.0)
-        if len(affine) == 2:
-            a, b = affine
-            if fn in (np.add, np.subtract) and a.base is b.base:
-                return self._combined(fn, a, b)
+        (base,) = bases
+        if (base.shape, base.dtype) != (value.shape, value.dtype) or not self._folds(value, forms):
             return None
-        if len(forms) != 2:
-            return None
-        left, right = forms
-        on_left = left is affine[0]
-        form, other = affine[0], self.in_dtype(right if on_left else left, value.dtype)
-        if fn is np.multiply:
-            return self._scaled(form, other)
-        if fn is np.divide and on_left and _has_inverse(other, value.dtype):
-            return self._scaled(form, self.outside(np.divide, 1.0, other))
-        if fn is np.add:
-            return form._replace(offset=self._shifted(form.offset, other))
-        if fn is np.subtract and on_left:
-            return form._replace(
-                offset=self._shifted(form.offset, self.outside(np.negative, other))
+        operands = [form.form if isinstance(form, Affine) else form for form in forms]
+        scales, offset = combined(self, value, operands)
+        return Affine(None if _is(scales[base], 1.0) else scales[base], base, offset)
+
+    def _folds(self, value: Instruction, forms: list[Any]) -> bool:
+        """Whether an op takes forms of one base to a form, with no other result than before."""
+        traits = value.traits
+        plain = traits.elementwise and traits.pure and not value.attributes
+        places = [k for k, form in enumerate(forms) if isinstance(form, Affine)]
+        if not plain or traits.chooser is not None or not value.affine_in(places):
+            return False
+        if traits.commutative or not traits.multilinear:
+            return True
+        # A quotient. A factor 1 / x can take the place of a division by a known x, if it is finite.
+        others = [form for k, form in enumerate(forms) if k not in places]
+        with np.errstate(all="ignore"):
+            return not inputs_of(others) and all(
+                np.isfinite(np.divide(1.0, x, dtype=value.dtype)).all() for x in others
             )
-        if fn is np.subtract:
-            negated = self._scaled(form, -1.0)
-            return negated._replace(offset=self._shifted(negated.offset, other))
-        return None
-
-    def _scaled(self, form: Affine, factor: Any) -> Affine:
-        offset = None if form.offset is None else self.outside(np.multiply, form.offset, factor)
-        scale = factor if form.scale is None else self.outside(np.multiply, form.scale, factor)
-        return Affine(scale, form.base, offset)
-
-    def _shifted(self, a: Any, b: Any) -> Any:
-        return b if a is None else self.sum(a, b)
-
-    def _combined(self, fn: Any, a: Affine, b: Affine) -> Affine:
-        """The sum or the difference of two forms of one base."""
-        scale = self.outside(fn, *(1.0 if f.scale is None else f.scale for f in (a, b)))
-        if a.offset is None and b.offset is None:
-            return Affine(scale, a.base, None)
-        offset = self.outside(fn, *(0.0 if f.offset is None else f.offset for f in (a, b)))
-        return Affine(scale, a.base, offset)
 
     def settled(self, form: Any, stage: Stage, name: str | None = None) -> Any:
         """A form as one value, computed at `stage` ("loop" or "after"); others as they are."""
         if not isinstance(form, Affine):
             return form
         value, scale, offset = form.base, form.scale, form.offset
-        negated = isinstance(scale, float | int) and scale == -1.0
+        negated = _is(scale, -1.0)
         if negated and offset is not None:
             return self.apply(np.subtract, (offset, value), stage, name)
         last = None if offset is not None else name
@@ -95,9 +118,60 @@ class AffineBuilder(Builder):
         return value
 
 
-def _has_inverse(x: Any, dtype: Any) -> bool:
-    """Whether a factor 1 / x can take the place of a division by x: of a known x it can be said."""
-    if isinstance(x, Instruction):
-        return False
-    with np.errstate(all="ignore"):
-        return bool(np.isfinite(np.divide(1.0, x, dtype=dtype)).all())
+def _is(x: Any, number: float) -> bool:
+    return isinstance(x, float) and x == number
+
+
+def _times(builder: Builder, x: Any, factor: Any) -> Any:
+    for one, other in ((x, factor), (factor, x)):
+        if _is(one, 1.0):
+            return other
+        if _is(one, -1.0):
+            return builder.outside(np.negative, other)
+    return builder.outside(np.multiply, x, factor)
+
+
+def _plus(builder: Builder, total: Any, x: Any, coefficient: Any) -> Any:
+    """total + coefficient * x; no total is 0."""
+    if total is None:
+        return _times(builder, x, coefficient)
+    if _is(coefficient, -1.0):
+        return builder.outside(np.subtract, total, x)
+    return builder.sum(total, _times(builder, x, coefficient))
+
+
+class _Symbol(np.lib.mixins.NDArrayOperatorsMixin):
+    """Stands for a value while a gradient rule runs; what the rule computes is placed.
+
+    `of`: the instruction whose coefficient it is, which has its dtype.
+    """
+
+    def __init__(self, builder: Builder, value: Instruction, of: Instruction) -> None:
+        self._builder, self.value, self._of = builder, value, of
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
+        return NotImplemented if method != "__call__" or keywords else self._applied(ufunc, inputs)
+
+    def __array_function__(self, function: Callable[..., Any], _: Any, inputs: Any, __: Any) -> Any:
+        return self._applied(primitive_of(function), inputs)
+
+    def _applied(self, primitive: Any, inputs: Sequence[Any]) -> Any:
+        operands = [x.value if isinstance(x, _Symbol) else _plain(x) for x in inputs]
+        if is_product_of_elements(primitive):
+            found = _times(self._builder, *operands)
+        else:
+            dtype = self._of.dtype
+            operands = [np.asarray(x, dtype) if type(x) is float else x for x in operands]
+            found = self._builder.apply(primitive, operands, self._builder.stage_for(operands))
+        return _Symbol(self._builder, found, self._of) if _placed(found) else found
+
+
+def _plain(x: Any) -> Any:
+    """A coefficient: a Python number, an array or an instruction."""
+    if isinstance(x, _Symbol):
+        return x.value
+    return float(x) if np.ndim(x) == 0 else x
+
+
+def _placed(x: Any) -> bool:
+    return isinstance(x, Instruction)

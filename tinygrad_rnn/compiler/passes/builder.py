@@ -127,7 +127,7 @@ class Builder:
 
     def _invariant_summand(self, a: Any) -> tuple[Any, Any]:
         """x and b, if a is x + b with b alone invariant, and is read by nothing else."""
-        if isinstance(a, Instruction) and a.primitive is np.add and a in self.used_once:
+        if isinstance(a, Instruction) and a.is_sum and a in self.used_once:
             for b, rest in (a.inputs, a.inputs[::-1]):
                 if self.is_invariant(b) and not self.is_invariant(rest):
                     if may_reassociate(a.dtype):

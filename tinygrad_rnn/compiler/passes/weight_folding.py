@@ -13,7 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from ..ir.instruction import Instruction, inputs_of, may_reassociate, samples
+from ..ir.instruction import (
+    Instruction,
+    inputs_of,
+    is_product_of_elements,
+    may_reassociate,
+    samples,
+)
 from ..ir.program import Program
 from ..ir.rewrite import substituted
 from ..ir.step import Step
@@ -43,7 +49,7 @@ class _Folding:
         """The step with value = x * factor made what x is, of weights with the factor in them."""
         self.replaced: dict[Instruction, Instruction] = {}
         self.new: list[Instruction] = []
-        if value.primitive is not np.multiply:
+        if not is_product_of_elements(value.primitive):
             return None
         x, factor = value.inputs
         if not isinstance(x, Instruction):
@@ -130,7 +136,7 @@ class _Folding:
         """x * factor, for what is the same at each step."""
         if not isinstance(x, Instruction):
             return x * factor
-        if x.primitive is np.multiply and not isinstance(x.inputs[1], Instruction):
+        if is_product_of_elements(x.primitive) and not isinstance(x.inputs[1], Instruction):
             x, before = x.inputs  # one factor instead of two
             factor = before * factor
         made = Instruction.of(np.multiply, x, factor, origin=x.origin)
@@ -142,7 +148,7 @@ def _column_operands(x: Instruction) -> tuple[int, ...]:
     """The operands of a product that can take a factor of each column of the result."""
     if x.is_product:
         return (1,) if np.ndim(samples(x.inputs)[1]) == 2 else ()
-    return (0, 1) if x.primitive is np.multiply else ()
+    return (0, 1) if is_product_of_elements(x.primitive) else ()
 
 
 def _fits(factor: Any, x: Instruction) -> bool:
