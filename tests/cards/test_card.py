@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
+import numpy as np
 import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 from tinygrad_rnn.cards.formal import laws_section
+from tinygrad_rnn.cards.measured import speed
+from tinygrad_rnn.data.tasks import adding
 
 FORMAL = ["equations", "structure", "pictures"]
+SHORT = partial(adding, steps=5, batches=3, batch_size=4)
 
 
 def page_of(cell: nn.Cell, **options: object) -> str:
@@ -119,3 +124,61 @@ def test_what_a_broken_cell_raises_passes_through() -> None:
 
     with pytest.raises(ValueError, match="matmul"):
         tg.card(Broken(2, 3))
+
+
+def test_the_gradient_is_measured_before_and_after_training() -> None:
+    cell = tg.cells.MinGRUCell(4, 3)
+    before = {name: array.copy() for name, array in cell.state_dict().items()}
+    parts = ["gradient", "learning"]
+    found = tg.card(cell, only=parts, quick=True, task=SHORT)
+    first, last = found.dynamics
+    assert [first.case.name, last.case.name] == ["at initialisation", "trained"]
+    assert not np.allclose(first.case.cell.weight_ih.data, last.case.cell.weight_ih.data)
+    assert first.horizon.kept.shape == (51,) and first.spectrum.exponents.shape == (3,)
+    again = tg.analysis.memory_horizon(first.case.cell, first.case.x)
+    np.testing.assert_allclose(again.kept, first.horizon.kept)
+    page = found.html()
+    for words in ("Memory horizon", "Lyapunov", "10% is kept", "a guess", "LSTMCell", "adding"):
+        assert words in page
+    for name, array in cell.state_dict().items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+def test_a_cell_that_fits_no_task_is_measured_as_it_is() -> None:
+    found = tg.card(Delayed(3), only=["gradient", "learning"], quick=True, task=SHORT)
+    assert found.dynamics[0].case.name == "at initialisation"
+    assert found.dynamics[0].horizon.kept[:3].tolist() == [1.0, 0.0, 0.0]
+    letters = tg.nn.Embedding(5, 4)
+
+    class Letters(nn.Cell):
+        def __init__(self, hidden_size):
+            self.hidden_size, self.letter = hidden_size, letters
+
+        def forward(self, x, h):
+            return tg.tanh(self.letter(x[:, 0]) + h)
+
+    shown = tg.card(Letters(4), inputs=range(5), only=["gradient", "learning"], quick=True)
+    assert [d.case.name for d in shown.dynamics] == ["as it is"]
+    assert "takes no input_size, so it fits no task" in shown.html()
+
+
+def test_a_state_without_floating_numbers_has_no_gradient() -> None:
+    class Counts(nn.Cell):
+        input_size = 1
+
+        def initial_state(self, batch_size):
+            return tg.zeros(batch_size, 1, dtype="int64")
+
+        def step(self, x, state):
+            return x * 1.0, state + 1
+
+    page = tg.card(Counts(), only=["gradient"], quick=True).html()
+    assert "Not measured: memory_horizon: the state of Counts has no floating" in page
+
+
+def test_speed_is_told_beside_an_lstm(monkeypatch) -> None:
+    monkeypatch.setattr(speed, "SIZES", (2, 3))
+    monkeypatch.setattr(speed, "available", lambda: ["numpy", "jax"])
+    page = tg.card(nn.GRUCell(4, 3), only=["speed"], quick=True).html()
+    assert "GRUCell, 2 units" in page and "LSTM, 3 units" in page and "times an LSTM" in page
+    assert "JAX" not in page.partition("<table")[2].partition("</table")[0]

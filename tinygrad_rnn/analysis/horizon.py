@@ -108,6 +108,8 @@ def memory_horizon(
         for _ in range(probes):
             signs = [Tensor.of(rng.choice([-1.0, 1.0], e.shape).astype(e.dtype)) for e in ends]
             total = sum(((e * s).sum() for e, s in zip(ends, signs)), start=ops.zeros(()))
+            if not total.requires_grad:  # no state is handed on at all
+                break
             found = grad(total, wanted, allow_unused=True, retain_graph=True)
             for g in found:
                 if g is not None:

@@ -105,6 +105,8 @@ def _weighted_sum(outputs: Any, weights: Sequence[Array]) -> Tensor:
 
 
 def _vector(loss: Tensor, parameters: Sequence[Tensor]) -> Array:
+    if not loss.requires_grad:
+        return np.zeros(sum(p.size for p in parameters))
     found = grad(loss, parameters, allow_unused=True)
     pairs = zip(found, parameters, strict=True)
     parts = [np.zeros(p.size) if g is None else np.ravel(g.data) for g, p in pairs]

@@ -31,6 +31,7 @@ from .formal import (
     words_of,
 )
 from .glossary import glossary
+from .measured import Dynamics, Measurements, TaskMaker
 from .section import Section
 from .subject import Subject
 
@@ -80,8 +81,9 @@ def _recovered(subject: Subject) -> Equations:
 class Card:
     """What is known of a cell; made by `card`. `html` is a page, which a notebook shows.
 
-    `plan`: None for a cell that runs op by op. `laws`: None if they were not checked. `seconds`:
-    how long it took to make.
+    `plan`: None for a cell that runs op by op. `laws`: None if they were not checked.
+    `dynamics`: the memory horizon, the Lyapunov spectrum and the errors of truncation, for the cell
+    at initialisation and trained. `seconds`: how long it took to make.
 
     >>> import tinygrad_rnn as tg
     >>> found = tg.card(tg.nn.RNNCell(2, 3), only=["equations"])
@@ -94,6 +96,7 @@ class Card:
     equations: Equations
     plan: PlanReport | None
     laws: CellReport | None = None
+    dynamics: Sequence[Dynamics] = ()
     seconds: float = 0.0
     command: str = ""
     head: str = ""
@@ -141,6 +144,7 @@ def card(
     input_shape: Sequence[int] | None = None,
     step_inputs: Mapping[str, Any] | None = None,
     constants: Mapping[str, Any] | None = None,
+    task: TaskMaker | None = None,
     only: Collection[str] | None = None,
     quick: bool = False,
     seed: int = 0,
@@ -149,9 +153,14 @@ def card(
     """Find out all that there is to know of a cell, for one page.
 
     The equations of a step; parameters and FLOPs; what follows from the structure of its Jacobian;
-    pictures; the laws. `inputs`, `input_shape`, `step_inputs`, `constants`: as of
-    `testing.check_cell`. `only`: the parts to make, of "equations", "structure", "pictures",
-    "laws". `quick`: less of what is slow. `progress`: show a progress bar.
+    pictures; the gradient through time, at initialisation and trained; learning and speed, beside
+    an LSTM; the laws. A minute or two; `quick` does less of what is slow, in some 20 seconds.
+
+    `inputs`, `input_shape`, `step_inputs`, `constants`: as of `testing.check_cell`. `task`: what
+    it learns, a function of `data.tasks` or one like it; adding over 30 steps by default. `only`:
+    the parts to make, of "equations", "structure", "pictures", "gradient", "learning", "speed" and
+    "laws". `progress`: show a progress bar. What is trained and timed are new cells, made with the
+    same arguments: the one that is given stays as it is.
 
     TypeError if it is no cell or cannot be run on such inputs, ValueError for an unknown part;
     what the cell raises in a step passes through.
@@ -175,15 +184,23 @@ def card(
     plan, why_not = _planned(subject)
     made = Card(_title(cell), words_of(cell), found, plan)
     made.head = numbers(subject, plan)
+    measurements = Measurements(subject, task, quick, seed)
 
     def laws() -> Section:
         made.laws = laws_of(subject, 5.0 if quick else 60.0, **arguments)
         return laws_section(made.laws)
 
+    def gradient() -> Section:
+        section, made.dynamics = measurements.gradient()
+        return section
+
     parts: dict[str, Callable[[], Section]] = {
         "equations": lambda: equations_section(found, made.about),
         "structure": lambda: structure_section(plan, why_not),
         "pictures": lambda: pictures_section(subject),
+        "gradient": gradient,
+        "learning": measurements.learning,
+        "speed": measurements.speed,
         "laws": laws,
     }
     if unknown := sorted({*(only or ())} - parts.keys()):
@@ -222,6 +239,10 @@ def _planned(subject: Subject) -> tuple[PlanReport | None, str]:
         )
     except ValueError as error:
         return None, str(error)
+    except TypeError:
+        if subject.choices is None:
+            raise
+        return None, "a plan is of inputs that are numbers, and these are indices"
 
 
 def _file(name: str) -> str:

@@ -119,9 +119,7 @@ def structure_section(plan: PlanReport | None, why_not: str) -> Section:
     """What follows from how the next state depends on the state."""
     about = "How the next state depends on the state, read off the operations, and what follows."
     if plan is None:
-        content = (
-            f'<p class="alarm">The step runs op by op, so nothing is known: {escaped(why_not)}</p>'
-        )
+        content = f'<p class="alarm">Nothing is known of it: {escaped(why_not)}</p>'
         return Section("structure", "Structure", about, content)
     found = facts(plan)
     each = "".join(

@@ -44,6 +44,62 @@ GLOSSARY: dict[str, tuple[str, str]] = {
         "A part of the state that no state enters: the input of the step before, as in "
         "convolutions over time.",
     ),
+    "flow": (
+        "Gradient flow",
+        "The length of the gradient of the last answer's loss with respect to the state, at each "
+        "step of a sequence of the task. It enters at the right; where it falls to the left, "
+        "earlier steps have less to learn from.",
+    ),
+    "horizon": (
+        "Memory horizon",
+        "A gradient of length 1 and random direction at the last state s_T arrives k steps "
+        "earlier multiplied by the Jacobian of s_T by s_(T-k). What is left is the root of its "
+        "mean squared length: the Frobenius norm of the Jacobian over the root of the number of "
+        "states, in the mean over sequences. The horizon is the number of steps back up to which "
+        "at least the given share is left. A part of the state that is handed on unchanged, such "
+        "as a clock, keeps its gradient for ever. In Python: tg.analysis.memory_horizon.",
+    ),
+    "lyapunov": (
+        "Lyapunov exponents",
+        "How fast small changes of the state grow or shrink, in each direction: the mean logarithm "
+        "of the factor of a step, from the product of the Jacobians, factored by QR at each step "
+        "(Engelken et al. 2020; Vogt et al. 2020). Below 0 the state forgets and the gradient "
+        "vanishes, at 0 it is kept, above 0 the dynamics are chaotic and the gradient explodes. "
+        "−∞: nothing is handed on. At most the 32 largest. In Python: "
+        "tg.analysis.lyapunov_spectrum.",
+    ),
+    "dimension": (
+        "Dimension",
+        "The Kaplan-Yorke dimension of what states settle on: how many exponents, from the "
+        "largest, add up to 0. 0: all states that see the same inputs come together.",
+    ),
+    "truncation": (
+        "Error of the truncated gradient",
+        "The gradient that goes back through k steps only, against the exact one: the length of "
+        "the difference over the length of the exact gradient of all parameters. 0 is exact, 1 as "
+        "wrong as no gradient at all. The outputs of all steps are weighted at random. In Python: "
+        "tg.analysis.truncation_errors.",
+    ),
+    "loss": (
+        "Last loss",
+        "The mean loss on sequences that were not trained on, after the last epoch. A guess is the "
+        "best answer that does not look at the inputs.",
+    ),
+    "step": (
+        "CPU time of a step",
+        "The median processor time of one step of training: forward, backward and the optimiser, "
+        "for one batch of the task.",
+    ),
+    "speed": (
+        "Milliseconds of a training step",
+        "The median wall-clock time of the values and all gradients of one batch, after the first "
+        "step. NumPy, compiled: this package's two executors. JAX, PyTorch: the cell exported to "
+        "them. `tinygrad-rnn bench` measures one at a time, with its memory.",
+    ),
+    "ratio": (
+        "Times an LSTM",
+        "The time of the cell over that of an LSTM with as many units, in the same library.",
+    ),
     "laws": (
         "Laws",
         "What must hold of every cell: its gradients equal the derivative by every parameter, "

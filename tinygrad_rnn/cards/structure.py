@@ -66,10 +66,9 @@ def _affine(lines: Sequence[StateLine]) -> Iterator[Fact]:
     straight = [line for line in lines if line.property == "affine"]
     if straight and not bent:
         yield Fact(
-            "The next state is affine in the state: h_t = A_t h_{t-1} + b_t.",
-            "A and b do not depend on the state, so all steps can be computed at once, in parallel "
-            "over time. What the state alone cannot do within one layer is to flip (parity) at any "
-            "length.",
+            "The next state is affine in the state: A h + b.",
+            "A and b depend on the input alone, so all steps can be computed at once, in parallel "
+            "over time, and the gradient's factors are the same whatever the state is.",
             "affine",
         )
     elif bent:

@@ -44,7 +44,7 @@ def available() -> list[str]:
     return [name for name, (_, needs) in LIBRARIES.items() if importlib.util.find_spec(needs)]
 
 
-def measured(library: str, cell: nn.Cell, x: Any) -> Measurement:
+def measured(library: str, cell: nn.Cell, x: Any, seconds: float = _SECONDS) -> Measurement:
     """A cell's step on x (T, B, ...), an array, in one of the `LIBRARIES`.
 
     The memory is meaningful only if nothing else has run in this process.
@@ -59,7 +59,7 @@ def measured(library: str, cell: nn.Cell, x: Any) -> Measurement:
     loss, by_x = step()
     first = time.perf_counter() - start
     times: list[float] = []
-    while len(times) < _LEAST or sum(times) < _SECONDS:
+    while len(times) < _LEAST or sum(times) < seconds:
         start = time.perf_counter()
         step()
         times.append(time.perf_counter() - start)

@@ -15,7 +15,7 @@ import numpy as np
 from ..compiler.backends.executor import get_executor
 from .threads import blas_threads
 
-__all__ = ["differences", "environment"]
+__all__ = ["differences", "environment", "processor"]
 
 
 def environment() -> dict[str, str]:
@@ -27,7 +27,7 @@ def environment() -> dict[str, str]:
     return {
         # The name of the host is not asked for: in a container it is another each time.
         "machine": " ".join([platform.system(), platform.machine(), *platform.libc_ver()]),
-        "processor": _processor(),
+        "processor": processor(),
         "Python": platform.python_version(),
         "NumPy": np.__version__,
         "BLAS": _blas(),
@@ -69,8 +69,12 @@ def _version(package: str) -> str:
 
 
 @cache
-def _processor() -> str:
-    """The processor's name, and the instruction sets that NumPy's loops are chosen by."""
+def processor() -> str:
+    """The processor's name, and the instruction sets that NumPy's loops are chosen by.
+
+    >>> "instruction sets" in processor()
+    True
+    """
     name = platform.processor() or platform.machine()
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:

@@ -9,7 +9,7 @@ from .chart import Chart
 from .marks import Line, draw_legend, draw_lines, legend_height
 from .panel import Panel
 
-__all__ = ["plot_history"]
+__all__ = ["plot_history", "ticks"]
 
 PANEL = 250.0
 TALL = 130.0
@@ -62,7 +62,7 @@ def _panel(rows: Rows, metric: str, names: Sequence[str]) -> Panel:
     if low == high:
         half = 0.5 * abs(low) or 0.5
         low, high = low - half, high + half
-    panel.axis(low, high, _labelled(_ticks(low, high)))
+    panel.axis(low, high, ticks(low, high))
     panel.name_steps()
     draw_lines(panel, lines)
     if several:
@@ -72,6 +72,15 @@ def _panel(rows: Rows, metric: str, names: Sequence[str]) -> Panel:
 
 def _part(name: str, metric: str) -> str:
     return next((part for prefix, part in PARTS.items() if name == prefix + metric), metric)
+
+
+def ticks(low: float, high: float) -> list[tuple[float, str]]:
+    """Three to six round numbers from `low` to `high`, with labels.
+
+    >>> ticks(0.0, 1.0)
+    [(0.0, '0'), (0.25, '0.25'), (0.5, '0.5'), (0.75, '0.75'), (1.0, '1')]
+    """
+    return _labelled(_ticks(low, high))
 
 
 def _ticks(low: float, high: float) -> list[float]:

@@ -1,0 +1,169 @@
+"""The section on the gradient through time: flow, memory horizon, Lyapunov spectrum, truncation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ... import analysis
+from ...analysis.sequences import floating
+from ...nn.recurrent.cell import Cell
+from ...viz.charts.chart import Chart
+from ..glossary import linked
+from ..section import Section, charts, table
+from .curves import curves
+from .trained import Trained
+
+__all__ = ["Case", "Dynamics", "dynamics", "dynamics_section"]
+
+WINDOWS = (1, 2, 5, 10, 20, 50)
+DIRECTIONS = 32  # of the state that are followed at most
+SHARES = (0.5, 0.1, 0.01)
+
+
+class Case(NamedTuple):
+    """A cell, such as "trained", on sequences."""
+
+    name: str
+    cell: Cell
+    x: Any
+    inputs: Mapping[str, Any]
+    constants: Mapping[str, Any]
+    flow: list[float]
+
+
+class Dynamics(NamedTuple):
+    """What was measured of a case."""
+
+    case: Case
+    horizon: analysis.MemoryHorizon
+    spectrum: analysis.LyapunovSpectrum
+    errors: Mapping[int, float]
+
+
+def cases(found: Trained) -> list[Case]:
+    """The cell at initialisation and trained, on the sequences of the task."""
+    learnt = found.learnt
+    return [
+        Case("at initialisation", found.initial, found.x, found.inputs, {}, learnt.flow_before),
+        Case("trained", found.cell, found.x, found.inputs, {}, learnt.flow_after),
+    ]
+
+
+def dynamics(case: Case, quick: bool) -> Dynamics:
+    """Measure a case."""
+    further: dict[str, Any] = {"inputs": case.inputs, "constants": case.constants}
+    horizon = analysis.memory_horizon(case.cell, case.x, **further)
+    rows = slice(0, 2 if quick else 4)
+    few: dict[str, Any] = {
+        "inputs": {name: value[:, rows] for name, value in case.inputs.items()},
+        "constants": {name: value[rows] for name, value in case.constants.items()},
+    }
+    x = case.x[:, rows]
+    size = sum(leaf[0].size for leaf in floating(case.cell.initial_state(1)))
+    spectrum = analysis.lyapunov_spectrum(case.cell, x, min(size, DIRECTIONS), **few)
+    first = slice(0, 30 if quick else 100)
+    few["inputs"] = {name: value[first] for name, value in few["inputs"].items()}
+    errors = analysis.truncation_errors(case.cell, x[first], windows=WINDOWS, **few)
+    return Dynamics(case, horizon, spectrum, errors)
+
+
+def dynamics_section(found: list[Dynamics], about: str) -> Section:
+    """Tables of the numbers, and charts."""
+    horizon_rows = [(d.case.name, *(_steps(d.horizon, share) for share in SHARES)) for d in found]
+    spectrum_rows = [
+        (
+            d.case.name,
+            _number(d.spectrum.exponents[0]),
+            _number(float(np.median(d.spectrum.exponents))),
+            f"{d.spectrum.dimension:.3g}",
+        )
+        for d in found
+    ]
+    dimension = linked("dimension", "dimension")
+    content = (
+        f"<h3>{linked('Memory horizon', 'horizon')}, in steps</h3>"
+        + table(("", *(f"{share:.0%} is kept" for share in SHARES)), horizon_rows, "numbers")
+        + charts(_kept(found), *_flows(found))
+        + f"<h3>{linked('Lyapunov spectrum', 'lyapunov')}, for each step</h3>"
+        + table(("", "largest", "median", dimension), spectrum_rows, "numbers")
+        + _says(found)
+        + charts(_spectra(found), _errors(found))
+    )
+    means = ("flow", "horizon", "lyapunov", "dimension", "truncation")
+    return Section("gradient", "The gradient through time", about, content, means)
+
+
+def _steps(horizon: analysis.MemoryHorizon, share: float) -> str:
+    steps = horizon.steps(share)
+    return f"more than {len(horizon.kept) - 1}" if steps is None else str(steps)
+
+
+def _number(x: float) -> str:
+    return "−∞" if x == -np.inf else f"{x:.3g}".replace("-", "−")
+
+
+def _says(found: list[Dynamics]) -> str:
+    """What the largest exponent says, in a sentence for each case."""
+    return "".join(f"<p>{d.case.name.capitalize()}: {_meaning(d)}</p>" for d in found)
+
+
+def _meaning(d: Dynamics) -> str:
+    top = float(d.spectrum.exponents[0])
+    if top > 0.01:
+        return (
+            f"a small change of the state grows by {np.expm1(top):.0%} a step. The dynamics are "
+            "chaotic on these sequences, and the gradient explodes."
+        )
+    if top > -0.01:
+        return "some direction of the state is neither forgotten nor blown up."
+    lost = -np.expm1(top)
+    half = np.log(0.5) / top
+    return (
+        f"even the direction that lasts longest loses {lost:.0%} a step: in the long run half of "
+        f"what is left of the gradient is lost every {half:.2g} steps."
+    )
+
+
+def _kept(found: list[Dynamics]) -> Chart:
+    lines = {d.case.name: d.horizon.kept for d in found}
+    return curves(
+        "What is left of the gradient", lines, said="{} steps back", log=True, note="steps back"
+    )
+
+
+def _flows(found: list[Dynamics]) -> list[Chart]:
+    lines = {d.case.name: d.case.flow for d in found if d.case.flow}
+    if not lines:
+        return []
+    return [
+        curves(
+            "Gradient flow of the last answer's loss",
+            lines,
+            said="step {}",
+            log=True,
+            note="steps of the task",
+        )
+    ]
+
+
+def _spectra(found: list[Dynamics]) -> Chart:
+    lines = {d.case.name: d.spectrum.exponents for d in found}
+    count = max(len(values) for values in lines.values())
+    names = [str(n) for n in range(1, count + 1)]
+    return curves("Lyapunov exponents", lines, said="exponent {}", names=names, note="by size")
+
+
+def _errors(found: list[Dynamics]) -> Chart:
+    names = [str(k) for k in found[0].errors]
+    lines = {d.case.name: [*d.errors.values()] for d in found}
+    return curves(
+        "Error of the gradient truncated after k steps",
+        lines,
+        said="k = {}",
+        names=names,
+        log=True,
+        note="k",
+    )

@@ -1,0 +1,55 @@
+"""The section on learning: the losses of the cell and of an LSTM on a task."""
+
+from __future__ import annotations
+
+from ...viz.style.text import escaped
+from ..glossary import linked
+from ..section import Section, charts, table
+from .curves import curves
+from .trained import Trained
+
+__all__ = ["learning_section"]
+
+
+def learning_section(name: str, found: Trained) -> Section:
+    """Curves of the loss on what was held out, and the last numbers."""
+    learnt = {name: found.learnt}
+    if name != "LSTMCell":
+        learnt["LSTMCell"] = found.reference
+    losses = {who: what.history["val_loss"] for who, what in learnt.items()}
+    epochs = max(map(len, losses.values()))
+    lines = {**losses, "a guess": [found.task.baseline] * epochs}
+    chart = curves(
+        f"{found.task.loss}, held out",
+        lines,
+        said="epoch {}",
+        names=[str(n) for n in range(1, epochs + 1)],
+        log=True,
+        note="epochs",
+        dashed=["a guess"],
+    )
+    any_diverged = any(what.diverged for what in learnt.values())
+    rows = [
+        (
+            escaped(who),
+            f"{what.parameters:,}",
+            f"{losses[who][-1]:.3g}",
+            f"{1000 * what.step_seconds:.2g} ms",
+            *([escaped(what.diverged)] if any_diverged else []),
+        )
+        for who, what in learnt.items()
+    ]
+    head = (
+        "cell",
+        linked("parameters", "parameters"),
+        linked("last loss", "loss"),
+        linked("CPU time of a step", "step"),
+        *(["stopped"] if any_diverged else []),
+    )
+    about = (
+        f"The task “{found.task.name}”, learnt by the cell and by an LSTM with as many units, "
+        "under one seed, with Adam at 0.01. One run says little: “tinygrad-rnn compare” repeats "
+        "it, on more tasks."
+    )
+    content = charts(chart) + table(head, rows, "numbers")
+    return Section("learning", "Learning", about, content, ("parameters", "loss", "step"))

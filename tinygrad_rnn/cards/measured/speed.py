@@ -1,0 +1,114 @@
+"""The section on speed: a training step of the cell and of an LSTM, in every library there is."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from typing import Any
+
+import numpy as np
+
+from ... import nn
+from ...engine.tensor import Tensor
+from ...export.measurement import available, measured
+from ...nn.recurrent.cell import Cell
+from ...training.environment import processor
+from ...viz.style.text import escaped
+from ..glossary import linked
+from ..section import Section, table
+from ..subject import Subject
+
+__all__ = ["speed_section"]
+
+SIZES = (16, 64, 256)
+STEPS, ROWS = 100, 16
+NAMES = {"numpy": "NumPy", "llvm": "compiled", "jax": "JAX", "torch": "PyTorch"}
+
+
+class _Alone(Cell):
+    """A cell whose further inputs are the same at every step."""
+
+    def __init__(self, cell: Cell, inputs: dict[str, Tensor]) -> None:
+        self.cell, self._inputs = cell, inputs
+
+    def initial_state(self, batch_size: int) -> Any:
+        return self.cell.initial_state(batch_size)
+
+    def step(self, x: Any, state: Any) -> tuple[Any, Any]:
+        return self.cell.advance(x, state, **self._inputs)
+
+
+def speed_section(subject: Subject, quick: bool) -> Section:
+    """Milliseconds of a training step, and how many LSTMs of the size that is."""
+    takes = inspect.signature(type(subject.cell).__init__).parameters
+    sizes: tuple[int, ...] = SIZES if "hidden_size" in takes else (0,)
+    libraries = available()
+    if quick:
+        sizes, libraries = sizes[:2], [name for name in libraries if name in ("numpy", "llvm")]
+    rows = []
+    for size in sizes:
+        times: dict[str, list[float | str]] = {}
+        for name, cell, x in _cells(subject, size):
+            times[name] = [_milliseconds(library, cell, x, quick) for library in libraries]
+        own, lstm = times[subject.name], times.get("LSTM", [])
+        rows.append((f"{subject.name}{f', {size} units' if size else ''}", *map(_told, own)))
+        if lstm:
+            rows.append((f"LSTM, {size} units", *map(_told, lstm)))
+            ratios = [_ratio(a, b) for a, b in zip(own, lstm, strict=True)]
+            rows.append((linked("times an LSTM", "ratio"), *ratios))
+    head = ("milliseconds", *(linked(NAMES[library], "speed") for library in libraries))
+    given = "x".join(map(str, subject.input_shape))
+    about = (
+        f"A training step, forward and backward, on {STEPS} steps of {ROWS} sequences with inputs "
+        f"of {32 if sizes != (0,) else given} features; {processor()}. NumPy and compiled are this "
+        "package's executors; JAX and PyTorch run the exported cell, PyTorch its own kernel where "
+        "it has one."
+    )
+    return Section("speed", "Speed", about, table(head, rows, "numbers"), ("speed", "ratio"))
+
+
+def _cells(subject: Subject, size: int) -> list[tuple[str, Cell, Any]]:
+    """The cell and an LSTM of that many units; the cell as it is for 0."""
+    if not size:
+        given = subject.given(STEPS, ROWS)
+        return [(subject.name, _alone(subject, subject.cell), given.x.data)]
+    features = 32 if len(subject.input_shape) == 1 and subject.choices is None else 0
+    takes = inspect.signature(type(subject.cell).__init__).parameters
+    if features and "input_size" in takes:
+        cell = subject.again(input_size=features, hidden_size=size)
+        x = np.random.default_rng(0).standard_normal((STEPS, ROWS, features))
+    else:
+        cell = subject.again(hidden_size=size)
+        x = subject.given(STEPS, ROWS).x.data
+    x = x.astype(subject.dtype) if x.dtype.kind == "f" else x
+    found: list[tuple[str, Cell, Any]] = [(subject.name, _alone(subject, cell), x)]
+    if features and type(subject.cell) is not nn.LSTMCell:
+        lstm: Cell = nn.LSTMCell(features, size).astype(subject.dtype)
+        found.append(("LSTM", lstm, x))
+    return found
+
+
+def _alone(subject: Subject, cell: Cell) -> Cell:
+    given = subject.given(1, ROWS)
+    inputs = {name: value[0] for name, value in given.inputs.items()} | given.constants
+    return _Alone(cell, inputs) if inputs else cell
+
+
+def _milliseconds(library: str, cell: Cell, x: Any, quick: bool) -> float | str:
+    """The median of a step, or why there is none."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return 1000 * measured(library, cell, x, 0.2 if quick else 1.0).step
+        except Exception as error:  # what an export cannot do, or the library's own
+            return f"{type(error).__name__}: {error}"
+
+
+def _told(time: float | str) -> str:
+    if isinstance(time, str):
+        return f'<span title="{escaped(time)}">-</span>'
+    return f"{time:.3g}"
+
+
+def _ratio(a: float | str, b: float | str) -> str:
+    return "-" if isinstance(a, str) or isinstance(b, str) else f"{a / b:.2g}"

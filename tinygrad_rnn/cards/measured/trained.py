@@ -1,0 +1,93 @@
+"""Trained: the cell of a card before and after it has learnt a task, with an LSTM beside it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from ... import nn
+from ...comparison import Learnt, learn
+from ...data.tasks import Task, adding
+from ...nn.recurrent.cell import Cell
+from ..subject import Subject
+
+__all__ = ["CannotLearn", "TaskMaker", "Trained", "trained"]
+
+TaskMaker = Callable[..., Task]
+_LONG = 200  # steps that the gradient is followed back through
+
+
+class CannotLearn(Exception):
+    """Why a cell cannot be trained on a task."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A cell at initialisation and trained, and what it and an LSTM of its size have learnt.
+
+    `x` (T, B, I), `inputs`: sequences of the task, several one after the other if one is short.
+    """
+
+    task: Task
+    initial: Cell
+    cell: Cell
+    learnt: Learnt
+    reference: Learnt
+    x: Any
+    inputs: Mapping[str, Any]
+
+
+def trained(subject: Subject, make_task: TaskMaker | None, quick: bool, seed: int) -> Trained:
+    """Train the cell of the subject, made anew for the task. CannotLearn says why it cannot be."""
+    takes = inspect.signature(type(subject.cell).__init__).parameters
+    if "input_size" not in takes:
+        raise CannotLearn(f"{subject.name} takes no input_size, so it fits no task")
+    if subject.choices is not None or len(subject.input_shape) != 1 or subject.constants:
+        raise CannotLearn(f"the tasks are of vectors at each step, {subject.name} takes others")
+    if make_task is None:
+        steps, batches = (15, 50) if quick else (30, 100)
+        make_task = partial(adding, steps=steps, batches=batches)
+    size = int(getattr(subject.cell, "hidden_size", 16))
+    first: list[Mapping[str, Any]] = []
+
+    def make(input_size: int, hidden_size: int) -> Cell:
+        sizes: dict[str, Any] = {"input_size": input_size}
+        if "hidden_size" in takes:
+            sizes["hidden_size"] = hidden_size
+        cell = subject.again(**sizes)
+        first.append({name: np.copy(a) for name, a in cell.state_dict().items()})
+        return cell
+
+    options: Any = {"hidden_size": size, "seed": seed, "epochs": 5 if quick else 12}
+    try:
+        learnt = learn(make, make_task, **options)
+    except (TypeError, ValueError) as error:
+        raise CannotLearn(f"{subject.name} cannot be trained on it: {error}") from error
+    task = make_task(seed=seed)
+    cell: Cell = learnt.network.recurrent.cells[0]
+    initial = make(task.input_size, size)
+    initial.load_state_dict(first[0])
+    x, inputs = _long(task, cell, 60 if quick else _LONG)
+    reference = learn(nn.LSTMCell, make_task, **options)
+    return Trained(task, initial, cell, learnt, reference, x, inputs)
+
+
+def _long(task: Task, cell: Cell, least: int) -> tuple[Any, dict[str, Any]]:
+    """Held-out sequences, one after the other until there are so many steps; 16 rows at most."""
+    first = next(iter(task.held_out))
+    count = -(-least // len(first.inputs))
+    batches = list(islice(task.held_out, count))
+    rows = min(16, *(b.inputs.shape[1] for b in batches))
+    x = np.concatenate([b.inputs[:, :rows] for b in batches])
+    takes = cell.step_inputs()
+    inputs = {name: np.ones((len(x), rows, 1), x.dtype) for name, needs in takes.items() if needs}
+    for name in takes:
+        if all(name in b.further for b in batches):
+            inputs[name] = np.concatenate([b.further[name][:, :rows] for b in batches])
+    return x, inputs
