@@ -64,7 +64,13 @@ def structure(tree: Any) -> Any:
     >>> structure((1, {"a": 2}))
     ('*', {'a': '*'})
     """
-    return map(lambda _: "*", tree)
+    if tree is None:
+        return None
+    if isinstance(tree, dict):
+        return {key: structure(child) for key, child in tree.items()}
+    if isinstance(tree, tuple | list):
+        return _made_like(tree, [structure(child) for child in tree])
+    return "*"
 
 
 def unflatten(pattern: Any, new_leaves: Iterable[Any]) -> Any:
@@ -106,6 +112,8 @@ def map(fn: Callable[..., Any], tree: Any, *others: Any) -> Any:
     >>> map(lambda a, b: a + b, (1, (2,)), (10, (20,)))
     (11, (22,))
     """
+    if isinstance(tree, Tensor) and not others:
+        return fn(tree)
     columns = zip(leaves(tree), *(leaves(aligned(other, tree)) for other in others), strict=True)
     return _filled(tree, iter([fn(*column) for column in columns]))
 
