@@ -22,7 +22,8 @@ default_role = "literal"
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3
 nb_execution_mode = "cache"
-nb_execution_cache_path = str(Path(__file__).parent / "_build" / "executed")
+# What a page's code prints and draws is in the page's language, so each has a cache of its own.
+nb_execution_cache_path = str(Path(__file__).parent / "_build" / f"executed-{language}")
 nb_execution_excludepatterns = ["examples/*"] if quick else []
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True

@@ -7,6 +7,7 @@ from typing import Any
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, viz
+from tinygrad_rnn.language import LANGUAGES
 
 IMAGES = Path(__file__).with_name("images")
 INPUT, HIDDEN = 3, 8
@@ -46,9 +47,12 @@ def main() -> None:
     }
     a, b = (tg.tensor(v, requires_grad=True).named(n) for n, v in {"a": -4.0, "b": 2.0}.items())
     small = viz.draw(tg.tanh((a * b).named("e") + 10.0), title="tanh(a b + 10)")
-    print(small.save(IMAGES / "expression.svg"))
-    for name, picture in pictures.items():
-        print(picture.save(IMAGES / f"map_{name}.svg"))
+    named = {f"map_{name}": picture for name, picture in pictures.items()}
+    for language in LANGUAGES:  # the site takes `name.ko.svg` on a Korean page
+        ending = ".svg" if language == "en" else f".{language}.svg"
+        with viz.use_language(language):
+            for name, picture in {"expression": small, **named}.items():
+                print(picture.save(IMAGES / f"{name}{ending}"))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, viz
+from tinygrad_rnn.language import LANGUAGES
 
 IMAGES = Path(__file__).with_name("images")
 INPUT, HIDDEN = 3, 8
@@ -33,7 +34,7 @@ def open_lstm(input_size: int, hidden_size: int, bias: float) -> nn.LSTMCell:
     return cell
 
 
-def few_steps() -> None:
+def few_steps(ending: str) -> None:
     """The plain RNN alone over four random steps, and beside an LSTM over two."""
 
     def unrolled(name: str, cell: nn.Cell, steps: int) -> viz.Picture:
@@ -42,12 +43,12 @@ def few_steps() -> None:
 
     tg.manual_seed(0)
     rnn, lstm = nn.RNNCell(INPUT, HIDDEN), open_lstm(INPUT, HIDDEN, 2.0)
-    print(unrolled("RNN", rnn, 4).save(IMAGES / "rnn.svg"))
+    print(unrolled("RNN", rnn, 4).save(IMAGES / f"rnn{ending}"))
     both = [unrolled("RNN", rnn, 2), unrolled("LSTM", lstm, 2)]
-    print(viz.Comparison(both).save(IMAGES / "rnn_lstm.svg"))
+    print(viz.Comparison(both).save(IMAGES / f"rnn_lstm{ending}"))
 
 
-def hundred_steps() -> None:
+def hundred_steps(ending: str) -> None:
     """The plain RNN and the LSTM over the same hundred steps, and the course of the gradient."""
     tg.manual_seed(0)
     x = tg.randn(100, 1, 8).named("x")
@@ -55,10 +56,10 @@ def hundred_steps() -> None:
     maps = [viz.bptt(model, x, level="gates", fold=2, title=name) for name, model in models.items()]
     flows = {name: viz.gradient_flow(model, x) for name, model in models.items()}
     both = viz.Comparison(maps, viz.plot_gradient_flow(flows))
-    print(both.save(IMAGES / "hundred_steps.svg"))
+    print(both.save(IMAGES / f"hundred_steps{ending}"))
 
 
-def plots() -> None:
+def plots(ending: str) -> None:
     """What the LSTM's gates do while it reads a name, and how its steps hang together."""
     tg.manual_seed(0)
     word = "Kowalski"
@@ -69,12 +70,20 @@ def plots() -> None:
         "connectivity": viz.plot_connectivity(viz.connectivity(lstm, letters), word),
     }
     for name, chart in charts.items():
-        print(chart.save(IMAGES / f"{name}.svg"))
+        print(chart.save(IMAGES / f"{name}{ending}"))
+
+
+def main() -> None:
+    """Every picture in every language: the site takes `name.ko.svg` on a Korean page."""
+    IMAGES.mkdir(exist_ok=True)
+    for language in LANGUAGES:
+        with viz.use_language(language):
+            ending = ".svg" if language == "en" else f".{language}.svg"
+            print(viz.show("vanishing").save(IMAGES / f"vanishing{ending}"))
+            few_steps(ending)
+            hundred_steps(ending)
+            plots(ending)
 
 
 if __name__ == "__main__":
-    IMAGES.mkdir(exist_ok=True)
-    print(viz.show("vanishing").save(IMAGES / "vanishing.svg"))
-    few_steps()
-    hundred_steps()
-    plots()
+    main()

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from .. import __version__
 from ..errors import TinygradRnnError
 from ..invocation import command
+from ..language import get_language, use_language
 from ..terminal import printable
 from .commands import NAMES
 from .parser import Parser
@@ -42,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")  # a terminal without Unicode
     try:
         options = _parser().parse_args(arguments)
-        status: int = options.command(options)
+        with use_language(getattr(options, "language", None) or get_language()):
+            status: int = options.command(options)
         sys.stdout.flush()
         return status
     except KeyboardInterrupt:

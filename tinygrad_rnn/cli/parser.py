@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import TinygradRnnError
 from ..invocation import command
+from ..language import LANGUAGES
 from ..terminal import did_you_mean, printable
 
 if TYPE_CHECKING:
@@ -58,6 +59,17 @@ def add_out(parser: Parser, default: str | None, what: str) -> None:
     shown = f" (default: {default})" if default else ""
     parser.add_argument("--out", metavar="FILE", help=f"{what}{shown}")
     parser.add_argument("--force", action="store_true", help="write over a file that is there")
+
+
+def add_language(parser: Parser) -> None:
+    """The option `--lang`, which the program heeds for every command that has it."""
+    parser.add_argument(
+        "--lang",
+        dest="language",
+        choices=LANGUAGES,
+        help="language of what is written: en, or ko for Korean (default: en, or "
+        "TINYGRAD_RNN_LANGUAGE of the environment)",
+    )
 
 
 def out_file(options: argparse.Namespace, default: str) -> Path:

@@ -7,6 +7,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..language import say
+
 __all__ = ["Exercise", "Verdict", "check", "exercise", "question"]
 
 Answer = float | str
@@ -37,16 +39,16 @@ class Exercise:
             kind = "a text" if isinstance(right, str) else "a number"
             raise TypeError(f"the answer to {self.name} is {kind}; got {answer!r}")
         if isinstance(right, str) or isinstance(answer, str):
-            return str(right) == str(answer).strip().lower()
+            return str(answer).strip().lower() in {str(right), say(str(right))}
         return math.isclose(float(answer), right, rel_tol=self.tolerance, abs_tol=1e-12)
 
     def __str__(self) -> str:
-        return f"Exercise {self.name}. {self.text}"
+        return f"{say('Exercise {name}.', name=self.name)} {say(self.text)}"
 
     __repr__ = __str__
 
     def _repr_markdown_(self) -> str:
-        return f"**Exercise {self.name}.** {self.text}"
+        return f"**{say('Exercise {name}.', name=self.name)}** {say(self.text)}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -65,7 +67,7 @@ class Verdict:
         return self.right
 
     def __repr__(self) -> str:
-        return f"{'Right.' if self.right else 'Not yet.'} {self.says}"
+        return f"{say('Right.') if self.right else say('Not yet.')} {self.says}"
 
 
 EXERCISES: dict[str, Exercise] = {}
@@ -112,4 +114,4 @@ def check(name: str, answer: Answer) -> Verdict:
     """
     asked = question(name)
     right = asked.accepts(answer)
-    return Verdict(right, asked.because if right else asked.hint)
+    return Verdict(right, say(asked.because if right else asked.hint))

@@ -8,6 +8,7 @@ external program is needed, and nothing here knows any cell or op: what is drawn
 graph.
 """
 
+from ..language import use_language
 from .charts.chart import Chart
 from .charts.confusion import plot_confusion
 from .charts.history import plot_history
@@ -47,4 +48,5 @@ __all__ = [
     "stages",
     "to_dot",
     "training_report",
+    "use_language",
 ]

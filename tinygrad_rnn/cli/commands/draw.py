@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..parser import CommandError, add_command, add_out, out_file
+from ..parser import CommandError, add_command, add_language, add_out, out_file
 
 if TYPE_CHECKING:
     from ...nn import Cell
@@ -60,6 +60,7 @@ def register(commands: Commands) -> None:
     parser.add_argument(
         "--forget-bias", type=float, metavar="X", help="bias of an LSTM's forget gate"
     )
+    add_language(parser)
     add_out(parser, _FILE, "file to write, .html, .svg, .png, .pdf or .dot")
     parser.add_argument(
         "--level", choices=LEVELS, default="gates", help="of detail (default: %(default)s)"

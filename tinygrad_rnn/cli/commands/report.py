@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..parser import CommandError, add_command, add_out, out_file
+from ..parser import CommandError, add_command, add_language, add_out, out_file
 
 if TYPE_CHECKING:
     from ...training.names import Classifier, Corpus, Trained
@@ -36,6 +36,7 @@ def register(commands: Commands) -> None:
         help="the cells to compare (default: all of the run); one of your own needs its code: "
         "my_file.py:MyCell",
     )
+    add_language(parser)
     add_out(parser, "report.html in RUN", "file to write, .html")
     parser.set_defaults(command=_report)
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..parser import CommandError, add_command, add_out, out_file
+from ..parser import CommandError, add_command, add_language, add_out, out_file
 
 if TYPE_CHECKING:
     from ..parser import Commands
@@ -46,6 +46,7 @@ def register(commands: Commands) -> None:
     parser.add_argument("lesson", metavar="LESSON", choices=_LESSONS, help=", ".join(_LESSONS))
     for name, what in _KNOBS.items():
         parser.add_argument(f"--{name}", type=float, metavar="X", help=what)
+    add_language(parser)
     add_out(parser, "LESSON.html", "file to write, .html, .svg, .png or .pdf")
     parser.set_defaults(command=_show)
 
@@ -61,6 +62,6 @@ def _show(options: argparse.Namespace) -> int:
         path = lesson.save(out)
     except (ValueError, ImportError) as error:
         raise CommandError(str(error).replace("_", "-")) from error
-    print(lesson.lesson.question)
+    print(lesson.lesson.said.question)
     print(f"Open {Path(path).resolve().as_uri()}")
     return 0

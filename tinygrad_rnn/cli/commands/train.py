@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..parser import CommandError, add_command
+from ..parser import CommandError, add_command, add_language
 
 if TYPE_CHECKING:
     from ...training.names import Classifier, Corpus, NamesRun, Settings, Told
@@ -76,6 +76,7 @@ def register(commands: Commands) -> None:
     parser.add_argument(
         "--resume", metavar="RUN", help="go on with the run in this folder, as it was begun"
     )
+    add_language(parser)
     _add_settings(parser)
     parser.set_defaults(command=_train)
 
@@ -156,7 +157,7 @@ def _cells_again(options: argparse.Namespace, told: Told) -> list[str]:
 
 def refuse_options(options: argparse.Namespace, where: str, except_for: tuple[str, ...]) -> None:
     """CommandError if an option is given that has no meaning there."""
-    known = {*except_for, "experiment", "command"}
+    known = {*except_for, "experiment", "command", "language"}
     given = [name for name, value in vars(options).items() if value is not None]
     wrong = [f"--{name.replace('_', '-')}" for name in given if name not in known]
     if wrong:

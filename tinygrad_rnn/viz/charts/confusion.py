@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...language import say
 from ..style.palette import SMALL
 from ..style.text import escaped, fitted, printable, text_width
 from .chart import Chart
@@ -16,6 +17,7 @@ from .panel import Panel
 __all__ = ["plot_confusion"]
 
 CELL = 21.0
+_CELL = "{true}, answered {answer}: {count} of {total}"
 
 
 def plot_confusion(counts: Any, classes: Sequence[str]) -> Chart:
@@ -36,17 +38,18 @@ def plot_confusion(counts: Any, classes: Sequence[str]) -> Chart:
     names = [fitted(printable(name), SMALL, 84.0) for name in classes]
     left = 20 + max((text_width(name, SMALL) for name in names), default=0.0)
     panel = Panel(
-        left + max(size * CELL, 120.0) + 12, size * CELL, size, "true (row), answered (column)",
+        left + max(size * CELL, 120.0) + 12, size * CELL, size,
+        say("true (row), answered (column)"),
         labels=names, left=left, below=22.0,
     )  # fmt: skip
 
     def tell(row: int, column: int, _: float) -> str:
-        count = f"{counts[row, column]} of {totals[row, 0]}"
-        return f"{classes[row]}, answered {classes[column]}: {count}"
+        values = {"count": counts[row, column], "total": totals[row, 0]}
+        return say(_CELL, true=classes[row], answer=classes[column], **values)
 
     draw_cells(panel, shares, amount, tell)
     for n, name in enumerate(names):
         panel.text(left - 6, panel.top + (n + 0.5) * CELL + 3.5, escaped(name), "right soft")
     panel.name_steps()
-    draw_scale(panel, "a", ("0 %", "100 % of the row"))
-    return Chart([panel], "confusion matrix")
+    draw_scale(panel, "a", ("0 %", say("100 % of the row")))
+    return Chart([panel], say("confusion matrix"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
+from ...language import say
 from .chart import Chart
 from .marks import Line, draw_legend, draw_lines, legend_height
 from .panel import Panel
@@ -39,7 +40,7 @@ def plot_history(history: Iterable[Mapping[str, float]], metrics: Iterable[str] 
         if metric not in panels:
             raise KeyError(f"no metric {metric!r} was measured; there are {', '.join(panels)}")
     chosen = list(metrics) or list(panels)
-    return Chart([_panel(rows, metric, panels[metric]) for metric in chosen], "History")
+    return Chart([_panel(rows, metric, panels[metric]) for metric in chosen], say("History"))
 
 
 def _metric(name: str) -> str:
@@ -55,7 +56,7 @@ def _panel(rows: Rows, metric: str, names: Sequence[str]) -> Panel:
     below = legend_height(lines, PANEL) if several else 0.0
     epochs = [str(int(row.get("epoch", n))) for n, row in enumerate(rows, start=1)]
     panel = Panel(
-        PANEL, TALL, len(rows), metric.replace("_", " "), labels=epochs, left=52, below=below
+        PANEL, TALL, len(rows), say(metric.replace("_", " ")), labels=epochs, left=52, below=below
     )
     values = [v for line in lines for v in line.values if math.isfinite(v)]
     low, high = min(values, default=0.0), max(values, default=1.0)
@@ -71,7 +72,8 @@ def _panel(rows: Rows, metric: str, names: Sequence[str]) -> Panel:
 
 
 def _part(name: str, metric: str) -> str:
-    return next((part for prefix, part in PARTS.items() if name == prefix + metric), metric)
+    found = next((part for prefix, part in PARTS.items() if name == prefix + metric), metric)
+    return say(found)
 
 
 def ticks(low: float, high: float) -> list[tuple[float, str]]:

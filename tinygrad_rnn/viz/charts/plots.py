@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ...language import say
 from ..gradient.connectivity import Connectivity
 from ..gradient.flow import norm
 from ..style.palette import SMALL, Scale
@@ -58,12 +59,14 @@ def plot_gradient_flow(
     norms = norms[np.isfinite(norms) & (norms > 0)]
     count = max((len(line.values) for line in lines), default=0)
     below = legend_height(lines, width)
-    panel = Panel(width, 216, count, "norm of the gradient", labels=labels, left=54.0, below=below)
+    panel = Panel(
+        width, 216, count, say("norm of the gradient"), labels=labels, left=54.0, below=below
+    )
     panel.log_axis(norms.min() if norms.size else 1.0, norms.max() if norms.size else 1.0)
     panel.name_steps()
     draw_lines(panel, lines)
     draw_legend(panel, lines)
-    return Chart([panel], "gradient flow")
+    return Chart([panel], say("gradient flow"))
 
 
 def lines_of(flow: Mapping[str, Mapping[str, Any]]) -> list[Line]:
@@ -81,7 +84,11 @@ def lines_of(flow: Mapping[str, Mapping[str, Any]]) -> list[Line]:
             # The last state is the innermost, such as an LSTM's c: it is drawn in full.
             for name, norms in reversed(list(states.items())):
                 dash += 1
-                words = [model if len(models) > 1 else "", path if len(by_path) > 1 else "", name]
+                words = [
+                    model if len(models) > 1 else "",
+                    path if len(by_path) > 1 else "",
+                    say(name),
+                ]
                 label = fitted(" ".join(filter(None, words)), 11, 190.0)
                 found.append(Line(label, np.asarray(norms), series, dash))
     return found
@@ -101,7 +108,7 @@ def plot_gates(gates: Mapping[str, Mapping[str, Array]], labels: Labels = None) 
     ['reset gate', 'update gate', 'candidate', 'h']
     """
     found = [
-        (name if len(gates) == 1 else f"{path} {name}", *_units(values))
+        (say(name) if len(gates) == 1 else f"{path} {say(name)}", *_units(values))
         for path, by_name in gates.items()
         for name, values in by_name.items()
         if np.size(values)
@@ -119,7 +126,8 @@ def gate_panel(
     most = max(-low, high) or 1.0
 
     def tell(row: int, t: int, value: float) -> str:
-        return f"{name}, unit {units[row]}, {panel.step(t)}: {value:.3f}"
+        unit = say("unit {number}", number=units[row])
+        return f"{name}, {unit}, {panel.step(t)}: {value:.3f}"
 
     draw_cells(panel, values, amount if is_amount else signed(most), tell)
     panel.name_steps()
@@ -160,7 +168,7 @@ def plot_ledger(ledger: Mapping[str, Mapping[int | None, Array]], labels: Labels
     left = 24 + max((text_width(name, SMALL) for name in names), default=0.0)
     width = min(max(left + 28.0 * count, 340.0), 560.0)
     panel = Panel(
-        width, 26 * max(len(used), 1), count, "norm of each step's part",
+        width, 26 * max(len(used), 1), count, say("norm of each step's part"),
         labels=labels, left=left, below=SCALE,
     )  # fmt: skip
     scale = _scale(norms)
@@ -174,7 +182,7 @@ def plot_ledger(ledger: Mapping[str, Mapping[int | None, Array]], labels: Labels
         panel.text(left - 8, panel.top + (n + 0.5) * row_height + 3.5, name, "right soft")
     panel.name_steps()
     draw_scale(panel, "h", (_power(scale.low), _power(scale.high)))
-    return Chart([panel], "the parts of the gradient")
+    return Chart([panel], say("the parts of the gradient"))
 
 
 def _scale(norms: Array) -> Scale:
@@ -209,8 +217,8 @@ def plot_connectivity(connectivity: Connectivity, labels: Labels = None) -> Char
     states = connectivity.states
     return Chart(
         [
-            _matrix("state after t (row) on state after s", states, labels),
-            _matrix("state after t (row) on input x at s", connectivity.inputs, labels),
+            _matrix(say("state after t (row) on state after s"), states, labels),
+            _matrix(say("state after t (row) on input x at s"), connectivity.inputs, labels),
             _singular_values(connectivity.product_values, labels),
             _shares(connectivity.product_shares, labels),
         ]
@@ -224,7 +232,8 @@ def _matrix(title: str, values: Array, labels: Labels) -> Panel:
     scale = _scale(values)
 
     def tell(row: int, column: int, value: float) -> str:
-        return f"{panel.step(row)} on {panel.step(column)}: {value:.3g}"
+        places = {"row": panel.step(row), "column": panel.step(column)}
+        return say("{row} on {column}: {value:.3g}", value=value, **places)
 
     draw_cells(panel, np.where(values > 0, values, np.nan), strength(scale), tell, missing=False)
     panel.name_steps()
@@ -240,15 +249,15 @@ def _matrix(title: str, values: Array, labels: Labels) -> Panel:
         )
     if not np.any(values > 0):
         x, y, w, h = panel.area
-        panel.text(x + w / 2, y + h / 2, "the inputs record no gradient", "soft")
+        panel.text(x + w / 2, y + h / 2, say("the inputs record no gradient"), "soft")
     draw_scale(panel, "h", (f"{10**scale.low:.1g}", f"{10**scale.high:.2g}"))
     return panel
 
 
 def _singular_values(values: Array, labels: Labels) -> Panel:
     """The largest, the median and the smallest singular value at each step."""
-    found = [("largest", values.max(axis=1)), ("median", np.median(values, axis=1))]
-    found.append(("smallest", values.min(axis=1)))
+    found = [(say("largest"), values.max(axis=1)), (say("median"), np.median(values, axis=1))]
+    found.append((say("smallest"), values.min(axis=1)))
     lines = [Line(name, line, 2, dash) for dash, (name, line) in enumerate(found)]
     largest = found[0][1][found[0][1] > 0]
     # What is far below the largest is mostly rounding, and would flatten the rest.
@@ -256,7 +265,7 @@ def _singular_values(values: Array, labels: Labels) -> Panel:
     low = low if largest.size else 1.0
     count = len(values)
     panel = Panel(
-        350, 210, count, "singular values to the end",
+        350, 210, count, say("singular values to the end"),
         labels=labels, left=54.0, below=legend_height(lines, 350),
     )  # fmt: skip
     panel.log_axis(low, float(largest.max(initial=low)))
@@ -269,10 +278,10 @@ def _singular_values(values: Array, labels: Labels) -> Panel:
 def _shares(shares: Mapping[str, Array], labels: Labels) -> Panel:
     """Stacked bars: the share of each path at each step."""
     parts = [(name, n, values) for n, (name, values) in enumerate(shares.items())]
-    lines = [Line(fitted(name, 11, 110.0), values, n) for name, n, values in parts]
+    lines = [Line(fitted(say(name), 11, 110.0), values, n) for name, n, values in parts]
     count = max(map(len, shares.values()), default=0)
     panel = Panel(
-        350, 210, count, "share of each path",
+        350, 210, count, say("share of each path"),
         labels=labels, left=54.0, below=legend_height(lines, 350),
     )  # fmt: skip
     stacked = np.nan_to_num([values for _, _, values in parts]).reshape(len(parts), count)

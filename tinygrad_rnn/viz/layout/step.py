@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ...language import say
 from ..model.unrolled import Edge, Link, Row, Unrolled
 from ..style.palette import SMALL, SYMBOLS
 from ..style.text import fitted, number, text_width
@@ -172,7 +173,7 @@ def make_box(unrolled: Unrolled, row: Row, numbers: Numbers) -> Box:
     is_group = row.kind == "op" and len(row.members[min(row.members)]) > 1
     if is_group:
         label = _group_name(row) or name or label
-    shown = fitted(label, 11, 120)
+    shown = fitted(say(label), 11, 120)
     width = max(BOX_HEIGHT, text_width(shown, 11) + 14)
     look = (
         "input" if row.kind != "op" else "named" if name else "learned" if row.parameters else "box"
@@ -183,8 +184,8 @@ def make_box(unrolled: Unrolled, row: Row, numbers: Numbers) -> Box:
         name: fitted(name.rsplit(".", 1)[-1], SMALL, TAG_WIDTH)
         for name in names[: len(names) - left_out]
     }
-    more = f"+ {left_out} more" if left_out else ""
-    caption = fitted(name, SMALL, 104) if name and not is_group else ""
+    more = say("+ {count} more", count=left_out) if left_out else ""
+    caption = fitted(say(name), SMALL, 104) if name and not is_group else ""
     return Box(
         row,
         shown,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.resources import files
 
+from ...language import get_language
 from ..charts.panel import Panel
 from ..style.palette import palette, style_sheet, variables
 from ..style.text import escaped, number
@@ -21,7 +22,7 @@ def document(title: str, body: str, rules: Sequence[str] = (), scripts: Sequence
     sheet = style_sheet({name: f"var(--v-{name})" for name in palette()})
     programs = "".join(f"<script>{script}</script>" for script in scripts)
     return (
-        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<!DOCTYPE html>\n<html lang="{get_language()}"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{escaped(title)}</title><style>{themes()}{sheet}{''.join(rules)}</style></head>"
         f'<body><svg width="0" height="0" aria-hidden="true"><defs>{arrow_heads()}</defs></svg>'
@@ -37,6 +38,7 @@ def themes() -> str:
         f"@media(prefers-color-scheme:dark){{:root:not([data-theme=light]){{{dark}}}}}"
         f":root[data-theme=dark]{{{dark};color-scheme:dark}}"
         ":root[data-theme=light]{color-scheme:light}"
+        ":lang(ko){word-break:keep-all}"
     )
 
 

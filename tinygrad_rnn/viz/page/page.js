@@ -7,6 +7,8 @@ const speed = document.getElementById("speed");
 const NS = "http://www.w3.org/2000/svg";
 let level = data.level, view = null, chosen = -1, hits = [], hit = -1, playing = null;
 
+// A text in the reader's language, with values in its braces.
+const say = (text, values = {}) => data.words[text].replace(/\{(\w+)\}/g, (_, name) => values[name]);
 const drawing = () => data.levels[level];
 const svg = () => document.getElementById("svg-" + level);
 
@@ -86,8 +88,9 @@ function setTime() {
   for (const e of svg().querySelectorAll("[data-f]")) e.classList.toggle("later", (column(e) < 0 ? n - 1 : column(e)) >= now);
   for (const e of svg().querySelectorAll("[data-b]")) e.classList.toggle("later", (column(e) < 0 ? 0 : n - 1 - column(e)) >= back);
   const step = (k) => data.steps[columns[k]];
-  when.textContent = now === 0 ? "before the first step" : now <= n && now < 2 * n && !back
-    ? `forward, t = ${step(now - 1)}` : now === 2 * n ? "forward and backward" : `backward, t = ${step(n - back)}`;
+  when.textContent = now === 0 ? say("before the first step") : now <= n && now < 2 * n && !back
+    ? say("forward, t = {t}", { t: step(now - 1) })
+    : now === 2 * n ? say("forward and backward") : say("backward, t = {t}", { t: step(n - back) });
 }
 // To another moment, with its step in sight.
 function goTo(moment) {
@@ -116,10 +119,10 @@ function tell(item) {
   const { box, facts, column } = item;
   element("h2", box.name ? `${box.name} (${box.op})` : box.op, info);
   const step = column >= 0 ? `, t = ${data.steps[column]}` : "";
-  element("p", `${box.path || "no module"}${step} · ${facts.dtype} ${facts.shape}` + (box.ops > 1 ? ` · ${box.ops} ops` : ""), info);
+  element("p", `${box.path || say("no module")}${step} · ${facts.dtype} ${facts.shape}` + (box.ops > 1 ? " · " + say("{count} ops", { count: box.ops }) : ""), info);
   if (box.about) element("p", box.about, info);
   for (const [name, [norm, gradient]] of Object.entries(facts.parameters ?? {}))
-    element("p", `${name}: norm ${norm}` + (gradient === null ? "" : `, gradient of this use ${gradient}`), info);
+    element("p", `${name}: ${say("norm")} ${norm}` + (gradient === null ? "" : `, ${say("gradient of this use")} ${gradient}`), info);
   for (const what of ["value", "gradient"]) {
     const s = facts[what];
     if (!s) continue;
@@ -127,7 +130,7 @@ function tell(item) {
     for (const key of ["is", "norm", "mean", "std", "min", "max", "bad"]) {
       if (!(key in s) || (key === "bad" && !s.bad)) continue;
       const row = table.insertRow();
-      row.insertCell().textContent = key === "is" ? what : `${what} ${key === "bad" ? "not finite" : key}`;
+      row.insertCell().textContent = key === "is" ? say(what) : `${say(what)} ${say(key === "bad" ? "not finite" : key)}`;
       row.insertCell().textContent = String(s[key]);
     }
     info.append(table);
@@ -165,7 +168,7 @@ function find() {
   hits = !words ? [] : boxes().filter(({ box }) => [box.label, box.op, box.name, box.path, ...box.parameters].some((t) => t.toLowerCase().includes(words)));
   hit = -1;
   mark("hit", hits);
-  found.textContent = words ? `${hits.length} found` : "";
+  found.textContent = words ? say("{count} found", { count: hits.length }) : "";
 }
 function nextHit() { if (hits.length) { hit = (hit + 1) % hits.length; bring(hits[hit]); tell(hits[hit]); } }
 function theme() {

@@ -9,6 +9,7 @@ import numpy as np
 
 from ... import ops
 from ...graph import GraphNode
+from ...language import say
 from ..gradient.flow import Gradients, norm
 from ..layout.step import Box
 from ..model.unrolled import Row, Unrolled
@@ -91,7 +92,7 @@ def _outline(box: Box, unrolled: Unrolled) -> dict[str, Any]:
         "label": box.label,
         "op": node.label,
         "about": _about(node),
-        "name": node.name or ("" if box.row.kind == "op" else box.label),
+        "name": say(node.name or "") or ("" if box.row.kind == "op" else box.label),
         "path": node.path,
         "parameters": list(box.row.parameters),
         "ops": ops,

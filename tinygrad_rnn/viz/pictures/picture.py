@@ -11,6 +11,7 @@ from ...engine.dtypes import is_floating
 from ...engine.recording.mode import ModeChange
 from ...engine.tensor import Tensor
 from ...graph import Graph
+from ...language import say
 from ..gradient.backward import backward_graph
 from ..gradient.flow import Flow, Gradients, weights_of
 from ..layout.sheet import arrange
@@ -92,8 +93,10 @@ class Picture(Saved):
     def _numbers(self, i: int) -> tuple[str, ...]:
         """The value and the gradient of a node, in a line each."""
         gradient = self.flow.at(i) if self.flow is not None else None
-        found = [f"value {in_brief(self.graph[i].value)}"]
-        return (*found, f"grad {in_brief(gradient)}") if gradient is not None else tuple(found)
+        found = [say("value {value}", value=in_brief(self.graph[i].value))]
+        if gradient is not None:
+            found.append(say("grad {value}", value=in_brief(gradient)))
+        return tuple(found)
 
     def svg(self, still: bool = False) -> str:
         """The picture as an SVG document; in a browser it follows the theme, light or dark."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...data import pad
+from ...language import say
 from ..charts.confusion import plot_confusion
 from ..charts.history import plot_history
 from ..style.text import escaped
@@ -25,6 +26,10 @@ TOP = 4
 EXAMPLES = 8
 BATCH = 256
 
+_SCORES = (
+    "Right answers among {count:,} names that they never saw: {scores}. Who always said {class_}, "
+    "the commonest class, would get {share:.1%}."
+)
 _CURVES = (
     "The loss and the share of right answers after each epoch, in training and on the names held "
     "out (validation). Where the two lines part, it learns names by heart."
@@ -90,8 +95,8 @@ def answer_card(answers: Answers, name: str, truth: str | None) -> str:
     )
     said, verdict = ranked[0][0], ""
     if truth is not None:
-        right = said == truth
-        verdict = f"<b>{'✓ right' if right else f'✗ wrong: it is {escaped(truth)}'}</b>"
+        verdict = say("✓ right") if said == truth else say("✗ wrong: it is {truth}", truth=truth)
+        verdict = f"<b>{escaped(verdict)}</b>"
     return (
         f'<figure class="answer"><figcaption>{escaped(answers.name)}: {escaped(said)} {verdict}'
         f"</figcaption><table>{rows}</table></figure>"
@@ -109,15 +114,13 @@ def measured(all_answers: Mapping[str, Answers]) -> list[Section]:
     commonest = np.bincount(part.labels, minlength=len(classes)).argmax()
     share = float((part.labels == commonest).mean())
     scores = "; ".join(f"{n} {a.is_right.mean():.1%}" for n, a in all_answers.items())
-    about = (
-        f"Right answers among {len(part):,} names that they never saw: {scores}. Who always said "
-        f"{classes[commonest]}, the commonest class, would get {share:.1%}. {_CURVES}"
-    )
+    found = {"count": len(part), "scores": scores, "class_": classes[commonest], "share": share}
+    about = f"{say(_SCORES, **found)} {say(_CURVES)}"
     return [
-        Section("How good are they?", about, curves),
-        Section("What is mistaken for what?", _CONFUSION,
+        Section(say("How good are they?"), about, curves),
+        Section(say("What is mistaken for what?"), say(_CONFUSION),
                 [chart_figure(plot_confusion(best.counts(), classes), best.name)]),
-        Section("Right and wrong", _EXAMPLES,
+        Section(say("Right and wrong"), say(_EXAMPLES),
                 [_examples(best, True), _examples(best, False)]),
     ]  # fmt: skip
 
@@ -132,14 +135,18 @@ def _examples(answers: Answers, right: bool) -> str:
         for i in order:
             if answers.is_right[i] == right and said[i] not in seen and len(seen) < EXAMPLES:
                 seen.add(int(said[i]))
-                truth = "" if right else f"<td>is {escaped(classes[part.labels[i]])}</td>"
+                truth = (
+                    ""
+                    if right
+                    else f"<td>{escaped(say('is {truth}', truth=classes[part.labels[i]]))}</td>"
+                )
                 yield (
                     f'<tr><th scope="row">{escaped(part.names[i])}</th>'
                     f"<td>{escaped(classes[said[i]])}</td><td>{sure[i]:.0%}</td>{truth}</tr>"
                 )
 
-    kind = "right" if right else "wrong"
+    kind = say("surely right") if right else say("surely wrong")
     return (
-        f'<figure class="answer"><figcaption>{escaped(answers.name)}: surely {kind}</figcaption>'
+        f'<figure class="answer"><figcaption>{escaped(answers.name)}: {kind}</figcaption>'
         f'<table class="list">{"".join(rows())}</table></figure>'
     )

@@ -11,6 +11,7 @@ import numpy as np
 
 from ... import ops
 from ...engine.tensor import Tensor
+from ...language import say
 from ..charts.plots import plot_gradient_flow
 from ..gradient.analysis import gradient_flow
 from ..style.text import escaped, in_words
@@ -23,6 +24,25 @@ if TYPE_CHECKING:
     from ...training.names import Classifier, Corpus
 
 __all__ = ["embedded", "names_report", "place_of"]
+
+_LEAD = (
+    "The networks read a name letter by letter; what is in their state after the last letter "
+    "decides. How good they are comes first, then what happens inside."
+)
+_HELD_OUT = "“{name}” is {class_}. It is one of the names held out: the networks never saw it."
+_TRAINED_ON = (
+    "“{name}” is {class_}. The networks were trained on this very name, so they may know it by "
+    "heart."
+)
+_NOWHERE = "“{name}” is in none of the lists: nobody here can say whether they are right."
+_LEFT = "{name} {short} in {count} letters, {long} in {many}"
+_HUNDRED = (
+    "Short names hardly show it: the gradient has only a few steps on which to become smaller. So "
+    "the same trained networks read {many} letters here, held-out names one after the other. What "
+    "is left of the gradient, from the last letter back to the first: {told}. This is where a "
+    "plain RNN and an LSTM part, and why LSTMs were made. (tinygrad-rnn show vanishing lets you "
+    "turn what decides about it.)"
+)
 
 LONG = 100  # letters, a sequence long enough for a gradient to vanish
 
@@ -57,11 +77,7 @@ def names_report(
     label, where = place_of(corpus, name)
     truth = None if label is None else corpus.classes[label]
     cards = "".join(answer_card(a, name, truth) for a in answers.values())
-    lead = (
-        f'<p class="lead">{escaped(where)}</p><div class="row">{cards}</div>'
-        "<p>The networks read a name letter by letter; what is in their state after the last "
-        "letter decides. How good they are comes first, then what happens inside.</p>"
-    )
+    lead = f'<p class="lead">{escaped(where)}</p><div class="row">{cards}</div><p>{say(_LEAD)}</p>'
     goal = label if label is not None else _goal(answers, name)
 
     def loss(scores: Tensor) -> Tensor:
@@ -72,20 +88,17 @@ def names_report(
     letters = {n: embedded(model, corpus, name) for n, model in models.items()}
     flow, *others = views(reads, letters, list(name), loss)
     sections = [*measured(answers), flow, _long(models, corpus, reads, letters, loss), *others]
-    return write_report(path, f"Which language is “{name}” from?", sections, lead)
+    return write_report(path, say("Which language is “{name}” from?", name=name), sections, lead)
 
 
 def place_of(corpus: Corpus, name: str) -> tuple[int | None, str]:
     """The class of a name if the corpus has it, and a sentence about where it has it."""
-    parts = {
-        "It is one of the names held out: the networks never saw it.": corpus.held_out,
-        "The networks were trained on this very name, so they may know it by heart.": corpus.train,
-    }
-    for sentence, part in parts.items():
+    for part in (corpus.held_out, corpus.train):
         if name in part.names:
             label = int(part.labels[part.names.index(name)])
-            return label, f"“{name}” is {corpus.classes[label]}. {sentence}"
-    return None, f"“{name}” is in none of the lists: nobody here can say whether they are right."
+            found = {"name": name, "class_": corpus.classes[label]}
+            return label, say(_HELD_OUT if part is corpus.held_out else _TRAINED_ON, **found)
+    return None, say(_NOWHERE, name=name)
 
 
 def embedded(model: Classifier, corpus: Corpus, name: str) -> Tensor:
@@ -114,16 +127,11 @@ def _long(
         short = _kept(gradient_flow(reads[name], letters[name], loss))
         long = _kept(flows[name])
         count = len(letters[name])
-        told.append(f"{name} {in_words(short)} in {count} letters, {in_words(long)} in {LONG}")
-    about = (
-        "Short names hardly show it: the gradient has only a few steps on which to become smaller. "
-        f"So the same trained networks read {LONG} letters here, held-out names one after the "
-        "other. What is left of the gradient, from the last letter back to the first: "
-        f"{'; '.join(told)}. This is where a plain RNN and an LSTM part, and why LSTMs were made. "
-        "(tinygrad-rnn show vanishing lets you turn what decides about it.)"
-    )
+        shares = {"short": in_words(short), "long": in_words(long)}
+        told.append(say(_LEFT, name=name, count=count, many=LONG, **shares))
+    about = say(_HUNDRED, many=LONG, told=say("; ").join(told))
     chart = plot_gradient_flow(flows)
-    return Section("And over a hundred letters?", about, [chart_figure(chart)])
+    return Section(say("And over a hundred letters?"), about, [chart_figure(chart)])
 
 
 def _joined(names: Sequence[str]) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from ... import nn
 from ...engine.recording.mode import no_grad
 from ...engine.tensor import Tensor, from_numpy
+from ...language import say
 from ..charts.history import plot_history
 from .section import Section, chart_figure, write_report
 from .views import views
@@ -27,7 +28,7 @@ _HISTORY = "What was measured after each epoch, or, for training, while it went 
 
 
 def training_report(
-    path: str | os.PathLike[str], trainings: Mapping[str, Training], title: str = "Training"
+    path: str | os.PathLike[str], trainings: Mapping[str, Training], title: str = ""
 ) -> Path:
     """Write a page about trainings by name: histories, and each model's first recurrent layer.
 
@@ -48,13 +49,13 @@ def training_report(
     """
     charts = [chart_figure(plot_history(t.history), name) for name, t in trainings.items()]
     read = {name: found for name, t in trainings.items() if (found := _what_is_read(t))}
-    sections = [Section("History", _HISTORY, charts)]
+    sections = [Section(say("History"), say(_HISTORY), charts)]
     if read:
-        layers = {name or "layer": layer for name, (layer, _) in read.items()}
-        x = {name or "layer": x for name, (_, x) in read.items()}
+        layers = {name or say("layer"): layer for name, (layer, _) in read.items()}
+        x = {name or say("layer"): x for name, (_, x) in read.items()}
         steps = max(len(given) for given in x.values())
         sections += views(layers, x, [str(t) for t in range(steps)])
-    return write_report(path, title, sections)
+    return write_report(path, title or say("Training"), sections)
 
 
 def _what_is_read(training: Training) -> tuple[nn.Module, Tensor] | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...engine.tensor import Tensor
+from ...language import say
 from ..charts.plots import plot_connectivity, plot_gates, plot_gradient_flow, plot_ledger
 from ..gradient.analysis import gates, gradient_flow, ledger
 from ..gradient.connectivity import connectivity
@@ -54,7 +55,7 @@ def report(
     x: Tensor | Mapping[str, Tensor],
     labels: Sequence[str],
     loss: Callable[[Any], Tensor] | None = None,
-    title: str = "Report",
+    title: str = "",
 ) -> Path:
     """Write an HTML page about `models` (by name), all given the same x (T, B, ...).
 
@@ -71,7 +72,7 @@ def report(
     ...     report(Path(folder) / "report.html", models, tg.randn(4, 1, 2), "abcd").name
     'report.html'
     """
-    return write_report(path, title, views(models, x, labels, loss))
+    return write_report(path, title or say("Report"), views(models, x, labels, loss))
 
 
 def views(
@@ -98,11 +99,11 @@ def views(
         for layer in flow
     ]
     return [
-        Section("Gradient flow", _FLOW, [flow]),
-        Section("Gates", _GATES, seen),
-        Section("Backpropagation through time", _MAP, list(_maps(runs, labels, loss))),
-        Section("The parts of the gradient", _LEDGER, parts),
-        Section("Connectivity", _PATHS, paths),
+        Section(say("Gradient flow"), say(_FLOW), [flow]),
+        Section(say("Gates"), say(_GATES), seen),
+        Section(say("Backpropagation through time"), say(_MAP), list(_maps(runs, labels, loss))),
+        Section(say("The parts of the gradient"), say(_LEDGER), parts),
+        Section(say("Connectivity"), say(_PATHS), paths),
     ]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...language import say
 from ..charts.marks import Line, draw_legend, draw_lines, legend_height
 from ..charts.panel import Panel
 from ..style.palette import Scale
@@ -53,7 +54,8 @@ def flow_card(
     steps = len(next(iter(flow.values())))
     order = list(reversed(list(flow.items())))  # an LSTM's c, the line that matters, first
     lines = [
-        Line(f"gradient at {name}", norms, series, dash) for dash, (name, norms) in enumerate(order)
+        Line(say("gradient at {name}", name=say(name)), norms, series, dash)
+        for dash, (name, norms) in enumerate(order)
     ]
     panel = card(title, note_, steps, lines)
     panel.log_axis(*axis)
@@ -69,7 +71,7 @@ def strip(panel: Panel, norms: Array, scale: Scale) -> None:
     """The steps in a row, on the line of the state; under it the gradient, on its way back."""
     y = panel.top - STRIP + 26
     left, right = panel.left, panel.right
-    panel.text(left, y - 13, "the state, forward in time →", "left soft")
+    panel.text(left, y - 13, say("the state, forward in time →"), "left soft")
     panel.add(f'<path class="state" d="M{number(left)} {number(y)}H{number(right)}"/>')
     if panel.pitch >= BOX:
         width = 0.62 * panel.pitch
@@ -89,7 +91,7 @@ def strip(panel: Panel, norms: Array, scale: Scale) -> None:
                 'style="marker-end:none"/>'
             )
             start = t
-    panel.text(right, y + 16, "← the gradient of the loss, back in time", "right soft")
+    panel.text(right, y + 16, say("← the gradient of the loss, back in time"), "right soft")
 
 
 def mark(panel: Panel, t: float, label: str) -> None:

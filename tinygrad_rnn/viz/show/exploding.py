@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 from ... import nn
+from ...language import say
 from ..charts.panel import Panel
 from ..style.text import in_words
 from .cards import flow_card, mark
@@ -17,6 +18,7 @@ __all__ = ["EXPLODING"]
 
 AXIS = (1e-20, 1e30)
 EXPLODED = 1e6
+_FOUND = "From the last step to the first the gradient {how}: by {step:.2f} a step on average."
 
 
 @cache
@@ -29,14 +31,18 @@ def _card(squashed: bool, values: Values) -> Panel:
     norms = gradients(_states(squashed, r, max(t, int(STEPS[-1]))), t)["h"]
     factor = float(norms[0] / norms[-1])
     step = factor ** (1 / max(t - 1, 1))
-    verb = f"grows {in_words(factor)} times" if factor >= 1 else f"shrinks to {in_words(factor)}"
-    text = f"From the last step to the first the gradient {verb}: by {step:.2f} a step on average."
-    name = "With tanh" if squashed else "Without squashing (linear)"
+    how = say(
+        "grows {factor} times" if factor >= 1 else "shrinks to {factor}", factor=in_words(factor)
+    )
+    text = say(_FOUND, how=how, step=step)
+    name = say("With tanh") if squashed else say("Without squashing (linear)")
     series = 0 if squashed else 2
-    panel = flow_card(f"{name}, ρ = {r:g}", f"{t} steps", {"h": norms}, series, AXIS, text)
+    panel = flow_card(
+        f"{name}, ρ = {r:g}", say("{count} steps", count=t), {"h": norms}, series, AXIS, text
+    )
     large = [i for i, value in enumerate(norms) if value > EXPLODED * norms[-1]]
     if large:
-        mark(panel, large[-1], f"exploded: over a million from t = {large[-1]} back")
+        mark(panel, large[-1], say("exploded: over a million from t = {at} back", at=large[-1]))
     else:
         flag(panel, norms)
     return panel
@@ -63,7 +69,10 @@ EXPLODING = Lesson(
         "Set ρ to 3: now the network with tanh explodes, too.",
         "Set T to 10: how much worse is 100 than 10?",
     ),
-    (radius(1.3, (0.5, 0.8, 0.9, 1.0, 1.1, 1.3, 1.5, 2.0, 3.0), "both"), steps()),
+    (
+        radius(1.3, (0.5, 0.8, 0.9, 1.0, 1.1, 1.3, 1.5, 2.0, 3.0), "spectral radius ρ of both"),
+        steps(),
+    ),
     (
         Card(("spectral_radius", "steps"), lambda values: _card(False, values)),
         Card(("spectral_radius", "steps"), lambda values: _card(True, values)),

@@ -10,6 +10,7 @@ import numpy as np
 
 from ... import nn
 from ...engine.tensor import tensor
+from ...language import say
 from ..charts.marks import Line, amount, draw_cells, draw_legend, draw_lines, legend_height
 from ..charts.panel import Panel
 from ..gradient.analysis import gates
@@ -27,6 +28,8 @@ LENGTH = 100
 SIZE = 4.0  # of the event, to inputs of size 1
 UNITS_SHOWN = 12
 GATE = 94.0  # the room for the gate's cells
+
+_FOUND = "The forget gate is {mean:.2f} on average. Of the event, {gone}."
 
 Array = Any
 
@@ -50,21 +53,23 @@ def _card(bias: float, length: int) -> Panel:
         gate[:, :length],
         left[:length],
     )  # what comes later does not change the steps before
-    lines = [Line("how much of the event is still in c", left, 1)]
-    panel = card(f"LSTM, b = {bias:g}", f"{length} steps", length, lines, above=GATE)
+    lines = [Line(say("how much of the event is still in c"), left, 1)]
+    panel = card(
+        f"LSTM, b = {bias:g}", say("{count} steps", count=length), length, lines, above=GATE
+    )
     _draw_gate(panel, gate)
     panel.axis(0.0, 1.1, [(0.0, "0 %"), (0.5, "50 %"), (1.0, "100 %")])
     panel.name_steps()
     draw_lines(panel, lines)
     draw_legend(panel, lines)
-    mark(panel, EVENT, "here something happens")
+    mark(panel, EVENT, say("here something happens"))
     halves = np.flatnonzero(left[EVENT:] < 0.5)
-    gone = (
-        f"half of it is forgotten after {halves[0]} step{'s' * int(halves[0] != 1)}"
-        if halves.size
-        else f"{in_words(float(left[-1]))} of it is still there at the end"
-    )
-    text = f"The forget gate is {gate.mean():.2f} on average. Of the event, {gone}."
+    gone = say("{share} of it is still there at the end", share=in_words(float(left[-1])))
+    if halves.size:
+        gone = say("half of it is forgotten after one step")
+        if halves[0] != 1:
+            gone = say("half of it is forgotten after {count} steps", count=halves[0])
+    text = say(_FOUND, mean=gate.mean(), gone=gone)
     note(panel, text, legend_height(lines, panel.width))
     return panel
 
@@ -75,7 +80,10 @@ def _draw_gate(panel: Panel, gate: Array) -> None:
     inner.top, inner.bottom = panel.top - GATE + 18, panel.top - 26
     draw_cells(inner, gate[:UNITS_SHOWN], amount)
     panel.text(
-        panel.left, panel.top - GATE + 12, "forget gate: pale 0 (erase), dark 1 (keep)", "left soft"
+        panel.left,
+        panel.top - GATE + 12,
+        say("forget gate: pale 0 (erase), dark 1 (keep)"),
+        "left soft",
     )
     panel.add(inner.content())
 

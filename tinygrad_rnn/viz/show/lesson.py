@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from ...language import say
 from ..charts.panel import Panel
 
 __all__ = ["Card", "Knob", "Lesson", "Values"]
@@ -73,6 +74,18 @@ class Lesson:
             knob.at(values[knob.name]) if knob.name in values else knob for knob in self.knobs
         )
         return replace(self, knobs=knobs)
+
+    @property
+    def said(self) -> Lesson:
+        """The lesson's texts in the language in force."""
+        return replace(
+            self,
+            question=say(self.question),
+            look=say(self.look),
+            why=tuple(map(say, self.why)),
+            turn=tuple(map(say, self.turn)),
+            knobs=tuple(replace(knob, label=say(knob.label)) for knob in self.knobs),
+        )
 
     @property
     def defaults(self) -> dict[str, float]:

@@ -10,6 +10,7 @@ import numpy as np
 from ... import nn, ops
 from ...engine.tensor import tensor
 from ...engine.transforms import grad
+from ...language import say
 from ..charts.panel import Panel
 from ..gradient.flow import norm
 from .cards import card, mark, note
@@ -48,8 +49,8 @@ def _influence(both: bool, t: int) -> Array:
 def _card(both: bool, values: Values) -> Panel:
     t = int(values["step"])
     found = _influence(both, t)
-    name = "Bidirectional LSTM" if both else "LSTM"
-    panel = card(name, f"{LENGTH} steps", LENGTH, above=20.0)
+    name = say("Bidirectional LSTM") if both else "LSTM"
+    panel = card(name, say("{count} steps", count=LENGTH), LENGTH, above=20.0)
     panel.log_axis(*AXIS)
     panel.name_steps()
     future = found[t + 1 :]
@@ -58,29 +59,32 @@ def _card(both: bool, values: Values) -> Panel:
         panel.rect("future", x, panel.top, panel.right - x, panel.bottom - panel.top)
         if panel.right - x > 130:
             middle = (panel.top + panel.bottom) / 2
-            panel.text((x + panel.right) / 2, middle, "the future: exactly 0", "strong")
+            panel.text((x + panel.right) / 2, middle, say("the future: exactly 0"), "strong")
     for s, value in enumerate(found):
         if value > 0:
             y = panel.y(value)
-            told = f"input at t = {s}: {value:.3g}"
+            told = say("input at t = {t}: {value:.3g}", t=s, value=value)
             x, width = panel.x(s) - 0.4 * panel.pitch, 0.8 * panel.pitch
             panel.rect("h7", x, y, width, panel.bottom - y, told)
-    mark(panel, t, f"the output at t = {t}")
+    mark(panel, t, say("the output at t = {t}", t=t))
     after, zero = len(future), int((future == 0).sum())
-    text = f"Bars: how much the output at t = {t} changes with each input. "
+    text = say("Bars: how much the output at t = {t} changes with each input.", t=t) + " "
     if not after:
-        text += "It is the last one: there is no future."
+        text += say("It is the last one: there is no future.")
     elif zero == after:
-        text += f"With the {after} inputs after it: exactly 0."
+        text += say("With the {after} inputs after it: exactly 0.", after=after)
     else:
-        text += f"It depends on {after - zero} of the {after} inputs after it."
+        text += say(
+            "It depends on {some} of the {after} inputs after it.", some=after - zero, after=after
+        )
     note(panel, text)
     return panel
 
 
+_AROUND = "{before:g} inputs come before it, {after:g} after it"
 STEP = Knob(
     "step", "output at step t", tuple(map(float, (0, *range(9, LENGTH, 10)))), 49.0,
-    lambda t: f"{t:g} inputs come before it, {LENGTH - 1 - t:g} after it",
+    lambda t: say(_AROUND, before=t, after=LENGTH - 1 - t),
     0.0, LENGTH - 1.0, whole=True,
 )  # fmt: skip
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ...invocation import command
+from ...language import get_language, say
 from ..charts.panel import Panel
 from ..page.document import document
 from ..style.palette import palette, style_sheet, themed
@@ -21,6 +22,10 @@ from .lesson import Card, Lesson
 __all__ = ["Show"]
 
 GAP, MARGIN = 20.0, 20.0
+_FOOT = (
+    "Every line is a real run of the networks; this page holds {count}. The same with other "
+    "numbers:"
+)
 
 
 class Show(Saved):
@@ -40,9 +45,9 @@ class Show(Saved):
 
     def svg(self, still: bool = False) -> str:
         """Both networks side by side as an SVG document."""
-        panels = self.panels()
+        panels, lesson = self.panels(), self.lesson.said
         width = 2 * MARGIN + GAP + sum(panel.width for panel in panels)
-        look = wrapped(self.lesson.look, 13, width - 2 * MARGIN)
+        look = wrapped(lesson.look, 13, width - 2 * MARGIN)
         top = 54 + 18 * len(look)
         height = top + max(panel.height for panel in panels) + 12
         rules = style_sheet(palette(), halo=False) if still else themed()
@@ -61,16 +66,17 @@ class Show(Saved):
         size = f'viewBox="0 0 {number(width)} {number(height)}"'
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" {size} width="{number(width)}" '
-            f'height="{number(height)}" role="img"><title>{escaped(self.lesson.question)}</title>'
+            f'height="{number(height)}" role="img"><title>{escaped(lesson.question)}</title>'
             f'<style>{rules}</style><rect class="paper" width="100%" height="100%"/>'
-            f'<text class="question" x="{MARGIN:g}" y="36">{escaped(self.lesson.question)}</text>'
+            f'<text class="question" x="{MARGIN:g}" y="36">{escaped(lesson.question)}</text>'
             f"{said}{''.join(parts)}</svg>\n"
         )
 
     def html(self) -> str:
         """The page: it needs no network; its sliders choose among recorded runs."""
-        lesson = self.lesson
+        lesson = self.lesson.said
         cards = [self._frames(card) for card in lesson.cards]
+        count = sum(len(card["frames"]) for card in cards)
         data = {
             "knobs": [
                 {
@@ -98,15 +104,16 @@ class Show(Saved):
         why = "".join(f"<p>{escaped(text)}</p>" for text in lesson.why)
         turn = "".join(f"<li>{escaped(text)}</li>" for text in lesson.turn)
         body = (
-            f'<main><header><h1>{escaped(lesson.question)}</h1><button id="theme">light / dark'
-            f'</button></header><p class="look">{escaped(lesson.look)}</p>'
+            f'<main><header><h1>{escaped(lesson.question)}</h1><button id="theme">'
+            f'{say("light / dark")}</button></header><p class="look">{escaped(lesson.look)}</p>'
             f'<div class="knobs">{sliders}</div><div class="cards">{figures}</div>'
-            f'<div class="texts"><section><h2>Now turn the knobs</h2><ul>{turn}</ul></section>'
-            f"<section><h2>Why it is so</h2>{why}</section></div>"
-            f'<p class="foot">Every line is a real run of the networks; this page holds {{}}. '
-            f"The same with other numbers: <code>{escaped(self.command())}</code></p></main>"
+            f'<div class="texts"><section><h2>{say("Now turn the knobs")}</h2>'
+            f"<ul>{turn}</ul></section>"
+            f"<section><h2>{say('Why it is so')}</h2>{why}</section></div>"
+            f'<p class="foot">{say(_FOOT, count=count)} <code>{escaped(self.command())}</code></p>'
+            "</main>"
             f'<script type="application/json" id="data">{encoded}</script>'
-        ).replace("{}", str(sum(len(card["frames"]) for card in cards)))
+        )
         return document(lesson.question, body, [_file("show.css")], [_file("show.js")])
 
     def command(self) -> str:
@@ -116,7 +123,9 @@ class Show(Saved):
             for knob in self.lesson.knobs
             for word in (f"--{knob.name.replace('_', '-')}", f"{knob.default:g}")
         )
-        return command("show", self.lesson.name, *options)
+        language = get_language()
+        spoken = () if language == "en" else ("--lang", language)
+        return command("show", self.lesson.name, *options, *spoken)
 
     def _frames(self, card: Card) -> dict[str, Any]:
         """The card at every position of its knobs."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from ... import nn
 from ...engine.tensor import tensor
+from ...language import say
 from ..charts.panel import Panel
 from ..style.text import in_words
 from .cards import flow_card, mark
@@ -20,6 +21,11 @@ __all__ = ["TRUNCATION"]
 LENGTH = 100
 BIAS = 3.0
 AXIS = (1e-3, 1e1)
+
+_FOUND = (
+    "Before t = {last} it is exactly 0: nothing there is learnt from. The gradient of the weights "
+    "has {share} of its length, and is turned by {angle:.0f}°."
+)
 
 Array = Any
 
@@ -40,28 +46,28 @@ def _weights(cut: int | None) -> Array:
 
 def _card(cut: int | None) -> Panel:
     if cut is None or cut >= LENGTH:
-        text = "The gradient of the loss reaches every step."
-        title = "The whole way back" if cut is None else f"Cut every {cut} steps: nowhere"
-        return flow_card(title, f"{LENGTH} steps", _flow(None), 1, AXIS, text)
+        text = say("The gradient of the loss reaches every step.")
+        title = say("The whole way back")
+        if cut is not None:
+            title = say("Cut every {cut} steps: nowhere", cut=cut)
+        return flow_card(title, say("{count} steps", count=LENGTH), _flow(None), 1, AXIS, text)
     whole, part = _weights(None), _weights(cut)
     length = float(np.linalg.norm(part) / np.linalg.norm(whole))
     cosine = float(whole @ part / (np.linalg.norm(whole) * np.linalg.norm(part)))
     angle = float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
     last = (LENGTH - 1) // cut * cut
-    text = (
-        f"Before t = {last} it is exactly 0: nothing there is learnt from. The gradient of the "
-        f"weights has {in_words(min(length, 1.0))} of its length, and is turned by {angle:.0f}°."
-    )
-    panel = flow_card(f"Cut every {cut} steps", f"{LENGTH} steps", _flow(cut), 1, AXIS, text)
+    text = say(_FOUND, last=last, share=in_words(min(length, 1.0)), angle=angle)
+    title, note = say("Cut every {cut} steps", cut=cut), say("{count} steps", count=LENGTH)
+    panel = flow_card(title, note, _flow(cut), 1, AXIS, text)
     x = panel.x(last - 0.5)
     panel.rect("future", panel.left, panel.top, x - panel.left, panel.bottom - panel.top)
-    mark(panel, last - 0.5, "cut: the gradient ends here")
+    mark(panel, last - 0.5, say("cut: the gradient ends here"))
     return panel
 
 
 CUT = Knob(
     "truncate", "truncated after k steps: k", (1.0, 2.0, 5.0, 10.0, 20.0, 33.0, 50.0, 100.0), 20.0,
-    lambda k: f"a state goes on to the next {k:g} steps with its gradient",
+    lambda k: say("a state goes on to the next {k:g} steps with its gradient", k=k),
     1.0, float(LENGTH), whole=True,
 )  # fmt: skip
 

@@ -6,6 +6,7 @@ import math
 from functools import cache
 from typing import Any
 
+from ...language import say
 from ..charts.panel import Panel
 from ..style.text import in_words
 from .cards import flow_card, mark, vanished
@@ -30,20 +31,20 @@ def forget_bias(default: float = 3.0) -> Knob:
         "forget bias b of the LSTM",
         (-2.0, -1.0, 0.0, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0),
         default,
-        lambda b: f"the forget gate starts at σ({b:g}) = {sigmoid(b):.2f}",
+        lambda b: say("the forget gate starts at σ({b:g}) = {f:.2f}", b=b, f=sigmoid(b)),
         -10.0,
         10.0,
     )
 
 
-def radius(default: float, positions: tuple[float, ...], of: str) -> Knob:
+def radius(default: float, positions: tuple[float, ...], label: str) -> Knob:
     """The spectral radius of recurrent weights."""
     return Knob(
         "spectral_radius",
-        f"spectral radius ρ of {of}",
+        label,
         positions,
         default,
-        lambda r: f"the largest eigenvalue of its recurrent weights has size {r:g}",
+        lambda r: say("the largest eigenvalue of its recurrent weights has size {r:g}", r=r),
         0.0,
         10.0,
     )
@@ -53,7 +54,7 @@ def steps(default: float = 100.0, positions: tuple[float, ...] = STEPS) -> Knob:
     """The length of the sequence."""
     return Knob(
         "steps", "steps T", positions, default,
-        lambda t: f"both networks read the same {t:g} inputs",
+        lambda t: say("both networks read the same {t:g} inputs", t=t),
         2.0, 1000.0, whole=True,
     )  # fmt: skip
 
@@ -71,19 +72,28 @@ def _flow(kind: str, value: float, steps: int) -> dict[str, Any]:
 def told(norms: Any) -> str:
     """What is left of the gradient at the first step, in words."""
     share = float(norms[0] / norms.max())
-    can = "can still be learnt from"
+    can = say("what was read there can still be learnt from")
     if share < 1e-6:
-        can = "cannot be learnt from"
+        can = say("what was read there cannot be learnt from")
     elif share < 0.01:
-        can = "is learnt from very slowly"
-    left = f"{in_words(share)} of the gradient is left" if share else "Nothing is left"
-    return f"At the first step {left}: what was read there {can}."
+        can = say("what was read there is learnt from very slowly")
+    left = say("nothing of the gradient is left")
+    if share:
+        left = say("{share} of the gradient is left", share=in_words(share))
+    return say("At the first step {left}: {can}.", left=left, can=can)
 
 
 def _rnn_card(values: Values) -> Panel:
     r, t = values["spectral_radius"], int(values["steps"])
     flow = _flow("rnn", r, t)
-    panel = flow_card(f"Plain RNN, ρ = {r:g}", f"{t} steps", flow, 0, AXIS, told(flow["h"]))
+    panel = flow_card(
+        say("Plain RNN, ρ = {r:g}", r=r),
+        say("{count} steps", count=t),
+        flow,
+        0,
+        AXIS,
+        told(flow["h"]),
+    )
     flag(panel, flow["h"])
     return panel
 
@@ -91,7 +101,9 @@ def _rnn_card(values: Values) -> Panel:
 def _lstm_card(values: Values) -> Panel:
     b, t = values["forget_bias"], int(values["steps"])
     flow = _flow("lstm", b, t)
-    panel = flow_card(f"LSTM, b = {b:g}", f"{t} steps", flow, 1, AXIS, told(flow["c"]))
+    panel = flow_card(
+        f"LSTM, b = {b:g}", say("{count} steps", count=t), flow, 1, AXIS, told(flow["c"])
+    )
     flag(panel, flow["c"])
     return panel
 
@@ -100,7 +112,7 @@ def flag(panel: Panel, norms: Any) -> None:
     """Point at the step at which the gradient has vanished, if it has."""
     at = vanished(norms)
     if at is not None:
-        mark(panel, at, f"vanished: under a millionth from t = {at} back")
+        mark(panel, at, say("vanished: under a millionth from t = {at} back", at=at))
 
 
 VANISHING = Lesson(
@@ -125,7 +137,7 @@ VANISHING = Lesson(
     ),
     (
         forget_bias(),
-        radius(0.9, (0.5, 0.8, 0.9, 1.0, 1.1, 1.3, 1.5), "the RNN"),
+        radius(0.9, (0.5, 0.8, 0.9, 1.0, 1.1, 1.3, 1.5), "spectral radius ρ of the RNN"),
         steps(),
     ),
     (Card(("spectral_radius", "steps"), _rnn_card), Card(("forget_bias", "steps"), _lstm_card)),

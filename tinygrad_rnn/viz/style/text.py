@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ...language import say
+
 __all__ = ["FEW", "escaped", "fitted", "in_brief", "in_words", "number", "power", "printable"]
 __all__ += ["text_width", "wrapped"]
 
@@ -118,7 +120,7 @@ def in_brief(value: Any) -> str:
     """
     flat = np.ravel(value)
     if flat.size > FEW:
-        return f"mean {_number(float(np.mean(flat)))}"
+        return say("mean {value}", value=_number(float(np.mean(flat))))
     numbers = ", ".join(_number(float(v)) for v in flat)
     return numbers if np.ndim(value) == 0 or flat.size == 1 else f"[{numbers}]"
 
@@ -134,7 +136,7 @@ def in_words(value: float) -> str:
     ('25\xa0%', '3\xa0·\xa010⁻⁹', 'nothing')
     """
     if value == 0:
-        return "nothing"
+        return say("nothing")
     if 1e-3 <= value <= 1.0:
         return f"{100 * value:.2g}\u00a0%" if value < 0.995 else "100\u00a0%"
     exponent = math.floor(math.log10(value))

@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ...language import say
 from ..gradient.flow import norm
 from ..layout.step import RAIL, Band
 from ..model.unrolled import Edge, state_name
@@ -92,9 +93,13 @@ def cut_labels(scene: Scene, cuts: Sequence[Cut]) -> list[tuple[Cut, str]]:
     for cut in cuts:
         if cut.column in scene.strip.places:
             groups[id(cut.band), cut.column].append(cut)
-    return [(group[0], "cut" + _shares(group)) for group in groups.values()]
+    return [(group[0], _told(group)) for group in groups.values()]
 
 
-def _shares(group: list[Cut]) -> str:
-    parts = [f"{cut.share:.0%} of ∂{cut.name}" for cut in group if cut.share is not None]
-    return f": {', '.join(parts)} lost" if parts else ""
+def _told(group: list[Cut]) -> str:
+    parts = [
+        say("{share:.0%} of ∂{name}", share=cut.share, name=cut.name)
+        for cut in group
+        if cut.share is not None
+    ]
+    return say("cut: {parts} lost", parts=", ".join(parts)) if parts else say("cut")

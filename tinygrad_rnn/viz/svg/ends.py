@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ...language import say
 from ..layout.sheet import GUTTER, TRACK, lower
 from ..layout.step import RAIL, Band, Box
 from ..model.columns import AFTER, BEFORE
@@ -86,7 +87,7 @@ def _draw_start(
     name = sheet.unrolled.root_name(node.index)
     if name is None:
         state = state_name(row.key[1])
-        name = f"{state} = 0" if not np.any(node.value) else f"first {state}"
+        name = f"{state} = 0" if not np.any(node.value) else say("first {state}", state=state)
     side = 1 if band.backward else -1
     border = scene.strip.places[column] + (sheet.width if band.backward else 0)
     y = band.states[row.key[1:]] + side * RAIL

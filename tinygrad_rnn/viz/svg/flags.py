@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ...language import say
 from ..layout.step import RAIL
 from ..style.text import escaped, number, text_width
 from .canvas import Canvas
@@ -32,7 +33,13 @@ class Flag:
 def flags_of(scene: Scene, descents: Sequence[Descent], cuts: Sequence[Cut]) -> list[Flag]:
     """Where the gradient of a state has vanished or exploded, and where it is cut."""
     wanted = [
-        (d.band, _turning_point(scene, d), d.y + RAIL, f"{d.name}: {d.verdict} here", True)
+        (
+            d.band,
+            _turning_point(scene, d),
+            d.y + RAIL,
+            say("{name}: {verdict} here", name=say(d.name), verdict=say(d.verdict)),
+            True,
+        )
         for d in descents
         if d.turn is not None
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from ...language import say
 from ..layout.sheet import BAND_HEAD, Sheet
 from ..layout.step import Band, label_of
 from ..model.unrolled import common_path
@@ -36,11 +37,15 @@ def draw_ground(scene: Scene, canvas: Canvas) -> None:
         name = common_path(band.paths) or " · ".join(path for path in band.paths if path)
         canvas.add(
             f'<text class="band" x="4" y="{number(band.top - 8)}">{escaped(name)}'
-            f"{' ← against time' if band.backward else ''}</text>"
+            f"{' ← ' + say('against time') if band.backward else ''}</text>"
         )
     steps = sheet.unrolled.steps
     for column, x in strip.places.items():
-        time = scene.time(column) if not scene.rolled else f"every step t of {len(steps)}"
+        time = (
+            scene.time(column)
+            if not scene.rolled
+            else say("every step t of {count}", count=len(steps))
+        )
         if not sheet.unrolled.graph.steps or (scene.compact and column % 10):
             continue
         canvas.add(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ...language import say
 from ..layout.step import Box
 from ..style.text import escaped, in_brief, number
 from .canvas import Canvas
@@ -32,11 +33,11 @@ def draw_hover(
 
 def _told(scene: Scene, box: Box, column: int) -> str:
     node = scene.sheet.unrolled.graph[box.row.top(column)]
-    name = f"{node.name} ({node.label})" if node.name and node.op is not None else node.label
+    name = f"{say(node.name)} ({node.label})" if node.name and node.op is not None else node.label
     step = f", t = {node.step}" if node.step is not None else ""
     told = f"{name}{step}"
     if not node.has_several_outputs:
-        shape = "×".join(map(str, node.shape or ())) or "a number"
+        shape = "×".join(map(str, node.shape or ())) or say("a number")
         told += f": {shape}, {in_brief(node.value)}"
     gradient = scene.flow.at(node.index) if scene.flow is not None else None
-    return told if gradient is None else f"{told}; gradient {in_brief(gradient)}"
+    return told if gradient is None else f"{told}; {say('gradient')} {in_brief(gradient)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...language import say
 from ..style.palette import SHADES
 from ..style.text import power
 from .canvas import Canvas
@@ -15,12 +16,12 @@ def draw_legend(scene: Scene, canvas: Canvas, left: float) -> None:
     y, x = scene.sheet.bottom + 66, left + 16.0
     canvas.add(
         f'<path class="state" d="M{x} {y}h26"/>'
-        f'<text class="note" x="{x + 33}" y="{y + 4}">state</text>'
+        f'<text class="note" x="{x + 33}" y="{y + 4}">{say("state")}</text>'
     )
     if scene.flow is None:
         return
     x += 84
-    canvas.add(f'<text class="note" x="{x}" y="{y + 4}">gradient norm</text>')
+    canvas.add(f'<text class="note" x="{x}" y="{y + 4}">{say("gradient norm")}</text>')
     x += 84
     canvas.add(
         f'<text class="caption" x="{x + 12}" y="{y + 4}">{power(round(canvas.scale.low))}</text>'
@@ -34,5 +35,5 @@ def draw_legend(scene: Scene, canvas: Canvas, left: float) -> None:
     )
     canvas.add(
         f'<path class="gz" d="M{x + 50} {y}h24"/>'
-        f'<text class="note" x="{x + 80}" y="{y + 4}">exactly 0</text>'
+        f'<text class="note" x="{x + 80}" y="{y + 4}">{say("exactly 0")}</text>'
     )

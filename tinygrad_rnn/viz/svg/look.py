@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ...language import say
 from ..style.text import in_words
 from .descents import Descent
 from .scene import Scene
@@ -20,15 +21,20 @@ def look(scene: Scene, descents: Sequence[Descent]) -> str:
     if scene.flow is None:
         return ""
     if scene.runs_along:
-        return "The boxes compute the gradient, from right to left: the wider a line, the larger."
+        return say(
+            "The boxes compute the gradient, from right to left: the wider a line, the larger."
+        )
     told: dict[str, list[str]] = {}
     for descent in descents[:MOST]:
         if said := _told(descent):
-            told.setdefault(said, []).append(descent.name)
+            told.setdefault(said, []).append(say(descent.name))
     if not told:
-        return "Coloured lines are the gradient on its way back: the wider, the larger."
-    parts = (f"along {' and '.join(names)} {said}" for said, names in told.items())
-    return f"Follow the coloured lines from the loss back: {'; '.join(parts)}."
+        return say("Coloured lines are the gradient on its way back: the wider, the larger.")
+    parts = say("; ").join(
+        say("along {names} {said}", names=say(" and ").join(names), said=said)
+        for said, names in told.items()
+    )
+    return say("Follow the coloured lines from the loss back: {parts}.", parts=parts)
 
 
 def _told(descent: Descent) -> str:
@@ -39,7 +45,7 @@ def _told(descent: Descent) -> str:
     first, last = (norms[-1], norms[0]) if descent.reach > 0 else (norms[0], norms[-1])
     share = last / first
     if share > 1 / LEVEL:
-        return f"it grows {in_words(share)} times"
+        return say("it grows {share} times", share=in_words(share))
     if share >= LEVEL:
-        return "it stays about the same"
-    return f"{in_words(share)} of it is left at the other end"
+        return say("it stays about the same")
+    return say("{share} of it is left at the other end", share=in_words(share))
