@@ -16,7 +16,7 @@ from importlib.resources import files
 
 from .errors import TinygradRnnError
 
-__all__ = ["LANGUAGES", "get_language", "say", "use_language"]
+__all__ = ["get_language", "say", "use_language"]
 
 LANGUAGES = ("en", "ko")
 _VARIABLE = "TINYGRAD_RNN_LANGUAGE"

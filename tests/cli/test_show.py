@@ -42,3 +42,14 @@ def test_the_command_knows_all_lessons_and_their_knobs() -> None:
 )
 def test_what_cannot_be_shown(options: list[str], expected: str, fails: Fails) -> None:
     assert expected in fails("show", *options)
+
+
+def test_a_lesson_in_korean(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["show", "truncation", "--lang", "ko"]) == 0
+    page = (tmp_path / "truncation.html").read_text(encoding="utf-8")
+    assert "잘라 낸 역전파는 무엇을 잃는가?" in page and "--lang ko" in page
+    assert "잘라 낸 역전파는 무엇을 잃는가?" in capsys.readouterr().out
+    monkeypatch.setenv("TINYGRAD_RNN_LANGUAGE", "xx")
+    assert main(["show", "truncation"]) == 2
+    assert "TINYGRAD_RNN_LANGUAGE is 'xx'" in capsys.readouterr().err

@@ -92,7 +92,7 @@ def share(per_cent: int) -> settings:
     return settings(max_examples=max(1, settings().max_examples * per_cent // 100))
 
 
-@share(100)
+@share(60)
 @given(runs())
 def test_a_random_cell_in_torch(run: Run) -> None:
     torch = pytest.importorskip("torch", reason="needs torch")
@@ -110,7 +110,7 @@ def test_a_random_cell_in_torch(run: Run) -> None:
     same(([r.detach() for r in results], gradients), here(run))
 
 
-@share(20)
+@share(10)
 @given(runs())
 def test_a_random_cell_in_jax(run: Run) -> None:
     jax = pytest.importorskip("jax", reason="needs jax")
@@ -132,7 +132,7 @@ def test_a_random_cell_in_jax(run: Run) -> None:
     same((results, by_parameters | {"x": by_x}), here(run))
 
 
-@share(30)
+@share(20)
 @given(runs())
 def test_a_random_cell_in_onnx(tmp_path_factory: Any, run: Run) -> None:
     pytest.importorskip("onnx", reason="needs onnx")
