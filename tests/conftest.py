@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections import Counter
 
@@ -28,6 +29,12 @@ settings.register_profile("quick", same, max_examples=30)
 settings.register_profile("ci", same, max_examples=100)
 settings.register_profile("thorough", same, max_examples=2000, derandomize=False, print_blob=True)
 settings.load_profile("quick")
+
+
+def pytest_collection_finish() -> None:
+    """What is there before the first test stays: the garbage collector need not walk over it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -4,33 +4,43 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
+import matplotlib.pyplot as plt
 import pytest
 
 ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture
-def run(tmp_path: Path):
-    """Run an example in an empty folder; what it prints."""
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """Run an example in an empty folder, as `python` does; what it prints."""
+    monkeypatch.chdir(tmp_path)
 
     def run(name: str, *arguments: str) -> str:
-        finished = subprocess.run(
-            [sys.executable, "-W", "error", str(ROOT / "examples" / name), *arguments],
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},
-            capture_output=True,
-            encoding="utf-8",
-            timeout=180,
-        )
-        assert finished.returncode == 0, finished.stderr
-        return finished.stdout
+        path = str(ROOT / "examples" / name)
+        monkeypatch.setattr(sys, "argv", [path, *arguments])
+        runpy.run_path(path, run_name="__main__")
+        return capsys.readouterr().out
 
-    return run
+    yield run
+    plt.close("all")
+
+
+def test_an_example_runs_by_itself(tmp_path: Path) -> None:
+    finished = subprocess.run(
+        [sys.executable, "-W", "error", str(ROOT / "examples" / "backprop_by_hand.py")],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=180,
+    )
+    assert finished.returncode == 0 and "Largest difference" in finished.stdout, finished.stderr
 
 
 def number(pattern: str, text: str) -> float:

@@ -55,6 +55,7 @@ def test_every_cell_is_one_scan_and_compiles(name, executor) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+@tg.no_grad()
 def test_layers_of_two_in_both_directions(name) -> None:
     layer = nn.Recurrent(example(name).cell, num_layers=2, bidirectional=True)
     x, lengths = example(name).x, [STEPS, STEPS - 1]

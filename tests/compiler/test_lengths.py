@@ -13,7 +13,7 @@ from tinygrad_rnn.compiler.runtime import ragged
 from tinygrad_rnn.compiler.specialization import compiled_steps
 
 quick = settings(
-    max_examples=settings().max_examples * 80 // 100,
+    max_examples=settings().max_examples * 50 // 100,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 

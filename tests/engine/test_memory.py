@@ -15,7 +15,6 @@ import tinygrad_rnn as tg
 
 @pytest.fixture
 def no_collector():
-    gc.collect()
     gc.disable()
     yield
     gc.enable()

@@ -187,7 +187,7 @@ def _aliasing_gradient() -> bool:
 
 def _found_in_cell(cell: Any, law: str) -> bool:
     try:
-        check_cell(cell, input_size=1, hidden_size=1)
+        check_cell(cell, input_size=1, hidden_size=1, only=[law])
     except CellError as error:
         return law in [broken.name for broken in error.report.broken]
     return False

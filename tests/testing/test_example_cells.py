@@ -25,7 +25,7 @@ def test_there_are_some() -> None:
 
 @pytest.mark.parametrize("name", [name for name in CELLS if "Wrong" not in name])
 def test_layers_of_a_cell_of_an_example_keep_every_law(name) -> None:
-    layer = lambda: nn.Recurrent(CELLS[name](1, 1), 2, bidirectional=True)
+    layer = lambda: nn.Recurrent(CELLS[name](1, 1), num_layers=2)
     assert check_cell(layer, seconds=300).ok
 
 

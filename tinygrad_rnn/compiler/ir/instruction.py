@@ -299,7 +299,7 @@ def samples(operands: Iterable[Any]) -> list[Any]:
 
 def structural_key(x: Any) -> Any:
     """A dict key that two operands or attributes share only if they are the same."""
-    if isinstance(x, Instruction | np.ndarray):
+    if isinstance(x, (Instruction, np.ndarray)):
         return id(x)
     if isinstance(x, tuple | list):
         return type(x), tuple(map(structural_key, x))
