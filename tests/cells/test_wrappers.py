@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, pytree
 from tinygrad_rnn.cells import wrappers as w
+from tinygrad_rnn.compiler.specialization import compiled_steps
 from tinygrad_rnn.testing import check_cell
 
 I, H, B = 3, 3, 2
@@ -22,6 +23,7 @@ WRAPPERS = {
     "multiplicative": w.Multiplicative,
     "normalized": w.NormalizedState,
     "attention": lambda cell: w.AttentionOverPast(cell, 2),
+    "weight drop": lambda cell: w.WeightDrop(cell, 0.3),
     "phased": lambda cell: w.Phased(cell, (1.0, 3.0), open_ratio=0.5),
 }
 
@@ -79,6 +81,50 @@ def test_variational_dropout_draws_one_mask_for_a_sequence() -> None:
     np.testing.assert_allclose(output.data, expected[0].data)
     assert all(a is b for a, b in zip(after, masks, strict=True))
     assert all((m == 1).all() for m in arrays(cell.eval().initial_state(B)[1]))
+
+
+def test_weight_drop_has_one_mask_for_a_sequence_and_another_for_the_next() -> None:
+    cell = w.WeightDrop(nn.LSTMCell(I, H), 0.5)
+    names = [name for name, _ in nn.LSTMCell(I, H).named_parameters()]
+    assert [*cell.state_dict()] == [f"cell.{name}" for name in names]
+    raw = cell.state_dict()["cell.weight_hh"]
+    layer = nn.Recurrent(cell)
+    x = sequence(6, B, I).astype("f4")
+    masks = []
+    for _ in range(12):
+        layer.zero_grad()
+        outputs, _ = layer(x)
+        plain = nn.LSTMCell(I, H)
+        plain.load_state_dict(cell.cell.state_dict())
+        plain.weight_hh.data = dropped = cell.cell.weight_hh.data
+        np.testing.assert_allclose(outputs.data, nn.Recurrent(plain)(x)[0].data, rtol=1e-5)
+        mask = dropped / raw
+        assert set(np.unique(mask.round(4))) <= {0.0, 2.0}
+        outputs.sum().backward()
+        [gradient] = [p.grad for n, p in cell.named_parameters() if n.endswith("weight_hh")]
+        assert ((gradient.data == 0) == (mask == 0)).all()
+        masks.append(mask)
+    assert len({mask.tobytes() for mask in masks}) > 6
+    assert abs(np.mean(masks) - 1) < 0.2
+    assert len(compiled_steps(cell)) == 1  # another mask is no other program
+    np.testing.assert_array_equal(cell.eval().cell.weight_hh.data, raw)
+
+
+@pytest.mark.parametrize("kind", ["antisymmetricrnn", "indrnn", "fastgrnn", "lem"])
+def test_weight_drop_of_published_cells(kind) -> None:
+    cell = w.WeightDrop(tg.cells.discover()[kind](I, H), 0.5)
+    layer, x = nn.Recurrent(cell), sequence(4, B, I).astype("f4")
+    found = []
+    for layer.unroll in (True, False, False):
+        tg.manual_seed(3)
+        outputs, _ = layer(x)
+        found.append([outputs.data, *arrays(tg.grad(outputs.sum(), [*layer.parameters()]))])
+    for one, other in zip([*found[1], *found[2]], [*found[0], *found[0]], strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+    with pytest.raises(ValueError, match=r"MinGRUCell has no weight_hh: say which.*'weight_ih'"):
+        w.WeightDrop(tg.cells.MinGRUCell(I, H), 0.5)
+    with pytest.raises(ValueError, match=r"LSTMCell has no parameter 'weight_hx': \['weight_ih'"):
+        w.WeightDrop(nn.LSTMCell(I, H), 0.5, ["weight_hx"])
 
 
 def test_residual_projection_multiplicative_and_normalized_state() -> None:

@@ -18,6 +18,7 @@ from .phased import Phased
 from .projection import Projection
 from .residual import Residual
 from .variational import VariationalDropout
+from .weight_drop import WeightDrop
 from .wrapper import Wrapper
 from .zoneout import Zoneout
 
@@ -29,6 +30,7 @@ __all__ = [
     "Projection",
     "Residual",
     "VariationalDropout",
+    "WeightDrop",
     "Wrapper",
     "Zoneout",
 ]

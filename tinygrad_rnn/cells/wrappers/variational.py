@@ -6,7 +6,7 @@ from typing import Any
 
 from ... import ops, pytree
 from ...nn import Cell
-from .wrapper import Wrapper, with_first
+from .wrapper import Wrapper, dropout_mask, with_first
 
 __all__ = ["VariationalDropout"]
 
@@ -40,11 +40,7 @@ class VariationalDropout(Wrapper):
         return inner, (self._mask(self.zeros(batch_size, self.input_size)), self._mask(h))
 
     def _mask(self, like: Any) -> Any:
-        ones = ops.ones_like(like).detach()
-        if not self.training:
-            return ones
-        kept = ops.rand_like(ones) >= self.rate
-        return ops.where(kept, ones / (1 - self.rate), ops.zeros_like(ones))
+        return dropout_mask(like, self.rate) if self.training else ops.ones_like(like).detach()
 
     def step(self, x: Any, state: Any, **inputs: Any) -> tuple[Any, Any]:
         """As the cell inside, on x and h with their masks."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ... import pytree
+from ... import ops, pytree
 from ...nn import Cell
 
-__all__ = ["Wrapper", "floating", "shown", "with_first"]
+__all__ = ["Wrapper", "dropout_mask", "floating", "shown", "with_first"]
 
 
 class Wrapper(Cell):
@@ -47,6 +47,12 @@ def shown(output: Any, before: Any, after: Any) -> Any:
 def with_first(state: Any, leaf: Any) -> Any:
     """The state with another first leaf, such as h."""
     return pytree.unflatten(state, [leaf, *pytree.leaves(state)[1:]])
+
+
+def dropout_mask(like: Any, rate: float) -> Any:
+    """0 with probability `rate`, otherwise 1 / (1 - rate), in the shape and dtype of `like`."""
+    ones = ops.ones_like(like).detach()
+    return ops.where(ops.rand_like(ones) >= rate, ones / (1 - rate), ops.zeros_like(ones))
 
 
 def floating(fn: Any, state: Any, *others: Any) -> Any:
