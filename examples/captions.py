@@ -30,31 +30,30 @@ WORDS = data.Vocabulary([*" ".join(CAPTIONS).split(), "<begin>", "<end>"], separ
 SIZE, HELD_OUT = 96, len(CAPTIONS) // 10
 
 
-class AttentionLSTMCell(nn.Cell):
-    """An LSTM that is told a word and what it attends to among 25 places, a part of its state."""
+class AttentionLSTMCell(nn.LSTMCell):
+    """An LSTM that is told a word and what it attends to in `memory`, 25 places of the picture."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
-        self.input_size, self.hidden_size = input_size, hidden_size
-        self.lstm = nn.LSTMCell(input_size + hidden_size, hidden_size)
-        self.query = nn.Linear(hidden_size + input_size, hidden_size)
+        super().__init__(input_size + hidden_size, hidden_size)
+        self.input_size, self.query = input_size, nn.Linear(hidden_size + input_size, hidden_size)
 
-    def initial_state(self, batch_size: int):
-        return *self.lstm.initial_state(batch_size), self.zeros(batch_size, 25, self.hidden_size)
-
-    def forward(self, word, state):
-        h, c, memory = state
-        query = tg.expand_dims(self.query(tg.concatenate([h, word], axis=-1)), 1)
+    def forward(self, word, state, memory):
+        query = self.query(tg.concatenate([state[0], word], axis=-1))[:, None]
         attention = tg.softmax(tg.sum(memory * query, axis=-1) / SIZE**0.5).named("attention")
-        seen = tg.sum(memory * tg.expand_dims(attention, -1), axis=1)
-        return *self.lstm(tg.concatenate([word, seen], axis=-1), (h, c)), memory
+        seen = tg.sum(memory * attention[..., None], axis=1)
+        return super().forward(tg.concatenate([word, seen], axis=-1), state)
 
 
-class Bag(nn.Linear):
+class BagCell(nn.Cell):
     """Feed-forward: which words were said so far (their mean), not in what order."""
 
-    def forward(self, x, state=None):
-        count = np.arange(1, len(x) + 1, dtype=np.float32)[:, None, None]
-        return tg.tanh(super().forward(tg.cumsum(x, axis=0) / count)), None
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        self.hidden_size, self.output_size = input_size + 1, hidden_size  # their sum and number
+        self.linear = nn.Linear(input_size, hidden_size)
+
+    def step(self, word, so_far):
+        so_far = so_far + tg.concatenate([word, tg.ones_like(word[:, :1])], axis=-1)
+        return tg.tanh(self.linear(so_far[:, :-1] / so_far[:, -1:])), so_far
 
 
 class Captioner(nn.Module):
@@ -66,38 +65,39 @@ class Captioner(nn.Module):
         self.embedding, self.readout = nn.Embedding(len(WORDS), SIZE), nn.Linear(SIZE, len(WORDS))
         self.decoder, self.has_attention, self.dropout = decoder, has_attention, nn.Dropout(0.3)
 
-    def inputs(self, pictures, words):
-        """What the decoder is told at each step, and the state that it begins with."""
+    def look(self, pictures):
+        """A glance at each picture as a whole, and its 25 places, to attend to."""
         seen = tg.relu(self.far(tg.relu(self.near(pictures)))).reshape(len(pictures), 32, 25)
         glance = self.glance(self.dropout(seen.reshape(len(pictures), -1)))
-        zeros, memory = tg.zeros_like(glance), tg.tanh(self.place(tg.swapaxes(seen, 1, 2)))
-        state = [(zeros, zeros, memory)] if self.has_attention else None
-        return self.embedding(words) + glance, state
+        return {"glance": glance, "memory": tg.tanh(self.place(tg.swapaxes(seen, 1, 2)))}
 
-    def forward(self, pictures, words):
-        return self.readout(self.dropout(self.decoder(*self.inputs(pictures, words))[0]))
+    def decode(self, words, state, constants):
+        told = self.embedding(words) + constants["glance"]
+        places = {"memory": constants["memory"]} if self.has_attention else {}
+        outputs, state = self.decoder(told, state, constants=places)
+        return self.readout(self.dropout(outputs)), state
 
     def loss(self, batch):
         """The cross entropy of the words and the end; `labels` says of which picture."""
         before = np.insert(batch.inputs[:-1], 0, WORDS.encode("<begin>"), axis=0)
-        scores = self(PICTURES[batch.labels], before).reshape(-1, len(WORDS))
-        return nn.cross_entropy(scores, batch.inputs.ravel(), ignore_index=0)
+        scores, _ = self.decode(before, None, self.look(PICTURES[batch.labels]))
+        flat = scores.reshape(-1, len(WORDS))
+        return nn.cross_entropy(flat, batch.inputs.ravel(), ignore_index=0)
 
     def describe(self, pictures: np.ndarray) -> np.ndarray:
-        """Codes (12, B): "<begin>", then the likeliest word, again and again."""
-        words = np.full((1, len(pictures)), WORDS.encode("<begin>"))
+        """Codes (T, B) of the likeliest words, one after the other."""
+        begin, end = WORDS.encode("<begin> <end>")
         with tg.no_grad():
-            while len(words) < 12:
-                words = np.append(words, self.eval()(pictures, words).data[-1:].argmax(-1), axis=0)
-        return words
+            given = {"stop": end, "temperature": 0, "constants": self.eval().look(pictures)}
+            return nn.generate(self.decode, [[begin] * len(pictures)], 11, **given).sequences.data
 
     def draw(self, picture: np.ndarray, path: str) -> None:
         """Where the LSTM looks when it says each word of the caption of a picture."""
         codes = self.describe(picture[None])
-        words = WORDS.decode(codes[1:, 0]).split(" <end>")[0].split()
-        told, state = self.inputs(picture[None], codes[: len(words)])
-        self.decoder.unroll = True
-        found = viz.gates(lambda x: self.decoder(x, state)[0], told)
+        words = WORDS.decode(codes[:, 0]).split(" <end>")[0].split()
+        told = np.insert(codes, 0, WORDS.encode("<begin>"), axis=0)[: len(words)]
+        seen = self.look(picture[None])
+        found = viz.gates(lambda x: self.decode(x, None, seen)[0], told)
         maps = next(gates["attention"] for gates in found.values() if "attention" in gates)
         _, axes = plt.subplots(1, len(words), figsize=(1.4 * len(words), 1.8), squeeze=False)
         for ax, word, attention in zip(axes[0], words, maps):
@@ -108,7 +108,7 @@ class Captioner(nn.Module):
 
 
 MODELS = {
-    "feed-forward, without order": lambda: Captioner(Bag(SIZE, SIZE)),
+    "feed-forward, without order": lambda: Captioner(nn.Recurrent(BagCell(SIZE, SIZE))),
     "RNN": lambda: Captioner(nn.RNN(SIZE, SIZE)),
     "LSTM": lambda: Captioner(nn.LSTM(SIZE, SIZE)),
     "LSTM with attention": lambda: Captioner(nn.Recurrent(AttentionLSTMCell(SIZE, SIZE)), True),
@@ -124,7 +124,7 @@ def train(name: str, models: dict, most: int, epochs: int, seed: int) -> dict[st
     adam = optim.AdamW(model.parameters(), lr=0.004, weight_decay=0.01)
     schedule = optim.lr_scheduler.CosineAnnealingLR(adam, T_max=epochs * len(known))
     fit(model, Captioner.loss, known, epochs=epochs, optimizer=adam, schedule=schedule, clip=1.0)
-    told = [WORDS.decode(c).split(" <end>")[0] for c in model.describe(PICTURES[held_out])[1:].T]
+    told = [WORDS.decode(c).split(" <end>")[0] for c in model.describe(PICTURES[held_out]).T]
     pairs = [*zip((CAPTIONS[i] for i in held_out), told)]
     words = [word in said.split() for true, said in pairs for word in true.split()]
     models["held out"] = next(i for i in held_out if CAPTIONS[i].startswith("LATIN SMALL LETTER"))
