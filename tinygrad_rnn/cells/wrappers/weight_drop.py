@@ -62,7 +62,7 @@ class WeightDrop(Wrapper):
 
 
 @cache
-def _with_masks(kind: type[Module], name: str) -> type[Module]:
+def _with_masks(kind: Any, name: str) -> Any:
     """A class like `kind` whose `name` is the parameter of this name times the mask, if any."""
     place = f"_mask_of_{name}"
     if hasattr(kind, place):
