@@ -50,7 +50,8 @@ class WeightDrop(Wrapper):
                 f"names=[...], of {held}"
             )
         for module, name in self._dropped:
-            module.__class__ = _with_masks(type(module), name)
+            kind: Any = type(module)
+            module.__class__ = _with_masks(kind, name)
 
     def initial_state(self, batch_size: int) -> Any:
         """That of the cell inside; the masks are drawn."""
