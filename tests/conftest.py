@@ -25,7 +25,7 @@ _ANSWERED = pytest.StashKey[dict]()
 # `thorough` looks elsewhere each time. The other two are reproducible. A test with an expensive
 # example takes a share of any of them, `settings().max_examples * 40 // 100`.
 same = settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("quick", same, max_examples=30)
+settings.register_profile("quick", same, max_examples=20)
 settings.register_profile("ci", same, max_examples=100)
 settings.register_profile("thorough", same, max_examples=2000, derandomize=False, print_blob=True)
 settings.load_profile("quick")
