@@ -1,1 +1,1 @@
-"""What runs a scheduled program: NumPy, or machine code from LLVM."""
+"""Backends run a scheduled program: NumPy, or machine code from LLVM."""

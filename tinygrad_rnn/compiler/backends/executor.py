@@ -25,15 +25,13 @@ _chosen: str | None = None
 def set_executor(name: str) -> None:
     """Choose what runs the loops of recurrent layers from now on: "numpy" or "llvm".
 
-    With "llvm", which the extra `llvm` brings, the loop over time of a cell is one compiled
-    function of machine code. The first sequence of a new shape waits for LLVM; the code is kept on
-    disk, in `~/.cache/tinygrad_rnn` or the directory that the environment variable
-    TINYGRAD_RNN_CACHE names, and later processes find it there. A cell with an op that has no
-    compiled form runs on NumPy, which is said once, with the op and its line. Values agree to
-    rounding: in float32 a compiled `tanh`, `exp`, `log` or `sin` is within 3 units in the last
-    place; in float64 they are the C library's.
-
-    The environment variable TINYGRAD_RNN_EXECUTOR makes the choice for programs that make none.
+    With "llvm", which needs the extra `llvm`, the loop over time of a cell is one compiled function
+    of machine code. The first sequence of a new shape waits for LLVM; the code is kept on disk, in
+    `~/.cache/tinygrad_rnn` or the directory named by the environment variable TINYGRAD_RNN_CACHE,
+    where later processes find it. A cell with an op that has no compiled form runs on NumPy; one
+    message names the op and its line. Values agree to rounding: in float32 a compiled `tanh`,
+    `exp`, `log` or `sin` is within 3 units in the last place; in float64 they are the C library's.
+    The environment variable TINYGRAD_RNN_EXECUTOR sets the executor for programs that choose none.
     ValueError for another name, ImportError if its package is missing.
 
     >>> import tinygrad_rnn as tg
@@ -48,7 +46,7 @@ def set_executor(name: str) -> None:
 def get_executor() -> str:
     """What runs the loops of recurrent layers: "numpy" or "llvm"; see `set_executor`.
 
-    ValueError or ImportError if TINYGRAD_RNN_EXECUTOR names something that is not there.
+    ValueError or ImportError if TINYGRAD_RNN_EXECUTOR names an executor that is not available.
 
     >>> import tinygrad_rnn as tg
     >>> tg.get_executor()
@@ -67,7 +65,7 @@ _here: ContextVar[str | None] = ContextVar("tinygrad_rnn.executor", default=None
 
 @contextmanager
 def executing_on(name: str | None) -> Iterator[None]:
-    """Inside, in this thread, that executor is the one chosen (None: as always)."""
+    """Within this context, in this thread, that executor is used (None: as always)."""
     token = _here.set(_here.get() if name is None else _checked(name, "executor"))
     try:
         yield
@@ -87,7 +85,7 @@ def _checked(name: str, asked_by: str) -> str:
 
 
 def build(cell: str, direction: str, *arguments: Any, **keywords: Any) -> Executable:
-    """An `Executable` for the executor that is chosen; for NumPy if its loop cannot be compiled."""
+    """An `Executable` for the chosen executor; for NumPy if its loop cannot be compiled."""
     if get_executor() == "llvm":
         from .llvm.executable import CannotCompile, CompiledExecutable
 
@@ -99,7 +97,7 @@ def build(cell: str, direction: str, *arguments: Any, **keywords: Any) -> Execut
 
 
 def _notify(cell: str, direction: str, reason: str, value: Instruction | None) -> None:
-    """Say what is not compiled, once: `value` is the instruction that is not, if it is one."""
+    """Say once what is not compiled: `value` is the instruction, if it is a single one."""
     scope = None if value is None else value.origin
     op = getattr(scope, "op", None)
     found = reason.removeprefix("the op ")

@@ -1,4 +1,4 @@
-"""Threads: how many of them the loops of scans and the products beside them run on."""
+"""Threads: how many of them run the loops of scans and the products beside them."""
 
 from __future__ import annotations
 
@@ -16,17 +16,16 @@ _chosen: int | None = None
 
 
 def set_num_threads(threads: int) -> None:
-    """Set on how many threads one scan may run, in this process.
+    """Set how many threads one scan may use, in this process.
 
-    The rows of a batch are shared out: each thread runs the compiled loop over time for rows of its
-    own (the executor "llvm"), and computes blocks of the products before and after the loop (both
-    executors). Results have the same bits for any number of threads. What is too small to gain from
+    The rows of a batch are divided among them: each thread runs the compiled loop over time for its
+    own rows (executor "llvm"), and computes blocks of the products before and after the loop (both
+    executors). Results have the same bits for any number of threads. A scan too small to gain from
     a second thread runs on one. With 1, no thread is ever started.
 
     NumPy's own products may use threads as well: set OPENBLAS_NUM_THREADS=1 before Python starts,
-    so that these do not compete for the cores.
-
-    ValueError for less than 1, TypeError for what is no whole number.
+    so that they do not compete for the cores. ValueError for less than 1, TypeError for a value
+    that is not an integer.
 
     >>> import tinygrad_rnn as tg
     >>> before = tg.get_num_threads()
@@ -44,10 +43,10 @@ def set_num_threads(threads: int) -> None:
 
 
 def get_num_threads() -> int:
-    """On how many threads one scan may run: see `set_num_threads`.
+    """How many threads one scan may use: see `set_num_threads`.
 
-    Unless set, what the environment variable OMP_NUM_THREADS says, or else as many as there are
-    cores that this process may use. ValueError if the variable is no number of threads.
+    Unless set, the value of the environment variable OMP_NUM_THREADS or, without it, the number of
+    cores that this process may use. ValueError if the variable is not a number of threads.
 
     >>> import tinygrad_rnn as tg
     >>> tg.get_num_threads() >= 1
@@ -75,7 +74,7 @@ def _cores() -> int:
 
 
 def ranges(size: int, unit: int, least: int) -> list[tuple[int, int]]:
-    """`size` rows shared out among threads: ranges of at least `least`, from multiples of `unit`.
+    """`size` rows divided among threads: ranges of at least `least`, from multiples of `unit`.
 
     >>> before = get_num_threads()
     >>> set_num_threads(2)
@@ -89,10 +88,10 @@ def ranges(size: int, unit: int, least: int) -> list[tuple[int, int]]:
 
 
 def run_parts(parts: Sequence[Callable[[], object]]) -> None:
-    """Call each part once, on this thread and on those of the pool; return when all are done.
+    """Call each part once, on this thread and those of the pool; return when all are done.
 
-    This thread takes part after part like the others, so that it never waits for one that nobody
-    has begun: scans of several threads may run at once, or one inside another's part.
+    This thread takes parts like the others, so that it never waits for one that nobody has begun:
+    scans of several threads may run at once, or one inside another's part.
     """
     waiting = deque(parts)
 

@@ -1,1 +1,1 @@
-"""The passes: each rewrites a step or places its instructions."""
+"""The passes: each rewrites a step or schedules its instructions."""

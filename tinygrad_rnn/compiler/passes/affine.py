@@ -20,14 +20,14 @@ __all__ = ["Affine", "AffineBuilder", "Form", "combined"]
 
 
 class Form(NamedTuple):
-    """A sum of scale * base for each base, and an offset; None stands for 0."""
+    """A sum of scale * base over some bases, and an offset; None is 0."""
 
     scales: dict[Instruction, Any]
     offset: Any
 
 
 def combined(builder: Builder, value: Instruction, operands: Sequence[Any]) -> Form:
-    """The form of a linear op of forms, and of placed values that are no forms."""
+    """The form of a linear op of forms, and of placed values that have no form."""
     primitive = primitive_of(value.primitive)
     assert primitive is not None
     names = [primitive.input_name(k) for k in range(len(operands))]
@@ -57,7 +57,7 @@ def combined(builder: Builder, value: Instruction, operands: Sequence[Any]) -> F
 
 
 class Affine(NamedTuple):
-    """scale * base + offset; None stands for 1 and 0. Base is a value of the loop."""
+    """scale * base + offset; None is 1 and 0. Base is a value of the loop."""
 
     scale: Any
     base: Instruction
@@ -70,7 +70,7 @@ class Affine(NamedTuple):
 
 
 class AffineBuilder(Builder):
-    """Holds values of the loop back as affine forms, so that little is computed in the loop."""
+    """Keeps values of the loop as affine forms, so that little is computed in the loop."""
 
     def folded(self, value: Instruction, forms: list[Any]) -> Affine | None:
         """The affine form of a value, given its inputs' forms; None if it has none."""
@@ -85,7 +85,7 @@ class AffineBuilder(Builder):
         return Affine(None if _is(scales[base], 1.0) else scales[base], base, offset)
 
     def _folds(self, value: Instruction, forms: list[Any]) -> bool:
-        """Whether an op takes forms of one base to a form, with no other result than before."""
+        """Whether an op maps forms of one base to a form without changing any result."""
         traits = value.traits
         plain = traits.elementwise and traits.pure and not value.attributes
         places = [k for k, form in enumerate(forms) if isinstance(form, Affine)]
@@ -93,7 +93,7 @@ class AffineBuilder(Builder):
             return False
         if traits.commutative or not traits.multilinear:
             return True
-        # A quotient. A factor 1 / x can take the place of a division by a known x, if it is finite.
+        # A quotient. Multiply by 1 / x instead of dividing by a known x, if 1 / x is finite.
         others = [form for k, form in enumerate(forms) if k not in places]
         with np.errstate(all="ignore"):
             return not inputs_of(others) and all(
@@ -101,7 +101,7 @@ class AffineBuilder(Builder):
             )
 
     def settled(self, form: Any, stage: Stage, name: str | None = None) -> Any:
-        """A form as one value, computed at `stage` ("loop" or "after"); others as they are."""
+        """A form as one value, computed at `stage` ("loop" or "after"); other values unchanged."""
         if not isinstance(form, Affine):
             return form
         value, scale, offset = form.base, form.scale, form.offset
@@ -132,7 +132,7 @@ def _times(builder: Builder, x: Any, factor: Any) -> Any:
 
 
 def _plus(builder: Builder, total: Any, x: Any, coefficient: Any) -> Any:
-    """total + coefficient * x; no total is 0."""
+    """total + coefficient * x; a total of None is 0."""
     if total is None:
         return _times(builder, x, coefficient)
     if _is(coefficient, -1.0):
@@ -141,9 +141,9 @@ def _plus(builder: Builder, total: Any, x: Any, coefficient: Any) -> Any:
 
 
 class _Symbol(np.lib.mixins.NDArrayOperatorsMixin):
-    """Stands for a value while a gradient rule runs; what the rule computes is placed.
+    """A stand-in for a value while a gradient rule runs; what the rule computes is placed.
 
-    `of`: the instruction whose coefficient it is, which has its dtype.
+    `of`: the instruction whose coefficient it is, which determines the dtype.
     """
 
     def __init__(self, builder: Builder, value: Instruction, of: Instruction) -> None:

@@ -1,8 +1,8 @@
 """Affine recurrences: carries with h_t = A_t h_{t-1} + b_t, element by element.
 
-Where a carry is scaled and shifted by what it has no part in, as in a minGRU (Feng et al. 2024), or
-several are by each other, as the real and the imaginary part of a linear recurrent unit (Orvieto et
-al. 2023), nothing forces the steps to be taken one by one.
+Where a carry is scaled and shifted by values that do not depend on it, as in a minGRU (Feng et al.
+2024), or several carries by each other, as the real and the imaginary part of a linear recurrent
+unit (Orvieto et al. 2023), the steps need not be computed one by one.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def affine_in_carries(
     """Whether the next carries are affine in the carries, element by element.
 
     `chain`: the instructions that depend on the carries, and that the next ones need. `carries`:
-    to each the next one.
+    the next one of each.
     """
     first = next(iter(carries))
     form, dependent = (first.shape, first.dtype), {*carries, *chain}
@@ -46,7 +46,7 @@ def affine_in_carries(
 def recurrences(
     builder: Builder, chain: Sequence[Instruction], carries: Mapping[Instruction, Instruction]
 ) -> dict[Instruction, Instruction]:
-    """To each next carry an instruction that computes it; scales and offsets are placed."""
+    """For each next carry an instruction that computes it; scales and offsets are placed."""
     forms = {carry: Form({carry: 1.0}, None) for carry in carries}
 
     def form(x: Any) -> Any:
@@ -66,8 +66,10 @@ def recurrences(
 
 
 def choice_of(carry: Instruction, new: Instruction) -> tuple[Any, Any, bool] | None:
-    """The mask, the new value, and whether it is taken where the mask is True; elsewhere the carry
-    stays. None if the next carry is not such a choice."""
+    """The mask, the new value, and whether it is taken where the mask is True, or elsewhere.
+
+    None if the next carry is not such a choice.
+    """
     while new.is_copy and isinstance(new.inputs[0], Instruction):
         new = new.inputs[0]
     if new.traits.chooser is None or (new.shape, new.dtype) != (carry.shape, carry.dtype):

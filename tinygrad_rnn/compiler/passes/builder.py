@@ -1,4 +1,4 @@
-"""The schedule of one direction while it is being made."""
+"""The schedule of one direction under construction."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ B = TypeVar("B", bound="Builder")
 
 
 class Builder:
-    """Places instructions at stages, each once, and as early and on as little data as possible."""
+    """Places instructions at stages, each once, as early and on as little data as possible."""
 
     def __init__(self, stage_of: Mapping[Instruction, Stage]) -> None:
         self.stage_of = dict(stage_of)
@@ -26,8 +26,8 @@ class Builder:
         self.carry_in: tuple[Instruction, ...] = ()
         self.carry_out: list[Instruction] = []
         self.results: list[Any] = []
-        self.origin: Scope | None = None  # of the instruction that is being placed
-        self.used_once: set[Instruction] = set()  # values that only one instruction will read
+        self.origin: Scope | None = None  # of the instruction being placed
+        self.used_once: set[Instruction] = set()  # values with a single reader
         self._emitted: dict[Any, Instruction] = {}
 
     @classmethod
@@ -42,7 +42,7 @@ class Builder:
         return builder
 
     def schedule(self) -> Schedule:
-        """The schedule as it is now."""
+        """The current schedule."""
         return Schedule(
             tuple(self.carry_in),
             tuple(self.carry_out),
@@ -52,13 +52,13 @@ class Builder:
         )
 
     def start_again(self, stage: Stage) -> list[Instruction]:
-        """Begin with an empty stage; returns what was there, which is not found again."""
+        """Start with an empty stage; returns the previous content, which is not found again."""
         before, self.stages[stage] = self.stages[stage], []
         self._emitted = {key: v for key, v in self._emitted.items() if key[0] != stage}
         return before
 
     def emit(self, instruction: Instruction, stage: Stage) -> Instruction:
-        """Place the instruction; return what computes the same already, if something does."""
+        """Place the instruction, unless one computes the same already; return it."""
         number = value_number(instruction)
         for place in dict.fromkeys((stage, "loop" if stage == "after" else stage)):
             if (place, *number) in self._emitted and instruction.traits.pure:
@@ -80,7 +80,7 @@ class Builder:
         return self.emit(Instruction.of(primitive, *inputs, name=name), stage)
 
     def outside(self, ufunc: np.ufunc, *inputs: Any) -> Any:
-        """A ufunc of values from outside the loop; of constants alone, the constant."""
+        """A ufunc of values from outside the loop; of constants only, the constant result."""
         if not inputs_of(inputs):
             result = ufunc(*inputs)
             return result if isinstance(result, np.ndarray) else float(result)
@@ -97,11 +97,11 @@ class Builder:
         return "before" if stages <= {"once", "before"} else "after"
 
     def in_dtype(self, x: Any, dtype: np.dtype[Any]) -> Any:
-        """x, from outside the loop, in the dtype that its reader computes in.
+        """x, from outside the loop, in the dtype in which its reader computes.
 
-        NumPy casts an operand before it computes with it. So what is moved out of the loop is cast
-        first, and rounds and overflows as it would have done inside. Python numbers take the dtype
-        of what they meet in any case.
+        NumPy casts an operand before it computes with it. So an operand that is moved out of the
+        loop is cast first, and rounds and overflows as it would have inside. Python numbers take
+        the dtype of the other operand anyway.
         """
         if type(x) in (bool, int, float):
             return float(x)

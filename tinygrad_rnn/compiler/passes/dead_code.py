@@ -1,7 +1,7 @@
 """Dead-code elimination: what no result depends on is not computed.
 
 A backward step computes gradients of values that turn out to need none; a schedule holds values
-that only a later pass could have asked for.
+that only a later pass could have needed.
 """
 
 from __future__ import annotations

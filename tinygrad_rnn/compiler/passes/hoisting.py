@@ -11,10 +11,9 @@ Everything follows from one question about each instruction: does it depend on t
 The backward step is scheduled by the same rule: its carry is the gradient of the state, and the
 values that the forward loop stored are its inputs.
 
-So that little is left in the loop, a value of the loop is held back as `scale * base + offset`,
-with scale and offset from outside the loop, for as long as it is only scaled and shifted (strength
-reduction): the factors of a product of derivatives meet outside the loop, and one multiplication
-stays inside.
+To keep the loop small, a value that is only scaled and shifted is kept as `scale * base + offset`,
+with scale and offset from outside the loop (strength reduction): the factors of a product of
+derivatives are multiplied outside the loop, and one multiplication stays inside.
 """
 
 from __future__ import annotations
@@ -35,8 +34,7 @@ __all__ = ["hoist"]
 
 
 def hoist(program: Program) -> Program:
-    """Needs a step. Guarantees a schedule of each direction, with nothing in a loop that need not
-    be there."""
+    """Needs a step. Guarantees schedules with nothing in a loop that could run outside it."""
     step = program.step
     ahead = needed_for([*step.forward_results(), *step.drawn], step.instructions)
     gradients = [d for d in step.gradients() if d is not None]
@@ -68,7 +66,7 @@ def hoist(program: Program) -> Program:
 def _backward(
     step: Step, instructions: list[Instruction], known: dict[Instruction, tuple[Any, Stage]]
 ) -> Any:
-    """The schedule of the backward step: d_xs, then the gradients of the leaves, are results."""
+    """The schedule of the backward step; its results are d_xs, then the gradients of the leaves."""
     known = {**known, **{grad: (grad, "before") for grad in step.grad_ys}}
     known.update({grad: (grad, "once") for grad in step.grad_sums})
     backward = Scheduler(instructions, step.grad_carry, known)
@@ -84,10 +82,10 @@ def _backward(
 
 
 class Scheduler(AffineBuilder):
-    """Places the instructions of one direction.
+    """Schedules the instructions of one direction.
 
-    `known`: inputs that others provide; what each is to be called here, and when it is known.
-    `used_elsewhere`: values that others will ask for.
+    `known`: inputs computed elsewhere; the instruction that represents each here, and its stage.
+    `used_elsewhere`: values that others will request.
     """
 
     def __init__(
@@ -108,11 +106,11 @@ class Scheduler(AffineBuilder):
         self._find_dependence(known)
 
     def run(self, carry_out: Sequence[Any]) -> None:
-        """Place every instruction."""
+        """Schedule every instruction."""
         depends = self._dependent()
         in_loop = self._needed_in_loop(carry_out, depends)
         uses = self._count_uses([*carry_out, *self.used_elsewhere])
-        # What comes after the loop is placed last, so that it finds what the loop has computed.
+        # What comes after the loop is scheduled last, so that it finds what the loop has computed.
         for value in sorted(self.instructions, key=lambda v: v in depends and v not in in_loop):
             self.origin = value.origin
             form = self._placed(value, in_loop)
@@ -127,14 +125,14 @@ class Scheduler(AffineBuilder):
             self.carry_out.append(self._carried(self.final(value, "loop"), k))
 
     def result(self, x: Any) -> None:
-        """Ask for a value, for all steps."""
+        """Request a value, for all steps."""
         self.results.append(self.final(x, "after"))
 
     def total(self, x: Any) -> None:
-        """Ask for a value summed over time; one that is the same at every step stays what it is."""
+        """Request a value summed over time; an invariant value is not summed."""
         self.results.append(self._total(x))
 
-    # What depends on what
+    # Dependences
 
     def _find_dependence(self, known: dict[Instruction, tuple[Any, Stage]]) -> None:
         """Find the values that differ between steps, and those that must run step by step."""
@@ -154,7 +152,7 @@ class Scheduler(AffineBuilder):
     def _drawn_ahead(self, known: Any) -> list[Instruction]:
         """Random numbers that can be drawn for all steps before anything else is computed.
 
-        All or none, so that each still gets what the generator gives it in the step's own order.
+        All or none, so that each still gets its number of the generator in the step's own order.
         """
         drawn = [value for value in self.instructions if not value.traits.pure]
         ready = all(x in known for value in drawn for x in value.depends_on)
@@ -188,7 +186,7 @@ class Scheduler(AffineBuilder):
                 uses[x] = uses.get(x, 0) + 1
         return uses
 
-    # Placing one instruction
+    # Scheduling one instruction
 
     def _placed(self, value: Instruction, in_loop: set[Instruction]) -> Any:
         forms = [self.form[x] if isinstance(x, Instruction) else x for x in value.inputs]
@@ -209,10 +207,10 @@ class Scheduler(AffineBuilder):
         inputs = self._settled_inputs(value, forms, "loop")
         return Affine(None, self.emit(value.with_inputs(inputs), "loop"), None)
 
-    # Asking for values
+    # Requesting values
 
     def _settled_inputs(self, value: Instruction, forms: list[Any], stage: Stage) -> list[Any]:
-        """The inputs' forms settled, each for the line that asked for that input."""
+        """The inputs' forms as values, each attributed to the line that asked for it."""
         settled = []
         for x, form in zip(value.inputs, forms, strict=True):
             self.origin = (x.origin if isinstance(x, Instruction) else None) or value.origin
@@ -221,7 +219,7 @@ class Scheduler(AffineBuilder):
         return settled
 
     def final(self, x: Any, stage: Stage) -> Any:
-        """What a value of the step became."""
+        """The scheduled form of a value of the step."""
         if not isinstance(x, Instruction):
             return x
         self.origin = x.origin
@@ -245,12 +243,12 @@ class Scheduler(AffineBuilder):
         return self._summed(x.primitive, parts, x, x.attributes)
 
     def _may_sum_inputs(self, x: Instruction, varying: Sequence[bool]) -> bool:
-        """Whether sums of x's inputs are sums in x's dtype, and may be taken in another order."""
+        """Whether sums of x's inputs are sums in x's dtype that may be reassociated."""
         summed = (i for i, has_time in zip(x.inputs, varying) if has_time)
         return may_reassociate(x.dtype) and all(i.dtype == x.dtype for i in summed)
 
     def _is_linear_in(self, x: Instruction, varying: Sequence[bool]) -> bool:
-        """Whether the sum over time of x is x of the sums over time of what varies."""
+        """Whether the sum over time of x equals x of the sums over time of its varying inputs."""
         if not x.linear_in([k for k, has_time in enumerate(varying) if has_time]):
             return False
         if not x.traits.elementwise:

@@ -1,9 +1,9 @@
-"""Horizontal fusion: what is done alike to neighbouring parts of an array is done to them at once.
+"""Horizontal fusion: equal operations on neighbouring parts of an array become one operation.
 
 A cell computes its gates in one product and splits it; then each gate has its own nonlinearity.
-Where neighbouring parts meet the same ufunc, with nothing else, with numbers, or with the same
-parts of another array, the ufunc is applied before the split. A sigmoid is a tanh between two
-scalings, so the gates of an LSTM come out as one tanh over all of them.
+Where neighbouring parts are operands of the same ufunc, alone, with numbers, or with the same parts
+of another array, the ufunc is applied before the split. A sigmoid is a tanh between two scalings,
+so the gates of an LSTM become one tanh over all of them.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ __all__ = ["fuse_horizontally", "section"]
 
 
 class Use(NamedTuple):
-    """How a ufunc meets a part: `side` is the part's place among its inputs.
+    """How a ufunc uses a part: `side` is the part's position among its inputs.
 
-    `beside`: None for a unary ufunc, "number", or the array whose part of the same place is the
-    other input.
+    `beside`: the other input: None for a unary ufunc, "number", or the array whose part at the same
+    place it is.
     """
 
     primitive: Any
@@ -39,7 +39,7 @@ class Use(NamedTuple):
 
     @property
     def neutral(self) -> float | None:
-        """The number that leaves a part as it is, for parts between others that meet numbers."""
+        """The number that leaves a part unchanged, for parts among others that have numbers."""
         if self.beside != "number":
             return None
         traits = traits_of(self.primitive)
@@ -64,7 +64,7 @@ class Parts(NamedTuple):
 
 
 class Match(NamedTuple):
-    """Neighbouring parts, `run` of them, that are used alike, and their users by number."""
+    """Neighbouring parts, `run` of them, used in the same way, and their users by number."""
 
     parts: Parts
     use: Use
@@ -73,7 +73,7 @@ class Match(NamedTuple):
 
 
 def fuse_horizontally(program: Program) -> Program:
-    """Needs a step. Guarantees that neighbouring parts are no longer used alike."""
+    """Needs a step. Guarantees that neighbouring parts are no longer used in the same way."""
     step = program.step
     while True:
         found = _find(step)
@@ -103,7 +103,7 @@ def _find(step: Step) -> tuple[Match, list[Parts]] | None:
 
 
 def _groups(instructions: Sequence[Instruction]) -> list[Parts]:
-    """The arrays that are cut into parts, and the parts that are cut no further."""
+    """The arrays that are cut into parts, and the parts that are not cut further."""
     cuts: dict[Any, list[tuple[int, int, Instruction]]] = {}
     for instruction in instructions:
         found = section(instruction)
@@ -149,7 +149,7 @@ def _beside(
     place: dict[Instruction, tuple[int, int]],
     groups: Sequence[Parts],
 ) -> Any:
-    """What the part meets: see `Use`; NotImplemented if it is nothing that others could meet."""
+    """The other operand of the part: see `Use`; NotImplemented if it cannot be fused."""
     if len(user.inputs) == 1:
         return None
     other = user.inputs[1 - side]
@@ -163,9 +163,9 @@ def _beside(
 
 
 def _longest_run(use: Use, users: dict[int, Any], count: int) -> range | None:
-    """The longest run of neighbouring parts used alike: at least two, or None.
+    """The longest run of neighbouring parts used in the same way: at least two, or None.
 
-    Parts in between that are not used so are taken along if the ufunc can leave them as they are.
+    Parts in between that are not used so are included if the ufunc can leave them unchanged.
     """
     if use.neutral is not None and len(users) > 1:
         return range(count)
@@ -226,7 +226,7 @@ def _numbers(parts: Parts, run: range, numbers: Sequence[Any]) -> Any:
 
 
 def _origin_of_all(origins: Sequence[Scope | None]) -> Scope | None:
-    """One origin for what several lines of a file ask for: `cell.py:12,13`."""
+    """One origin for several lines of a file: `cell.py:12,13`."""
     known = [origin for origin in origins if origin is not None and origin.line]
     if not known:
         return None

@@ -1,16 +1,15 @@
-"""Loop distribution: what of a loop need not wait for the rest of it runs before or after it.
+"""Loop distribution: what need not wait for the rest of a loop runs before or after it.
 
 Carries that depend on each other, directly or not, stay together: a strongly connected component of
 the dependence graph (Allen & Kennedy 1987). A component that depends on no other carry of the loop
-comes before the loop, one that no other depends on comes after it, if all its steps can be taken at
-once:
+is moved before it, one that no other depends on after it, if all its steps can be computed at once:
 
-* a delayed input, whose next value no carry has a part in, is an array moved on by one step;
-* sample and hold, as a delayed input in a padded batch, takes the last value that was chosen;
+* a delayed input, whose next value depends on no carry, is an array shifted by one step;
+* sample and hold, a delayed input in a padded batch, takes the last value that was selected;
 * an affine recurrence of small states is solved in blocks of time.
 
-With a component leaves what depends on nothing else, such as a product of weights with the input
-before. The gradient of a delayed input is one that comes after the backward loop.
+Whatever depends only on such a component leaves the loop with it, such as a product of weights with
+the previous input. The gradient of a delayed input leaves the backward loop in the other direction.
 """
 
 from __future__ import annotations
@@ -28,16 +27,18 @@ from .builder import Builder
 
 __all__ = ["distribute_loop"]
 
-# Measured by tests/benchmarks/linear_recurrence.py: in larger states the loop's ufuncs are busy
-# with elements rather than with being called, and to look at these twice costs more.
+# Measured by tests/benchmarks/linear_recurrence.py: with larger states the loop's ufuncs spend
+# their time on elements rather than calls, and to read these twice costs more.
 MOST_ELEMENTS = 256
 
-Carries = dict[Instruction, Instruction]  # to each carry of a component, the next one
+Carries = dict[Instruction, Instruction]  # the next carry of each carry of a component
 
 
 def distribute_loop(program: Program) -> Program:
-    """Needs schedules. Guarantees that delayed inputs and small affine recurrences are outside the
-    loop, unless what is left of it depends on them and they depend on it."""
+    """Needs schedules. Guarantees that delayed inputs and small affine recurrences are outside.
+
+    Except those on which the rest of the loop depends and that depend on it.
+    """
     assert program.forward is not None
     forward, renamed = _Distribution(program.forward).distributed()
     backward = program.backward
@@ -58,7 +59,7 @@ class _Distribution:
         self._batchable: dict[tuple[Instruction, tuple[bool, ...]], bool] = {}
 
     def distributed(self) -> tuple[Schedule, Substitution]:
-        """The schedule without what has left its loop, and what next carries have become."""
+        """The schedule without what has left its loop, and the replacements of next carries."""
         while self._one_moved(self._components()):
             pass
         if len(self.next) == len(self._unchanged.carry_in):
@@ -66,12 +67,12 @@ class _Distribution:
         self.builder.stages["loop"] = self.loop
         return self.builder.schedule().substituted(self.renamed), self.renamed
 
-    # What depends on what
+    # Dependences
 
     def _components(self) -> list[Carries]:
-        """The carries of the loop, those together that depend on each other."""
+        """The carries of the loop, grouped into those that depend on each other."""
         reached = {carry: self._carries_behind([new]) for carry, new in self.next.items()}
-        for middle in self.next:  # the transitive closure, as Warshall has it
+        for middle in self.next:  # the transitive closure, by Warshall's algorithm
             for carry, behind in reached.items():
                 if middle in behind:
                     reached[carry] = behind | reached[middle]
@@ -134,7 +135,7 @@ class _Distribution:
         return own.issubset(leaving) and self._moved(component, leaving, "after")
 
     def _moved(self, component: Carries, leaving: Sequence[Instruction], stage: Stage) -> bool:
-        """Move the component, if there is a way to take all its steps at once."""
+        """Move the component, if all its steps can be computed at once."""
         builder, own = self.builder, {*self._depending_on(component)}
         chain = [v for v in needed_for(component.values(), self.loop) if v in own]
         solve = self._solver(component, chain)
@@ -161,8 +162,10 @@ class _Distribution:
     def _solver(
         self, component: Carries, chain: Sequence[Instruction]
     ) -> Callable[[], Carries] | None:
-        """What makes the instructions that take all steps at once, by what they stand for; None if
-        there is no such way, or the loop is as fast."""
+        """Makers of the instructions that compute all steps at once, by what they replace.
+
+        None if there is no such way, or if the loop is as fast.
+        """
         (carry, new), *further = component.items()
         if not further and not chain:  # a delayed input
             return dict

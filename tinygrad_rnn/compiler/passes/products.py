@@ -34,7 +34,7 @@ def canonicalize_products(program: Program) -> Program:
 
 
 def _from_subscripts(instruction: Instruction, new: list[Instruction]) -> Instruction | None:
-    """An einsum that is a product of two matrices, some of them transposed, as that."""
+    """An einsum that is a product of two matrices, possibly transposed, as that product."""
     if instruction.is_product:
         return None
     contraction = instruction.traits.contraction
@@ -87,7 +87,7 @@ def _flattened(instruction: Instruction, new: list[Instruction]) -> Instruction 
 def _like(
     instruction: Instruction, made: Instruction, new: list[Instruction]
 ) -> Instruction | None:
-    """The instruction that was made, if it has the dtype of the one that it replaces."""
+    """The new instruction, if it has the dtype of the one that it replaces."""
     if made.dtype == instruction.dtype:
         return made
     new.clear()

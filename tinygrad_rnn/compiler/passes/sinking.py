@@ -1,8 +1,8 @@
 """Sinking: light instructions beside the loop move into it, for backends that compile the loop.
 
-NumPy pays for each call, so it computes outside the loop whatever can be; a compiled loop pays for
-each array that is written to memory and read again. What computes little beside the loop, such as
-elementwise instructions, therefore moves into it, and most results never leave the registers.
+NumPy pays for each call, so it computes outside the loop whatever it can. A compiled loop pays for
+each array that is written to memory and read again, so instructions that compute little, such as
+elementwise ones, move into the loop, and most results never leave the registers.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["is_elementwise", "is_light", "is_simple", "sink_into_loop"]
 def sink_into_loop(schedule: Schedule, moves: Callable[[Instruction], bool]) -> Schedule:
     """The schedule with the instructions that may move sunk into its loop.
 
-    A carry from beside the loop comes with the instruction that computes its next value.
+    A carry from beside the loop moves with the instruction that computes its next value.
     """
     stages = {stage: list(values) for stage, values in schedule.stages.items()}
     stage_of = dict(schedule.stage_of)
@@ -64,12 +64,12 @@ def sink_into_loop(schedule: Schedule, moves: Callable[[Instruction], bool]) -> 
 
 
 def is_elementwise(value: Instruction) -> bool:
-    """Whether each element of the result depends on the elements at its place alone."""
+    """Whether each element of the result depends only on the elements at its place."""
     return value.traits.elementwise and value.traits.pure
 
 
 def is_light(value: Instruction) -> bool:
-    """Whether the instruction takes a few operations for each element: no product of matrices."""
+    """Whether the instruction takes a few operations per element: no product of matrices."""
     arrays = [x.sample for x in value.depends_on] + [value.sample]
     flops = cost(value, 1, lambda _: False, in_loop=True).flops
     return value.traits.pure and flops <= _FEW * max(1, *(array.size for array in arrays))
@@ -90,7 +90,7 @@ def _solved_for_what_follows(
 ) -> list[Instruction]:
     """The recurrences from before the loop, and what depends on them, that nothing in it reads.
 
-    In the loop, with what depends on them behind it, they need no loop of their own.
+    Inside the loop, with what depends on them behind it, they need no loop of their own.
     """
     before = schedule.stages["before"]
     solved = {v for v in before if v.primitive is recurrence}
@@ -109,7 +109,7 @@ def _solved_for_what_follows(
 
 
 def _carries_with_their_next(schedule: Schedule) -> dict[Instruction, tuple[Instruction, ...]]:
-    """To each next carry the carries that go with it: its own, or all of its recurrence."""
+    """For each next carry the carries that move with it: its own, or all of its recurrence."""
     found: dict[Instruction, tuple[Instruction, ...]]
     found = {new: (old,) for old, new in zip(schedule.carry_in, schedule.carry_out, strict=True)}
     for new in found:

@@ -1,7 +1,7 @@
-"""Transposes: two of them are one or none, and the transpose of a product is a product.
+"""Transposes: two of them become one or none, and the transpose of a product becomes a product.
 
-The gradient of x @ W.T with respect to W is (x.T @ grad).T as its rule has it. Written as
-grad.T @ x it needs no transpose, and it lies in memory as W does.
+The gradient rule of x @ W.T gives (x.T @ grad).T for W. Written as grad.T @ x it needs no
+transpose, and its memory is laid out like that of W.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def simplify_transposes(program: Program) -> Program:
 
 
 def permutation(instruction: Any) -> tuple[int, ...] | None:
-    """The order in which the instruction puts the axes of its input; None if it is no transpose."""
+    """The order of axes that a transpose gives its input; None for other instructions."""
     if not isinstance(instruction, Instruction) or instruction.traits.permutation is None:
         return None
     return instruction.traits.permutation(**instruction.attributes)

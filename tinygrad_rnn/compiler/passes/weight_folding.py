@@ -1,8 +1,8 @@
-"""Weight folding: a constant factor goes into the weights of the product that it scales.
+"""Weight folding: a constant factor of a product is moved into its weights.
 
-sigmoid(z) is tanh(z / 2) / 2 + 1/2. Where z is a product with weights, a sum of such, or a part of
-one, its first half is taken of the weights, once, rather than of z at each step. (Constant folding
-through linear operations; deep-learning compilers fold a batch normalisation's scale so.)
+sigmoid(z) is tanh(z / 2) / 2 + 1/2. Where z is a product with weights, a sum of such products, or a
+slice of one, the weights are halved, once, rather than z at each step. (Constant folding through
+linear operations; deep-learning compilers fold the scale of a batch normalisation in the same way.)
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ def fold_into_weights(program: Program) -> Program:
 
 
 class _Folding:
-    """The attempts to fold multiplications of a step away, one by one until one succeeds."""
+    """The attempts to fold multiplications of a step, one by one until one succeeds."""
 
     def __init__(self, step: Step) -> None:
         self.step = step
         self._find_invariants()
 
     def folded(self, value: Instruction) -> Step | None:
-        """The step with value = x * factor made what x is, of weights with the factor in them."""
+        """The step in which value = x * factor is replaced by x, computed from scaled weights."""
         self.replaced: dict[Instruction, Instruction] = {}
         self.new: list[Instruction] = []
         if not is_product_of_elements(value.primitive):
@@ -68,7 +68,7 @@ class _Folding:
         return substituted(self.step, self.replaced, new)
 
     def _find_invariants(self) -> None:
-        """The values that are the same at each step, and who reads what."""
+        """The values that are the same at each step, and the readers of every value."""
         self.invariant: set[Instruction] = set(self.step.leaves)
         self.readers: dict[Instruction, list[Instruction | None]] = defaultdict(list)
         for instruction in self.step.instructions:
@@ -81,7 +81,7 @@ class _Folding:
             self.readers[x].append(None)
 
     def _scaled(self, x: Any, factor: Any) -> Any:
-        """x * factor without a multiplication at each step; None if there is no such way."""
+        """x * factor without a multiplication at each step; None if that is not possible."""
         if self._is_invariant(x):
             return self._times(x, factor) if _keeps_dtype(x, factor) else None
         return None if len(self.readers[x]) > 1 else self._weighted(x, factor)
@@ -93,7 +93,7 @@ class _Folding:
         if section(x) is not None:
             return self._part(x, factor)
         if any(getattr(part, "dtype", x.dtype) != x.dtype for part in x.inputs):
-            return None  # the factor would be rounded to the dtype of what it goes into
+            return None  # the factor would be rounded to the dtype of the value it is folded into
         if not x.is_ufunc and not x.is_product:
             return None
         inputs = list(x.inputs)
@@ -111,7 +111,7 @@ class _Folding:
         return made
 
     def _part(self, x: Instruction, factor: Any) -> Instruction | None:
-        """A part of an array whose other parts stay what they are."""
+        """A slice of an array whose other slices stay unchanged."""
         whole = x.inputs[0]
         if whole in self.replaced:
             return None
@@ -133,7 +133,7 @@ class _Folding:
         return not isinstance(x, Instruction) or x in self.invariant
 
     def _times(self, x: Any, factor: Any) -> Any:
-        """x * factor, for what is the same at each step."""
+        """x * factor, for a value that is the same at each step."""
         if not isinstance(x, Instruction):
             return x * factor
         if is_product_of_elements(x.primitive) and not isinstance(x.inputs[1], Instruction):
@@ -152,7 +152,7 @@ def _column_operands(x: Instruction) -> tuple[int, ...]:
 
 
 def _fits(factor: Any, x: Instruction) -> bool:
-    """Whether a factor belongs to the columns of x alone, and leaves its shape and dtype."""
+    """Whether a factor applies to the columns of x only, and keeps its shape and dtype."""
     shape = np.shape(factor)
     return (
         len(shape) <= 1

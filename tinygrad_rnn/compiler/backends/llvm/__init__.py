@@ -1,1 +1,1 @@
-"""The loop of a plan as one compiled function: written as Python text, compiled by LLVM."""
+"""The loop of a program as one compiled function: written as Python text, compiled by LLVM."""

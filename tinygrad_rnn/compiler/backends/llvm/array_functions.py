@@ -1,7 +1,7 @@
 """Ops on whole arrays inside a compiled loop: their NumPy expressions, run on arrays of the loop.
 
-An op that is not elementwise is asked what it computes, as everywhere: its value runs on
-`LoopArray`s. Here is how those answer NumPy's functions; reductions have a file of their own.
+The value of an op that is not elementwise runs on `LoopArray`s. This file has NumPy's functions for
+these; reductions have a file of their own.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ def array_lines(value: Instruction, memory: Memory, new_name: Callable[[Any], st
         result = value.compute(*operands)
     except DependentRows:
         raise
-    except Exception as reason:  # whatever an op of a user's does with what is no NumPy array
+    except (
+        Exception
+    ) as reason:  # an author's op may do anything with a value that is not a NumPy array
         raise CannotCompile(f"the op {value.op_name}") from reason
     if not isinstance(result, LoopArray) or result.shape != value.shape:
         raise CannotCompile(f"the op {value.op_name}")

@@ -1,6 +1,6 @@
-"""LoopArray: stands for an array of a compiled loop, and answers NumPy's protocols.
+"""LoopArray: a stand-in for an array of a compiled loop, which answers NumPy's protocols.
 
-What is asked of it is written as the text of loops over its elements.
+Each operation on it is written as the text of loops over its elements.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Functions = Mapping[Any, Callable[..., Any]]  # NumPy's, and how each is written
 class Writer:
     """The lines so far, and scratch arrays for intermediate results.
 
-    `functions`: what the arrays answer beside ufuncs and views.
+    `functions`: the NumPy functions of the arrays, besides ufuncs and views.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class Writer:
 class LoopArray(np.lib.mixins.NDArrayOperatorsMixin):
     """An array of the loop, at one step: `array` shows where its elements are in `place`.
 
-    `known`: they are there already when the loop is written, and stay the same.
+    `known`: its content is constant and known when the loop is written.
     """
 
     def __init__(self, writer: Writer, place: Place, array: Array, known: bool = False) -> None:
@@ -185,7 +185,7 @@ class LoopArray(np.lib.mixins.NDArrayOperatorsMixin):
         return self.writer.elementwise(lambda x: x, [self])
 
     def __getattr__(self, name: str) -> Any:
-        """What NumPy has as a function and as a method."""
+        """What NumPy has both as a function and as a method."""
         function: Any = getattr(np, name, None)
         if function not in self.writer.functions and function not in _VIEWS:
             raise AttributeError(name)

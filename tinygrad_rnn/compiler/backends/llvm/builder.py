@@ -1,8 +1,8 @@
-"""Writer: the text of a loop, run once on values that write LLVM instructions.
+"""Writer: the text of a loop, run once on values that emit LLVM instructions.
 
-The text is Python, and Python runs it: but its numbers stand for what the compiled loop will hold
-in registers, its `range` writes a loop, and what its operators do is to write an instruction each.
-So there is no parser and no inference of types: every number knows its dtype.
+The text is Python, and Python runs it. But its numbers represent registers of the compiled loop,
+its `range` emits a loop, and each operator emits an instruction. So no parser and no type inference
+is needed: every number knows its dtype.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["Number", "Pointer", "Writer"]
 
 _INDEX = np.dtype(np.int64)
 _BOOL = np.dtype(bool)
-_FAST = ("contract",)  # a product and a sum may be one instruction, which rounds once
+_FAST = ("contract",)  # a product and a sum may become one instruction, which rounds once
 
 
 class Writer:
@@ -29,7 +29,7 @@ class Writer:
         self._tables: dict[Any, Any] = {}  # by the list of numbers, and the dtype
 
     def function(self, body: Callable[..., None]) -> Callable[..., None]:
-        """A function of its own, written when it is first called."""
+        """A function of its own, emitted when it is first called."""
         written: list[Any] = []
 
         def call(*arguments: Number | Pointer) -> None:
@@ -40,11 +40,11 @@ class Writer:
         return call
 
     def write(self, body: Callable[..., None], kinds: Sequence[Any], public: bool = False) -> Any:
-        """The function that `body` is. No two addresses that it is given may share memory.
+        """The function whose body is `body`. No two addresses passed to it may share memory.
 
         Without that promise LLVM has to compare every array that a loop writes with every other
-        one, and leaves loops over many arrays as they are instead of vectorising them. The vectors
-        are as long as the processor has them; LLVM by itself would use half of what AVX-512 offers.
+        one, and does not vectorise loops over many arrays. The vectors are as long as the
+        processor's; LLVM by default would use half the length that AVX-512 offers.
         """
         types = [_type(*kind) for kind in kinds]
         function = ir.Function(self.module, ir.FunctionType(ir.VoidType(), types), body.__name__)
@@ -90,10 +90,10 @@ class Writer:
     def range(
         self, first: int | Number, end: int | Number | None = None, *, carried: Any = None
     ) -> Iterator[Any]:
-        """`for i in range(n)`, or from `first` to `end`: the body is run once, written as a loop.
+        """`for i in range(n)`, or from `first` to `end`: the body runs once, emitted as a loop.
 
-        The numbers in the list `carried` are what the body is given, at first and then by the round
-        before: it puts those of its own into the list.
+        The list `carried` holds the numbers passed from one iteration to the next: the body reads
+        them and replaces them by its own.
         """
         first, end = (0, first) if end is None else (first, end)
         known = isinstance(first, int) and isinstance(end, int)
@@ -128,7 +128,7 @@ class Writer:
         return Number(self, chosen, x.dtype)
 
     def add_up(self, total: Number, x: Number) -> Number:
-        """total + x as part of a sum whose writer may be added in any order: lane by lane."""
+        """total + x as part of a sum that may be reassociated: lane by lane."""
         if x.dtype.kind != "f":
             return total + x
         value = self.builder.fadd(total.value, x.value, flags=(*_FAST, "reassoc"))
@@ -147,7 +147,7 @@ class Writer:
 
 
 class Number(np.lib.mixins.NDArrayOperatorsMixin):
-    """A number that the compiled loop will know. Operators on it write instructions."""
+    """A number of the compiled loop. Operators on it emit instructions."""
 
     def __init__(self, writer: Writer, value: Any, dtype: np.dtype[Any]) -> None:
         self.writer, self.value, self.dtype = writer, value, dtype
@@ -173,12 +173,12 @@ class Number(np.lib.mixins.NDArrayOperatorsMixin):
         return Number(self.writer, convert(self.value, kind), dtype)
 
     def bits_as(self, dtype: Any) -> Number:
-        """The number in another dtype that has the same bits."""
+        """The number in another dtype with the same bits."""
         value = self.writer.builder.bitcast(self.value, _llvm_type(np.dtype(dtype)))
         return Number(self.writer, value, np.dtype(dtype))
 
     def everywhere(self, lanes: int) -> Number:
-        """The number in each lane of a vector; operators work on those lane by lane."""
+        """The number in each lane of a vector; operators work lane by lane."""
         if lanes == 1:
             return self
         kind = ir.VectorType(self.value.type, lanes)
@@ -210,7 +210,7 @@ class Number(np.lib.mixins.NDArrayOperatorsMixin):
         builder = self.writer.builder
         if x.dtype.kind == "f":
             value = getattr(builder, f"f{instruction}")(x.value, y.value, flags=_FAST)
-        elif x.dtype == _BOOL and instruction == "add":  # as NumPy adds flags
+        elif x.dtype == _BOOL and instruction == "add":  # as NumPy adds booleans
             value = builder.or_(x.value, y.value)
         else:
             value = getattr(builder, instruction)(x.value, y.value)
@@ -260,7 +260,7 @@ def _alike(x: Any, y: Any) -> tuple[Number, Number]:
 
 
 class Pointer:
-    """Memory that the compiled loop will work on, as elements of one dtype."""
+    """Memory that the compiled loop works on, as elements of one dtype."""
 
     def __init__(self, writer: Writer, value: Any, dtype: np.dtype[Any]) -> None:
         self.writer, self.value, self.dtype = writer, value, dtype
@@ -297,12 +297,12 @@ class Pointer:
 
 
 def _llvm_type(dtype: np.dtype[Any]) -> Any:
-    """What LLVM calls a dtype. Flags are single bits, and bytes in memory."""
+    """LLVM's type for a dtype. Booleans are single bits, and bytes in memory."""
     if dtype.kind == "f":
         return ir.DoubleType() if dtype.itemsize == 8 else ir.FloatType()
     return ir.IntType(1 if dtype.kind == "b" else 8 * dtype.itemsize)
 
 
 def _type(of: type, dtype: np.dtype[Any]) -> Any:
-    """What LLVM calls a Number, or a Pointer."""
+    """LLVM's type for a Number or a Pointer."""
     return _llvm_type(dtype).as_pointer() if of is Pointer else _llvm_type(dtype)

@@ -1,9 +1,9 @@
-"""Compiled loops, found again: in this process, and on disk by the next one.
+"""Compiled loops, reused: in this process, and by later ones from disk.
 
-The machine code of a loop is a file in the cache directory, named by a hash of all that it depends
-on. It begins with a hash of its name and its content: a damaged file, or one in the place of
-another, is compiled again. Nothing is loaded that another user owns or could have written, and a
-directory that cannot be written never stops a run.
+The machine code of a loop is a file in the cache directory, named by a hash of everything that it
+depends on. The file begins with a hash of its name and its content: a damaged file, or one in the
+place of another, is compiled again. Nothing is loaded that another user owns or could have written,
+and a directory that cannot be written never stops a run.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ __all__ = ["compiled", "counts", "directory"]
 
 counts = {"compiled": 0, "from disk": 0}  # loops of this process, by where their code came from
 _lock = threading.Lock()
-_loops: dict[str, Any] = {}  # by name: what holds the code, and the functions
+_loops: dict[str, Any] = {}  # by name: the object that owns the code, and the functions
 
 
 def compiled(text: str, functions: Sequence[str], arguments: int) -> Sequence[Callable[..., None]]:
-    """The functions of a loop's text. They take so many numbers; the second is an address."""
+    """The functions of a loop's text. They take that many numbers; the second is an address."""
     name = "loop_" + hashlib.sha256((text + _basis()).encode()).hexdigest()[:32]
     with _lock:
         if name not in _loops:
@@ -45,7 +45,7 @@ def compiled(text: str, functions: Sequence[str], arguments: int) -> Sequence[Ca
 
 
 def directory() -> Path:
-    """Where compiled loops are kept: $TINYGRAD_RNN_CACHE, or the user's cache directory."""
+    """The directory of compiled loops: $TINYGRAD_RNN_CACHE, or the user's cache directory."""
     chosen = os.environ.get("TINYGRAD_RNN_CACHE")
     if chosen:
         return Path(chosen)
@@ -85,7 +85,7 @@ _DIGEST = hashlib.sha256().digest_size
 
 
 def _digest(name: str, code: bytes) -> bytes:
-    """What a file begins with. It covers the name, so that no file can stand for another."""
+    """The header of a file. It covers the name, so that no file can be taken for another."""
     return hashlib.sha256(name.encode() + code).digest()
 
 
@@ -100,7 +100,7 @@ def _read(path: Path) -> bytes:
 def _is_ours_alone(path: Path) -> bool:
     """Whether the file or directory belongs to this user, and nobody else may write it.
 
-    What is in it will be run. Windows has no such mode bits; there a user's folders are theirs.
+    Its content will be executed. Windows has no such mode bits; there a user's folders are private.
     """
     if not hasattr(os, "getuid"):
         return True
@@ -109,7 +109,7 @@ def _is_ours_alone(path: Path) -> bool:
 
 
 def _safe_directory() -> Path:
-    """The directory of compiled loops; one of this process alone where that is not safe to use."""
+    """The directory of compiled loops; one for this process only where that is not safe to use."""
     try:
         place = directory()
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -122,7 +122,7 @@ def _safe_directory() -> Path:
 
 @cache
 def _own_directory() -> Path:
-    # Of no fixed name: in a directory that all can write to, others could put code there first.
+    # A random name: in a directory that everyone can write to, others could put code there first.
     folder = tempfile.mkdtemp(prefix="tinygrad_rnn_")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return Path(folder)

@@ -1,4 +1,4 @@
-"""Machine: the code of a loop's text for this machine, and a place in this process to run it."""
+"""Code generation: the machine code of a loop's text for this processor, and its linking."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def machine_code(text: str) -> bytes:
 
 
 def link(code: bytes, name: str, functions: Sequence[str]) -> tuple[Any, list[int]]:
-    """What keeps object code in memory, and the addresses of functions of it."""
+    """The object that keeps the code in memory, and the addresses of its functions."""
     library = binding.JITLibraryBuilder().add_object_img(code).add_current_process()
     for function in functions:
         library.export_symbol(function)
@@ -79,7 +79,7 @@ def _linker() -> Any:
 
 
 def _options() -> Any:
-    """What LLVM is to do. Unrolling makes no loop faster, and takes time."""
+    """LLVM's options. Unrolling makes no loop faster, and takes time."""
     options = binding.create_pipeline_tuning_options(speed_level=2)
     options.loop_vectorization, options.loop_unrolling = True, False
     return options

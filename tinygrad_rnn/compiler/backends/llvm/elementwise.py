@@ -14,12 +14,12 @@ from .rows import Rows
 __all__ = ["ElementwiseLoop", "Offset", "nest"]
 
 Array = Any
-# Marks in the text, and what each stands for: a place, an array in it, and further offsets.
+# Marks in the text, and their meaning: a place, an array in it, and further offsets.
 Used = Sequence[tuple[Any, ...]]
 
 
 class Offset(NamedTuple):
-    """How many elements further an element is than an array says: as text, and at most."""
+    """How many elements beyond the array's own place an element is: as text, and at most."""
 
     text: str
     most: int
@@ -32,12 +32,14 @@ class ElementwiseLoop:
         self, shape: tuple[int, ...], new_name: Callable[[Any], str], rows: Rows | None
     ) -> None:
         self.shape, self._rows = shape, rows
-        self.about: Any = "v"  # whose elements are computed now: temporary names follow it
+        self.about: Any = (
+            "v"  # the value whose elements are being computed: temporary names follow it
+        )
         self.writer = ExpressionWriter(lambda: new_name(self.about))
         self._used: list[tuple[Any, ...]] = []
 
     def load(self, place: Place, array: Array, moved: Sequence[Offset] = ()) -> Expression:
-        """The element of an array; `moved`: how many elements further, as the terms of a sum."""
+        """The element of an array; `moved`: further offsets in elements, as the terms of a sum."""
         flag = " != 0" if array.dtype.kind == "b" else ""
         return self.writer.add(f"{self._mark(place, array, moved)}{flag}", array.dtype)
 

@@ -32,7 +32,7 @@ WORTH_SHARING, LONGEST = 6e-4, 100
 class CompiledExecutable(Executable):
     """One direction of a scheduled scan, whose loop is compiled.
 
-    `CannotCompile` if the loop has an instruction that no compiled form is known for.
+    `CannotCompile` if the loop has an instruction without a compiled form.
     """
 
     mask = 0.03
@@ -132,7 +132,7 @@ def _shared(
 class Checks(NamedTuple):
     """The bounds that a loop checks: indices along axes, given by number and size.
 
-    `wrong` is where it notes which one of them is not.
+    `wrong`: where the loop notes the first index that is out of bounds.
     """
 
     wrong: Place

@@ -1,7 +1,6 @@
 """Expressions: an elementwise instruction as text, by running its NumPy expression on names.
 
-What an op computes is asked of the op itself: its value runs on writer that answer NumPy's
-protocols and write down what they are asked for.
+The value of an op runs on stand-ins that answer NumPy's protocols and write down each operation.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ __all__ = ["CannotCompile", "Expression", "ExpressionWriter", "type_name"]
 
 
 class CannotCompile(Exception):
-    """The loop contains something that has no compiled form: the instruction `value`, if known."""
+    """The loop contains something without a compiled form: the instruction `value`, if known."""
 
     def __init__(self, reason: str, value: Any = None) -> None:
         super().__init__(reason)
@@ -56,7 +55,7 @@ def type_name(dtype: Any) -> str:
 
 
 class ExpressionWriter:
-    """Lines of code, one for each thing that was computed, and the numbers they mention."""
+    """Lines of code, one for each operation, and the constants they mention."""
 
     def __init__(self, name: Callable[[], str]) -> None:
         self.lines: list[str] = []

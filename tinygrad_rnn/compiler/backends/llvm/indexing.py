@@ -1,7 +1,7 @@
-"""Indexed: which elements x[key] are, where a key has arrays in it whose content a loop computes.
+"""Indexed: which elements x[key] are, where a key has arrays whose content a loop computes.
 
-NumPy's rules: the arrays of a key, and its whole numbers, are broadcast together; what they pick
-stands in the place of the axes that they pick from if these are side by side, else in front.
+NumPy's rules: the arrays and integers of a key are broadcast together; the selected axes replace
+the indexed ones if these are adjacent, and come first otherwise.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Pick(NamedTuple):
 
 
 class Indexed(NamedTuple):
-    """x[key]: `base` shows the elements for places that are all 0, in the shape of the result."""
+    """x[key]: `base` shows the elements for indices that are all 0, in the shape of the result."""
 
     base: Array
     picks: list[Pick]
@@ -72,7 +72,7 @@ def indexed(x: Array, key: tuple[Any, ...]) -> Indexed:
 
 
 def _picks(part: Any) -> bool:
-    """Whether it is an array or a whole number, which NumPy broadcasts together."""
+    """Whether it is an array or an integer, which NumPy broadcasts together."""
     return hasattr(part, "array") or isinstance(part, int | np.integer)
 
 

@@ -1,7 +1,8 @@
 """The loop of a schedule as the text of one function, to be compiled.
 
-All shapes and strides are numbers in the text, so the compiler knows how long every loop is. An
-array is an address: of its elements at a step if it has some for each step, else of the one copy.
+All shapes and strides are constants in the text, so the compiler knows the length of every loop. An
+array is an address: of its elements at a step if it has some for each step, otherwise of the only
+copy.
 """
 
 from __future__ import annotations
@@ -33,9 +34,9 @@ _SHARE = ("first", "last", "tall", "short")
 class LoopText:
     """The `text` of a function `loop(steps, table)`.
 
-    `table` holds the addresses of `places`, in their order. With `rows` of a batch, which threads
-    share, there are two functions: `prepare`, for one thread before all, and `loop`, for the rows
-    from `first` to `last`, which are so many `tall` and `short` tiles of a product.
+    `table` holds the addresses of `places`, in order. If threads share the `rows` of a batch, there
+    are two functions: `prepare`, run by one thread first, and `loop`, for the rows from `first` to
+    `last`, which are `tall` and `short` tiles of a product.
     """
 
     def __init__(

@@ -1,9 +1,9 @@
-"""Functions of numbers that compiled loops call, in a form that LLVM turns into vectors.
+"""Functions that compiled loops call, in a form that LLVM vectorises.
 
 In float32, `tanh`, `exp`, `expm1`, `log`, `log1p`, `sin` and `cos` are built of a few
 multiplications and additions, without a branch. Their errors are at most 2.5, 1, 2, 1, 2, 2 and 2
-ulp (tests/compiler/test_llvm.py); those of sines of more than 2**24 are an ulp of 1. All others,
-and these in float64, are an instruction or the C library's function.
+ulp (tests/compiler/test_llvm.py); those of sines of arguments above 2**24 are an ulp of 1. All
+other functions, and these in float64, are an instruction or the C library's function.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def log(x: Number) -> Number:
 
 
 def log1p(x: Number) -> Number:
-    """log(1 + x), with what 1 + x has rounded away."""
+    """log(1 + x), corrected by what rounding 1 + x has lost."""
     if x.dtype != np.float32:
         return _from_library("log1p", x)
     where, u = x.writer.where, 1.0 + x
@@ -200,7 +200,7 @@ def isfinite(x: Number) -> Number:
 
 
 def remainder(x: Number, y: Number) -> Number:
-    """What is left of x after a whole number of times y, with the sign of y."""
+    """The remainder of x divided by y, with the sign of y."""
     if x.dtype.kind != "f":
         return _divided(x, y)[1]
     rest = _from_library("fmod", x, y)
@@ -209,7 +209,7 @@ def remainder(x: Number, y: Number) -> Number:
 
 
 def floor_divide(x: Number, y: Number) -> Number:
-    """How many times y goes into x, rounded down."""
+    """The quotient of x and y, rounded down."""
     if x.dtype.kind != "f":
         return _divided(x, y)[0]
     where, rest = x.writer.where, _from_library("fmod", x, y)
@@ -219,7 +219,7 @@ def floor_divide(x: Number, y: Number) -> Number:
 
 
 def _divided(x: Number, y: Number) -> tuple[Number, Number]:
-    """Whole numbers: floor_divide and remainder. By 0, both are 0."""
+    """Integers: floor_divide and remainder. By 0, both are 0."""
     where, builder, signed = x.writer.where, x.writer.builder, x.dtype.kind == "i"
     odd = (y == 0) | (y == -1) if signed else y == 0  # for which processors have no division
     by = where(odd, 1, y)

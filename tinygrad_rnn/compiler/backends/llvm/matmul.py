@@ -1,8 +1,8 @@
 """Matrix products inside compiled loops.
 
-A product at each step has the same right factor in all of them: it is laid out once, in panels of
-as many columns as the registers hold, and each step's product reads it from front to back. That is
-what BLAS does inside each call; here it is done once a sequence, and there is no call.
+A product at each step has the same right factor in all of them. It is packed once, in panels of as
+many columns as the registers hold, and each step's product reads it from front to back. BLAS does
+the same inside each call; here it is done once per sequence, and there is no call.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _BYTES, _SUMS = _vector_bytes()
 PANEL = 2 * _BYTES  # bytes of a panel's row: two vectors
 ROWS = _SUMS // 6  # tiles that threads share are 2 or 3 times as many rows tall
 Index = int | Number
-_IN_FLIGHT = 8  # multiply-adds that a processor has begun but not ended: four cycles, two a cycle
+_IN_FLIGHT = 8  # multiply-adds in flight: four cycles, two a cycle
 
 
 def pack(y: Pointer, panels: Pointer, k: int, n: int, row: int, column: int, width: int) -> None:
-    """Lay out y (k, n), its rows and columns so far apart, in panels (k, width) one by one."""
+    """Pack y (k, n), with the given strides of rows and columns, into panels (k, width)."""
     times = y.writer.range
     whole, rest = divmod(n, width)
 
@@ -58,9 +58,9 @@ def product(
 ) -> None:
     """out (m, n) = x (m, k) @ y (k, n).
 
-    `steps`: elements from one row of x to the next, from one column of x to the next, from row to
-    row of y and of out, and from one panel of y to the next. `share`: the rows of one thread, as
-    the first, and how many tall and how many short tiles follow. A row has the same bits in any.
+    `steps`: strides in elements: of the rows and the columns of x, of the rows of y and of out, and
+    from one panel of y to the next. `share`: the rows of one thread, as the first row and the
+    numbers of tall and short tiles that follow. A row has the same bits for any share.
     """
     _Product(x, y, out, m, k, n, *steps, share=share).write()
 
@@ -110,7 +110,7 @@ class _Product:
     def _shared_columns(
         self, y: Pointer, column: Index, width: int, row: Number, tall: Number, short: Number
     ) -> None:
-        """The columns of the rows of one thread. Where it has no whole tile left, tiles overlap."""
+        """The columns of the rows of one thread. Where no whole tile is left, tiles overlap."""
         for rows, blocks in ((3 * ROWS, tall), (2 * ROWS, short)):
             for block in self.times(0, blocks):
                 first = row + block * rows

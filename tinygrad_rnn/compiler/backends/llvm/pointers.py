@@ -1,7 +1,7 @@
 """Pointers: the memory regions that a compiled step reads and writes, each under one name.
 
-A compiled loop is told that its places share no memory, so that LLVM need not fear that writing
-one changes another. Arrays whose elements overlap are therefore one place, whatever they are.
+A compiled loop promises LLVM that its places share no memory, so that a write to one cannot change
+another. Arrays whose elements overlap are therefore one place.
 """
 
 from __future__ import annotations
@@ -69,9 +69,10 @@ class Memory:
                     rows.written(value, *self[value])
 
     def _join(self, found: dict[Any, tuple[Any, Array, int]]) -> None:
-        """Make the places: from low to high, what overlaps with what is before it joins that.
+        """Make the places: from low to high addresses, merging each region with those it overlaps.
 
-        They are named and listed as the program mentions them: addresses differ between runs.
+        They are named and listed in the order in which the program mentions them: addresses differ
+        between runs.
         """
         for _, step, _ in found.values():
             type_name(step.dtype)

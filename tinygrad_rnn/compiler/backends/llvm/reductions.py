@@ -1,7 +1,6 @@
-"""Reductions inside a compiled loop: sums, extremes and where they are, running sums, einsum.
+"""Reductions inside a compiled loop: sums, extremes and their positions, running sums, einsum.
 
-Each is told by NumPy's function how large its result is and of which dtype; then there is a line of
-text for each element.
+NumPy's own function gives the shape and dtype of each result; the text has a line per element.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Rows: a loop whose threads each work on rows of their own of a batch.
+"""Rows: a loop whose threads each work on their own rows of a batch.
 
-No thread waits for another, if a row of what the loop computes depends on no other row of it. That
-is tested here by addresses (a dependence test, as compilers do before they run a loop in parallel):
-in each loop nest there must be an axis along which everything that the loop writes moves on by a
-row, and a row must lie apart from the next. What the loop only reads may be read in any way.
+No thread has to wait for another if no row of what the loop computes depends on another row. That
+is tested here by addresses (a dependence test, as compilers use before they run a loop in
+parallel): each loop nest must have an axis along which everything that the loop writes advances by
+one row, and rows must not overlap. What the loop only reads may be read in any way.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class DependentRows(Exception):
 class Rows:
     """The rows of a batch in the memory that a loop writes.
 
-    `size`: how many there are. `strides`: by place, elements from one row to the next; None for
-    memory of which the first loop nest that uses it will tell.
+    `size`: their number. `strides`: by place, elements from one row to the next; None for memory
+    whose stride the first loop nest that uses it determines.
     """
 
     def __init__(self, size: int) -> None:
@@ -58,9 +58,9 @@ class Rows:
         raise DependentRows
 
     def _by_rows(self, axis: int, place: Place, array: Array, moved: Sequence[Any]) -> bool:
-        """Whether an array moves on by a row along the axis, and stays in the row along others.
+        """Whether an array advances by one row along the axis, and stays in the row along others.
 
-        Along others it may also go from one whole batch to another.
+        Along others it may also advance from one whole batch to another.
         """
         strides = strides_of(array)
         row = strides[axis]

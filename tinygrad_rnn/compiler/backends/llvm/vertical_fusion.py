@@ -1,7 +1,7 @@
 """Vertical fusion: which elementwise instructions of a step share one loop over elements.
 
-Instructions on arrays of one shape are fused into one pass; what only that pass reads is never
-written to memory.
+Instructions on arrays of one shape are fused into one loop; values that only that loop reads are
+never written to memory.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class FusedLoop:
         self.instructions: list[Instruction] = []
 
 
-# The number of the loop that a value is computed in. A half is added for a view of that loop's
+# The number of the loop that a value is computed in; half a number more for a view of its
 # results, which needs no loop.
 Numbers = dict[Instruction, float]
 

@@ -1,6 +1,6 @@
-"""Executable: a schedule written out as straight-line Python, and compiled.
+"""Executable: a schedule written as straight-line Python, and compiled.
 
-The text is kept (`source`): one line an instruction, named as the cell's author named them.
+The text is kept (`source`): one line per instruction, with the author's names.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Executable:
     reads. `kept`: values whose arrays are needed after the run.
     """
 
-    mask = 0.15  # how much longer a masked step takes, as a share: see `runtime/ragged.py`
+    mask = 0.15  # the relative extra time of a masked step: see `runtime/ragged.py`
 
     def __init__(
         self,
@@ -122,7 +122,7 @@ class Executable:
         lines.append(f"    return ({results})")
         return "\n".join(lines) + "\n"
 
-    # The loop, which other backends run in another way
+    # The loop, which other backends run differently
 
     def _fixed(self) -> list[Instruction]:
         """The loop-invariant values whose arrays must keep their addresses."""
@@ -146,10 +146,10 @@ class Executable:
     # Names and lines
 
     def _name(self, value: Instruction, what: str = "") -> str:
-        """The value's name: what its author called it, or its op, and a number.
+        """The value's name: the author's name or its op, and a number.
 
-        Values that share an array, one after the other, share the name of the last. `what` tells
-        of what belongs to the value: a part of it, its transpose.
+        Values that share an array, one after the other, share the name of the last. `what`: a
+        further array of the value: a part of it, its transpose.
         """
         value = self._owner(value)
         if value not in self._names:
@@ -173,7 +173,7 @@ class Executable:
         return (self._all if value in self._trial.time_varying else self._name)(value, what)
 
     def _constant(self, x: Any, dtype: Any = None) -> str:
-        """The name of a number (as a 0-d array, which a ufunc takes faster) or a constant array."""
+        """The name of a constant: an array, or a number as a 0-d array (faster for ufuncs)."""
         constant = x if dtype is None or isinstance(x, np.ndarray) else np.asarray(x, dtype)
         key = (structural_key(x), dtype)
         if key not in self._constants:
@@ -191,7 +191,7 @@ class Executable:
         return name
 
     def _operands(self, value: Instruction) -> list[str]:
-        """The names of the inputs: numbers as constants of the dtype that the ufunc computes in."""
+        """The names of the inputs; numbers become constants of the dtype that the ufunc uses."""
         dtypes: Sequence[Any] = [None] * len(value.inputs)
         if value.is_ufunc:
             kinds = [promotion_kind(x) for x in value.inputs]
@@ -362,7 +362,7 @@ class Executable:
         return filled
 
     def _recurrence(self, value: Instruction) -> list[str]:
-        """All steps of a carry, or of several at their first, at once."""
+        """All steps of a carry at once, or of several carries at the first of them."""
         if value.output:
             return []
         solver = SOLVERS[value.primitive]
@@ -387,7 +387,7 @@ class Executable:
         return f"matmul({', '.join(map(self._at_step, [*value.inputs, value]))})"
 
     def _parts(self, value: Instruction, name_of: Callable[..., str]) -> list[str] | None:
-        """Lines that copy the inputs of a concatenation, but for those computed in place."""
+        """Lines that copy the inputs of a concatenation, except those computed in place."""
         if value.traits.places is None:
             return None
         return [

@@ -1,4 +1,4 @@
-"""Products of long matrices, computed in blocks of rows that threads share."""
+"""Products of tall matrices, computed in blocks of rows that threads share."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ..threads import run_parts
 __all__ = ["KERNELS", "dot_in_blocks"]
 
 Array = Any
-# The blocks of a product are the same for any number of threads, and so are its bits. A library
-# of matrix products packs the right factor for each block: in lower ones that would show.
+# The blocks of a product are the same for any number of threads, and so are its bits. A BLAS
+# packs the right factor for each block: with smaller blocks that would show.
 BLOCK, LOWEST = 512, 128
 WORTH = 1 << 24  # multiplications and additions of two blocks, about 0.2 ms
 

@@ -1,10 +1,10 @@
-"""Carries of which all steps are computed at once: affine recurrences in blocks, sample and hold.
+"""Carries whose steps are all computed at once: affine recurrences in blocks, sample and hold.
 
 Blocks (as in Blelloch 1990, two levels): all blocks take their first step at once, then their
-second, ..., from zero; that tells what each block makes of the state before it. A loop over the
-blocks finds these states; then all blocks take their steps again, from the right states. Nothing
-is divided by, so that a_t = 0 is like any other; the states inside a block come from the same
-operations as in a loop.
+second, ..., from zero; that gives the affine map of each block. A loop over the blocks finds the
+states between them; then all blocks take their steps again, from the right states. There is no
+division, so a_t = 0 needs no special case; the states inside a block come from the same operations
+as in a loop.
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ CHUNK_ELEMENTS = 1 << 18  # solved at once, so that three copies of them stay in
 def solve(time_varying: Sequence[bool], reverse: bool, *arrays: Array) -> None:
     """All steps of a `recurrence`: fill each `after` (T, ...) with A_t before_t + b_t.
 
-    `arrays`: of n carries those before, n x n scales, n offsets, those after. A `before` (T, ...)
-    is its `after` moved by one step, in the same memory; its first is set. `time_varying`: which
-    of all but the last have a leading time axis. `reverse`: the last step is the first.
+    `arrays`: of n carries the values before, n x n scales, n offsets, and the values after. A
+    `before` (T, ...) is its `after` shifted by one step, in the same memory; its first value is
+    set. `time_varying`: which of all but the last have a leading time axis. `reverse`: the last
+    step is the first.
     """
     n = len(Recurrence.of(*time_varying).carries)
     befores, operands, afters = arrays[:n], arrays[n:-n], arrays[-n:]
@@ -52,7 +53,7 @@ def solve(time_varying: Sequence[bool], reverse: bool, *arrays: Array) -> None:
 def _solve_coupled(
     reverse: bool, befores: Sequence[Array], operands: Sequence[Array], afters: Sequence[Array]
 ) -> None:
-    """Carries that are shifted by each other, each element apart: stacked along a last axis."""
+    """Carries that are shifted by each other, element by element: stacked along a last axis."""
     n, like = len(afters), afters[0]
     scales = np.stack(operands[: n * n], axis=-1).reshape(*like.shape, n, n)
     offsets = np.stack(operands[n * n :], axis=-1)
@@ -67,9 +68,9 @@ def _solve_coupled(
 
 
 def sample_and_hold(time_varying: Sequence[bool], reverse: bool, *arrays: Array) -> None:
-    """All steps of a `hold`: fill `after` with the last x that was chosen, or the first state.
+    """All steps of a `hold`: fill `after` with the last x that was selected, or the first state.
 
-    `arrays`: before, chosen, x, after.
+    `arrays`: before, selected, x, after.
     """
     before, chosen, x, after = arrays
     order = slice(None, None, -1 if reverse else 1)
@@ -79,7 +80,7 @@ def sample_and_hold(time_varying: Sequence[bool], reverse: bool, *arrays: Array)
     )
     behind = (1,) * (after.ndim - 1)
     last = np.where(chosen, np.arange(1, len(after) + 1).reshape(-1, *behind), 0)
-    np.maximum.accumulate(last, axis=0, out=last)  # the number of the step of the last choice
+    np.maximum.accumulate(last, axis=0, out=last)  # the number of the step of the last selection
     found = np.take_along_axis(x, np.maximum(last - 1, 0), axis=0)
     after[order] = np.where(last, found, before[order][0])
 
@@ -131,7 +132,7 @@ def _in_blocks(
     times: Callable[..., Any],
     first: Array, factors: Array, shifts: Array, after: Array, length: int,
 ) -> bool:  # fmt: skip
-    """Blocks of `length` steps; False, and nothing done, if what a block makes overflows."""
+    """Blocks of `length` steps; False, and nothing done, if the map of a block overflows."""
     blocks = len(after) // length
     factors, shifts, after = (
         x.reshape(blocks, length, *x.shape[1:]).swapaxes(0, 1) for x in (factors, shifts, after)
