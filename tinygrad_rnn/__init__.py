@@ -48,7 +48,8 @@ if TYPE_CHECKING:
         training,
         viz,
     )
-    from .cards import card
+    from .cards.card import card
+    from .comparison import compare
 
 __version__ = "0.1.0"
 
@@ -66,6 +67,7 @@ _WHEN_ASKED = (
     "training",
     "viz",
 )  # imported at their first use
+_FUNCTIONS = {"card": ".cards", "compare": ".comparison"}  # likewise
 
 
 if not TYPE_CHECKING:  # a type checker knows this package's own names only
@@ -73,8 +75,8 @@ if not TYPE_CHECKING:  # a type checker knows this package's own names only
     def __getattr__(name: str) -> object:
         if name in _WHEN_ASKED:
             return _import_module(f".{name}", __name__)
-        if name == "card":
-            return _import_module(".cards", __name__).card
+        if name in _FUNCTIONS:
+            return getattr(_import_module(_FUNCTIONS[name], __name__), name)
         if name in _torch_names.FUNCTIONS:
             return _torch_names.FUNCTIONS[name]
         return _torch_names.missing("torch", name, _sys.modules[__name__], __name__)
@@ -93,6 +95,7 @@ __all__ = [
     "card",
     "cards",
     "cells",
+    "compare",
     "comparison",
     "data",
     "detach",

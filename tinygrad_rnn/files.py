@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 from pathlib import Path
 
-__all__ = ["remove_leftovers", "write_file"]
+__all__ = ["lock_folder", "remove_leftovers", "write_file"]
 
 _LEFTOVERS = ".*.tmp"
 
@@ -55,6 +56,30 @@ def remove_leftovers(folder: str | os.PathLike[str]) -> None:
     """
     for path in Path(folder).glob(_LEFTOVERS):
         path.unlink(missing_ok=True)
+
+
+def lock_folder(folder: str | os.PathLike[str]) -> int | None:
+    """Lock a folder for this process; close what is returned (`os.close`) to release it.
+
+    The system releases it however the process ends. BlockingIOError if another process holds it.
+    None where a folder cannot be locked (Windows).
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     held = lock_folder(folder)
+    ...     os.close(held)
+    """
+    if sys.platform == "win32":
+        return None
+    import fcntl
+
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(opened)
+        raise
+    return opened
 
 
 def _sync_folder(folder: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from .loop import Callback, Training
 
-__all__ = ["Progress"]
+__all__ = ["Progress", "new_bar"]
 
 _WIDTH = 80
 _HIDDEN = ("learning_rate", "gradient_norm")  # of those that come last, if there is no room
@@ -39,7 +39,7 @@ class Progress(Callback):
         """See `Callback`."""
         steps = len(training.data) if hasattr(training.data, "__len__") else None
         total = steps and steps * training.epochs
-        self._bar = _new_bar(total=total, initial=training.step, unit=" steps", leave=False)
+        self._bar = new_bar(total=total, initial=training.step, unit=" steps", leave=False)
 
     def after_step(self, training: Training) -> None:
         """See `Callback`."""
@@ -68,8 +68,14 @@ class Progress(Callback):
         sys.stderr.flush()
 
 
-def _new_bar(**options: Any) -> Any:
-    """The notebook's bar in a notebook that can show it, else the terminal's; none in a file."""
+def new_bar(**options: Any) -> Any:
+    """The notebook's bar in a notebook that can show it, else the terminal's; none in a file.
+
+    `options`: those of tqdm.
+
+    >>> with new_bar(total=2, disable=True) as bar:
+    ...     _ = bar.update()
+    """
     from tqdm import tqdm
 
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
@@ -79,7 +85,8 @@ def _new_bar(**options: Any) -> Any:
 
         return notebook(**options)
     size = shutil.get_terminal_size()  # Python's idea, where the terminal says 0 x 0
-    return tqdm(ncols=min(size.columns, _WIDTH) - 1, nrows=size.lines, disable=None, **options)
+    look = {"ncols": min(size.columns, _WIDTH) - 1, "nrows": size.lines, "disable": None}
+    return tqdm(**{**look, **options})
 
 
 def _that_fit(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,7 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from ..errors import TinygradRnnError
-from ..files import remove_leftovers, write_file
+from ..files import lock_folder, remove_leftovers, write_file
 from ..serialization import CheckpointError, load, save
 from .environment import differences, environment
 from .history import History
@@ -130,7 +129,12 @@ class Run:
 
     def __enter__(self) -> Run:
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._lock = _locked(self.folder)
+        try:
+            self._lock = lock_folder(self.folder)
+        except BlockingIOError:
+            raise RunError(
+                f"another process is training in {str(self.folder)!r} right now"
+            ) from None
         remove_leftovers(self.folder)
         return self
 
@@ -233,21 +237,6 @@ class _NoRun(Run):
 
     def commit(self, training: Training) -> None:
         """Nothing is kept."""
-
-
-def _locked(folder: Path) -> int | None:
-    """A lock on the folder, which the system releases however the process ends."""
-    if sys.platform == "win32":
-        return None
-    import fcntl
-
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(opened)
-        raise RunError(f"another process is training in {str(folder)!r} right now") from None
-    return opened
 
 
 def _changes(before: Any, now: Any, place: str = "") -> Iterator[str]:

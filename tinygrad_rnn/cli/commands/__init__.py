@@ -6,5 +6,5 @@ to run, as a default. Slow imports are made inside that function.
 
 NAMES = (
     *("train", "predict", "report", "draw", "show", "explain"),
-    *("check", "plan", "card", "gym", "bench"),
+    *("check", "plan", "card", "compare", "gym", "bench"),
 )

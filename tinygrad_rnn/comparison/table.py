@@ -1,0 +1,110 @@
+"""The tables of a comparison, one for each task: as text for a terminal, as HTML for a notebook."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+
+from ..tables import html_table, text_table
+from ..training import Spread
+from .entries import Entry, leaders
+from .jobs import Recipe
+
+__all__ = ["heading", "html_tables", "rows_of", "text_tables", "tie_note"]
+
+_WIDTH = 80
+_RIGHT = (1, 2, 3, 4, 5, 6)
+Tasks = Mapping[str, Sequence[Entry]]
+
+
+def text_tables(tasks: Tasks, recipe: Recipe) -> str:
+    """All tables, and what the star in them says."""
+    parts = []
+    for name, of in tasks.items():
+        head = textwrap.fill(heading(name, of, recipe), _WIDTH - 1, break_long_words=False)
+        parts.append(f"{head}\n\n{_text(of)}")
+    return "\n\n".join([*parts, tie_note(tasks)])
+
+
+def html_tables(tasks: Tasks, recipe: Recipe) -> str:
+    """The same as HTML."""
+    tables = [
+        html_table(rows_of(of), _RIGHT, heading(name, of, recipe)) for name, of in tasks.items()
+    ]
+    return f"{''.join(tables)}<p>{tie_note(tasks)}</p>"
+
+
+def heading(task: str, entries: Sequence[Entry], recipe: Recipe) -> str:
+    """What was measured, and what a guess would have."""
+    baseline, seeds = entries[0].baseline, len(entries[0].rows)
+    steps = f"{recipe.epochs} x {recipe.batches} steps"
+    if "train_accuracy" not in entries[0].rows[0]["curves"] and not entries[0].accuracy.values:
+        kind = "squared error"
+    else:
+        kind = "cross entropy"
+    return (
+        f"{task}: {kind} on what was held out (a guess: {baseline:.3g}), {steps}, "
+        f"{seeds} seed{'s' * (seeds > 1)}"
+    )
+
+
+def tie_note(tasks: Tasks) -> str:
+    """What the star says."""
+    if any(len(entry.rows) > 1 for of in tasks.values() for entry in of):
+        return "* the best, and what its spread over the seeds does not tell apart from it"
+    return "* the best; a single seed says nothing about the spread"
+
+
+def rows_of(entries: Sequence[Entry]) -> list[list[str]]:
+    """The head, then a row for each cell; columns that would be empty are left out."""
+    best = {entry.cell for entry in leaders(entries)}
+    head = ["  cell", "hidden", "weights", "off", "loss", "accuracy", "ms/step"]
+    rows = [head]
+    for entry in entries:
+        star = "* " if entry.cell in best else "  "
+        matched = entry.target is not None and entry.distance
+        rows.append(
+            [
+                f"{star}{entry.cell}",
+                str(entry.hidden_size),
+                f"{entry.parameters:,}",
+                f"{entry.distance:+.1%}" if matched else "",
+                _loss(entry),
+                _percent(entry.accuracy),
+                f"{entry.step_seconds * 1e3:.2f}",
+            ]
+        )
+    kept = [n for n in range(len(head)) if any(row[n] for row in rows[1:])]
+    return [[row[n] for n in kept] for row in rows]
+
+
+def _text(entries: Sequence[Entry]) -> str:
+    rows = rows_of(entries)
+    rest = sum(max(map(len, column)) + 2 for column in list(zip(*rows))[1:])
+    room = max(_WIDTH - 1 - rest, 8)
+    short = [[_cut(row[0], room), *row[1:]] for row in rows]
+    return text_table(short, _RIGHT)
+
+
+def _cut(text: str, room: int) -> str:
+    return text if len(text) <= room else f"{text[: room - 1]}…"
+
+
+def _loss(entry: Entry) -> str:
+    shown = _pair(entry.loss, 1.0, "") if entry.loss.values else ""
+    if entry.diverged:
+        shown += f" ({entry.diverged} diverged)" if shown else "diverged"
+    return shown
+
+
+def _percent(spread: Spread) -> str:
+    return _pair(spread, 100.0, " %") if spread.values else ""
+
+
+def _pair(spread: Spread, scale: float, unit: str) -> str:
+    """Mean and spread, in as many digits as there is room for."""
+    mean, several = spread.mean * scale, len(spread.values) > 1
+    digits = 1 if unit else 4 if abs(mean) < 1 else 3
+    if abs(mean) >= 1000:
+        return f"{mean:.2g}"
+    return f"{mean:.{digits}f}" + (f" ±{spread.std * scale:.{digits}f}" if several else "") + unit
