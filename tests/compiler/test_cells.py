@@ -269,14 +269,16 @@ def counts(cell, x, state):
 @step(**PLAIN)
 def flags_swapped(cell, x, state):
     h, a, b = state
-    return tg.tanh(linear(cell, x, h) + tg.where(a, 0.5, -0.5)[:, None]), b, a
+    shift = tg.where(a, 0.5, -0.5).astype(h.dtype)
+    return tg.tanh(linear(cell, x, h) + shift[:, None]), b, a
 
 
 @step(**PLAIN)
 def integers_split(cell, x, h):
     a, b = tg.split(tg.astype(x * 10, dtype="int64"), 2, axis=-1)
     c, d, e = tg.split(tg.astype(h * 10, dtype="int64"), 3, axis=-1)
-    return tg.tanh(linear(cell, x, h) + a * 0.5 - b * 0.25 + (c + 0.5) * (d * 0.1 - e * 1.5))
+    z = linear(cell, x, h) + a * 0.5 - b * 0.25 + (c + 0.5) * (d * 0.1 - e * 1.5)
+    return tg.tanh(z).astype(h.dtype)
 
 
 @step(**PLAIN)

@@ -31,8 +31,8 @@ _WIDTH = 79
 
 def run_experiment(options: argparse.Namespace) -> int:
     """Call the file's `main(run)`, then write the report; returns the exit status."""
+    from ..compiler.backends.blas import one_blas_thread
     from ..training import Run
-    from ..training.threads import one_blas_thread
     from ..viz.report.training import training_report
 
     main = _main_of(Path(options.experiment))

@@ -15,12 +15,12 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .. import optim
+from ..compiler.backends.blas import one_blas_thread
 from ..data.tasks import Task
 from ..engine.tensor import Tensor, from_numpy
 from ..ops import manual_seed
 from ..training import Callback, History, Training, TrainingError, fit
 from ..training.random_state import random_state, set_random_state
-from ..training.threads import one_blas_thread
 from ..viz import gradient_flow
 from .network import Answers, CellMaker, error, loss
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from ..compiler.backends.blas import blas_threads
 from ..compiler.backends.executor import get_executor
-from .threads import blas_threads
 
 __all__ = ["differences", "environment", "processor"]
 

@@ -177,7 +177,7 @@ def _built(cell: NamedCell, corpus: Corpus, settings: Settings) -> Classifier:
 
 
 def _run(models: dict[NamedCell, Classifier], run: NamesRun) -> int:
-    from ...training.threads import one_blas_thread
+    from ...compiler.backends.blas import one_blas_thread
     from .. import progress
     from ..pictures import draw
 

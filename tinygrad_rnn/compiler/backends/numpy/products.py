@@ -10,6 +10,7 @@ import numpy as np
 
 from ....ops.shapes import lifting
 from ...ir.primitives import summed_product
+from ..blas import blas_threads
 from ..threads import run_parts
 
 __all__ = ["KERNELS", "dot_in_blocks"]
@@ -30,7 +31,12 @@ def dot_in_blocks(x: Array, y: Array, out: Array | None = None) -> Array:
     if out is None:
         out = np.empty((rows, columns), np.result_type(x, y))
     edges = [rows * k // count for k in range(count + 1)]
-    run_parts([partial(np.dot, x[a:b], y, out[a:b]) for a, b in pairwise(edges)])
+    blocks = [partial(np.dot, x[a:b], y, out[a:b]) for a, b in pairwise(edges)]
+    if blas_threads() == 1:
+        run_parts(blocks)
+    else:  # the library has threads of its own for each block
+        for block in blocks:
+            block()
     return out
 
 

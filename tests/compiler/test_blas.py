@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tinygrad_rnn.training.threads import _openblas, one_blas_thread
+from tinygrad_rnn.compiler.backends.blas import _openblas, one_blas_thread
 
 CHOICES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
 

@@ -1,4 +1,4 @@
-"""One thread for matrix products, which is best for small networks.
+"""The threads of NumPy's matrix products. For small networks one is best.
 
 OpenBLAS, NumPy's library for them, starts as many threads as there are cores, and they wait for
 one another by spinning. At this size of matrices that gains little, and where other programs want
@@ -12,6 +12,7 @@ import importlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 
 __all__ = ["blas_threads", "one_blas_thread"]
 
@@ -50,6 +51,7 @@ def blas_threads() -> int | None:
     return None if get_threads is None else get_threads()
 
 
+@cache
 def _openblas(verb: str) -> Callable[..., int] | None:
     """OpenBLAS's function that gets or sets the number of threads, if NumPy is linked to it."""
     try:
