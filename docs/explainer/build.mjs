@@ -92,7 +92,10 @@ function licences() {
   for (const file of listed(modules).filter((f) => /^(@(codemirror|lezer|marijn)\/[^/]+|crelt|style-mod|w3c-keyname)\/LICENSE/.test(f)))
     fs.copyFileSync(path.join(modules, file), path.join(out, "licences", path.dirname(file).replace(/[@/]/g, "-").replace(/^-/, "") + ".txt"));
   fs.copyFileSync(path.join(here, "..", "..", "LICENSE"), path.join(out, "licences", "tinygrad_rnn.txt"));
-  fs.writeFileSync(path.join(out, "licences", "numpy.txt"), py.FS.readFile(`/numpy-licence.txt`));
+  fs.writeFileSync(path.join(out, "licences", "numpy.txt"), py.FS.readFile("/numpy-licence.txt"));
+  const names = fs.readdirSync(path.join(out, "licences")).sort();
+  const list = names.map((name) => `<li><a href="${name}">${name.replace(".txt", "")}</a></li>`).join("");
+  write("licences/index.html", `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Licences</title><link rel="stylesheet" href="../palette.css"><link rel="stylesheet" href="../page.css"><body style="padding:24px"><h1>Licences of what is built in</h1><ul>${list}</ul><p><a href="../">Back</a></p></body></html>\n`);
 }
 
 function listed(folder) {

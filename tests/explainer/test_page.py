@@ -41,7 +41,7 @@ def page() -> Iterator[Any]:
         page.serving, page.faults = serving, []
         page.on("pageerror", lambda error: page.faults.append(str(error)))
         page.on("console", lambda m: page.faults.append(m.text) if m.type == "error" else None)
-        inside = (address, "data:", f"blob:{address}")
+        inside = (address, "file:", "data:", f"blob:{address}")
         context.on(
             "request",
             lambda r: None if r.url.startswith(inside) else page.faults.append(f"asked {r.url}"),
@@ -49,9 +49,9 @@ def page() -> Iterator[Any]:
         page.goto(address)
         until(page, "document.querySelectorAll('.side[data-shown]').length === 2", 180)
         yield page
-        assert page.faults == []
         browser.close()
     serving.server_close()
+    assert page.faults == []
 
 
 def until(page: Any, condition: str, seconds: float = 60) -> None:
@@ -129,7 +129,72 @@ def test_training_is_seen_and_can_be_gone_back_through(page: Any) -> None:
     until(page, f"JSON.stringify(explainer.sides.a.found.values.h[19]) !== {trained!r}")
 
 
+def test_a_gate_shows_its_arithmetic_and_a_state_its_jacobians(page: Any) -> None:
+    boxes = "explainer.sides.b.stage.picture.boxes"
+    page.evaluate(
+        f"explainer.sides.b.stage.choose({boxes}.find((b) => b.label === 'forget gate'), 5)"
+    )
+    until(page, "document.querySelectorAll('.side')[1].querySelector('.lines li')")
+    told = page.locator(".side").nth(1).locator(".lines li").first.inner_text()
+    assert told.startswith("forget gate·0 = σ(")
+    edge = "explainer.sides.b.stage.picture.edges.findIndex((e) => e.state === 'c')"
+    page.evaluate(f"explainer.sides.b.stage.onedge({edge}, 5)")
+    until(page, "document.querySelectorAll('.side')[1].querySelectorAll('.matrix').length === 2")
+
+
+def test_the_tour_leads_through_its_stops(page: Any) -> None:
+    page.click("#tour-open")
+    for stop in range(1, 8):
+        assert page.inner_text("#tour [aria-current]") == str(stop)
+        name = page.evaluate("explainer.state.sides.a.cell").upper()
+        until(page, f"explainer.sides.a.found.name === {name!r} && !explainer.python.busy")
+        assert page.locator(".error:visible").count() == 0
+        page.click("#tour .primary")
+    assert page.locator("#tour").is_hidden()
+
+
+def test_a_shared_cell_is_read_before_it_runs(page: Any) -> None:
+    edit(page, "a", "class GRU", "class MyOwn")
+    until(page, "explainer.sides.a.found.name === 'MyOwn'")
+    page.click("#share-open")
+    link = page.input_value("dialog[open] input")
+    page.keyboard.press("Escape")
+    other = page.context.new_page()
+    other.goto(link)
+    until(other, "document.querySelectorAll('.side[data-shown]').length === 1", 180)
+    assert "MyOwn" in other.evaluate("explainer.sides.a.editor.text")
+    assert other.evaluate("explainer.sides.a.found") is None
+    other.click("text=Run this cell")
+    until(other, "explainer.sides.a.found && explainer.sides.a.found.name === 'MyOwn'")
+    other.close()
+
+
+def test_the_page_is_kept_as_one_file(page: Any, tmp_path: Path) -> None:
+    page.click("#share-open")
+    with page.expect_download() as started:
+        page.click("text=Save as one HTML file")
+    file = tmp_path / "kept.html"
+    started.value.save_as(file)
+    page.keyboard.press("Escape")
+    other = page.context.new_page()
+    other.goto(file.as_uri())
+    assert "forget gate" in (other.text_content("main") or "")
+    assert other.locator("main svg").count() >= 3
+    other.close()
+
+
+def test_a_fault_is_found_and_mended(page: Any) -> None:
+    page.click("#quiz-open")
+    page.click(".quiz >> text=Check")
+    page.wait_for_selector(".quiz li")
+    assert page.inner_text(".quiz .told li") == "the gradient of the initial h"
+    page.click(".quiz >> text=Hint")
+    page.wait_for_selector(".quiz .told >> text=transpose")
+    page.keyboard.press("Escape")
+
+
 def test_an_endless_loop_is_ended_and_said(page: Any) -> None:
+    page.evaluate("explainer.sides.a.start('rnn')")
     right = edit(page, "a", "return tg.tanh", "while True: pass\n        return tg.tanh")
     page.wait_for_selector("#error-a:not([hidden])", timeout=60_000)
     assert "never ends" in page.inner_text("#error-a")

@@ -154,3 +154,82 @@ def test_starting_points_are_the_cells_of_the_package(cells: dict[str, str]) -> 
             cell.W.bias.data = b + b_h
         ours = nn.Recurrent(cell)(x)[0]
         assert np.allclose(ours.data, theirs(x)[0].data, atol=1e-6), name
+
+
+def value_of(expression: dict[str, Any]) -> float:
+    """Compute an expression again from what is shown of it."""
+    functions: dict[str, Callable[..., Any]] = {
+        "σ": lambda a: 1 / (1 + np.exp(-a)),
+        "tanh": np.tanh,
+        "+": lambda a, b: a + b,
+        "−": lambda a, b: a - b,
+        "×": lambda a, b: a * b,
+    }
+    if "terms" in expression:
+        return float(sum(a * b for a, b in expression["terms"]))
+    if "args" in expression:
+        return float(functions[expression["symbol"]](*map(value_of, expression["args"])))
+    return float(expression["value"])
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_a_unit_is_shown_down_to_its_products(ask: Ask, cells: dict[str, str], cell: str) -> None:
+    found = look(ask, cells[cell])
+    for name, values in found["values"].items():
+        for step, unit in ((0, 0), (4, 2)):
+            shown = ask("unit", side="a", name=name, step=step, unit=unit)
+            expression = shown["expression"]
+            assert expression["value"] == pytest.approx(values[step][unit], rel=1e-3)
+            assert value_of(expression) == pytest.approx(expression["value"], rel=1e-4, abs=1e-6)
+            assert "args" in expression
+            gradient = found["gradients"][name][step][unit]
+            assert shown["gradient"] == pytest.approx(gradient, rel=1e-3, abs=1e-9)
+            parts = [part["value"] for part in shown["parts"]]
+            if parts:
+                assert sum(parts) == pytest.approx(shown["gradient"], rel=1e-4, abs=1e-7)
+
+
+def test_an_edge_shows_its_gradient_and_a_state_its_jacobians(
+    ask: Ask, cells: dict[str, str]
+) -> None:
+    found = look(ask, cells["lstm"])
+    states = 0
+    for number, edge in enumerate(found["picture"]["edges"]):
+        for step in edge["steps"][1:2]:
+            shown = ask("edge", side="a", edge=number, step=step)
+            assert shown["norm"] == pytest.approx(np.linalg.norm(shown["gradient"]), rel=1e-2)
+            if edge["state"]:
+                states += 1
+                assert shown["jacobians"]["slices"] == {"h": [0, 3], "c": [3, 6]}
+                assert np.shape(shown["jacobians"]["product"]["matrix"]) == (6, 6)
+    assert states >= 2  # c and h, in pieces
+
+
+def test_every_starting_point_is_drawn_and_learns(ask: Ask, cells: dict[str, str]) -> None:
+    """A dozen and two; the loss falls on a task for which no memory of long ago is needed."""
+    assert len(cells) >= 12
+    for name, text in cells.items():
+        settings = {**SETTINGS, "task": "names", "steps": 4, "hidden": 6, "rate": 0.05}
+        found = look(ask, text, settings)
+        assert "error" not in found, (name, found.get("error"))
+        assert found["flow"] and found["knobs"].keys() <= found["values"].keys(), name
+        losses = train(ask, {"a": text}, 20, settings)["losses"]["a"]
+        assert np.mean(losses[-5:]) < 0.95 * np.mean(losses[:2]), name
+
+
+def test_faults_are_found_and_mended(ask: Ask) -> None:
+    faults = ask("faults")["faults"]
+    assert len(faults) == 20
+    for number in (0, 12, 19):
+        fault = faults[number]
+        wrong = ask("mend", fault=number, text=fault["text"])
+        assert not wrong["mended"] and wrong["wrong"]
+        solution = ask("solution", fault=number)
+        assert solution["was"] in fault["text"] and solution["hint"]
+        right = fault["text"].replace(solution["was"], solution["is"])
+        assert ask("mend", fault=number, text=right) == {"mended": True, "wrong": [], "steps": 5}
+
+
+def test_a_text_that_does_not_run_is_not_mended(ask: Ask) -> None:
+    found = ask("mend", fault=0, text="import numpy as np\n1 / 0\n")
+    assert not found["mended"] and "line 2" in found["wrong"][0]

@@ -1,7 +1,7 @@
 // Line charts, drawn as SVG.
 import { draw, brief } from "./dom.mjs";
 
-const WIDTH = 640, HEIGHT = 250, LEFT = 58, RIGHT = 14, TOP = 14, BOTTOM = 34;
+const WIDTH = 640, HEIGHT = 210, LEFT = 58, RIGHT = 14, TOP = 14, BOTTOM = 34;
 
 /**
  * A chart in `host`. `lines`: [{name, values, series, dash}], `x(i)` the place of a value.

@@ -23,11 +23,14 @@ function fill(element, attributes, children) {
   return element;
 }
 
+const RAISED = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
+
 /** A number for a reader: four digits at most, tiny ones as powers of ten. */
 export function brief(value) {
   if (typeof value !== "number") return String(value);
   if (value === 0) return "0";
   const size = Math.abs(value);
-  if (size < 1e-3 || size >= 1e5) return value.toExponential(1).replace("e", "·10^").replace("+", "").replace("-", "−").replace("10^-", "10^−");
-  return value.toFixed(size < 10 ? 3 : size < 100 ? 2 : 1).replace("-", "−");
+  if (size >= 1e-3 && size < 1e5) return value.toFixed(size < 10 ? 3 : size < 100 ? 2 : 1).replace("-", "−");
+  const [digits, power] = value.toExponential(1).replace("e+", "e").split("e");
+  return `${digits.replace("-", "−")}·10${[...power].map((c) => RAISED[c]).join("")}`;
 }

@@ -3,8 +3,12 @@ import { chart } from "./chart.mjs";
 import { controls } from "./controls.mjs";
 import { $ } from "./dom.mjs";
 import { Python, Stopped } from "./python.mjs";
+import { quizDialog } from "./quiz.mjs";
+import { record } from "./record.mjs";
+import { shareDialog, unpacked } from "./share.mjs";
 import { Side } from "./side.mjs";
 import { NAMES, remember, remembered, state } from "./state.mjs";
+import { Tour } from "./tour.mjs";
 import { Training } from "./training.mjs";
 import { say, speak, spoken, translate } from "./words.mjs";
 
@@ -18,7 +22,7 @@ const python = new Python((what, told) => {
 });
 const sides = {};
 const wanted = new Map(); // sides that wait for a look, and the moment of training to go to
-let cells = {}, row, looking = false;
+let cells = {}, row, tour, looking = false;
 
 const training = new Training(python, {
   onlosses: showLosses,
@@ -45,7 +49,7 @@ async function look(names, moment = null) {
     if (side.untrusted) continue;
     try {
       const found = await python.ask({ what: "look", side: name, text, settings: state.settings, knobs, level: state.level, moment: at });
-      if (found.error) { side.fail(found.error, found.line); training.stop(); } else await side.show(found);
+      if (found.error) { side.fail(found.error, found.line); training.stop(); } else { await side.show(found); tell(); }
     } catch (error) {
       failed(side, error);
     }
@@ -71,7 +75,15 @@ function setTime(t) {
   $("time-told").textContent = `t = ${state.t}`;
   for (const name of NAMES) sides[name].at(state.t);
   showFlow();
+  tell();
 }
+
+/** Tell of what was chosen, when nothing has changed for a moment. */
+function tell() {
+  clearTimeout(telling);
+  telling = setTimeout(() => { for (const name of NAMES) sides[name].tell((question) => python.ask(question)).catch(() => {}); }, 120);
+}
+let telling;
 
 function showFlow() {
   const lines = NAMES.flatMap((name) => {
@@ -128,6 +140,7 @@ function words() {
   row = controls(settingChanged);
   for (const name of NAMES) sides[name].words(cells);
   training.words();
+  tour?.show();
   if (row) { showFlow(); showLosses(); }
 }
 
@@ -146,6 +159,22 @@ function theme() {
   remember("theme", document.documentElement.dataset.theme);
 }
 
+/** Make the page show a stop of the tour. */
+function visit(stop) {
+  training.stop();
+  Object.assign(state, { settings: { ...stop.settings }, level: stop.level, t: stop.t });
+  for (const name of NAMES) {
+    state.sides[name] = { text: "", ...stop[name], knobs: { ...stop[name].knobs } };
+    Object.assign(sides[name], { untrusted: false, chosen: stop.look?.[0] === name ? { label: stop.look[1] } : null });
+    sides[name].put();
+    sides[name].toggleCode(stop.code);
+  }
+  row = controls(settingChanged);
+  training.forget();
+  setTime(state.t);
+  look(NAMES);
+}
+
 async function start() {
   const chosen = remembered("theme");
   if (chosen) document.documentElement.dataset.theme = chosen;
@@ -153,10 +182,19 @@ async function start() {
     get cells() { return cells; },
     onchange: changed,
     onstep: setTime,
-    onpick: (side, label, t, unit) => { Object.assign(state, { unit }); side.chosen = label; setTime(t); },
+    onpick: (side, chosen, t, unit) => {
+      state.unit = unit;
+      side.chosen = { ...chosen, t: chosen.t ?? t };
+      setTime(t);
+    },
   };
   for (const name of NAMES) sides[name] = new Side(name, SERIES[name], on);
+  const shared = location.hash.length > 1 ? await unpacked(location.hash.slice(1)) : null;
+  if (shared) Object.assign(state, shared);
   words();
+  tour = new Tour(visit);
+  quizDialog((question) => python.ask(question));
+  shareDialog((told) => record({ python, training, sides }, told));
   $("language").onclick = () => { speak(spoken() === "ko" ? "en" : "ko"); words(); };
   $("theme").onclick = theme;
   $("time").oninput = () => setTime(Number($("time").value));
@@ -166,9 +204,10 @@ async function start() {
   $("reset").onclick = async () => { training.running = false; await python.ask({ what: "reset" }); training.forget(); look(NAMES); };
   ({ cells } = await python.ask({ what: "cells" }));
   for (const name of NAMES) {
-    state.sides[name].text ||= cells[state.sides[name].cell];
-    sides[name].words(cells);
+    sides[name].untrusted = shared && !Object.values(cells).includes(state.sides[name].text);
     sides[name].put();
+    sides[name].words(cells);
+    if (sides[name].untrusted) sides[name].fail(say("shared"));
   }
   setTime(state.t);
   await look(NAMES);

@@ -1,4 +1,5 @@
 // One of the two sides: a cell's text, knobs, picture and numbers.
+import { showEdge, showUnit } from "./detail.mjs";
 import { $, brief, make } from "./dom.mjs";
 import { Editor } from "./editor.mjs";
 import { Numbers } from "./numbers.mjs";
@@ -9,7 +10,7 @@ import { say } from "./words.mjs";
 const PAUSE = 250; // ms without a key before an edit is run
 
 export class Side {
-  /** `on`: onchange(name) for what needs a new look, onstep(t), onpick(side, label, t, unit). */
+  /** `on`: onchange(name) for what needs a new look, onstep(t), onpick(side, what, t, unit). */
   constructor(name, series, on) {
     this.name = name;
     this.on = on;
@@ -28,14 +29,16 @@ export class Side {
     this.heading = make("h2", { id: id("heading") });
     this.element = make("section", { class: "side", "aria-labelledby": id("heading"), style: `--series: var(--v-m${series})` },
       make("header", {}, make("span", { class: "badge", "aria-hidden": "true" }, name.toUpperCase()), this.heading, this.select, this.codeButton, this.run),
-      this.code, this.error, this.knobs, this.picture, this.answer, this.said, this.detail);
+      this.code, this.error, this.knobs, this.picture, this.answer, this.said);
     $("sides").append(this.element);
     this.editor = new Editor(this.code, "", (text) => this.#edited(text));
     this.stage = new Stage(this.picture, {
-      onpick: (box, t) => on.onpick(this, box.label, t, state.unit),
+      onpick: (box, t) => on.onpick(this, { label: box.label, node: box.nodes[t] }, t, state.unit),
+      onedge: (edge, t) => on.onpick(this, { edge }, t, state.unit),
       onstep: on.onstep,
     });
-    this.numbers = new Numbers(this.element, (label, t, unit) => on.onpick(this, label, t, unit));
+    this.numbers = new Numbers(this.element, (label, t, unit) => on.onpick(this, { label }, t, unit));
+    this.element.append(this.detail);
   }
 
   get own() { return state.sides[this.name]; }
@@ -54,6 +57,14 @@ export class Side {
     if (this.found) this.show(this.found);
   }
 
+  /** Show what the state has: a cell that comes along, with its knobs. */
+  put() {
+    this.own.text ||= this.on.cells[this.own.cell] ?? "";
+    this.editor.text = this.own.text;
+    this.select.value = this.own.cell;
+    this.run.hidden = !this.untrusted;
+  }
+
   /** Begin with one of the cells that come along. */
   start(cell) {
     if (!cell) return;
@@ -61,13 +72,6 @@ export class Side {
     this.untrusted = false;
     this.put();
     this.on.onchange(this.name);
-  }
-
-  /** Show the state's text in the editor. */
-  put() {
-    this.editor.text = this.own.text;
-    this.select.value = this.own.cell;
-    this.run.hidden = !this.untrusted;
   }
 
   #edited(text) {
@@ -106,14 +110,26 @@ export class Side {
     this.said.textContent = found.picture.said;
     this.answer.textContent = say("answered", { answer: found.answer, right: found.right, count: found.parameters });
     this.element.dataset.shown = found.name;
-    this.numbers.show(found, state.t, state.unit, this.chosen);
+    this.numbers.show(found, state.t, state.unit, this.chosen?.label);
     await this.stage.show(found.picture, state.t);
   }
 
   at(t) {
-    if (!this.found) return;
+    if (!this.found || t >= this.found.labels.length) return; // the picture of other settings, still
     this.stage.at(t);
-    this.numbers.show(this.found, t, state.unit, this.chosen);
+    this.numbers.show(this.found, t, state.unit, this.chosen?.label);
+  }
+
+  /** What is told of the box or edge that was chosen last; Python is asked by `ask`. */
+  async tell(ask) {
+    const { chosen } = this, question = { side: this.name, step: state.t };
+    if (!chosen || !this.found || state.t >= this.found.labels.length) { this.detail.replaceChildren(); return; }
+    const found = chosen.edge !== undefined
+      ? await ask({ what: "edge", edge: chosen.edge, ...question })
+      : await ask({ what: "unit", unit: state.unit, ...question, ...(chosen.node !== undefined && chosen.t === state.t ? { node: chosen.node } : { name: chosen.label }) });
+    if (chosen !== this.chosen) return; // another one was chosen meanwhile
+    if (chosen.edge !== undefined) showEdge(this.detail, found, state.t);
+    else showUnit(this.detail, found, chosen.label, state.t, state.unit, (unit) => this.on.onpick(this, chosen, state.t, unit));
   }
 
   #showKnobs(found) {
@@ -125,9 +141,9 @@ export class Side {
     for (const label of this.knobs.children) {
       const knob = label.dataset.knob, input = label.querySelector("input");
       const value = this.own.knobs[knob] ?? (knob === "radius" ? found.radius : found.knobs[knob]);
-      if (document.activeElement !== input) input.value = value;
+      input.value = value;
       label.querySelector("span").textContent = knob === "radius" ? say("radius") : say("bias", { gate: knob });
-      label.querySelector("output").textContent = brief(Number(input.value));
+      label.querySelector("output").textContent = brief(value);
     }
   }
 

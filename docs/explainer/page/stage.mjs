@@ -5,6 +5,8 @@ const look = new CSSStyleSheet();
 const HITS = `
   svg { display: block; }
   .now { fill: var(--v-accent); fill-opacity: .07; stroke: var(--v-accent); stroke-opacity: .6; stroke-width: 1.5; }
+  .way { fill: none; stroke: transparent; stroke-width: 13; cursor: pointer; }
+  .way:hover, .way.chosen { stroke: var(--v-accent); stroke-opacity: .28; }
   .hit { fill: transparent; cursor: pointer; stroke: none; rx: 8px; }
   .hit:hover, .hit.chosen { stroke: var(--v-accent); stroke-width: 2; }
   .faded { opacity: .08; transition: opacity .2s; }
@@ -12,9 +14,10 @@ const HITS = `
 const sheet = fetch("picture.css").then((answer) => answer.text()).then((text) => look.replace(text + HITS));
 
 export class Stage {
-  /** `onpick(box, step)`: a box was chosen; `onstep(step)`: a step was. */
-  constructor(parent, { onpick, onstep }) {
+  /** `onpick(box, step)`, `onedge(number, step)`, `onstep(step)`: what was chosen. */
+  constructor(parent, { onpick, onedge, onstep }) {
     this.onpick = onpick;
+    this.onedge = onedge;
     this.onstep = onstep;
     this.host = make("div", { class: "stage", tabindex: 0, role: "group" });
     this.root = this.host.attachShadow({ mode: "open" });
@@ -38,6 +41,7 @@ export class Stage {
     this.now = draw("rect", { class: "now", y: y + 6, height: height - 12, width: picture.width + 12, rx: 10 });
     this.svg.prepend(this.now);
     this.hits = [];
+    this.#ways();
     for (const box of picture.boxes) {
       for (const step of Object.keys(box.nodes)) {
         const left = picture.places[step];
@@ -49,6 +53,26 @@ export class Stage {
       }
     }
     this.at(t, false);
+  }
+
+  /** Fields over the edges; the boxes come on top of them. */
+  #ways() {
+    this.ways = [];
+    this.picture.edges.forEach((edge, number) => {
+      const d = edge.points.map(([x, y], i) => `${i ? "L" : "M"}${x} ${y}`).join("");
+      for (const step of edge.steps) {
+        const way = draw("path", { class: "way", d, transform: `translate(${this.picture.places[step]} 0)`, onclick: () => {
+          this.#mark(way);
+          this.onedge(number, step);
+        } }, draw("title", {}, edge.state ? `${edge.state}, t = ${step}` : `t = ${step}`));
+        this.svg.append(way);
+        this.ways.push(way);
+      }
+    });
+  }
+
+  #mark(chosen) {
+    for (const field of [...this.ways, ...this.hits.map((known) => known.hit)]) field.classList.toggle("chosen", field === chosen);
   }
 
   /** Mark a step, and bring it into sight. */
@@ -71,7 +95,7 @@ export class Stage {
   }
 
   choose(box, step) {
-    for (const known of this.hits) known.hit.classList.toggle("chosen", known.box === box && known.step === step);
+    this.#mark(this.hits.find((known) => known.box === box && known.step === step)?.hit);
     this.chosen = box;
     this.onpick(box, step);
   }

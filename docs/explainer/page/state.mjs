@@ -1,10 +1,10 @@
 // What the page shows, as plain data: all that is shared, saved and restored.
-export const SETTINGS = { task: "adding", steps: 20, hidden: 8, truncate: 0, rate: 0.01, seed: 0, text: "" };
+export const SETTINGS = { task: "recall", steps: 20, hidden: 8, truncate: 0, rate: 0.02, seed: 0, text: "" };
 
 export const state = {
   settings: { ...SETTINGS },
   level: "gates",
-  sides: { a: { cell: "rnn", text: "", knobs: {} }, b: { cell: "lstm", text: "", knobs: {} } },
+  sides: { a: { cell: "rnn", text: "", knobs: {} }, b: { cell: "lstm", text: "", knobs: { "forget gate": 3 } } },
   t: 19, // the step that is looked at
   unit: 0,
 };

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
+import tinygrad_rnn as tg
+from tinygrad_rnn.viz.svg.drawing import Drawing
+
 from .bench import Bench
+from .edge import edges, jacobians, vector
+from .look import example
 from .network import Settings
+from .quiz import faults, mend, solution
 from .source import CellError, blame, starting_points
+from .unit import arithmetic, find, gradient_of
 
 __all__ = ["ask"]
 
@@ -19,7 +27,6 @@ _bench = Bench()
 def ask(question: str) -> str:
     """Answer one question: {"what": ..., and its arguments}. What is wrong is in "error"."""
     asked = json.loads(question)
-    started = time.perf_counter()
     try:
         found = _ANSWERS[asked.pop("what")](**asked)
     except (CellError, ValueError) as error:
@@ -27,7 +34,6 @@ def ask(question: str) -> str:
         found = {"error": told.message, "line": told.line}
     except KeyboardInterrupt as error:  # the page's, after too long a time
         found = {"error": "", "line": blame(error).line, "stopped": True}
-    found["ms"] = found.get("ms", 1e3 * (time.perf_counter() - started))
     return json.dumps(found)
 
 
@@ -57,6 +63,41 @@ def _flows() -> dict[str, Any]:
     return {"flows": _bench.flows()}
 
 
+def _unit(
+    side: str, unit: int, node: int | None = None, name: str | None = None, step: int = 0
+) -> dict[str, Any]:
+    """What one unit is made of: of a node of the picture, or of a name at a step."""
+    scene = _drawn(side).scene
+    unrolled = scene.sheet.unrolled
+    graph = unrolled.graph
+    if node is None and name is not None:
+        node = find(graph, name, step)
+    if node is None or scene.flow is None:
+        return {}
+    return {
+        "expression": arithmetic(unrolled, node, unit),
+        **gradient_of(graph, scene.flow, node, unit),
+        "units": int(np.size(graph[node].value)),
+    }
+
+
+def _edge(side: str, edge: int, step: int) -> dict[str, Any]:
+    """What flows back along an edge of the picture; of a state, the Jacobians behind it too."""
+    drawn, own = _drawn(side), _bench.sides[side]
+    found = vector(drawn, edge, step)
+    if edges(drawn)[edge]["state"] is not None:
+        x = tg.tensor(example(own).inputs[:, :1])
+        found["jacobians"] = jacobians(own.network, x, step)
+    return found
+
+
+def _drawn(side: str) -> Drawing:
+    drawn = _bench.sides[side].drawn if side in _bench.sides else None
+    if drawn is None:
+        raise ValueError("there is no picture yet")
+    return drawn
+
+
 def _reset() -> dict[str, Any]:
     _bench.reset()
     return {}
@@ -67,5 +108,10 @@ _ANSWERS: dict[str, Callable[..., dict[str, Any]]] = {
     "look": _look,
     "train": _train,
     "flows": _flows,
+    "unit": _unit,
+    "edge": _edge,
     "reset": _reset,
+    "faults": faults,
+    "mend": mend,
+    "solution": solution,
 }

@@ -16,6 +16,7 @@ from tinygrad_rnn.viz.gradient.flow import norms_of_rows
 from tinygrad_rnn.viz.style.palette import Scale
 from tinygrad_rnn.viz.svg.canvas import arrow_heads
 
+from .edge import edges
 from .network import Side
 from .source import blame
 from .tasks import told
@@ -60,8 +61,8 @@ def look(side: Side, level: str = "gates") -> dict[str, Any]:
 def picture(side: Side, x: tg.Tensor, level: str) -> dict[str, Any]:
     """The unrolled network: SVG without title and legend, and where its boxes are."""
     labels = side.settings.lesson.labels(x.data[:, 0])
-    drawn = viz.bptt(side.network.last, x, level=level, fold=None, title="", labels=labels)
-    drawn = drawn.drawing(level)
+    made = viz.bptt(side.network.last, x, level=level, fold=None, title="", labels=labels)
+    side.drawn = drawn = made.drawing(level)
     drawn.legend = drawn.hover = False
     drawn.scale = SCALE
     content, definitions, (left, _, width, _) = drawn.parts()
@@ -75,6 +76,7 @@ def picture(side: Side, x: tg.Tensor, level: str) -> dict[str, Any]:
         "places": {str(step): round(x, 1) for step, x in strip.places.items()},
         "pitch": sheet.pitch,
         "width": sheet.width,
+        "edges": edges(drawn),
         "boxes": [
             {
                 "x": round(box.x - box.width / 2, 1),

@@ -8,6 +8,7 @@ from typing import Any
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, optim, pytree
 from tinygrad_rnn.data.tasks import IGNORE, TaskBatch
+from tinygrad_rnn.viz.svg.drawing import Drawing
 
 from .knobs import Knobs
 from .source import CellError, blame, cell_class
@@ -105,6 +106,7 @@ class Side:
         self.parameters = list(self.network.parameters())
         self.optimizer = optim.Adam(self.parameters, lr=settings.rate)
         self.losses: list[float] = []
+        self.drawn: Drawing | None = None  # the picture that the page shows
 
     def adopt(self, settings: Settings) -> bool:
         """Go on as the same network with other settings; False if they need another network."""

@@ -65,7 +65,7 @@ def _bits(x: Array) -> list[str]:
 
 
 def _names(steps: int) -> Lesson:
-    """Tell from which language a surname is, letter by letter."""
+    """Tell from which language a surname is, letter by letter; of a longer one, its end."""
     data = load_names()
     chosen = [data.classes.index(name) for name in CLASSES]
     alphabet = sorted(
@@ -73,11 +73,7 @@ def _names(steps: int) -> Lesson:
     )
     place = {character: n for n, character in enumerate(alphabet)}
     of_class = [
-        [
-            item.lower()
-            for item, k in zip(data.items, data.labels)
-            if k == label and len(item) <= steps
-        ]
+        [item.lower()[-steps:] for item, k in zip(data.items, data.labels) if k == label]
         for label in chosen
     ]
     one_hot = np.eye(len(alphabet) + 1, dtype=np.float32)  # the last one: nothing, before a name

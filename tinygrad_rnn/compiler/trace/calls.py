@@ -157,7 +157,9 @@ def _home(frame: FrameType) -> str:
 _NETWORKS = ("nn", "cells", "analysis")  # whose step functions read cells from their closures
 _PACKAGE = __name__.partition(".")[0] + "."
 _NUMPY = str(np.__file__).rpartition("__init__")[0]
-_STDLIB = sysconfig.get_paths()["stdlib"]
+_ZIPPED = f"python{sys.version_info.major}{sys.version_info.minor}.zip"
+# A folder or, in Pyodide and in Python that is embedded, an archive on the path.
+_STDLIB = (sysconfig.get_paths()["stdlib"], *(p for p in sys.path if p.endswith(_ZIPPED)))
 
 # Functions written in C: whether they are pure
 

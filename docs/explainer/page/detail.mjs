@@ -1,0 +1,75 @@
+// What is told of a box or an edge: the arithmetic of a unit, or a gradient and its Jacobians.
+import { brief, draw, make } from "./dom.mjs";
+import { say } from "./words.mjs";
+
+const INFIX = new Set(["+", "−", "×", "÷", "⊙"]);
+const SHOWN = 8; // terms of a sum
+
+/** The arithmetic of a unit; `onunit(k)`: another one is asked for. */
+export function showUnit(host, found, label, t, unit, onunit) {
+  if (!found.expression) { host.replaceChildren(make("p", { class: "soft" }, say("nothing"))); return; }
+  const chooser = make("input", { type: "number", min: 0, max: found.units - 1, value: Math.min(unit, found.units - 1), "aria-label": say("unitOf", { name: label, t }),
+    onchange: (event) => onunit(Number(event.target.value)) });
+  host.replaceChildren(
+    make("h3", {}, say("unitOf", { name: label, t }), " ", chooser),
+    make("ol", { class: "lines", "aria-label": say("becomes") }, ...lines(found.expression).map((line) => make("li", {}, ...line))),
+    make("p", { class: "gradient-line" }, `${say("gradientIs")}: `, strong(found.gradient, "gradient"),
+      ...(found.parts.length > 1 ? [" = ", ...joined(found.parts.map((part) => [strong(part.value, "gradient"), ` ${say("from", { to: part.to })}`]), " + ")] : [])));
+}
+
+/** Equations: the whole first, then each part of it with what is in it. */
+function lines(expression) {
+  const found = [], waiting = [expression];
+  while (waiting.length) {
+    const { name, value, symbol, args, terms, of } = waiting.shift();
+    const left = name ? [make("i", {}, name), " = "] : [];
+    if (args) {
+      const shown = args.map((arg) => (arg.args || arg.terms || !arg.name ? [strong(arg.value)] : [make("i", {}, arg.name), " ", strong(arg.value)]));
+      const right = INFIX.has(symbol) && shown.length > 1 ? joined(shown, ` ${symbol} `) : [`${symbol}(`, ...joined(shown, ", "), ")"];
+      found.push(name ? [...left, ...right, " = ", strong(value)] : [strong(value), " = ", ...right]);
+      waiting.unshift(...args.filter((arg) => arg.args || arg.terms));
+    } else if (terms) {
+      const some = terms.slice(0, SHOWN).map(([a, w]) => [`${brief(w)}·${brief(a)}`]);
+      const rest = terms.length > SHOWN ? [" ", say("more", { count: terms.length - SHOWN })] : [];
+      found.push([strong(value), " = ", ...joined(some, " + "), ...rest, make("small", {}, ` ${say("weighs", { of: [...of].reverse().join(" × ") })}`)]);
+    } else found.push([...left, strong(value)]);
+  }
+  return found;
+}
+
+const strong = (value, look = null) => make("b", { class: look }, brief(value));
+
+function joined(parts, between) {
+  return parts.flatMap((part, i) => (i ? [between, ...part] : part));
+}
+
+/** The gradient along an edge; of a state, the Jacobians from there to the end. */
+export function showEdge(host, found, t) {
+  const { jacobians } = found;
+  const most = Math.max(...found.gradient.map(Math.abs), 1e-30);
+  host.replaceChildren(
+    make("h3", {}, say("edgeTitle", { t })),
+    make("p", {}, say("edgeLook", { norm: brief(found.norm) })),
+    matrix([found.gradient], most, "vector", {}),
+    ...(jacobians?.step ? [make("div", { class: "jacobians" }, jacobian("stepJacobian", jacobians.step, jacobians.slices), jacobian("productJacobian", jacobians.product, jacobians.slices))] : []));
+}
+
+function jacobian(key, { matrix: rows, norm, largest }, slices) {
+  const most = Math.max(1e-30, ...rows.flat().map(Math.abs));
+  return make("figure", {}, make("figcaption", {}, say(key), make("br"), make("b", { class: "gradient" }, say("largest", { norm: brief(norm), largest: brief(largest) }))),
+    matrix(rows, most, "matrix", slices));
+}
+
+/** Numbers as colours, on a scale of their own; borders and names where states begin. */
+function matrix(rows, most, look, slices) {
+  const height = rows.length, width = rows[0].length, room = Object.keys(slices).length ? 1.4 : 0;
+  const svg = draw("svg", { class: look, preserveAspectRatio: "xMinYMin", viewBox: `${-room} ${-room} ${width + room} ${height + room}`, role: "img", "aria-label": rows.length === 1 ? rows[0].map(brief).join(" ") : "" });
+  rows.forEach((row, i) => row.forEach((value, j) => svg.append(
+    draw("rect", { x: j, y: i, width: 1, height: 1, style: `fill:var(--v-d${Math.round((value / most + 1) * 5)})` }, draw("title", {}, brief(value))))));
+  for (const [name, [start, stop]] of Object.entries(slices)) {
+    svg.append(draw("path", { class: "border", d: `M${start} 0V${height}M0 ${start}H${width}` }),
+      draw("text", { x: (start + stop) / 2, y: -0.3, "font-size": Math.min(1.2, width / 10) }, name),
+      draw("text", { x: -0.6, y: (start + stop) / 2 + 0.3, "font-size": Math.min(1.2, width / 10) }, name));
+  }
+  return svg;
+}

@@ -1,0 +1,151 @@
+"""One unit of one value at one step: how it was computed, down to sums of products; its gradient.
+
+Nothing here knows an op. What an op does to one number follows from its traits and from its own
+gradient. One that works elementwise is shown with its arguments. Of a view the element behind it is
+shown. Of a weighted sum, such as a matrix product, the gradient by the weights is what is weighted.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinygrad_rnn.engine.autograd import propagate
+from tinygrad_rnn.graph import Graph, GraphNode
+from tinygrad_rnn.viz.gradient.flow import Gradients
+from tinygrad_rnn.viz.model.unrolled import Unrolled
+from tinygrad_rnn.viz.style.palette import SYMBOLS
+
+__all__ = ["arithmetic", "find", "gradient_of"]
+
+Array = Any
+Index = tuple[int, ...]
+
+
+def find(graph: Graph, name: str, step: int) -> int | None:
+    """The node with that name at that step; the last one, if there are several."""
+    return max((n.index for n in graph if n.name == name and n.step == step), default=None)
+
+
+def arithmetic(unrolled: Unrolled, i: int, unit: int) -> dict[str, Any]:
+    """The expression of a unit as a nest: {"value", "name"}, and what it is made of.
+
+    "symbol" and "args" where an op works elementwise; "terms", pairs of what is multiplied, with
+    "of", the names of both, for a weighted sum. Other names are not looked into.
+    """
+    node = unrolled.graph[i]
+    value = np.asarray(node.value)
+    index = np.unravel_index(min(unit, value.size - 1), value.shape)
+    return _expression(unrolled, node, tuple(map(int, index)), node.step, True)
+
+
+def _expression(
+    unrolled: Unrolled, node: GraphNode, index: Index, step: int | None, whole: bool
+) -> dict[str, Any]:
+    graph = unrolled.graph
+    node, index = _behind_views(graph, node, index)
+    found = {"value": float(np.asarray(node.value)[index]), "name": _title(node, index, step)}
+    if node.op is None or (not whole and (node.name or node.step not in (None, step))):
+        return found
+    if node.op.traits.elementwise:
+        args = [
+            _expression(unrolled, graph[j], _broadcast(graph[j], index), step, False)
+            for j in node.inputs
+        ]
+        symbol = SYMBOLS.get(node.label, node.label)
+        return {**found, "symbol": symbol, "args": args}
+    terms = _terms(unrolled, node, index, step)
+    return {**found, **terms} if terms else found
+
+
+def _behind_views(graph: Graph, node: GraphNode, index: Index) -> tuple[GraphNode, Index]:
+    """The element that a view shows, and the node that it is an element of."""
+    while node.op is not None and not node.name and len(node.inputs) == 1:
+        outer = graph[node.inputs[0]]
+        source = graph[outer.inputs[0]] if node.selects is not None else outer
+        made_by = outer if node.selects is not None else node
+        if made_by.op is None or not made_by.op.traits.view or not source.requires_grad:
+            break
+        gradient = _gradients(node, index, [source])[0]
+        (place,) = np.argwhere(gradient)
+        node, index = source, tuple(map(int, place))
+    return node, index
+
+
+def _terms(
+    unrolled: Unrolled, node: GraphNode, index: Index, step: int | None
+) -> dict[str, Any] | None:
+    """The products whose sum the element is; None if it is no such sum."""
+    graph = unrolled.graph
+    if not (node.op and (node.op.traits.multilinear or node.op.traits.linear)):
+        return None
+    inputs = [graph[j] for j in node.inputs]
+    # The weights: what does not change from step to step.
+    weights = [n for n in inputs if n.requires_grad and unrolled.only_parameters[n.index]]
+    if not weights:
+        return None
+    weight = weights[-1]
+    factors = _gradients(node, index, [weight])[0]
+    places = [tuple(map(int, place)) for place in np.argwhere(np.ones(np.shape(weight.value)))]
+    used = [p for p in places if factors[p]] or [p for p in places if p[-1] == index[-1]]
+    other = next((n for n in inputs if n is not weight), weight)
+    behind, _ = _behind_views(graph, weight, used[0]) if used else (weight, ())
+    return {
+        "terms": [[float(factors[p]), float(np.asarray(weight.value)[p])] for p in used],
+        "of": [
+            _base(_behind_views(graph, other, (0,) * np.ndim(other.value))[0], step),
+            behind.label,
+        ],
+    }
+
+
+def _gradients(node: GraphNode, index: Index, wanted: list[GraphNode]) -> list[Array]:
+    """The gradient of one element of a node by other nodes."""
+    one = np.zeros_like(np.asarray(node.value))
+    one[index] = 1
+    assert node.source is not None
+    sources = [n.source for n in wanted if n.source is not None]
+    back = propagate([node.source], [one], wanted=sources, retain_graph=True)
+    return [back.get(source, np.zeros_like(source._data)) for source in sources]
+
+
+def _broadcast(node: GraphNode, index: Index) -> Index:
+    """The element of an input that broadcasting puts at `index`."""
+    shape = np.shape(node.value)
+    kept = index[len(index) - len(shape) :]
+    return tuple(0 if size == 1 else k for size, k in zip(shape, kept))
+
+
+def _base(node: GraphNode, step: int | None) -> str:
+    """A node's name with its step where that is another one: "h at t-1"."""
+    name = node.name or ("" if node.op is not None else node.label)
+    name = name.removesuffix("_l0")  # the only layer there is
+    if node.kind == "input" and node.op is None:
+        name = name or "state"
+    if node.step is not None and step is not None and node.step != step:
+        return f"{name}[t{node.step - step:+d}]"
+    return name
+
+
+def _title(node: GraphNode, index: Index, step: int | None) -> str:
+    name = _base(node, step)
+    return f"{name}·{index[-1]}" if name and index else name
+
+
+def gradient_of(graph: Graph, flow: Gradients, i: int, unit: int) -> dict[str, Any]:
+    """The gradient at a unit, and the parts of it by what the value goes into."""
+
+    def at(array: Array) -> float:
+        flat = np.asarray(array).ravel()
+        return float(flat[min(unit, flat.size - 1)])
+
+    total = flow.at(i)
+    parts = [
+        {
+            "to": _base(graph[j], graph[i].step) or SYMBOLS.get(graph[j].label, graph[j].label),
+            "value": at(grad),
+        }
+        for j, _, grad in flow.parts(i)
+    ]
+    return {"gradient": 0.0 if total is None else at(total), "parts": parts}
