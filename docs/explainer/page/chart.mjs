@@ -1,13 +1,15 @@
 // Line charts, drawn as SVG.
 import { draw, brief } from "./dom.mjs";
 
-const WIDTH = 640, HEIGHT = 210, LEFT = 58, RIGHT = 14, TOP = 14, BOTTOM = 34;
+const HEIGHT = 210, LEFT = 58, RIGHT = 14, TOP = 14, BOTTOM = 34;
 
 /**
- * A chart in `host`. `lines`: [{name, values, series, dash}], `x(i)` the place of a value.
- * `low`, `high`: powers of ten at the ends of the axis. `level`: {value, name} of a line across.
+ * A chart in `host`. `lines`: [{name, values, series, dash}], of `count` values at most.
+ * `low`, `high`: powers of ten at the ends of the axis. `across`: {value, name} of a line across.
+ * `mark`: the value that is looked at. `empty`: what is said where there are no values yet.
  */
-export function chart(host, { lines, count, low, high, across, mark, first = 0, label, onpick }) {
+export function chart(host, { lines, count, low, high, across, mark, first = 0, label, onpick, empty }) {
+  const WIDTH = Math.round(Math.min(Math.max(host.clientWidth, 300), 900));
   const svg = draw("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "chart", role: "img", "aria-label": label });
   const right = WIDTH - RIGHT, bottom = HEIGHT - BOTTOM;
   const x = (i) => LEFT + (count > 1 ? i / (count - 1) : 0.5) * (right - LEFT);
@@ -22,7 +24,7 @@ export function chart(host, { lines, count, low, high, across, mark, first = 0, 
     svg.append(draw("path", { class: "grid", d: `M${LEFT} ${at}H${right}` }),
       draw("text", { class: "tick end", x: LEFT - 7, y: at + 4 }, ...powerOfTen(power)));
   }
-  for (const i of ticks(count)) svg.append(draw("text", { class: "tick", x: x(i), y: bottom + 16 }, String(first + i)));
+  for (const i of ticks(count, WIDTH / 60)) svg.append(draw("text", { class: "tick", x: x(i), y: bottom + 16 }, String(first + i)));
   if (across && across.value > 0) {
     const at = y(across.value);
     svg.append(draw("path", { class: "across", d: `M${LEFT} ${at}H${right}` }),
@@ -37,6 +39,7 @@ export function chart(host, { lines, count, low, high, across, mark, first = 0, 
       draw("title", {}, name)));
     if (mark !== undefined && points[mark]) svg.append(draw("circle", { class: `dot m${series}`, cx: points[mark][0], cy: points[mark][1], r: 4 }));
   }
+  if (empty && lines.every(({ values }) => !values.length)) svg.append(draw("text", { class: "tick", x: (LEFT + right) / 2, y: (TOP + bottom) / 2 }, empty));
   if (onpick) {
     svg.classList.add("pick");
     svg.addEventListener("pointerdown", (event) => {
@@ -64,7 +67,7 @@ function powerOfTen(power) {
   return ["10", up];
 }
 
-function ticks(count) {
-  const every = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000].find((n) => count / n <= 11) ?? Math.ceil(count / 10);
+function ticks(count, most) {
+  const every = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000].find((n) => count / n <= most) ?? Math.ceil(count / most);
   return Array.from({ length: Math.ceil(count / every) }, (_, i) => i * every);
 }

@@ -18,8 +18,16 @@ const LOW = -8, HIGH = 1; // powers of ten: the scale of gradients, as in worker
 const python = new Python((what, told) => {
   const status = $("status");
   status.dataset.state = what;
-  status.textContent = say(what, { seconds: typeof told === "number" ? (told / 1000).toFixed(1) : "", why: told });
+  status.dataset.told = typeof told === "number" ? (told / 1000).toFixed(1) : told ?? "";
+  sayStatus();
 });
+
+
+function sayStatus() {
+  const { state: what, told } = $("status").dataset;
+  $("status").textContent = say(what, { seconds: told, why: told });
+}
+
 const sides = {};
 const wanted = new Map(); // sides that wait for a look, and the moment of training to go to
 let cells = {}, row, tour, looking = false;
@@ -90,7 +98,8 @@ function showFlow() {
     const found = sides[name].found;
     // The cell state, the line that matters, is solid; what else there is beside it is dashed.
     const flow = Object.entries(found?.flow ?? {}).sort(([a], [b]) => (b === "c") - (a === "c"));
-    return flow.map(([state, values], n) => ({ name: `${name.toUpperCase()} · ${found.name} · ${state}`, values, series: SERIES[name], dash: n > 0 }));
+    const drawn = flow.filter(([, values]) => values.length === state.settings.steps);
+    return drawn.map(([leaf, values], n) => ({ name: `${name.toUpperCase()} · ${found.name} · ${leaf}`, values, series: SERIES[name], dash: n > 0 }));
   });
   chart($("flow"), { lines, count: state.settings.steps, low: LOW, high: HIGH, mark: state.t, label: say("flowTitle"), onpick: setTime });
 }
@@ -100,7 +109,7 @@ function showLosses() {
   const all = lines.flatMap((line) => line.values).filter((v) => v > 0);
   const low = Math.min(-2, ...all.map((v) => Math.floor(Math.log10(v)))), high = Math.max(0, ...all.map((v) => Math.ceil(Math.log10(v))));
   chart($("loss"), { lines, count: Math.max(lines[0].values.length, 20), low: Math.max(low, -5), high: Math.min(high, 2), label: say("lossTitle"),
-    across: { value: training.baseline ?? 0, name: say("guess") } });
+    across: { value: training.baseline ?? 0, name: say("guess") }, empty: say("untrained") });
   $("loss-look").textContent = training.updates ? say("updates", { count: training.updates, ms: training.ms.toFixed(0) }) : say("lossLook");
 }
 
@@ -136,12 +145,14 @@ function words() {
   translate();
   $("language").textContent = spoken() === "ko" ? "English" : "한국어";
   $("language").lang = spoken() === "ko" ? "en" : "ko";
-  $("status").textContent = say($("status").dataset.state, { seconds: python.seconds });
+  sayStatus();
   row = controls(settingChanged);
   for (const name of NAMES) sides[name].words(cells);
   training.words();
   tour?.show();
-  if (row) { showFlow(); showLosses(); }
+  showFlow();
+  showLosses();
+  tell();
 }
 
 function settingChanged(key) {
@@ -159,9 +170,10 @@ function theme() {
   remember("theme", document.documentElement.dataset.theme);
 }
 
-/** Make the page show a stop of the tour. */
-function visit(stop) {
-  training.stop();
+/** Make the page show a stop of the tour, with new networks. */
+async function visit(stop) {
+  training.running = false;
+  await python.ask({ what: "reset" });
   Object.assign(state, { settings: { ...stop.settings }, level: stop.level, t: stop.t });
   for (const name of NAMES) {
     state.sides[name] = { text: "", ...stop[name], knobs: { ...stop[name].knobs } };
@@ -197,6 +209,7 @@ async function start() {
   shareDialog((told) => record({ python, training, sides }, told));
   $("language").onclick = () => { speak(spoken() === "ko" ? "en" : "ko"); words(); };
   $("theme").onclick = theme;
+  new ResizeObserver(() => { showFlow(); showLosses(); }).observe($("flow"));
   $("time").oninput = () => setTime(Number($("time").value));
   $("back").onclick = () => setTime(state.t - 1);
   $("forth").onclick = () => setTime(state.t + 1);

@@ -17,10 +17,10 @@ export class Side {
     this.found = null;
     const id = (part) => `${part}-${name}`;
     this.select = make("select", { id: id("cell"), onchange: () => this.start(this.select.value) });
-    this.codeButton = make("button", { "aria-expanded": "true", "aria-controls": id("code"), onclick: () => this.toggleCode() });
+    this.codeButton = make("button", { "aria-expanded": "false", "aria-controls": id("code"), onclick: () => this.toggleCode() });
     this.run = make("button", { class: "primary", hidden: true, onclick: () => this.trust() });
     this.error = make("div", { class: "error", id: id("error"), role: "alert", hidden: true });
-    this.code = make("div", { class: "code", id: id("code") });
+    this.code = make("div", { class: "code", id: id("code"), hidden: true });
     this.knobs = make("div", { class: "knobs" });
     this.said = make("p", { class: "said" });
     this.answer = make("p", { class: "answer" });
@@ -107,11 +107,12 @@ export class Side {
     this.editor.blame(0);
     this.element.classList.remove("stale");
     this.#showKnobs(found);
-    this.said.textContent = found.picture.said;
+    this.said.textContent = Object.entries(found.flow).map(([name, norms]) => say("left", { name, share: share(norms[0] / Math.max(...norms)) })).join(" ");
     this.answer.textContent = say("answered", { answer: found.answer, right: found.right, count: found.parameters });
     this.element.dataset.shown = found.name;
-    this.numbers.show(found, state.t, state.unit, this.chosen?.label);
-    await this.stage.show(found.picture, state.t);
+    const t = Math.min(state.t, found.labels.length - 1);
+    this.numbers.show(found, t, state.unit, this.chosen?.label);
+    await this.stage.show(found.picture, t);
   }
 
   at(t) {
@@ -158,4 +159,10 @@ export class Side {
     label.dataset.knob = knob;
     return label;
   }
+}
+
+/** A share of a whole, in words. */
+function share(value) {
+  if (!(value > 0)) return "0";
+  return value < 1e-4 ? brief(value) : `${(100 * value).toPrecision(2).replace(/\.0$/, "")} %`;
 }

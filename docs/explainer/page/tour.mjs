@@ -49,12 +49,13 @@ export class Tour {
     const { title, text, act, see } = (spoken() === "ko" ? tourKorean : tourEnglish)[place];
     const dots = STOPS.map((_, i) => make("button", { class: "stop", "aria-label": say("stopName", { n: i + 1 }), "aria-current": i === place ? "step" : null, onclick: () => this.go(i) }, String(i + 1)));
     host.replaceChildren(
-      make("div", { class: "stops" }, ...dots, make("button", { class: "end", onclick: () => this.end() }, say("tourEnd"))),
+      make("div", { class: "stops" }, ...dots),
       make("div", { class: "stop-text" }, make("h2", {}, title), make("p", {}, text), make("p", {}, make("b", {}, `${say("tourDo")} `), act), make("p", {}, make("b", {}, `${say("tourSee")} `), see)),
       make("div", { class: "stops" },
         make("button", { disabled: place === 0, onclick: () => this.go(place - 1) }, say("tourBack")),
         place < STOPS.length - 1
           ? make("button", { class: "primary", onclick: () => this.go(place + 1) }, say("tourNext"))
-          : make("button", { class: "primary", onclick: () => this.end() }, say("tourLast"))));
+          : make("button", { class: "primary", onclick: () => this.end() }, say("tourLast")),
+        make("button", { class: "end", onclick: () => this.end() }, say("tourEnd"))));
   }
 }

@@ -1,11 +1,13 @@
 """A network seen: the unrolled picture as SVG and as fields to click on, and all numbers in it.
 
-What is differentiated is the answer after the last step, not the loss. Once a task is learnt, the
-gradient of its loss is small everywhere, which is not what "vanishing" means.
+What is differentiated is the answer after the last step (of classes, the score of the right one),
+not the loss. Once a task is learnt, the gradient of its loss is small everywhere, which is not what
+"vanishing" means.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -32,6 +34,14 @@ Array = Any
 def example(side: Side) -> Any:
     """The sequence that is looked at: the first one that is not trained on."""
     return next(iter(side.settings.lesson.task.held_out))
+
+
+def score(side: Side, out: tg.Tensor) -> tg.Tensor:
+    """The number that is differentiated, of the answer after the last step (1, O)."""
+    targets = example(side).targets
+    if targets.dtype.kind == "f":
+        return out[0, 0]
+    return out[0, int(targets[-1, 0] if targets.ndim == 2 else targets[0])]
 
 
 def look(side: Side, level: str = "gates") -> dict[str, Any]:
@@ -61,7 +71,8 @@ def look(side: Side, level: str = "gates") -> dict[str, Any]:
 def picture(side: Side, x: tg.Tensor, level: str) -> dict[str, Any]:
     """The unrolled network: SVG without title and legend, and where its boxes are."""
     labels = side.settings.lesson.labels(x.data[:, 0])
-    made = viz.bptt(side.network.last, x, level=level, fold=None, title="", labels=labels)
+    loss = partial(score, side)
+    made = viz.bptt(side.network.last, x, loss, level=level, fold=None, title="", labels=labels)
     side.drawn = drawn = made.drawing(level)
     drawn.legend = drawn.hover = False
     drawn.scale = SCALE
@@ -98,7 +109,7 @@ def numbers(side: Side, x: tg.Tensor) -> dict[str, Any]:
     `flow`: the norm of that gradient at each state, (T,), zero where it has vanished.
     """
     with tg.observe(side.network.recurrent) as seen:
-        out = side.network.last(x).sum()
+        out = score(side, side.network.last(x))
     seen.differentiate(out)
     values, gradients, flow = {}, {}, {}
     for _, value in seen.calls():

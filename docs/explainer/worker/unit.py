@@ -120,10 +120,16 @@ def _broadcast(node: GraphNode, index: Index) -> Index:
 def _base(node: GraphNode, step: int | None) -> str:
     """A node's name with its step where that is another one: "h at t-1"."""
     name = node.name or ("" if node.op is not None else node.label)
-    name = name.removesuffix("_l0")  # the only layer there is
-    if node.kind == "input" and node.op is None:
-        name = name or "state"
-    if node.step is not None and step is not None and node.step != step:
+    return _at_step(name.removesuffix("_l0"), node, step)  # of the only layer there is
+
+
+def _receiver(node: GraphNode, step: int | None) -> str:
+    """What a value goes into: by its name, or as the op is written."""
+    return _at_step(node.name or SYMBOLS.get(node.label, node.label), node, step)
+
+
+def _at_step(name: str, node: GraphNode, step: int | None) -> str:
+    if name and node.step is not None and step is not None and node.step != step:
         return f"{name}[t{node.step - step:+d}]"
     return name
 
@@ -142,10 +148,7 @@ def gradient_of(graph: Graph, flow: Gradients, i: int, unit: int) -> dict[str, A
 
     total = flow.at(i)
     parts = [
-        {
-            "to": _base(graph[j], graph[i].step) or SYMBOLS.get(graph[j].label, graph[j].label),
-            "value": at(grad),
-        }
+        {"to": _receiver(graph[j], graph[i].step), "value": at(grad)}
         for j, _, grad in flow.parts(i)
     ]
     return {"gradient": 0.0 if total is None else at(total), "parts": parts}
