@@ -73,6 +73,12 @@ class GraphNode:
         return op.name if op is not None else self.name or self.kind
 
     @property
+    def symbol(self) -> str:
+        """How the op is written, as `+` or `σ`; the label of one without a symbol, or of a leaf."""
+        op = self.op
+        return (op.traits.symbol if op is not None else None) or self.label
+
+    @property
     def name(self) -> str | None:
         """The name given by `named`, or the parameter's; None without one."""
         return self.source.name if self.source is not None else None

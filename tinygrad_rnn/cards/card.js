@@ -1,11 +1,4 @@
 (() => {
-  const root = document.documentElement;
-  document.getElementById("theme").onclick = () => {
-    const dark = root.dataset.theme
-      ? root.dataset.theme === "dark"
-      : matchMedia("(prefers-color-scheme: dark)").matches;
-    root.dataset.theme = dark ? "light" : "dark";
-  };
   for (const button of document.querySelectorAll("button.copy")) {
     button.onclick = async () => {
       const text = button.parentElement.querySelector("pre").textContent;

@@ -17,7 +17,7 @@ from ..compiler.report import PlanReport
 from ..files import write_file
 from ..nn.recurrent.cell import Cell
 from ..testing import CellReport
-from ..viz.page.document import document
+from ..viz.page.document import document, theme_button
 from ..viz.style.text import escaped
 from .equations import Equations
 from .equations.equations import recovered
@@ -109,7 +109,7 @@ class Card:
         means = glossary(["parameters", "state", "flops", *used])
         body = (
             f'<main><header><div><p class="kind">cell</p><h1>{escaped(self.cell)}</h1></div>'
-            f'<button id="theme" type="button">light / dark</button></header>'
+            f"{theme_button()}</header>"
             f'<p class="lead">{escaped(self.about)}</p>{self.head}'
             f'<nav>{links}<a href="#means">What the numbers mean</a></nav>'
             f"{''.join(s.html() for s in self.sections)}"

@@ -191,6 +191,7 @@ def op(
     view: bool = ...,
     leading_axes: bool = ...,
     inserts_axes: bool = ...,
+    symbol: str | None = ...,
     places: Rule | None = ...,
     section: Rule | None = ...,
     permutation: Rule | None = ...,
@@ -212,6 +213,7 @@ def op(value: Callable[..., Any] | None = None, /, **traits: Any) -> Any:
     call, as random numbers are. `linear="x y"`: linear in these inputs jointly (True: in all), so
     that a compiled scan may sum over time before it rather than after. `leading_axes=True`: an
     array with further axes in front is a batch, so that the op needs no batching rule.
+    `symbol="⊙"`: how pictures write the op, instead of its name.
 
     >>> import numpy as np, tinygrad_rnn as tg
     >>> @tg.op

@@ -87,6 +87,9 @@ class Traits:
     """For an op that takes each element of its result from one of two inputs, `where`: the input,
     by name, that says from which. The two follow it, the one for True first."""
 
+    symbol: str | None = None
+    """How pictures and equations write the op, as "+" or "σ"; None: by its name."""
+
     places: Callable[..., Any] | None = None
     """For an op that only puts its inputs side by side (`concatenate`, `stack`):
     `places(result, *inputs, **attributes)` are the parts of `result`, as views, that the inputs

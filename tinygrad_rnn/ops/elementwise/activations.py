@@ -30,7 +30,7 @@ tanh.vjp(lambda grad, out, x: grad - grad * out * out)
 
 
 @implements("sigmoid")
-@elementwise
+@op(elementwise=True, symbol="σ")
 def sigmoid(x: Array) -> Array:
     """The logistic function 1 / (1 + exp(-x)), as a tanh, which never overflows.
 

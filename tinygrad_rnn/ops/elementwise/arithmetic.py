@@ -18,7 +18,7 @@ elementwise = op(elementwise=True)
 
 
 @implements(np.add)
-@op(elementwise=True, linear="x y", commutative=True, associative=True, identity=0)
+@op(elementwise=True, symbol="+", linear="x y", commutative=True, associative=True, identity=0)
 def add(x: Array, y: Array) -> Array:
     """x + y.
 
@@ -36,7 +36,7 @@ add.vjp(
 
 
 @implements(np.subtract)
-@op(elementwise=True, linear="x y", identity=0)
+@op(elementwise=True, symbol="−", linear="x y", identity=0)
 def sub(x: Array, y: Array) -> Array:
     """x - y.
 
@@ -54,7 +54,7 @@ sub.vjp(
 
 
 @implements(np.multiply)
-@op(elementwise=True, multilinear="x y", commutative=True, associative=True, identity=1)
+@op(elementwise=True, symbol="×", multilinear="x y", commutative=True, associative=True, identity=1)
 def mul(x: Array, y: Array) -> Array:
     """x * y, element by element; `hadamard` is the same op by its name in the literature.
 
@@ -73,7 +73,7 @@ hadamard = mul
 
 
 @implements(np.divide)
-@op(elementwise=True, multilinear="x", identity=1)
+@op(elementwise=True, symbol="÷", multilinear="x", identity=1)
 def div(x: Array, y: Array) -> Array:
     """x / y.
 
@@ -130,7 +130,7 @@ pow.vjp(
 
 
 @implements(np.negative)
-@op(elementwise=True, linear=True)
+@op(elementwise=True, symbol="−", linear=True)
 def neg(x: Array) -> Array:
     """The negative, -x.
 

@@ -30,7 +30,7 @@ def _count(x: Array, axis: Any) -> int:
 
 
 @implements(np.sum)
-@op(linear=True, leading_axes=True)
+@op(symbol="Σ", linear=True, leading_axes=True)
 def sum(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
     """Sum over `axis`: None (all), an int or a tuple.
 

@@ -26,7 +26,6 @@ from ...engine.tensor import Tensor
 from ...graph import Graph, GraphNode
 from ..model.history import WholeHistory
 from ..model.unrolled import Unrolled
-from ..style.palette import SYMBOLS
 from .flow import norm
 
 __all__ = ["Carried", "backward_graph"]
@@ -242,7 +241,7 @@ class _Builder:
 
     def _expression(self, node: GraphNode) -> str:
         """A nameless op written in terms of its inputs, if those have names: `1 − update gate`."""
-        symbol = SYMBOLS.get(node.label, node.label)
+        symbol = node.symbol
         inputs = (self._unrolled.graph[i] for i in node.inputs)
         taken = [
             x.name or ("" if x.constant is None else f"{x.constant:g}")

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...language import say
 from ..model.unrolled import Edge, Link, Row, Unrolled
-from ..style.palette import SMALL, SYMBOLS
+from ..style.palette import SMALL
 from ..style.text import fitted, number, text_width
 from .layered import LAYER_GAP, Block, Placed, layered
 
@@ -151,7 +151,7 @@ def label_of(unrolled: Unrolled, row: Row) -> str:
     if row.kind != "op":
         name = unrolled.root_name(node.index)
         return name.rsplit(".", 1)[-1] if name else ("x" if row.kind == "input" else "start")
-    symbol = SYMBOLS.get(node.label, node.label)
+    symbol = node.symbol
     numbers = [
         graph[i].constant if graph[i].kind == "constant" and not np.ndim(graph[i].value) else None
         for i in node.inputs

@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.resources import files
 
-from ...language import get_language
+from ...language import get_language, say
 from ..charts.panel import Panel
 from ..style.palette import palette, style_sheet, variables
 from ..style.text import escaped, number
 from ..svg.canvas import arrow_heads
 from ..svg.drawing import Drawing
 
-__all__ = ["document", "drawing_svg", "panel_svg", "resource", "themes"]
+__all__ = ["document", "drawing_svg", "panel_svg", "resource", "theme_button", "themes"]
 
 
 def document(title: str, body: str, rules: Sequence[str] = (), scripts: Sequence[str] = ()) -> str:
-    """The page: `rules` and `scripts` are the style sheets and programs of this page alone."""
+    """The page: `rules` and `scripts` are the style sheets and programs of this page alone.
+
+    `body` has a button with the id "theme", see `theme_button`.
+    """
     # Rules set colours by variable: variables reach what `<use>` stamps, selectors that start at
     # the root do not.
     sheet = style_sheet({name: f"var(--v-{name})" for name in palette()})
-    programs = "".join(f"<script>{script}</script>" for script in scripts)
+    programs = "".join(f"<script>{script}</script>" for script in (resource("theme.js"), *scripts))
     return (
         f'<!DOCTYPE html>\n<html lang="{get_language()}"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width,initial-scale=1">'
@@ -28,6 +31,11 @@ def document(title: str, body: str, rules: Sequence[str] = (), scripts: Sequence
         f'<body><svg width="0" height="0" aria-hidden="true"><defs>{arrow_heads()}</defs></svg>'
         f"{body}{programs}</body></html>\n"
     )
+
+
+def theme_button() -> str:
+    """The button that switches between light and dark."""
+    return f'<button id="theme" type="button">{say("light / dark")}</button>'
 
 
 def themes() -> str:

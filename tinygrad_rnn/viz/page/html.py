@@ -9,7 +9,7 @@ from ...language import say
 from ..model.columns import AFTER
 from ..style.text import escaped
 from ..svg.drawing import Drawing
-from .document import document, resource
+from .document import document, resource, theme_button
 from .stats import BINS, box_facts
 
 __all__ = ["page"]
@@ -74,7 +74,7 @@ def page(drawings: dict[str, Drawing], level: str, title: str) -> str:
         f'aria-label="{say("search")}"><output id="found"></output></div>'
         f'<div class="group"><button id="fit">{say("fit")}</button>'
         f'<button id="actual">100 %</button>'
-        f'<button id="theme">{say("light / dark")}</button></div></header>'
+        f"{theme_button()}</div></header>"
         f'<p id="look">{escaped(drawings[level].said)}</p>'
         f'<main id="stage" tabindex="0" aria-label="{say("the picture")}">{"".join(svgs)}</main>'
         f'<aside id="info" hidden aria-live="polite"></aside>'

@@ -171,10 +171,6 @@ function find() {
   found.textContent = words ? say("{count} found", { count: hits.length }) : "";
 }
 function nextHit() { if (hits.length) { hit = (hit + 1) % hits.length; bring(hits[hit]); tell(hits[hit]); } }
-function theme() {
-  const root = document.documentElement;
-  root.dataset.theme = root.dataset.theme === "dark" ? "light" : "dark";
-}
 
 // Events
 let drag = null;
@@ -198,7 +194,6 @@ for (const name of Object.keys(data.levels)) document.getElementById("level-" + 
 document.getElementById("play").addEventListener("click", play);
 document.getElementById("fit").addEventListener("click", fit);
 document.getElementById("actual").addEventListener("click", actual);
-document.getElementById("theme").addEventListener("click", theme);
 const keys = {
   "+": () => zoom(0.8), "=": () => zoom(0.8), "-": () => zoom(1.25), f: fit, 0: actual, d: theme, " ": play,
   ArrowLeft: () => pan(-0.1, 0), ArrowRight: () => pan(0.1, 0), ArrowUp: () => pan(0, -0.1), ArrowDown: () => pan(0, 0.1),
@@ -216,5 +211,4 @@ document.addEventListener("keydown", (e) => {
   else return;
   e.preventDefault();
 });
-if (matchMedia("(prefers-color-scheme: dark)").matches) document.documentElement.dataset.theme = "dark";
 setLevel(level);

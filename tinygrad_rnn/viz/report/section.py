@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...files import write_file
 from ..charts.chart import Chart
-from ..page.document import document, panel_svg
+from ..page.document import document, panel_svg, theme_button
 from ..style.text import escaped
 
 __all__ = ["Section", "chart_figure", "figure", "write_report"]
@@ -52,6 +52,7 @@ def write_report(
 ) -> Path:
     """Write the page; `lead` is the HTML under the title. OSError if it cannot be written."""
     own = files(__package__).joinpath("report.css").read_text(encoding="utf-8")
-    body = f"<h1>{escaped(title)}</h1>{lead}{''.join(section.html() for section in sections)}"
+    head = f"<header><h1>{escaped(title)}</h1>{theme_button()}</header>"
+    body = f"{head}{lead}{''.join(section.html() for section in sections)}"
     write_file(path, document(title, body, [own]))
     return Path(path)

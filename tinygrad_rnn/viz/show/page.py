@@ -13,7 +13,7 @@ from typing import Any
 from ...invocation import command
 from ...language import get_language, say
 from ..charts.panel import Panel
-from ..page.document import document
+from ..page.document import document, theme_button
 from ..style.palette import palette, style_sheet, themed
 from ..style.text import escaped, number, wrapped
 from ..svg.saving import Saved
@@ -104,8 +104,8 @@ class Show(Saved):
         why = "".join(f"<p>{escaped(text)}</p>" for text in lesson.why)
         turn = "".join(f"<li>{escaped(text)}</li>" for text in lesson.turn)
         body = (
-            f'<main><header><h1>{escaped(lesson.question)}</h1><button id="theme">'
-            f'{say("light / dark")}</button></header><p class="look">{escaped(lesson.look)}</p>'
+            f"<main><header><h1>{escaped(lesson.question)}</h1>{theme_button()}"
+            f'</header><p class="look">{escaped(lesson.look)}</p>'
             f'<div class="knobs">{sliders}</div><div class="cards">{figures}</div>'
             f'<div class="texts"><section><h2>{say("Now turn the knobs")}</h2>'
             f"<ul>{turn}</ul></section>"

@@ -18,8 +18,4 @@ function show() {
   });
 }
 data.knobs.forEach((_, n) => slider(n).addEventListener("input", show));
-document.getElementById("theme").addEventListener("click", () => {
-  const root = document.documentElement, dark = matchMedia("(prefers-color-scheme: dark)").matches;
-  root.dataset.theme = (root.dataset.theme ?? (dark ? "dark" : "light")) === "dark" ? "light" : "dark";
-});
 show();

@@ -6,23 +6,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["FONT", "SERIES", "SHADES", "SMALL", "SYMBOLS", "TONES", "Scale"]
+__all__ = ["FONT", "SERIES", "SHADES", "SMALL", "TONES", "Scale"]
 __all__ += ["gradient_width", "palette", "style_sheet", "themed", "variables"]
 
 FONT = "'Inter','Helvetica Neue',Helvetica,Arial,'Noto Sans','Noto Sans CJK KR',sans-serif"
 
 SMALL = 10.0  # px: no label is smaller
-
-SYMBOLS = {  # textbook symbols of ops; other ops are written by name
-    "add": "+",
-    "sub": "−",
-    "mul": "×",
-    "hadamard": "⊙",
-    "div": "÷",
-    "neg": "−",
-    "sigmoid": "σ",
-    "sum": "Σ",
-}
 
 # The meaning of each colour, everywhere: the ramp from grey through red is the gradient; `a0` ...
 # are amounts from 0 to 1, such as gates; `d0` ... are signed, negative orange, positive blue;
