@@ -167,25 +167,26 @@ def pictures_section(subject: Subject) -> Section:
 
 def laws_of(subject: Subject, seconds: float, **arguments: Any) -> CellReport:
     """The table of laws of the cell, in a small size if it takes sizes."""
+    if not subject.is_plain and subject.choices is None:
+        arguments["input_shape"] = subject.input_shape
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the table says what there was no time for
         try:
-            return check_cell(lambda: _small(subject.cell), seconds=seconds, **arguments)
+            return check_cell(lambda: _small(subject), seconds=seconds, **arguments)
         except CellError as error:
             return error.report
 
 
-def _small(cell: Cell) -> Cell:
+def _small(subject: Subject) -> Cell:
     """The cell again, with an input of 2 and a state of 3 where it takes these sizes."""
-    takes = inspect.signature(type(cell).__init__).parameters
-    sizes: dict[str, Any] = {
-        name: n for name, n in (("input_size", 2), ("hidden_size", 3)) if name in takes
-    }
+    takes = inspect.signature(type(subject.cell).__init__).parameters
+    sizes: dict[str, Any] = {"hidden_size": 3} if "hidden_size" in takes else {}
+    if "input_size" in takes and subject.is_plain:
+        sizes["input_size"] = 2
     try:
-        made: Cell = cell.made_again(**sizes)
-        return made
+        return subject.again(**sizes)
     except (TypeError, ValueError):
-        return cell.made_again()
+        return subject.again()
 
 
 def laws_section(report: CellReport) -> Section:

@@ -78,6 +78,12 @@ class Subject:
         return (int(size), *maps)
 
     @property
+    def is_plain(self) -> bool:
+        """Whether x_t is a vector of numbers as long as the cell's `input_size`."""
+        size = getattr(self.cell, "input_size", None)
+        return self.choices is None and self.input_shape == (size,)
+
+    @property
     def further(self) -> dict[str, tuple[int, ...]]:
         """The shapes of the further inputs of a step, by name."""
         return {name: how.shape for name, how in self._inputs.items()}

@@ -49,7 +49,12 @@ def speed_section(subject: Subject, quick: bool) -> Section:
     for size in sizes:
         times: dict[str, list[float | str]] = {}
         for name, cell, x in _cells(subject, size):
+            if name == subject.name and _flops(cell, x) > (2e10 if quick else 2e11):
+                break
             times[name] = [_milliseconds(library, cell, x, quick) for library in libraries]
+        if not times:
+            rows.append((f"{subject.name}, {size} units", *["too large"] * len(libraries)))
+            break
         own, lstm = times[subject.name], times.get("LSTM", [])
         rows.append((f"{subject.name}{f', {size} units' if size else ''}", *map(_told, own)))
         if lstm:
@@ -86,6 +91,16 @@ def _cells(subject: Subject, size: int) -> list[tuple[str, Cell, Any]]:
         lstm: Cell = nn.LSTMCell(features, size).astype(subject.dtype)
         found.append(("LSTM", lstm, x))
     return found
+
+
+def _flops(cell: Cell, x: Any) -> int:
+    """Of a training step; 0 if they are not known."""
+    shape = x.shape[2:]
+    try:
+        plan = cell.plan(ROWS, STEPS, input_size=shape[0] if len(shape) == 1 else shape)
+    except (TypeError, ValueError):
+        return 0
+    return plan.total().flops
 
 
 def _alone(subject: Subject, cell: Cell) -> Cell:
