@@ -80,6 +80,13 @@ def test_a_cell_with_step_and_a_further_input() -> None:
     assert found.error < 1e-6
 
 
+def test_convolutions_and_normalisation_are_read_off_what_computes_them() -> None:
+    images = equations(tg.cells.ConvLSTMCell(1, 2, (4, 4))).latex()
+    assert r"\operatorname{conv} (W_{hh}^{(f)}, h_{t-1})" in images and "unfold" not in images
+    layer_norm = equations(tg.cells.LayerNormLSTMCell(2, 3)).lines
+    assert layer_norm[0].right.latex() == r"W_{hh} h_{t-1} - \operatorname{mean} (W_{hh} h_{t-1})"
+
+
 def test_a_wrong_equation_is_noticed() -> None:
     found = equations(nn.GRUCell(3, 4).astype("float64"))
     last = found.lines[-1]

@@ -102,8 +102,11 @@ class Subject:
             x = self._tensor(rng.choice(self.choices, (steps, rows, *self.input_shape)))
         return Given(
             x,
-            {name: self._tensor(how.draw(rng, steps, rows)) for name, how in self._inputs.items()},
-            {name: self._tensor(how.draw(rng, rows)) for name, how in self._constants.items()},
+            {
+                n: self._tensor(how.draw(rng, steps, rows)).named(n)
+                for n, how in self._inputs.items()
+            },
+            {n: self._tensor(how.draw(rng, rows)).named(n) for n, how in self._constants.items()},
         )
 
     def reached(self, rows: int, cell: Cell | None = None) -> Any:

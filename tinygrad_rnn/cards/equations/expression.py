@@ -11,7 +11,8 @@ import numpy as np
 from ...compiler.ir.instruction import structural_key
 from ...engine.primitives.primitive import Primitive
 from ...engine.primitives.traits import Section
-from ...ops import matmul
+from ...ops import matmul, reshape
+from ...ops.algebra.convolution import _unfold
 
 __all__ = ["Expression", "Expressions", "Leaf", "parts_of"]
 
@@ -127,6 +128,11 @@ class Expressions:
         without = _without_identity(op, inputs)
         if without is not None:
             return without
+        if op is reshape:
+            made = Expression(op, inputs, attributes, output, np.zeros(()), inputs[0].rows)
+            of = convolved(made)
+            if of is not None:
+                return self.apply(convolution, of[:2], of[2], None, sample)
         key = (id(op), output, structural_key(attributes), *map(id, inputs))
         if key not in self._known:
             if sample is None:
@@ -147,11 +153,30 @@ class Expressions:
         if x.op is part and x.attributes["axis"] == axis:
             first = x.attributes["start"]
             return self.part(x.inputs[0], Section(axis, first + start, first + stop))
-        if x.op is not None and id(x) not in self.kept:
+        if self._is_cut(x, axis):
             found = self._of_parts(x, section)
             if found is not None:
                 return found
         return self.apply(part, [x], section._asdict())
+
+    def _is_cut(self, x: Expression, axis: int) -> bool:
+        """Whether a part of x is made of parts of symbols, with nothing computed anew for each."""
+        if x.op is None or id(x) in self.kept:
+            return False
+        if x.op.traits.elementwise:
+            return all(
+                e.leaf is not None or id(e) in self.kept or self._is_cut(e, axis)
+                for e in x.inputs
+                if not e.is_number
+            )
+        if x.op.traits.permutation is not None:
+            axis = x.op.traits.permutation(**x.attributes)[axis]
+            return x.inputs[0].leaf is not None or self._is_cut(x.inputs[0], axis)
+        if _added_axes(x):
+            return x.inputs[0].leaf is not None
+        if x.op is convolution:
+            return axis == -3
+        return is_product(x) and axis >= -2
 
     def _of_parts(self, x: Expression, section: Section) -> Expression | None:
         """A part of what an op gives, as the op on parts; None if it is none."""
@@ -168,6 +193,12 @@ class Expressions:
             axes = x.op.traits.permutation(**x.attributes)
             inner = self.part(x.inputs[0], Section(axes[axis], start, stop))
             return self.apply(x.op, [inner], x.attributes)
+        if added := _added_axes(x):
+            inner = self.part(x.inputs[0], Section(axis + added, start, stop))
+            return self.apply(x.op, [inner], {"shape": (*inner.sample.shape, *[1] * added)})
+        if x.op is convolution:
+            kernels = self.part(x.inputs[0], Section(-x.inputs[0].sample.ndim, start, stop))
+            return self.apply(x.op, [kernels, x.inputs[1]], x.attributes)
         if is_product(x) and axis >= -2:
             a, b = x.inputs
             if axis == -1 and b.sample.ndim > 1:
@@ -187,6 +218,45 @@ def _without_identity(op: Primitive, inputs: tuple[Expression, ...]) -> Expressi
     if second.is_number and second.sample == op.traits.identity and not first.is_number:
         return first
     return None
+
+
+def _added_axes(x: Expression) -> int:
+    """How many axes of size 1 a reshape adds at the end of its input, and nothing else; or 0."""
+    if x.op is not reshape:
+        return 0
+    before, after = x.inputs[0].sample.shape, x.sample.shape
+    added = len(after) - len(before)
+    return added if added > 0 and after == before + (1,) * added else 0
+
+
+def _convolution(kernels: Array, x: Array, *, unfold: Mapping[str, Any], pad: Any) -> Array:
+    """The convolution of the maps x with kernels, as `ops.conv2d` computes it."""
+    if pad is not None:
+        x = np.pad(x, [(0, 0)] * (x.ndim - len(pad)) + [*pad])
+    seen = _unfold.value(x, **unfold)
+    product = kernels.reshape(len(kernels), -1) @ seen
+    sizes = [
+        (n - d * (k - 1) - 1) // s + 1
+        for n, k, s, d in zip(x.shape[2:], *unfold.values(), strict=True)
+    ]
+    return product.reshape(len(x), len(kernels), *sizes)
+
+
+convolution = Primitive(_convolution, multilinear=True)
+convolution.name = "conv"
+
+
+def convolved(x: Expression) -> tuple[Expression, Expression, Mapping[str, Any]] | None:
+    """Of what `ops.conv2d` computes by a product: the kernels, the maps, and how they meet."""
+    if x.op is not reshape or not is_product(x.inputs[0]):
+        return None
+    kernels, seen = x.inputs[0].inputs
+    if kernels.op is not reshape or kernels.rows or seen.op is not _unfold:
+        return None
+    maps, pad = seen.inputs[0], None
+    if maps.op is not None and maps.op.name == "pad" and maps.attributes["constant"] == 0:
+        maps, pad = maps.inputs[0], maps.attributes["widths"]
+    return kernels.inputs[0], maps, {"unfold": dict(seen.attributes), "pad": pad}
 
 
 def is_product(x: Expression) -> bool:

@@ -44,7 +44,7 @@ class Letter(Layout):
             return f"\\{self.text}"
         if len(self.text) == 1:
             return self.text
-        escaped = re.sub(r"([#$%&_{}])", r"\\\1", self.text)
+        escaped = re.sub(r"([#$%&_{} ])", r"\\\1", self.text)
         return f"\\mathrm{{{escaped}}}"
 
     def mathml(self) -> str:
@@ -193,9 +193,10 @@ class Group(Layout):
         """See `Layout`."""
         comma = f'<mo separator="true">{escape(self.between)}</mo>'
         inside = comma.join(piece.mathml() for piece in self.pieces)
+        grows = "" if "<mfrac>" in inside or "<msqrt>" in inside else ' stretchy="false"'
         return (
-            f'<mrow><mo form="prefix">{escape(self.opening)}</mo>{inside}'
-            f'<mo form="postfix">{escape(self.closing)}</mo></mrow>'
+            f'<mrow><mo form="prefix"{grows}>{escape(self.opening)}</mo>{inside}'
+            f'<mo form="postfix"{grows}>{escape(self.closing)}</mo></mrow>'
         )
 
 

@@ -20,7 +20,7 @@ from .recovery import TracedStep, Written
 
 __all__ = ["Named", "Symbols", "named_values"]
 
-_SHARED = 4  # symbols from which a value that is used twice has an equation
+_SHARED = 3  # symbols from which a value that is used twice has an equation
 _LONG = 9  # symbols on a line, from which its largest part has an equation
 
 
@@ -93,7 +93,8 @@ class _Naming:
                     chosen.add(id(x))
                     own -= size[id(x)] - 1
             size[id(e)] = own
-            if uses[id(e)] > 1 and own >= _SHARED:
+            has_name = own > 1 and any(self.author.get(id(e), ()))
+            if uses[id(e)] > 1 and (own >= _SHARED or has_name):
                 chosen.add(id(e))
         return [e for e in self.order if id(e) in chosen and e.leaf is None and not _is_piece(e)]
 
@@ -157,7 +158,8 @@ class _Naming:
         found = parts_of(e)
         label: Layout
         if found is None:
-            label = Number(str((e.output or 0) + 1))
+            place = _picked(e) if e.output is None else e.output
+            label = Number(str((place or 0) + 1))
         else:
             section, size = found
             owners = users.get((size, section.start, section.stop), set())
@@ -192,7 +194,18 @@ class _Naming:
 
 def _is_piece(e: Expression) -> bool:
     """Whether it is a part of something, or one output of an op of several."""
-    return parts_of(e) is not None or (e.output is not None and len(e.inputs) == 1)
+    if len(e.inputs) != 1:
+        return False
+    return parts_of(e) is not None or e.output is not None or _picked(e) is not None
+
+
+def _picked(e: Expression) -> int | None:
+    """The number of a slice that is picked along the first axis of a row: W[0], x[:, 0]."""
+    template = e.attributes.get("template", ())
+    if e.rows and template[:1] == (slice(None),):
+        template = template[1:]
+    is_one = len(template) == 1 and isinstance(template[0], int) and template[0] >= 0
+    return template[0] if is_one and not isinstance(template[0], bool) else None
 
 
 def _inside(e: Expression, equations: Sequence[Expression]) -> list[Expression]:

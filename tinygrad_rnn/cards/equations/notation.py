@@ -150,6 +150,11 @@ class Notation:
         a, b = e.inputs
         if b.is_scalar and not a.is_scalar:
             a, b = b, a
+        minus = self._negated(a)
+        if minus is not None:  # -a ⊙ b, without brackets
+            return Written(Row((Mark("-", "−", "prefix"), minus(b))), _SUM)
+        if a is b:
+            return self._op_square(e)
         if not a.is_scalar:
             return self._chain(_TIMES, a, b, _ELEMENTWISE, _PRODUCT)
         left, right = self._any(a), self._any(b)
@@ -161,6 +166,13 @@ class Notation:
         return Written(Row((self._at_least(a, _POWER), _THIN, second)), _PRODUCT)
 
     _op_hadamard = _op_mul
+
+    def _negated(self, e: Expression) -> Callable[[Expression], Layout] | None:
+        """For a factor -a without a symbol, that writes a ⊙ b."""
+        if e.op is None or e.op.name != "neg" or id(e) in self.symbols or e.is_scalar:
+            return None
+        inner = e.inputs[0]
+        return lambda b: self._chain(_TIMES, inner, b, _ELEMENTWISE, _PRODUCT).layout
 
     def _chain(self, mark: Mark, a: Expression, b: Expression, own: int, inner: int) -> Written:
         left, right = self._at_least(a, own), self._at_least(b, inner)
@@ -269,6 +281,9 @@ class Notation:
         raise AssertionError(f"two functions are called {first}")
 
 
+_USUAL = (("axis", -1), ("axis", (-1,)), ("keepdims", True), ("keepdims", False))
+
+
 def _same(a: Function, b: Function) -> bool:
     return a.output == b.output and repr(a.attributes) == repr(b.attributes)
 
@@ -279,11 +294,9 @@ def _attributes(e: Expression, all_of_them: bool) -> list[str]:
     for name, value in e.attributes.items():
         if name == "shape" and isinstance(value, tuple) and (not e.rows or not all_of_them):
             found.append("×".join(map(str, value[1:] if e.rows else value)))
-        elif all_of_them or (
-            (name, value) not in (("axis", -1), ("keepdims", True), ("keepdims", False))
-            and value is not None
-            and name != "dtype"
-        ):
+        elif name in ("unfold", "pad") and not all_of_them:
+            continue
+        elif all_of_them or ((name, value) not in _USUAL and value is not None and name != "dtype"):
             found.append(f"{name}={value}".replace(" ", ""))
     return [word for word in found if word]
 
