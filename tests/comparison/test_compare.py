@@ -136,7 +136,9 @@ def test_results_of_other_settings_or_code_are_not_taken_for_these(own, tmp_path
         compare([f"{own}:Mine"], seeds=1, folder=folder, **{**QUIET, "epochs": 3})
     again = compare([f"{own}:Mine"], seeds=1, folder=folder, again=True, **{**QUIET, "epochs": 3})
     assert len(again.rows[0]["curves"]["val_loss"]) == 3
-    own.write_text(OWN + "\n# other\n")
+    own.write_text(OWN.replace("    pass", '    """A docstring."""  # and a comment\n\n    pass'))
+    compare([f"{own}:Mine"], seeds=1, folder=folder, **{**QUIET, "epochs": 3})
+    own.write_text(OWN.replace("    pass", "    size = 3"))
     with pytest.raises(ComparisonError, match="the code of the cell has changed"):
         compare([f"{own}:Mine"], seeds=1, folder=folder, **{**QUIET, "epochs": 3})
 

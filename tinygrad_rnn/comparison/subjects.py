@@ -6,6 +6,7 @@ import ast
 import functools
 import hashlib
 import inspect
+import textwrap
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,8 @@ from ..errors import TinygradRnnError
 from ..user_code import NamedTask, blame, find_cell, find_task
 
 __all__ = ["ComparisonError", "Subject", "cells_of", "tasks_of"]
+
+_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
 
 
 class ComparisonError(TinygradRnnError, ValueError):
@@ -65,14 +68,23 @@ def _innermost(function: Any) -> Any:
 
 
 def _code(made_by: Any, file: Path | None = None) -> str:
-    """A fingerprint of the user's file, or of what can be read of a class or function."""
-    text = b""
+    """A fingerprint of the user's file, or of what can be read of a class or function.
+
+    Of what it does: comments, docstrings and the layout do not count.
+    """
+    text = ""
     if file is not None:
-        text = file.read_bytes()
+        text = file.read_text(encoding="utf-8")
     else:
         with suppress(OSError, TypeError):
-            text = inspect.getsource(_innermost(made_by)).encode()
-    return hashlib.sha256(text).hexdigest()[:12]
+            text = textwrap.dedent(inspect.getsource(_innermost(made_by)))
+    with suppress(SyntaxError):  # of a lambda there may be half a statement
+        tree = ast.parse(text)
+        for node in ast.walk(tree):
+            if isinstance(node, _DOCUMENTED) and ast.get_docstring(node) is not None:
+                del node.body[0]
+        text = ast.dump(tree)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def cells_of(given: Any) -> list[Subject]:
