@@ -56,6 +56,20 @@ def test_a_notebook_shows_each_thing_once(tmp_path) -> None:
             assert len(forms["text/plain"]) < 3000
 
 
+def test_pictures_on_one_page_do_not_mix_up_their_parts() -> None:
+    lstm, identifiers = nn.LSTM(2, 3), []
+    for picture in (
+        viz.bptt(lstm, tg.randn(30, 1, 2)),
+        viz.bptt(lstm, tg.randn(3, 1, 2), level="gates"),
+        viz.plot_gates(viz.gates(lstm, tg.randn(4, 1, 2))),
+    ):
+        svg = picture._repr_mimebundle_()["image/svg+xml"]
+        own = re.findall(r'<(?!marker)\w+ id="([^"]+)"', svg)
+        assert {*re.findall(r'href="#([\w-]+)', svg)} <= {*own}
+        identifiers += own
+    assert len(identifiers) == len(set(identifiers)) > 0
+
+
 def shapes_of_rows(text: str) -> set[int]:
     """How many cells the rows of a table of HTML have."""
     return {len(re.findall("<t[hd] ", row)) for row in re.findall("<tr>(.*?)</tr>", text)}

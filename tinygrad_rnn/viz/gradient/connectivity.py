@@ -128,7 +128,7 @@ class Connectivity:
         rows = [
             (str(step), f"{norm(self.product_jacobians[t]):.3g}",
              f"{self.product_values[t].max():.3g}",
-             *(f"{share[t]:.0%}" for share in self.product_shares.values()))
+             *(f"{share[t]:z.0%}" for share in self.product_shares.values()))
             for t, step in enumerate(self.steps[:-1])
         ]  # fmt: skip
         return html_table([head, *rows], right=range(1, len(head)), title=repr(self)[1:-1])

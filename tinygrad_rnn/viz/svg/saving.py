@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -44,7 +45,16 @@ class Saved:
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         """What a notebook asks for: the SVG and, where that cannot be shown, one line of text."""
-        return {"image/svg+xml": _fitting(self.svg()), "text/plain": repr(self)}
+        return {"image/svg+xml": _fitting(_apart(self.svg())), "text/plain": repr(self)}
+
+
+def _apart(svg: str) -> str:
+    """The picture with definitions of its own names: a page with several must not mix them up.
+
+    Arrow heads, which style sheets refer to, are the same in all pictures and keep their names.
+    """
+    mark = "p" + hashlib.sha256(svg.encode()).hexdigest()[:10]
+    return re.sub(r'(<(?:g|path|rect) id="|\bhref="#)(?=\w)', rf"\1{mark}", svg)
 
 
 def _fitting(svg: str) -> str:
