@@ -8,17 +8,24 @@ import pytest
 
 import tinygrad_rnn
 from tinygrad_rnn.cli import main
+from tinygrad_rnn.cli.commands import NAMES
 from tinygrad_rnn.invocation import command
 
 from .conftest import Fails
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["predict", "--help"]])
-def test_help(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("arguments", [[], *([name] for name in NAMES)])
+def test_help_fits_80_columns(
+    arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(SystemExit) as stop:
-        main(arguments)
+        main([*arguments, "--help"])
     assert stop.value.code == 0
-    assert f"usage: {command()}" in capsys.readouterr().out
+    usage, *text = capsys.readouterr().out.split("\n\n")
+    assert usage.startswith(f"usage: {command()}")
+    lines = [line for line in "\n".join(text).splitlines() if command() not in line]
+    assert [line for line in lines if len(line) > 80] == []
 
 
 def test_without_a_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import re
+import textwrap
 from collections.abc import Sequence
-from itertools import count
+from itertools import count, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -86,12 +87,29 @@ def out_file(options: argparse.Namespace, default: str) -> Path:
     return path
 
 
+def _wrapped(text: str) -> str:
+    """Lines that belong together as one paragraph; an empty line, or one that is indented, parts.
+
+    >>> print(_wrapped("one line\\nand another\\n  a command\\n"))
+    one line and another
+      a command
+    """
+    kinds = groupby(
+        text.split("\n"), lambda line: bool(line) and not line.startswith((" ", "OPTIONS"))
+    )
+    return "\n".join(
+        textwrap.fill(" ".join(lines), 79, break_on_hyphens=False) if prose else "\n".join(lines)
+        for prose, lines in kinds
+    )
+
+
 def add_command(commands: Commands, name: str, summary: str, details: str) -> Parser:
     """A parser for the command `name`: `summary` is its line in the list of commands.
 
-    `details`, the text above and below its options, parted by a line `OPTIONS`, is shown as it is.
+    `details` is the text above and below its options, parted by a line `OPTIONS`. Its prose is
+    wrapped to 79 columns; lines that begin with a space are shown as they are.
     """
-    above, _, below = details.partition("OPTIONS\n")
+    above, _, below = _wrapped(details).partition("OPTIONS\n")
     return commands.add_parser(
         name,
         help=summary,

@@ -26,9 +26,9 @@ Each run has a folder of its own, runs/NAME, with
                                they were after the last complete epoch
   CELL/metrics.jsonl           what was measured, one line an epoch
   run.json                     what the run was told
-  bptt.svg                     the unrolled backpropagation through time of a name
-  report.html                  what they answer and how good they are, what gradients
-                               and gates do
+  bptt.svg                     backpropagation through time of a name, unrolled
+  report.html                  what they answer and how good they are, what
+                               gradients and gates do
 
 With EXPERIMENT, a Python file of your own with a function main(run), that is
 called instead, and trains what it likes with fit(..., run=run).
