@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import nn
+from .. import nn, pytree
 from ..compiler.backends.executor import executing_on
 from ..engine.tensor import Tensor
 
@@ -44,16 +44,19 @@ def available() -> list[str]:
     return [name for name, (_, needs) in LIBRARIES.items() if importlib.util.find_spec(needs)]
 
 
-def measured(library: str, cell: nn.Cell, x: Any, seconds: float = _SECONDS) -> Measurement:
+def measured(
+    library: str, cell: nn.Cell, x: Any, seconds: float = _SECONDS, **given: Any
+) -> Measurement:
     """A cell's step on x (T, B, ...), an array, in one of the `LIBRARIES`.
 
+    `given`: what a layer of it takes besides x, as arrays: further inputs and `constants`.
     The memory is meaningful only if nothing else has run in this process.
 
     >>> found = measured("numpy", nn.RNNCell(2, 3), np.ones((5, 2, 2), np.float32))
     >>> found.step < found.first
     True
     """
-    step = LIBRARIES[library][0](cell, x)
+    step = LIBRARIES[library][0](cell, x, given)
     before = _peak()
     start = time.perf_counter()
     loss, by_x = step()
@@ -82,15 +85,15 @@ def _peak() -> int | None:
 Step = Callable[[], tuple[Any, Any]]
 
 
-def _here(executor: str) -> Callable[[nn.Cell, Any], Step]:
-    def prepared(cell: nn.Cell, x: Any) -> Step:
+def _here(executor: str) -> Callable[[nn.Cell, Any, Any], Step]:
+    def prepared(cell: nn.Cell, x: Any, further: Any) -> Step:
         layer = nn.Recurrent(cell)
 
         def step() -> tuple[Any, Any]:
             layer.zero_grad()
             given = Tensor(x, requires_grad=True)
             with executing_on(executor):
-                loss = (layer(given)[0] ** 2).sum()
+                loss = (layer(given, **further)[0] ** 2).sum()
                 loss.backward()
             return loss.item(), given.grad.numpy()  # type: ignore[union-attr]
 
@@ -99,35 +102,38 @@ def _here(executor: str) -> Callable[[nn.Cell, Any], Step]:
     return prepared
 
 
-def _in_jax(cell: nn.Cell, x: Any) -> Step:
+def _in_jax(cell: nn.Cell, x: Any, further: Any) -> Step:
     import jax
 
     from .jax import to_jax
 
     apply, parameters = to_jax(nn.Recurrent(cell))
     function = jax.jit(
-        jax.value_and_grad(lambda parameters, x: (apply(parameters, x)[0] ** 2).sum(), (0, 1))
+        jax.value_and_grad(
+            lambda parameters, x, further: (apply(parameters, x, **further)[0] ** 2).sum(), (0, 1)
+        )
     )
-    given = jax.numpy.asarray(x)
+    given, further = jax.tree.map(jax.numpy.asarray, (x, further))
 
     def step() -> tuple[Any, Any]:
-        loss, (_, by_x) = function(parameters, given)
+        loss, (_, by_x) = function(parameters, given, further)
         return loss.block_until_ready(), by_x.block_until_ready()
 
     return step
 
 
-def _in_torch(cell: nn.Cell, x: Any) -> Step:
+def _in_torch(cell: nn.Cell, x: Any, further: Any) -> Step:
     import torch
 
     from .torch import to_torch
 
     module = to_torch(_layer_of_torch(cell))
+    further = pytree.map(torch.tensor, further)
 
     def step() -> tuple[Any, Any]:
         module.zero_grad()
         given = torch.tensor(x, requires_grad=True)
-        loss = (module(given)[0] ** 2).sum()
+        loss = (module(given, **further)[0] ** 2).sum()
         loss.backward()
         return loss.item(), given.grad.numpy()  # type: ignore[union-attr]
 
@@ -146,7 +152,7 @@ def _layer_of_torch(cell: nn.Cell) -> nn.Recurrent:
     return made
 
 
-LIBRARIES: dict[str, tuple[Callable[[nn.Cell, Any], Step], str]] = {
+LIBRARIES: dict[str, tuple[Callable[[nn.Cell, Any, Any], Step], str]] = {
     "numpy": (_here("numpy"), "numpy"),
     "llvm": (_here("llvm"), "llvmlite"),
     "jax": (_in_jax, "jax"),

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...terminal import printable
+from ..further import add_further_inputs, random_inputs
 from ..parser import CommandError, add_command
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def register(commands: Commands) -> None:
             default=default,
             help=f"{meaning} (default: {default})",
         )
+    add_further_inputs(parser)
     parser.add_argument("--only", choices=sorted(_NAMES), help="measure this one alone")
     parser.add_argument("--json", action="store_true", help="in this process, as a line of JSON")
     parser.set_defaults(command=_bench)
@@ -90,6 +92,7 @@ def _bench(options: argparse.Namespace) -> int:
 def _measured(library: str, options: argparse.Namespace) -> Measurement:
     import numpy as np
 
+    from ... import pytree
     from ...export.measurement import measured
     from ...ops import manual_seed
     from ...user_code import blame, find_cell
@@ -103,7 +106,8 @@ def _measured(library: str, options: argparse.Namespace) -> Measurement:
         cell = named.cell(options.input_size, options.hidden_size)
         shape = (options.steps, options.batch_size, options.input_size)
         x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
-        return measured(library, cell, x)
+        given = pytree.map(lambda tensor: tensor.data, random_inputs(cell, options))
+        return measured(library, cell, x, **given)
 
 
 def _in_a_process(library: str, options: argparse.Namespace) -> Sequence[Any]:
@@ -112,6 +116,10 @@ def _in_a_process(library: str, options: argparse.Namespace) -> Sequence[Any]:
     threads = dict.fromkeys(_THREADS, str(options.threads))
     call = [sys.executable, "-m", "tinygrad_rnn", "bench", options.cell]
     call += [*sizes, f"--only={library}", "--json"]
+    for option in ("step-inputs", "constants"):
+        given = getattr(options, option.replace("-", "_"))
+        shapes = [f"{name}={'x'.join(map(str, shape))}" for name, shape in given]
+        call += [f"--{option}", *shapes] if shapes else []
     ended = subprocess.run(call, capture_output=True, encoding="utf-8", env=os.environ | threads)
     lines = ended.stdout.splitlines()
     if ended.returncode or not lines:

@@ -7,6 +7,7 @@ import ast
 from typing import TYPE_CHECKING, Any
 
 from ...terminal import coloured, did_you_mean, printable
+from ..further import add_further_inputs
 from ..parser import CommandError, add_command
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ examples:
   tinygrad-rnn check my_file.py:MyCell
   tinygrad-rnn check my_file.py:MyCell --with input_size=4 hidden_size=8 heads=2
   tinygrad-rnn check my_file.py:MyCell --indices 27
+  tinygrad-rnn check my_file.py:DecayCell --step-inputs dt=1 --constants memory=7x4
   tinygrad-rnn check lstm --layer num_layers=2 bidirectional=True
 
 Exit status: 0 if all laws hold, 1 if one is broken, 2 if the cell cannot be run.
@@ -63,6 +65,7 @@ def register(commands: Commands) -> None:
         nargs="+",
         help="shape of one input, such as 3 8 8 for an image (default: input_size)",
     )
+    add_further_inputs(parser)
     parser.add_argument(
         "--seconds",
         type=float,
@@ -136,6 +139,8 @@ def _check(options: argparse.Namespace) -> int:
                 make,
                 inputs=None if options.indices is None else range(options.indices),
                 input_shape=options.input_shape,
+                step_inputs=dict(options.step_inputs),
+                constants=dict(options.constants),
                 seconds=options.seconds,
                 except_for=options.except_for,
                 seed=options.seed,

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..further import add_further_inputs, random_inputs
 from ..parser import CommandError, add_command, add_language, add_out, out_file
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def register(commands: Commands) -> None:
     parser.add_argument(
         "--forget-bias", type=float, metavar="X", help="bias of an LSTM's forget gate"
     )
+    add_further_inputs(parser)
     add_language(parser)
     add_out(parser, _FILE, "file to write, .html, .svg, .png, .pdf or .dot")
     parser.add_argument(
@@ -133,8 +135,13 @@ def _picture(cell: NamedCell, options: argparse.Namespace) -> Picture:
     title = f"{cell.name} over {options.steps} steps"
     if options.forget_bias is not None:
         title += f", forget bias {options.forget_bias:g}"
+    given = random_inputs(made, options)
     picture = viz.bptt(
-        model, x.named("x"), level=options.level, fold=options.fold or None, title=title
+        lambda x: model(x, **given),
+        x.named("x"),
+        level=options.level,
+        fold=options.fold or None,
+        title=title,
     )
     picture.note = _why_it_vanishes(picture)
     return picture

@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from ...terminal import printable
+from ..further import add_further_inputs, further_inputs
 from ..parser import CommandError, add_command, add_out, out_file
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ examples:
   tinygrad-rnn plan lstm --batch-size 32
   tinygrad-rnn plan lstm --passes
   tinygrad-rnn plan my_file.py:MyCell --hidden-size 64 --out plan.svg
+  tinygrad-rnn plan my_file.py:DecayCell --step-inputs dt=1 --constants memory=7x4
 """
 
 
@@ -47,6 +49,7 @@ def register(commands: Commands) -> None:
             default=default,
             help=f"{meaning} (default: {default})",
         )
+    add_further_inputs(parser)
     parser.add_argument("--padded", action="store_true", help="sequences of different lengths")
     parser.add_argument(
         "--passes", action="store_true", help="print the step after each pass of the compiler"
@@ -78,10 +81,13 @@ def _plan(options: argparse.Namespace) -> int:
 
 def _planned(cell: NamedCell, options: argparse.Namespace) -> Any:
     made = cell.cell(options.input_size, options.hidden_size)
+    step_inputs, constants = further_inputs(made, options)
     return made.plan(
         options.batch_size,
         options.steps,
         input_size=options.input_size,
+        step_inputs=step_inputs,
+        constants=constants,
         lengths=options.padded,
         passes=options.passes,
     )

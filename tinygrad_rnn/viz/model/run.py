@@ -5,30 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ...engine.recording.mode import ModeChange, current_mode
 from ...engine.tensor import Tensor
-from ...nn.module import Module
 
 __all__ = ["run_unrolled", "scalar_of"]
 
 
 def run_unrolled(model: Callable[..., Any], x: Any) -> Any:
-    """`model(x)`, with every layer that could run as one op run step by step.
+    """`model(x)`, with every scan in it run op by op, as it is where somebody watches each op.
 
     TypeError for a model that cannot be called.
     """
     if not callable(model):
         raise TypeError(f"the model comes first, then its input x; {type(model).__name__} is none")
-    owner = getattr(model, "__self__", model)
-    modules = owner.modules() if isinstance(owner, Module) else ()
-    layers: list[Any] = [module for module in modules if hasattr(module, "unroll")]
-    before = [layer.unroll for layer in layers]
-    try:
-        for layer in layers:
-            layer.unroll = True
+    with ModeChange(watch=current_mode().watch or _Onlooker()):
         return model(x)
-    finally:
-        for layer, unroll in zip(layers, before):
-            layer.unroll = unroll
+
+
+class _Onlooker:
+    """Someone who watches every op, and does nothing."""
+
+    def forward(self, *of: Any) -> None:
+        """Called by each op with its outputs."""
+
+    def backward(self, *of: Any) -> None:
+        """Called with the gradient for one input of a node."""
 
 
 def scalar_of(result: Any, loss: Callable[[Any], Tensor] | None) -> Tensor:

@@ -192,9 +192,9 @@ def bptt(
     state (of a model that returns outputs and state) or of the output, so that the gradient enters
     where the sequence ends.
 
-    Recurrent layers of a Module (or of the Module that a method belongs to) run with `unroll=True`
-    for this; in a function of your own, set it yourself. If `x` is floating, the gradient that
-    reaches it is drawn as well. `passes`: see `draw`.
+    Recurrent layers and scans run op by op for this. Further inputs are given in a function of your
+    own, `bptt(lambda x: layer(x, dt=dt), x)`. If `x` is floating, the gradient that reaches it is
+    drawn as well. `passes`: see `draw`.
 
     >>> import tinygrad_rnn as tg
     >>> picture = bptt(tg.nn.LSTM(3, 4), tg.zeros(5, 1, 3), level="gates")
