@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import runpy
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 
 import tinygrad_rnn as tg
 from tests.compiler import test_cells as step_by_step
@@ -18,6 +20,9 @@ from tinygrad_rnn import nn
 from tinygrad_rnn.compiler.backends import threads
 from tinygrad_rnn.compiler.backends.numpy import products
 from tinygrad_rnn.compiler.specialization import compiled_steps
+
+random_cells = runpy.run_path(str(Path(__file__).parents[1] / "random_cells.py"))
+programs, WIDTH = random_cells["programs"], random_cells["WIDTH"]
 
 I, H = 2, 3
 # Each row has instructions of its own in one of these; the others index rows by an array.
@@ -113,6 +118,35 @@ def test_layers_have_the_same_bits(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(executable, "WORTH_SHARING", 2e-6)
         for_threads(lambda: results(run, x, lengths=lengths))
+
+
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(programs(), st.integers(16, 29), st.booleans(), st.booleans())
+def test_any_program_has_the_same_bits(scans, sharing, cell, batch, ragged, reverse) -> None:
+    rng = np.random.default_rng(batch)
+    x = rng.standard_normal((3, batch, WIDTH))
+    lengths = rng.integers(0, 4, batch) if ragged else None
+    layer = nn.Recurrent(cell.astype("float64"), reverse=reverse)
+    found = for_threads(lambda: results(layer, x, lengths=lengths))
+    layer.unroll = True
+    assert_same(found, results(layer, x, lengths=lengths))
+
+
+def test_gradients_of_gradients_and_tangents_have_the_same_bits(scans, sharing) -> None:
+    layer = nn.LSTM(I, H)
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((4, 20, I), "f")
+    parameters = tuple(layer.parameters())
+    v = tuple(rng.standard_normal(p.shape).astype("f") for p in parameters)
+    several = tuple(rng.standard_normal((20, *p.shape)).astype("f") for p in parameters)
+
+    def run():
+        _, product = tg.hvp(lambda *_: (layer(x)[0] ** 2).sum(), parameters, v)
+        _, tangents = tg.jvp(lambda *_: layer(x)[0], parameters, several)
+        return [t.data for t in (*product, tangents)]
+
+    for_threads(run)
+    assert sharing
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "bool"])

@@ -25,8 +25,9 @@ from .rows import FEWEST, DependentRows, tiles
 
 __all__ = ["CannotCompile", "CompiledExecutable"]
 
-# Seconds of work that make up for the start of a thread, and how many steps a chunk has at most.
-WORTH_SHARING, LONGEST = 6e-4, 100
+# Seconds of work that make up for the start of a thread, as `loop_seconds` counts them: about a
+# third of that by the clock. And how many steps a chunk of a large batch has at most.
+WORTH_SHARING, LONGEST = 6e-4, 64
 
 
 class CompiledExecutable(Executable):
@@ -97,7 +98,7 @@ class CompiledExecutable(Executable):
         arguments = self.schedule, self._trial, self.layout.reverse
         self._seconds = loop_seconds(self.schedule)
         rows = max((value.shape[0] for value in self.schedule.carry_in if value.shape), default=1)
-        worth_it = rows >= 2 * FEWEST and self._seconds >= WORTH_SHARING / LONGEST
+        worth_it = rows >= 2 * FEWEST and LONGEST * self._seconds >= 2 * WORTH_SHARING
         return LoopText(*arguments, rows if worth_it and self._sharing else None)
 
     def _compiled(self, text: LoopText) -> Callable[[int, int], None]:
