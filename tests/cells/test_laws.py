@@ -1,6 +1,6 @@
 """Every published cell keeps the laws, compiles, and is what it claims to be.
 
-Here the laws that are quick are checked, and those that are about gradients left to `test_papers`.
+Here the laws that are quick are checked; the gradients of each step are left to `test_papers`.
 All laws of all cells, and of layers of two in both directions, take some minutes:
 
     python tests/cells/every_law.py
@@ -19,7 +19,7 @@ from tinygrad_rnn.testing import check_cell
 from .examples import NAMES, STEPS, example
 from .papers import PAPERS
 
-QUICK = ("state", "dtype", "apart", "length")
+QUICK = ("state", "dtype", "apart", "length", "truncated", "forward")
 
 
 @pytest.mark.parametrize("name", NAMES)

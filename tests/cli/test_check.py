@@ -59,7 +59,7 @@ def file(tmp_path: Path) -> str:
 def test_exit_status_0_and_a_table(file: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", f"{file}:Right", "--with", "hidden_size=1", "scale=0.5"]) == 0
     printed = capsys.readouterr().out
-    assert printed.startswith("Right(hidden_size=1, scale=0.5, input_size=2): 19 laws hold")
+    assert printed.startswith("Right(hidden_size=1, scale=0.5, input_size=2): 21 laws hold")
 
 
 def test_exit_status_1_and_the_place(file: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ import pytest
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 from tinygrad_rnn.training import through_time
-from tinygrad_rnn.training.through_time import bptt, compare_gradients, rtrl, snap, tbptt
+from tinygrad_rnn.training.through_time import bptt, compare_gradients, eprop, rtrl, snap, tbptt
 
 T = 7
 X = tg.tensor(np.random.default_rng(0).standard_normal((T, 2, 2)))
@@ -39,7 +39,7 @@ def exact(layer):
 
 @pytest.mark.parametrize("kind", [nn.RNN, nn.LSTM])
 def test_the_exact_ones(kind, monkeypatch) -> None:
-    monkeypatch.setattr(through_time, "_BLOCK", 20)
+    monkeypatch.setattr(through_time.forward, "_BLOCK", 20)
     layer = make(kind)
     expected = exact(layer)
     assert_same(bptt(layer, X, loss), expected)
@@ -82,9 +82,81 @@ def test_snap_is_exact_where_units_do_not_mix() -> None:
     np.testing.assert_allclose(diagonal[0], masked[0], rtol=1e-9)
 
 
+class Counting(nn.RNNCell):
+    """A state that is partly no float, and an output that is no state."""
+
+    def initial_state(self, batch_size):
+        return {
+            "h": super().initial_state(batch_size),
+            "count": tg.zeros(batch_size, dtype="int64"),
+        }
+
+    def step(self, x, state):
+        h = super().forward(x, state["h"])
+        return tg.sin(h[:, :2]), {"h": h, "count": state["count"] + 1}
+
+
+@pytest.mark.parametrize("make_cell", [tg.cells.IndRNNCell, tg.cells.LRUCell])
+def test_eprop_is_exact_where_the_jacobian_is_diagonal(make_cell) -> None:
+    layer = nn.Recurrent(make_cell(2, 3)).astype("float64")
+    assert_same(eprop(layer, X, loss), exact(layer))
+    # The two numbers of a complex state meet in a second step, which SnAp-1 does not see.
+    assert_same(snap(layer, X, loss, 1 + (make_cell is tg.cells.LRUCell)), exact(layer))
+
+
+def test_eprop_is_that_of_its_definition() -> None:
+    layer = make(nn.RNN, bias=False)
+    w, u = (p.data for p in layer.parameters())
+    h, traces, total = np.zeros((2, 3)), [np.zeros((2, 3, 2)), np.zeros((2, 3, 3))], [0.0, 0.0]
+    for t in range(T):
+        before, h = h, np.tanh(X.data[t] @ w.T + h @ u.T)
+        slope = (1 - h**2)[..., None]
+        signal = 2 * (h - TARGET[t])[..., None]
+        for k, given in enumerate([X.data[t], before]):
+            # of the unit's own state by its own weights
+            traces[k] = slope * (np.diag(u)[:, None] * traces[k] + given[:, None])
+            total[k] = total[k] + (signal * traces[k]).sum(axis=0)
+    found = eprop(layer, X, loss)
+    for one, other in zip(found.gradients, total, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
+    lstm = make(nn.LSTM)
+    closer = eprop(lstm, X, loss).gradients, tbptt(lstm, X, loss, 1, 1).gradients
+    errors = [
+        sum(np.sum((a - b) ** 2) for a, b in zip(one, exact(lstm).gradients)) for one in closer
+    ]
+    assert errors[0] < errors[1]
+
+
+def test_a_state_that_is_partly_no_float() -> None:
+    layer = nn.Recurrent(Counting(2, 3)).astype("float64")
+
+    def loss(outputs, steps):
+        return ((outputs - TARGET[steps, :, :2]) ** 2).sum()
+
+    expected = bptt(layer, X, loss)
+    assert_same(rtrl(layer, X, loss), expected)
+    assert_same(tbptt(layer, X, loss, 2, T), expected)
+    assert_same(snap(layer, X, loss, 2), expected)
+    assert eprop(layer, X, loss).loss == pytest.approx(expected.loss)
+
+
+@pytest.mark.parametrize("option", ["bidirectional", "reverse"])
+def test_steps_in_another_order_are_refused(option) -> None:
+    layer = make(nn.RNN, **{option: True})
+
+    def loss(outputs, steps):
+        return (outputs**2).sum()
+
+    for function in (rtrl, snap, eprop, lambda *args: tbptt(*args, 1, 2)):
+        with pytest.raises(ValueError, match=f"{option}=True: use bptt"):
+            function(layer, X, loss)
+    assert bptt(layer, X, loss).loss > 0
+
+
 def test_comparing_them() -> None:
     rows = {row.name: row for row in compare_gradients(make(nn.RNN), X, loss, windows=[1, 4])}
     assert rows["rtrl"].cosine == pytest.approx(1) and rows["rtrl"].norm == pytest.approx(1)
+    assert rows["tbptt(1, 1)"].cosine < rows["e-prop"].cosine < 1
     assert rows["tbptt(1, 1)"].cosine < rows["tbptt(1, 4)"].cosine < 1
     assert rows["tbptt(1, 4)"].dropped < rows["tbptt(1, 1)"].dropped
     with pytest.raises(ValueError, match="sum over steps"):

@@ -5,7 +5,7 @@ tried from the smallest on, so the first that breaks a law is its smallest count
 listed where it is written; the files are imported in the order in which they are checked.
 """
 
-from . import state, gradients, execution, sequences  # noqa: F401, I001
+from . import state, gradients, through_time, execution, sequences  # noqa: F401, I001
 from .gradients import ORIGIN
 from .law import LAWS, Broken, DoesNotApply, Law
 
