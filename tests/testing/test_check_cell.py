@@ -91,6 +91,7 @@ def test_random_numbers_are_seeded_and_go_on_afterwards_as_if_nothing_had_been()
         "permuted",
         "rows",
         "lengths",
+        "forward",
     }
 
 
@@ -536,7 +537,7 @@ def test_a_check_that_takes_too_long_says_what_is_missing() -> None:
     with pytest.warns(UserWarning, match="0 seconds were not enough for Plain.*seconds=") as warned:
         report = check_cell(Plain, seconds=0)
     assert len(warned) == 1
-    assert report.unchecked == report.laws and "20 not checked" in str(report)
+    assert report.unchecked == report.laws and "22 not checked" in str(report)
 
 
 def test_a_cell_of_images() -> None:

@@ -179,7 +179,7 @@ def check_cell(
     >>> def test_my_cell():
     ...     tg.testing.check_cell(tg.nn.GRUCell, input_size=1, hidden_size=2)
     >>> print(tg.testing.check_cell(tg.nn.RNNCell))  # doctest: +ELLIPSIS
-    RNNCell(input_size=2, hidden_size=3): 19 laws hold, 0 broken
+    RNNCell(input_size=2, hidden_size=3): 21 laws hold, 0 broken
       holds           state          a step keeps the state's structure and dtypes
       ...
 

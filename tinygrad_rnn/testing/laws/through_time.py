@@ -36,7 +36,8 @@ class _Steps:
         return self.network.run(x, state, unrolled=True)
 
     def parameters(self) -> Iterable[Tensor]:
-        return self.network.module.parameters()
+        found: Iterable[Tensor] = self.network.module.parameters()
+        return found
 
 
 def _exact(subject: Subject, steps: int, rows: int) -> tuple[Any, Tensor, Any, TimeGradient]:

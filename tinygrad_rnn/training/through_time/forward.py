@@ -222,8 +222,8 @@ def forward_step(
     >>> outputs, state, d_outputs, d_state = forward_step(
     ...     cell, tg.ones(4, 1, 1), None, None, parameters, along
     ... )
-    >>> d_outputs.shape, d_state.shape
-    ((3, 4, 1, 2), (3, 1, 1, 2))
+    >>> d_outputs.shape, d_state[0].shape
+    ((3, 4, 1, 2), (3, 1, 2))
     """
     leaves, structure = pytree.leaves(state), pytree.structure(state)
     moving = [k for k, leaf in enumerate(leaves) if is_floating(leaf._data)]
