@@ -39,5 +39,8 @@ def test_what_is_wrong_is_said(tmp_path, fails) -> None:
     file.write_text(CELL.replace("decay * h", "decay @ h"), encoding="utf-8")
     assert "broken.py, line 12" in fails("card", f"{file}:MyCell")
     assert "no cell 'ltsm' (did you mean 'lstm'?)" in fails("card", "ltsm")
+    assert "no task 'adding2'" in fails("card", "lstm", "--task", "adding2")
+    assert "--with: " in fails("card", "lstm", "--with", "heads=2")
+    assert "no part 'speeed' (did you mean 'speed'?)" in fails("card", "lstm", "--only", "speeed")
     assert "end in .html" in fails("card", "lstm", "--out", "card.pdf")
     assert "NAME=VALUE" in fails("card", "lstm", "--with", "4")

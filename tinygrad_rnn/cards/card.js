@@ -11,9 +11,4 @@
       }
     };
   }
-  const open = () => {
-    const target = location.hash && document.getElementById(location.hash.slice(1));
-    if (target && target.tagName === "DT") target.classList.add("seen");
-  };
-  addEventListener("hashchange", open);
 })();

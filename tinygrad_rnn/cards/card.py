@@ -35,7 +35,9 @@ from .measured import Dynamics, Measurements, TaskMaker
 from .section import Section
 from .subject import Subject
 
-__all__ = ["Card", "card", "equations"]
+__all__ = ["PARTS", "Card", "card", "equations"]
+
+PARTS = ("equations", "structure", "pictures", "gradient", "learning", "speed", "laws")
 
 _ROWS = 2
 
@@ -172,6 +174,8 @@ def card(
     >>> "</html>" in found.html()
     True
     """
+    if unknown := sorted({*(only or ())} - {*PARTS}):
+        raise ValueError(f"a card has no part {unknown[0]!r}; it has {', '.join(PARTS)}")
     start = time.perf_counter()
     subject = Subject(cell, inputs, input_shape, step_inputs, constants, seed)
     arguments = {
@@ -203,8 +207,6 @@ def card(
         "speed": measurements.speed,
         "laws": laws,
     }
-    if unknown := sorted({*(only or ())} - parts.keys()):
-        raise ValueError(f"a card has no part {unknown[0]!r}; it has {', '.join(parts)}")
     chosen = {name: part for name, part in parts.items() if only is None or name in only}
     made.sections = list(_sections(chosen, progress))
     made.seconds = time.perf_counter() - start

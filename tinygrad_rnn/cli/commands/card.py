@@ -7,6 +7,7 @@ import inspect
 import sys
 from typing import TYPE_CHECKING, Any
 
+from ...terminal import did_you_mean
 from ..parser import CommandError, add_command, add_out, out_file
 from .check import setting
 
@@ -20,8 +21,10 @@ __all__ = ["register"]
 _DETAILS = """\
 Writes one HTML page about a cell that needs no network: the equations of a step,
 recovered from its operations; parameters and FLOPs; what its structure implies;
-pictures of a step and of backpropagation through time; the table of laws.
-Every number links to what it means.
+pictures; how far back the gradient reaches, its Lyapunov exponents and the error of
+truncation, at initialisation and trained; learning and speed beside an LSTM; the
+table of laws. Every number links to what it means. It takes a minute or two, with
+--quick some 20 seconds.
 
 OPTIONS
 examples:
@@ -70,6 +73,12 @@ def register(commands: Commands) -> None:
         nargs="+",
         help="the parts to make, such as: equations structure",
     )
+    parser.add_argument(
+        "--task",
+        metavar="TASK",
+        help="what it learns: parity or any of tinygrad_rnn.data.tasks, or my_file.py:my_task "
+        "(default: adding, over 30 steps)",
+    )
     parser.add_argument("--quick", action="store_true", help="less of what is slow")
     parser.add_argument("--seed", type=int, metavar="N", default=0, help="(default: %(default)s)")
     add_out(parser, "card-NAME.html", "the file")
@@ -78,9 +87,10 @@ def register(commands: Commands) -> None:
 
 def _card(options: argparse.Namespace) -> int:
     from ...cards import card
+    from ...cards.card import PARTS
     from ...ops import manual_seed
     from ...testing.cells.runs import complete
-    from ...user_code import blame, find_cell
+    from ...user_code import blame, find_cell, find_task
 
     if options.out is not None and not options.out.endswith(".html"):
         raise CommandError(f"--out is {options.out!r}, but should end in .html")
@@ -88,15 +98,26 @@ def _card(options: argparse.Namespace) -> int:
         raise CommandError("--input-shape: each number at least 1")
     if options.indices is not None and options.indices < 1:
         raise CommandError(f"--indices: at least 1, not {options.indices}")
+    if unknown := [part for part in options.only or () if part not in PARTS]:
+        guess = did_you_mean(unknown[0], PARTS)
+        raise CommandError(f"--only: no part {unknown[0]!r}{guess}; they are {', '.join(PARTS)}")
     named = find_cell(options.cell)
+    task = None if options.task is None else find_task(options.task).make
     out = out_file(options, f"card-{_short(named)}.html")
     manual_seed(options.seed)
     sizes: dict[str, Any] = complete(named.cell, {**_taken(named.cell), **dict(options.sizes)})
     with blame(named.file):
+        try:
+            cell = named.cell(**sizes)
+        except (TypeError, ValueError) as error:
+            if named.file is not None:
+                raise
+            raise CommandError(f"--with: {error}") from error
         found = card(
-            named.cell(**sizes),
+            cell,
             inputs=None if options.indices is None else range(options.indices),
             input_shape=options.input_shape,
+            task=task,
             only=options.only,
             quick=options.quick,
             seed=options.seed,
