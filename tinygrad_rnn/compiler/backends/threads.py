@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import cache
+from queue import SimpleQueue
 
 __all__ = ["get_num_threads", "ranges", "run_parts", "set_num_threads"]
 
@@ -88,12 +89,14 @@ def ranges(size: int, unit: int, least: int) -> list[tuple[int, int]]:
 
 
 def run_parts(parts: Sequence[Callable[[], object]]) -> None:
-    """Call each part once, on this thread and those of the pool; return when all are done.
+    """Call each part once, on this thread and on those of the pool; return when all are done.
 
-    This thread takes parts like the others, so that it never waits for one that nobody has begun:
-    scans of several threads may run at once, or one inside another's part.
+    This thread takes part after part like the others, so that it never waits for one that nobody
+    has begun: scans of several threads may run at once, or one inside another's part. The first
+    error of a part is raised when all have ended.
     """
     waiting = deque(parts)
+    ended: SimpleQueue[BaseException | None] = SimpleQueue()
 
     def work() -> None:
         while waiting:
@@ -101,14 +104,22 @@ def run_parts(parts: Sequence[Callable[[], object]]) -> None:
                 part = waiting.popleft()
             except IndexError:  # another thread was quicker
                 return
-            part()
+            try:
+                part()
+            except BaseException as error:
+                ended.put(error)
+            else:
+                ended.put(None)
 
     helpers = min(len(parts), get_num_threads()) - 1
     begun = [_pool(get_num_threads() - 1).submit(copy_context().run, work) for _ in range(helpers)]
     work()
+    errors = [ended.get() for _ in parts]
     for one in begun:
-        if not one.cancel():
-            one.result()
+        one.cancel()
+    for error in errors:
+        if error is not None:
+            raise error
 
 
 @cache
