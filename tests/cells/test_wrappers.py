@@ -248,3 +248,17 @@ def test_wrappers_refuse_what_makes_no_sense() -> None:
         w.Zoneout(nn.GRUCell(3, 4), 1.5)
     with pytest.raises(ValueError, match="rate is a probability below 1"):
         w.VariationalDropout(nn.GRUCell(3, 4), 1.0)
+
+
+def test_wrapping_a_cell_takes_no_step_of_it() -> None:
+    class Counting(nn.RNNCell):
+        steps = 0
+
+        def step(self, x, h):
+            Counting.steps += 1
+            return 2 * h, self.forward(x, h)
+
+    cell = w.Zoneout(w.WeightDrop(Counting(I, H), 0.1), 0.1)
+    nn.Recurrent(cell)
+    assert Counting.steps == 0
+    assert cell.output_size == H and Counting.steps == 1  # asked where a layer stands above

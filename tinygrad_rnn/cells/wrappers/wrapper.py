@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from ... import ops, pytree
@@ -28,7 +29,11 @@ class Wrapper(Cell):
         for name in ("input_size", "hidden_size"):
             if hasattr(cell, name):
                 setattr(self, name, getattr(cell, name))
-        self.output_size = cell.output_size
+
+    @cached_property
+    def output_size(self) -> int:
+        """That of the cell inside."""
+        return self.cell.output_size
 
     def initial_state(self, batch_size: int) -> Any:
         """That of the cell inside."""

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from ...terminal import did_you_mean
+from ..further import add_further_inputs
 from ..parser import CommandError, add_command, add_out, out_file
 from .check import setting
 
@@ -67,6 +68,7 @@ def register(commands: Commands) -> None:
         nargs="+",
         help="shape of one input, such as 3 8 8 for an image (default: input_size)",
     )
+    add_further_inputs(parser)
     parser.add_argument(
         "--only",
         metavar="PART",
@@ -118,6 +120,8 @@ def _card(options: argparse.Namespace) -> int:
             inputs=None if options.indices is None else range(options.indices),
             input_shape=options.input_shape,
             task=task,
+            step_inputs=dict(options.step_inputs),
+            constants=dict(options.constants),
             only=options.only,
             quick=options.quick,
             seed=options.seed,
