@@ -30,8 +30,8 @@ def filled(page: str, wanted: str) -> str:
             capture_output=True,
             encoding="utf-8",
         )
-        if not done.stdout:
-            raise SystemExit(done.stderr)
+        if done.returncode or not done.stdout:  # such as killed: half a table is none
+            raise SystemExit(done.stderr or f"{table['command']}: status {done.returncode}")
         return f"{table[1]}\n{done.stdout.strip()}\n\n"
 
     return _TABLE.sub(run, page)

@@ -105,8 +105,8 @@ class Tensor(Operators["Tensor"], Node):
     def item(self) -> Any:
         """The only element, as a Python number. ValueError if there is not exactly one."""
         if self._data.size != 1:
-            found = f"one element, this has shape {self.shape}"
-            raise ValueError(f"item(), float() and math.tanh() need a tensor of {found}: tg.tanh")
+            hint = "take an element, reduce it (t.sum()), or write tg.tanh(t) for math.tanh(t)"
+            raise ValueError(f"a number is one element, this has shape {self.shape}: {hint}")
         return self._data.item()
 
     def tolist(self) -> Any:

@@ -35,10 +35,11 @@ class StackedRecurrent(Recurrent):
 def _check_options(layer: str, options: dict[str, Any]) -> None:
     """TypeError for an option that `Recurrent` does not have."""
     parameters = inspect.signature(Recurrent.__init__).parameters.values()
-    known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    keywords = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    known = ["input_size", "hidden_size", "num_layers", *keywords]
     for name in options:
         if name not in known:
-            near = difflib.get_close_matches(name, [*known, "hidden_size", "num_layers"], 1)
+            near = difflib.get_close_matches(name, known, 1)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise TypeError(
                 f"{layer} has no option {name!r}; {hint}its options: {', '.join(known)}"
