@@ -266,7 +266,7 @@ def compared(names: list[str], workers: int) -> list[str]:
     by_family = grouped(found)
     settings = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in SETTINGS.items())
     return [
-        f"{len(found.cells)} cells, each with as many parameters as an LSTM of 16 units. Measured "
+        f"{number_of(found.cells)}, each with as many parameters as an LSTM of 16 units. Measured "
         f"by `.venv/bin/python docs/make_gallery.py compare` on: {where()}. Settings: {settings}; "
         "one learning rate for all, tuned for none. [All results, learning curves, gradient flow "
         "and speed](comparison.html).",
@@ -284,6 +284,12 @@ def compared(names: list[str], workers: int) -> list[str]:
         "",
         *ties(found),
     ]
+
+
+def number_of(names: list[str]) -> str:
+    """How many cells there are in the comparison, and out of how many."""
+    total = len(cells.discover())
+    return f"All {total} cells" if len(names) == total else f"{len(names)} of the {total} cells"
 
 
 def grouped(found: Comparison) -> dict[str, dict[str, list[Entry]]]:

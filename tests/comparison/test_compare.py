@@ -15,9 +15,10 @@ import pytest
 
 from tinygrad_rnn import nn
 from tinygrad_rnn.comparison import ComparisonError, Entry, compare, leaders, report
-from tinygrad_rnn.comparison.engines import on_dask
-from tinygrad_rnn.comparison.jobs import comparable
+from tinygrad_rnn.comparison.engines import _by_value, on_dask
+from tinygrad_rnn.comparison.jobs import Job, Recipe, comparable
 from tinygrad_rnn.comparison.results import Results
+from tinygrad_rnn.comparison.subjects import cells_of, tasks_of
 from tinygrad_rnn.data import tasks
 from tinygrad_rnn.user_code import UserCodeError
 
@@ -295,3 +296,23 @@ def test_signals_are_as_they_were() -> None:
     before = signal.getsignal(signal.SIGINT)
     compare(["rnn"], seeds=1, **QUIET)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_job_travels_with_the_code_of_the_users_file(own, tmp_path) -> None:
+    cloudpickle = pytest.importorskip("cloudpickle", reason="needs the extra cluster")
+    (cell,), (task,) = cells_of([f"{own}:Mine"]), tasks_of([f"{own}:counted"])
+    job = Job(cell, task, 0, 4, Recipe(2, 2, 4, 5), "numpy", "float32", "0")
+    here = job.run()
+    with _by_value([job], cloudpickle) as sent:
+        (tmp_path / "job").write_bytes(cloudpickle.dumps(sent[0]))
+    own.unlink()
+    code = (
+        "import json, pickle, sys; job = pickle.load(open(sys.argv[1], 'rb')); "
+        "print(json.dumps(job.run()))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "job"],
+        env={**os.environ, "PYTHONPATH": str(Path(nn.__file__).parents[2])},
+        capture_output=True, check=True, text=True,
+    )  # fmt: skip
+    assert comparable(json.loads(ended.stdout)) == comparable(here)

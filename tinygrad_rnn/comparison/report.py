@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["sections", "write"]
 
+_LEGEND = 330.0  # px, which a phone has
 _RESULTS = (
     "The loss on sequences that were held out, after the last epoch: a dot for each seed, the best "
     "mean first. Cells in violet are not told apart from the best one by their spread: their best "
@@ -73,9 +74,10 @@ def sections(comparison: Comparison) -> list[Section]:
     else:
         legend = _legend([*tasks], [0])
         small = [small_curves(of, 1e-4) for of in of_cells]
-        learning = [chart_figure(Chart([legend, *small]))]
+        learning = [chart_figure(Chart([legend])), chart_figure(Chart(small))]
         legend = _legend([f"{task}, {when}" for task in tasks for when in ("before", "after")])
-        flow = [chart_figure(Chart([legend, *(small_flows(of, 1e-8) for of in of_cells)]))]
+        small = [small_flows(of, 1e-8) for of in of_cells]
+        flow = [chart_figure(Chart([legend])), chart_figure(Chart(small))]
     return [
         Section("Results", _RESULTS, results),
         Section("In numbers", f"{tie_note(tasks)}.", _tables(comparison)),
@@ -94,9 +96,9 @@ def _legend(names: Sequence[str], dashes: Sequence[int] = (1, 0)) -> Panel:
     lines = [
         Line(name, [], n // len(dashes), dashes[n % len(dashes)]) for n, name in enumerate(names)
     ]
-    panel = Panel(700.0, 0.0, 1, labels=[""], below=legend_height(lines, 700.0))
+    panel = Panel(_LEGEND, 0.0, 1, labels=[""])
     panel.under = 2.0
-    panel.height = 8 + legend_height(lines, 700.0)
+    panel.height = 2 + legend_height(lines, _LEGEND)
     draw_legend(panel, lines)
     return panel
 
