@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...language import say
 from ..further import add_further_inputs, random_inputs
 from ..parser import CommandError, add_command, add_language, add_out, out_file
 
@@ -132,7 +133,7 @@ def _picture(cell: NamedCell, options: argparse.Namespace) -> Picture:
         truncate=options.truncate or None,
     )
     x = ops.randn(options.steps, options.batch_size, options.input_size)
-    title = f"{cell.name} over {options.steps} steps"
+    title = say("{name} over {count} steps", name=cell.name, count=options.steps)
     if options.forget_bias is not None:
         title += f", forget bias {options.forget_bias:g}"
     given = random_inputs(made, options)
