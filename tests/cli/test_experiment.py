@@ -151,3 +151,10 @@ def test_what_is_no_experiment(tmp_path: Path, fails: Fails) -> None:
     assert "main() should be main(run)" in fails("train", file)
     assert "--epochs: not with an experiment" in fails("train", file, "--epochs", "3")
     assert "no folder" in fails("train", experiment(tmp_path, "pass"), "--resume", tmp_path / "no")
+
+
+def test_a_run_of_an_experiment_is_not_resumed_without_its_file(
+    tmp_path: Path, fails: Fails
+) -> None:
+    (tmp_path / "checkpoint.safetensors").touch()
+    assert f"train my_experiment.py --resume {tmp_path}" in fails("train", "--resume", tmp_path)

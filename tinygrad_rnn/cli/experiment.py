@@ -67,7 +67,9 @@ def _main_of(file: Path) -> Callable[[Run], Any]:
     """The function `main(run)` of the user's file."""
     found = getattr(run_file(file, str(file)), "main", None)
     if not inspect.isfunction(found):
-        raise UserCodeError(f"{str(file)!r} has no function main(run), which trains")
+        raise UserCodeError(
+            f"{str(file)!r} has no function main(run): write one, in which fit(..., run=run) is called"
+        )
     try:
         inspect.signature(found).bind(None)
     except TypeError:

@@ -137,6 +137,12 @@ def _told(options: argparse.Namespace) -> tuple[Told, list[str]]:
         specs = options.cell or ["rnn", "lstm"]
         return Told(options.data, tuple(specs), settings), specs
     refuse_options(options, "with --resume", except_for=("resume", "cell"))
+    folder = Path(options.resume)
+    if not (folder / "run.json").exists() and next(folder.rglob("checkpoint.safetensors"), None):
+        raise CommandError(
+            f"{options.resume!r} is the run of an experiment; name its file, too: "
+            f"train my_experiment.py --resume {options.resume}"
+        )
     told = Told.read(options.resume)
     return told, _cells_again(options, told)
 
