@@ -68,7 +68,7 @@ def _main_of(file: Path) -> Callable[[Run], Any]:
     found = getattr(run_file(file, str(file)), "main", None)
     if not inspect.isfunction(found):
         raise UserCodeError(
-            f"{str(file)!r} has no function main(run): write one, in which fit(..., run=run) is called"
+            f"{str(file)!r} has no function main(run): write one that calls fit(..., run=run)"
         )
     try:
         inspect.signature(found).bind(None)
