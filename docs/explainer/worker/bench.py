@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+import tinygrad_rnn as tg
 from tinygrad_rnn.data.tasks import TaskBatch
 
 from .look import example, look, numbers
@@ -90,7 +91,9 @@ class Bench:
 
     def flows(self) -> dict[str, Any]:
         """The gradient at each state, now, by side."""
-        return {name: numbers(s, _first(s))["flow"] for name, s in self.sides.items()}
+        return {
+            name: numbers(s, _first(s), once=False)[0]["flow"] for name, s in self.sides.items()
+        }
 
     def go_to(self, moment: int) -> None:
         """Put back the weights after so many updates; training goes on from where it was left."""
@@ -113,8 +116,6 @@ class Bench:
 
 
 def _first(side: Side) -> Any:
-    import tinygrad_rnn as tg
-
     return tg.tensor(example(side).inputs[:, :1])
 
 

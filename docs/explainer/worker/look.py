@@ -15,6 +15,7 @@ import numpy as np
 import tinygrad_rnn as tg
 from tinygrad_rnn import viz
 from tinygrad_rnn.viz.gradient.flow import norms_of_rows
+from tinygrad_rnn.viz.model.run import run_unrolled
 from tinygrad_rnn.viz.style.palette import Scale
 from tinygrad_rnn.viz.svg.canvas import arrow_heads
 
@@ -49,21 +50,22 @@ def look(side: Side, level: str = "gates") -> dict[str, Any]:
     try:
         batch = example(side)
         x = tg.tensor(batch.inputs[:, :1])
-        found = {"picture": picture(side, x, level), **numbers(side, x)}
+        found = {"picture": picture(side, x, level)}
+        seen, outputs = numbers(side, x)
         with tg.no_grad():
-            out = side.network(x).data
+            out = side.network.readout(outputs).data[:, 0]
     except Exception as error:
         raise blame(error) from error
     lesson = side.settings.lesson
     targets = batch.targets[:, 0] if lesson.task.every_step else batch.targets[0]
-    answers = out[:, 0] if lesson.task.every_step else out[0]
     return {
         **found,
+        **seen,
         "name": side.name,
         "labels": lesson.labels(batch.inputs[:, 0]),
-        **told(lesson, answers, targets),
+        **told(lesson, out if lesson.task.every_step else out[-1], targets),
         "parameters": int(sum(p.size for p in side.parameters)),
-        "knobs": {gate: side.knobs.bias(gate) for gate in _gates_first(side, found["flow"])},
+        "knobs": {gate: side.knobs.bias(gate) for gate in _gates_first(side, seen["flow"])},
         "radius": side.knobs.radius(),
     }
 
@@ -103,13 +105,16 @@ def picture(side: Side, x: tg.Tensor, level: str) -> dict[str, Any]:
     }
 
 
-def numbers(side: Side, x: tg.Tensor) -> dict[str, Any]:
+def numbers(side: Side, x: tg.Tensor, once: bool = True) -> tuple[dict[str, Any], tg.Tensor]:
     """The values of all that has a name, and the gradient of the answer for each, (T, H) each.
 
-    `flow`: the norm of that gradient at each state, (T,), zero where it has vanished.
+    And the outputs of all steps. `once`: step by step, as a program for all steps is not worth its
+    compilation for a text that may change at the next key. `flow`: the norm of that gradient at each state, (T,), zero where it has vanished.
     """
     with tg.observe(side.network.recurrent) as seen:
-        out = score(side, side.network.last(x))
+        network = side.network
+        outputs, last = run_unrolled(network.with_last, x) if once else network.with_last(x)
+        out = score(side, last)
     seen.differentiate(out)
     values, gradients, flow = {}, {}, {}
     for _, value in seen.calls():
@@ -121,7 +126,7 @@ def numbers(side: Side, x: tg.Tensor) -> dict[str, Any]:
         gradients[value.name] = _short(grad)
         if value.is_state:
             flow[value.name] = _short(norms_of_rows(grad))
-    return {"values": values, "gradients": gradients, "flow": flow, "inputs": _short(x.data[:, 0])}
+    return {"values": values, "gradients": gradients, "flow": flow}, outputs
 
 
 def _gates_first(side: Side, states: Any) -> list[str]:

@@ -61,11 +61,15 @@ class Network(nn.Module):
 
     def last(self, x: Any) -> tg.Tensor:
         """The answer after the last step, (B, O): straight from the final state, where it can."""
+        return self.with_last(x)[1]
+
+    def with_last(self, x: Any) -> tuple[tg.Tensor, tg.Tensor]:
+        """The outputs of all steps, (T, B, H), and `last`."""
         outputs, states = self.recurrent(x)
         (cell,) = self.recurrent.cells
         if hasattr(type(cell), "step"):  # its output is no part of its state
-            return self.readout(outputs[-1])
-        return self.readout(pytree.leaves(states)[0])
+            return outputs, self.readout(outputs[-1])
+        return outputs, self.readout(pytree.leaves(states)[0])
 
     def loss(self, batch: TaskBatch) -> tg.Tensor:
         """The mean over all answers asked."""
@@ -93,12 +97,12 @@ class Side:
         try:
             tg.manual_seed(settings.seed)
             cell = made(task.input_size, settings.hidden)
-            outputs, _ = nn.Recurrent(cell)(tg.zeros(2, 1, task.input_size))
-            if not isinstance(outputs, tg.Tensor) or outputs.ndim != 3:
+            state = cell(tg.zeros(1, task.input_size), cell.initial_state(1))
+            if any(not isinstance(leaf, tg.Tensor) for leaf in pytree.leaves(state)):
                 raise CellError(
                     "`forward` returns the next state, one Tensor (B, H) or a tuple of them."
                 )
-            self.network = Network(cell, outputs.shape[-1], settings)
+            self.network = Network(cell, cell.output_size, settings)
             self.knobs = Knobs(cell, task.input_size)
         except Exception as error:
             raise blame(error) from error
