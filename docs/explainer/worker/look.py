@@ -108,8 +108,9 @@ def picture(side: Side, x: tg.Tensor, level: str) -> dict[str, Any]:
 def numbers(side: Side, x: tg.Tensor, once: bool = True) -> tuple[dict[str, Any], tg.Tensor]:
     """The values of all that has a name, and the gradient of the answer for each, (T, H) each.
 
-    And the outputs of all steps. `once`: step by step, as a program for all steps is not worth its
-    compilation for a text that may change at the next key. `flow`: the norm of that gradient at each state, (T,), zero where it has vanished.
+    And the outputs of all steps. `flow`: the norm of that gradient at each state, (T,), zero where
+    it has vanished. `once`: step by step, as a program for all steps is not worth its compilation
+    for a text that may change at the next key.
     """
     with tg.observe(side.network.recurrent) as seen:
         network = side.network

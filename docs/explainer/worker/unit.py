@@ -15,7 +15,6 @@ from tinygrad_rnn.engine.autograd import propagate
 from tinygrad_rnn.graph import Graph, GraphNode
 from tinygrad_rnn.viz.gradient.flow import Gradients
 from tinygrad_rnn.viz.model.unrolled import Unrolled
-from tinygrad_rnn.viz.style.palette import SYMBOLS
 
 __all__ = ["arithmetic", "find", "gradient_of"]
 
@@ -53,7 +52,7 @@ def _expression(
             _expression(unrolled, graph[j], _broadcast(graph[j], index), step, False)
             for j in node.inputs
         ]
-        symbol = SYMBOLS.get(node.label, node.label)
+        symbol = node.symbol
         return {**found, "symbol": symbol, "args": args}
     terms = _terms(unrolled, node, index, step)
     return {**found, **terms} if terms else found
@@ -125,7 +124,7 @@ def _base(node: GraphNode, step: int | None) -> str:
 
 def _receiver(node: GraphNode, step: int | None) -> str:
     """What a value goes into: by its name, or as the op is written."""
-    return _at_step(node.name or SYMBOLS.get(node.label, node.label), node, step)
+    return _at_step(node.name or node.symbol, node, step)
 
 
 def _at_step(name: str, node: GraphNode, step: int | None) -> str:
