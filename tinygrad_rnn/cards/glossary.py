@@ -94,7 +94,8 @@ GLOSSARY: dict[str, tuple[str, str]] = {
         "Milliseconds of a training step",
         "The median wall-clock time of the values and all gradients of one batch, after the first "
         "step. NumPy, compiled: this package's two executors. JAX, PyTorch: the cell exported to "
-        "them. `tinygrad-rnn bench` measures one at a time, with its memory.",
+        "them. What else the machine does meanwhile makes them longer. `tinygrad-rnn bench` "
+        "measures one at a time, with its memory.",
     ),
     "ratio": (
         "Times an LSTM",

@@ -122,7 +122,7 @@ def _milliseconds(library: str, cell: Cell, x: Any, quick: bool) -> float | str:
 def _told(time: float | str) -> str:
     if isinstance(time, str):
         return f'<span title="{escaped(time)}">-</span>'
-    return f"{time:.3g}"
+    return f"{time:,.0f}" if time >= 100 else f"{time:.3g}"
 
 
 def _ratio(a: float | str, b: float | str) -> str:
