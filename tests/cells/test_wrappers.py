@@ -23,6 +23,7 @@ WRAPPERS = {
     "multiplicative": w.Multiplicative,
     "normalized": w.NormalizedState,
     "attention": lambda cell: w.AttentionOverPast(cell, 2),
+    "gates": w.NormalizedGates,
     "weight drop": lambda cell: w.WeightDrop(cell, 0.3),
     "phased": lambda cell: w.Phased(cell, (1.0, 3.0), open_ratio=0.5),
 }
@@ -81,6 +82,23 @@ def test_variational_dropout_draws_one_mask_for_a_sequence() -> None:
     np.testing.assert_allclose(output.data, expected[0].data)
     assert all(a is b for a, b in zip(after, masks, strict=True))
     assert all((m == 1).all() for m in arrays(cell.eval().initial_state(B)[1]))
+
+
+def test_normalized_gates_is_the_layer_norm_lstm_but_for_the_norm_of_c() -> None:
+    cell, paper = w.NormalizedGates(nn.LSTMCell(I, H)), tg.cells.LayerNormLSTMCell(I, H)
+    paper.norm_c.forward = lambda c: c
+    cell.cell.bias_hh.data[:] = 0
+    for norm, other in zip(cell.norms, [paper.norm_ih, paper.norm_hh], strict=True):
+        norm.weight.data = other.weight.data = sequence(4 * H).astype("f4")
+        norm.bias.data = other.bias.data = sequence(4 * H + 1)[1:].astype("f4")
+    for name in ("weight_ih", "weight_hh", "bias_ih"):
+        getattr(paper, name).data = vars(cell.cell)[name].data.copy()
+    x = sequence(5, B, I).astype("f4")
+    for one, other in zip(*(arrays(nn.Recurrent(c)(x)) for c in (cell, paper)), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+    assert "cell.weight_hh" in cell.state_dict() and "norms.0.weight" in cell.state_dict()
+    with pytest.raises(TypeError, match=r"multiplied by nn\.functional\.linear\(x, self\.weight\)"):
+        w.NormalizedGates(tg.cells.AntisymmetricRNNCell(I, H))(tg.zeros(B, I))
 
 
 def test_weight_drop_has_one_mask_for_a_sequence_and_another_for_the_next() -> None:

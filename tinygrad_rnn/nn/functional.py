@@ -37,7 +37,7 @@ if not TYPE_CHECKING:  # a type checker knows this package's own names only
         return torch_names.missing("nn.functional", name, sys.modules[__name__])
 
 
-def linear(x: Any, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+def linear(x: Any, weight: Tensor | Product, bias: Tensor | None = None) -> Tensor:
     """x @ weight.T + bias: x (..., in), weight (out, in), bias (out,); result (..., out).
 
     The result has the dtype of the weight. Integers, bools and any ndarray are cast to it;
@@ -47,8 +47,36 @@ def linear(x: Any, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     >>> tg.nn.functional.linear(tg.ones(1, 2), tg.ones(3, 2))
     tensor([[2., 2., 2.]], dtype=float32)
     """
-    product: Tensor = ops.matmul(as_weights(x, weight.dtype), weight.T)
+    if isinstance(weight, Product):
+        product: Tensor = weight.then(linear(x, weight.weight))
+    else:
+        product = ops.matmul(as_weights(x, weight.dtype), weight.T)
     return product if bias is None else product + bias
+
+
+class Product:
+    """A weight for `linear` whose product with x goes through a function before a bias is added.
+
+    >>> import tinygrad_rnn as tg
+    >>> linear(tg.ones(1, 2), Product(tg.ones(3, 2), tg.negative))
+    tensor([[-2., -2., -2.]], dtype=float32)
+    """
+
+    def __init__(self, weight: Any, then: Any) -> None:
+        self.weight, self.then = weight, then
+
+    def __mul__(self, other: Any) -> Product:
+        """The weight times a mask, say; its product goes through the same function."""
+        return Product(self.weight * other, self.then)
+
+    def __getattr__(self, name: str) -> Any:
+        """TypeError: nothing but `linear` knows what to do with it."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise TypeError(
+            "a weight whose product is normalised is multiplied by nn.functional.linear(x, "
+            f"self.weight) alone; its {name!r} was asked for"
+        )
 
 
 def as_weights(x: Any, dtype: Any, what: str = "x") -> Any:

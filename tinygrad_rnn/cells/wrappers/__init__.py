@@ -14,6 +14,7 @@ directions, `lengths`, further inputs, `check_cell`, pictures and the compiler.
 from .attention import AttentionOverPast
 from .multiplicative import Multiplicative
 from .normalized import NormalizedState
+from .normalized_gates import NormalizedGates
 from .phased import Phased
 from .projection import Projection
 from .residual import Residual
@@ -25,6 +26,7 @@ from .zoneout import Zoneout
 __all__ = [
     "AttentionOverPast",
     "Multiplicative",
+    "NormalizedGates",
     "NormalizedState",
     "Phased",
     "Projection",

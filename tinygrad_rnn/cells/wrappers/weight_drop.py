@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 from ...nn import Cell, Module
+from .weights import found_weights, read_through
 from .wrapper import Wrapper, dropout_mask
 
 __all__ = ["WeightDrop"]
@@ -36,47 +36,18 @@ class WeightDrop(Wrapper):
             raise ValueError(f"rate is a probability below 1, got {rate}")
         super().__init__(cell)
         self.rate, self.names = rate, names
-        self._dropped: list[tuple[Module, str]] = []
-        held = [name for name, _ in cell.named_parameters()]
-        found = [name for name in held if name.rpartition(".")[2] == "weight_hh"]
-        for path in found if names is None else names:
-            if path not in held:
-                raise ValueError(f"{type(cell).__name__} has no parameter {path!r}: {held}")
-            place, _, name = path.rpartition(".")
-            self._dropped.append((dict(cell.named_modules())[place], name))
-        if not self._dropped:
-            raise ValueError(
-                f"{type(cell).__name__} has no weight_hh: say which weights multiply its state, "
-                f"names=[...], of {held}"
-            )
-        for module, name in self._dropped:
-            kind: Any = type(module)
-            module.__class__ = _with_masks(kind, name)
+        self._masks = [
+            (module, name, read_through(module, name, _masked))
+            for module, name in found_weights(cell, names, ["weight_hh"]).values()
+        ]
 
     def initial_state(self, batch_size: int) -> Any:
         """That of the cell inside; the masks are drawn."""
-        for module, name in self._dropped:
-            weight = vars(module)[name]
-            mask = dropout_mask(weight, self.rate) if self.training else None
-            setattr(module, f"_mask_of_{name}", mask)
+        for module, name, place in self._masks:
+            mask = dropout_mask(vars(module)[name], self.rate) if self.training else None
+            setattr(module, place, mask)
         return super().initial_state(batch_size)
 
 
-@cache
-def _with_masks(kind: Any, name: str) -> Any:
-    """A class like `kind` whose `name` is the parameter of this name times the mask, if any."""
-    place = f"_mask_of_{name}"
-    if hasattr(kind, place):
-        return kind
-
-    def masked(self: Any) -> Any:
-        weight, mask = vars(self)[name], getattr(self, place)
-        return weight if mask is None or not self.training else weight * mask
-
-    def put(self: Any, value: Any) -> None:
-        vars(self)[name] = value
-
-    return type(kind.__name__, (kind,), {
-        "__module__": kind.__module__, "__qualname__": kind.__qualname__, "__doc__": kind.__doc__,
-        name: property(masked, put), place: None,
-    })  # fmt: skip
+def _masked(module: Module, weight: Any, mask: Any) -> Any:
+    return weight * mask if module.training else weight
