@@ -13,6 +13,7 @@ from ..engine.op import op
 from ..engine.recording.mode import current_mode
 from ..engine.recording.node import Node
 from ..engine.tensor import Tensor, tensor
+from .product import Product
 
 __all__ = [
     "binary_cross_entropy",
@@ -52,31 +53,6 @@ def linear(x: Any, weight: Tensor | Product, bias: Tensor | None = None) -> Tens
     else:
         product = ops.matmul(as_weights(x, weight.dtype), weight.T)
     return product if bias is None else product + bias
-
-
-class Product:
-    """A weight for `linear` whose product with x goes through a function before a bias is added.
-
-    >>> import tinygrad_rnn as tg
-    >>> linear(tg.ones(1, 2), Product(tg.ones(3, 2), tg.negative))
-    tensor([[-2., -2., -2.]], dtype=float32)
-    """
-
-    def __init__(self, weight: Any, then: Any) -> None:
-        self.weight, self.then = weight, then
-
-    def __mul__(self, other: Any) -> Product:
-        """The weight times a mask, say; its product goes through the same function."""
-        return Product(self.weight * other, self.then)
-
-    def __getattr__(self, name: str) -> Any:
-        """TypeError: nothing but `linear` knows what to do with it."""
-        if name.startswith("__"):
-            raise AttributeError(name)
-        raise TypeError(
-            "a weight whose product is normalised is multiplied by nn.functional.linear(x, "
-            f"self.weight) alone; its {name!r} was asked for"
-        )
 
 
 def as_weights(x: Any, dtype: Any, what: str = "x") -> Any:

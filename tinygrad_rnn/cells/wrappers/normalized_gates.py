@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...nn import Cell, LayerNorm, Module, ModuleList
-from ...nn.functional import Product
+from ...nn.product import Product
 from .weights import found_weights, read_through
 from .wrapper import Wrapper
 
