@@ -12,7 +12,7 @@ import inspect
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -32,6 +32,7 @@ __all__ = [
     "find_cell",
     "find_task",
     "load_class",
+    "make_cell",
     "run_file",
 ]
 
@@ -195,6 +196,17 @@ def run_file(file: Path, spec: str) -> ModuleType:
     finally:
         sys.path.remove(str(path.parent))
     return module
+
+
+def make_cell(named: NamedCell, sizes: Mapping[str, Any]) -> nn.Cell:
+    """The cell of these sizes. UserCodeError if they do not suit it, or its own code fails."""
+    with blame(named.file):
+        try:
+            return named.cell(**sizes)
+        except (TypeError, ValueError) as error:
+            if named.file is not None:
+                raise
+            raise UserCodeError(f"--with: {error}") from error
 
 
 @contextmanager

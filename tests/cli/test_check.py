@@ -95,6 +95,9 @@ def test_excepted_laws(file: str, capsys: pytest.CaptureFixture[str]) -> None:
 def test_what_cannot_be_checked(file: str, fails: Fails) -> None:
     assert "needs a value for 'mode'" in fails("check", f"{file}:Needy")
     assert "TypeError" in fails("check", f"{file}:Right", "--with", "hidden=1")
+    for word, wrong in (("hidden_size=x", "whole number, not 'x'"), ("hidden=1", "'hidden'")):
+        assert wrong in fails("check", "lstm", "--with", word)
+        assert wrong in fails("card", "lstm", "--with", word)
     assert "NAME=VALUE" in fails("check", f"{file}:Right", "--with", "hidden_size")
     assert "no law 'rowz' (did you mean 'rows'?); they are state, " in fails(
         "check", "rnn", "--except", "rowz"

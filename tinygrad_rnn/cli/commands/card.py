@@ -92,7 +92,7 @@ def _card(options: argparse.Namespace) -> int:
     from ...cards.card import PARTS
     from ...ops import manual_seed
     from ...testing.cells.runs import complete
-    from ...user_code import blame, find_cell, find_task
+    from ...user_code import blame, find_cell, find_task, make_cell
 
     if options.out is not None and not options.out.endswith(".html"):
         raise CommandError(f"--out is {options.out!r}, but should end in .html")
@@ -108,13 +108,8 @@ def _card(options: argparse.Namespace) -> int:
     out = out_file(options, f"card-{_short(named)}.html")
     manual_seed(options.seed)
     sizes: dict[str, Any] = complete(named.cell, {**_taken(named.cell), **dict(options.sizes)})
+    cell = make_cell(named, sizes)
     with blame(named.file):
-        try:
-            cell = named.cell(**sizes)
-        except (TypeError, ValueError) as error:
-            if named.file is not None:
-                raise
-            raise CommandError(f"--with: {error}") from error
         found = card(
             cell,
             inputs=None if options.indices is None else range(options.indices),

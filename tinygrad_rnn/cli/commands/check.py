@@ -108,7 +108,7 @@ def _check(options: argparse.Namespace) -> int:
     from ...testing import CellError, check_cell
     from ...testing.cells.runs import complete
     from ...testing.laws import LAWS
-    from ...user_code import blame, find_cell
+    from ...user_code import blame, find_cell, make_cell
 
     names = [law.name for law in LAWS]
     for name in options.except_for:
@@ -127,13 +127,14 @@ def _check(options: argparse.Namespace) -> int:
     if options.layer is not None:
         made_with, sizes = complete(cell.cell, sizes), {}
         make = lambda: nn.Recurrent(cell.cell(**made_with), **dict(options.layer))
-        with blame(cell.file):
-            cell.cell(**made_with)
+        make_cell(cell, made_with)
         try:
             make()
         except (TypeError, ValueError) as error:
             raise CommandError(f"--layer: {error}") from error
     with blame(cell.file):
+        if options.layer is None:
+            make_cell(cell, complete(cell.cell, sizes))
         try:
             report = check_cell(
                 make,

@@ -7,6 +7,7 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...invocation import command
 from ..parser import CommandError, add_command
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def _gym(options: argparse.Namespace) -> int:
 
     if options.path.suffix == ".py":
         if not options.path.is_file():
-            raise CommandError(f"there is no file {options.path}; `tinygrad-rnn gym` writes them")
+            raise CommandError(f"there is no file {options.path}; `{command()} gym` writes them")
         try:
             finding = gym.inspect_file(options.path)
         except ValueError as error:
