@@ -258,7 +258,7 @@ def _line(row: Row) -> str:
     if row["accuracy"] is not None:
         shown += f"  accuracy {row['accuracy']:.1%}"
     name = f"{row['task']}  {row['cell']}  seed {row['seed']}"
-    return f"{name:<48}  {shown}  {row['seconds']:.1f} s"[:79]
+    return f"{name:<40}  {shown}  {row['seconds']:.1f} s"[:79]
 
 
 def _tell(message: str, progress: bool) -> None:
