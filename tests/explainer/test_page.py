@@ -32,7 +32,7 @@ def page() -> Iterator[Any]:
     if not (SITE / "service.js").is_file():
         pytest.skip("the explainer is not built: python docs/explainer/build.py (with Node.js)")
     serving = server(SITE, 0)
-    threading.Thread(target=serving.serve_forever, daemon=True).start()
+    serve(serving)
     address = f"http://127.0.0.1:{serving.server_port}/"
     with api.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
@@ -52,6 +52,10 @@ def page() -> Iterator[Any]:
         browser.close()
     serving.server_close()
     assert page.faults == []
+
+
+def serve(serving: Any) -> None:
+    threading.Thread(target=serving.serve_forever, daemon=True).start()
 
 
 def until(page: Any, condition: str, seconds: float = 60) -> None:
@@ -207,5 +211,9 @@ def test_it_works_without_a_network(page: Any) -> None:
     page.evaluate("navigator.serviceWorker.ready.then(() => 1)")
     page.context.set_offline(True)
     page.serving.shutdown()
-    page.reload()
-    until(page, "document.querySelectorAll('.side[data-shown]').length === 2", 180)
+    try:
+        page.reload()
+        until(page, "document.querySelectorAll('.side[data-shown]').length === 2", 180)
+    finally:
+        serve(page.serving)
+        page.context.set_offline(False)
