@@ -23,6 +23,8 @@ class Spread:
     0.810 ± 0.010
     >>> f"{accuracy:.2%}"
     '81.00% ± 1.00%'
+    >>> print(Spread((0.80,)))
+    0.800
     """
 
     values: tuple[float, ...]
@@ -38,7 +40,9 @@ class Spread:
         return statistics.stdev(self.values) if len(self.values) > 1 else math.nan
 
     def __format__(self, spec: str) -> str:
-        return f"{self.mean:{spec or '.3f'}} ± {self.std:{spec or '.3f'}}"
+        spec = spec or ".3f"
+        spread = f" ± {self.std:{spec}}" if len(self.values) > 1 else ""
+        return f"{self.mean:{spec}}{spread}"
 
     def __str__(self) -> str:
         return format(self)
