@@ -2,12 +2,12 @@
 
     python docs/make_gallery.py                     all three
     python docs/make_gallery.py study               what the study of RNNs says, measured: a minute
-    python docs/make_gallery.py compare --workers 2 the whole zoo: some twenty minutes of CPU time
+    python docs/make_gallery.py compare --workers 2 the whole zoo: some thirty minutes of CPU time
     python docs/make_gallery.py cards lstm mingru   cards of these cells
 
-The runs of the comparison are kept in docs/_build/gallery, so one that was stopped goes on where it
-was. What stands in docs/gallery/index.md between the marks of a part is written by that part. The
-extra `llvm` is needed. `--cells` compares some cells instead of all.
+The runs of the comparison are kept in docs/gallery/results.jsonl, so one that was stopped goes on
+where it was. What stands in docs/gallery/index.md between the marks of a part is written by that
+part. The extra `llvm` is needed. `--cells` compares some cells instead of all.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ from tinygrad_rnn.data import tasks
 from tinygrad_rnn.training.environment import environment
 
 FOLDER = Path(__file__).resolve().parent / "gallery"
-RUNS = FOLDER.parent / "_build" / "gallery"
 PAGE = FOLDER / "index.md"
 MADE_WITH = {
     "convlstm": "image_size=(1, 1)",  # an image of one pixel: a vector
@@ -261,7 +260,7 @@ def zoo() -> list[str]:
 
 def compared(names: list[str], workers: int) -> list[str]:
     """Compare, write the page of it, and tell which families solve which task."""
-    found = tg.compare(names, TASKS, folder=RUNS, workers=workers, **SETTINGS)
+    found = tg.compare(names, TASKS, folder=FOLDER, workers=workers, **SETTINGS)
     found.report(FOLDER / "comparison.html", "The zoo, compared")
     by_family = grouped(found)
     settings = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in SETTINGS.items())
