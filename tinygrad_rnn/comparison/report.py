@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,8 +51,8 @@ _FLOWS = (
     "there: what was seen then cannot be learnt from."
 )
 _SPEED = (
-    "The CPU time of a step of training, batch and optimiser included, the median of all steps. "
-    "Other programs that run at the same time slow it down."
+    "The CPU time of a step of training, batch and optimiser included: the mean without the "
+    "first epoch, which compiles. Other programs that run at the same time slow it down."
 )
 
 
@@ -78,12 +79,14 @@ def sections(comparison: Comparison) -> list[Section]:
         legend = _legend([f"{task}, {when}" for task in tasks for when in ("before", "after")])
         small = [small_flows(of, 1e-8) for of in of_cells]
         flow = [chart_figure(Chart([legend])), chart_figure(Chart(small))]
+    timed = any(math.isfinite(entry.step_seconds) for entry in comparison.entries)
+    speed = [chart_figure(Chart([dots_of_speed(tasks)]))] if timed else []
     return [
         Section("Results", _RESULTS, results),
         Section("In numbers", f"{tie_note(tasks)}.", _tables(comparison)),
         Section("Learning curves", _CURVES if few else _SHARES, learning),
         Section("Gradient flow", _FLOWS, flow),
-        Section("Speed", _SPEED, [chart_figure(Chart([dots_of_speed(tasks)]))]),
+        Section("Speed", _SPEED, speed),
     ]
 
 

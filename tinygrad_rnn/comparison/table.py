@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Mapping, Sequence
 
@@ -71,7 +72,7 @@ def rows_of(entries: Sequence[Entry]) -> list[list[str]]:
                 f"{entry.distance:+.1%}" if matched else "",
                 _loss(entry),
                 _percent(entry.accuracy),
-                f"{entry.step_seconds * 1e3:.2f}",
+                f"{ms:.2f}" if math.isfinite(ms := entry.step_seconds * 1e3) else "",
             ]
         )
     kept = [n for n in range(len(head)) if any(row[n] for row in rows[1:])]
