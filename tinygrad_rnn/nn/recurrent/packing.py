@@ -41,8 +41,6 @@ def checked_list(layer: str, state: Any, own: Sequence[Any]) -> list[Any]:
 
 def stacked(states: Sequence[Any]) -> Any:
     """One state of the cells' structure; each leaf (num_layers * directions, B, ...)."""
-    if len(states) == 1:
-        return pytree.map(lambda leaf: ops.expand_dims(leaf, axis=0), states[0])
     return pytree.map(lambda *leaves: ops.stack(leaves), *states)
 
 
