@@ -106,6 +106,8 @@ def _pair(spread: Spread, scale: float, unit: str) -> str:
     """Mean and spread, in as many digits as there is room for."""
     mean, several = spread.mean * scale, len(spread.values) > 1
     digits = 1 if unit else 4 if abs(mean) < 1 else 3
+    if not unit and 0 < abs(mean) < 1e-3:
+        return f"{mean:.1e}" + (f" ±{spread.std:.0e}" if several else "")
     if abs(mean) >= 1000:
         return f"{mean:.2g}"
     return f"{mean:.{digits}f}" + (f" ±{spread.std * scale:.{digits}f}" if several else "") + unit
