@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from ..viz.charts.history import round_ticks
+from ..viz.charts.history import ticks
 from ..viz.charts.marks import Line, draw_legend, draw_lines, legend_height
 from ..viz.charts.panel import Panel
 from ..viz.style.palette import SERIES, SMALL
@@ -203,7 +203,7 @@ def _time_panel(
     if high > 10 * low:
         panel.log_axis(low, high)
     else:
-        panel.axis(low, high, round_ticks(low, high))
+        panel.axis(low, high, ticks(low, high))
     panel.name_steps()
     _draw_ranges(panel, ranges)
     draw_lines(panel, lines)

@@ -77,26 +77,17 @@ def _part(name: str, metric: str) -> str:
 
 
 def ticks(low: float, high: float) -> list[tuple[float, str]]:
-    """Three to six round numbers from `low` to `high`, with labels.
-
-    >>> ticks(0.0, 1.0)
-    [(0.0, '0'), (0.25, '0.25'), (0.5, '0.5'), (0.75, '0.75'), (1.0, '1')]
-    """
-    return round_ticks(low, high)
-
-
-def round_ticks(low: float, high: float) -> list[tuple[float, str]]:
     """Three to six round numbers from `low` to `high`, and as labels as few digits as differ.
 
-    >>> round_ticks(0.0, 1.1)
+    >>> ticks(0.0, 1.1)
     [(0.0, '0'), (0.5, '0.5'), (1.0, '1')]
     """
     rough = (high - low) / 4
     ten = 10.0 ** math.floor(math.log10(rough))
     step = next(n * ten for n in (1, 2, 2.5, 5, 10) if n * ten >= rough)
-    ticks = [n * step for n in range(math.ceil(low / step), math.floor(high / step) + 1)]
+    found = [n * step for n in range(math.ceil(low / step), math.floor(high / step) + 1)]
     for digits in range(2, 17):
-        labels = [f"{tick:.{digits}g}" for tick in ticks]
-        if len(set(labels)) == len(ticks):
+        labels = [f"{tick:.{digits}g}" for tick in found]
+        if len(set(labels)) == len(found):
             break
-    return list(zip(ticks, labels))
+    return list(zip(found, labels, strict=True))
