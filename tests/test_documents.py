@@ -34,7 +34,7 @@ DOCUMENTS = [
 ]
 CODE = {"python", "{code-cell}"}
 NEEDS = {"export.md": ("torch", "jax", "onnx", "onnxruntime")}  # the libraries that pages are about
-KNOWN = {*CODE, "sh", "text", "{toctree}", "{raw}"}
+KNOWN = {*CODE, "sh", "text", "{toctree}"}
 
 
 class Block(NamedTuple):

@@ -67,12 +67,17 @@ class CellReport:
         """The laws for which there was no time left."""
         return [law for law in self.laws if law.verdict == "not checked"]
 
+    @property
+    def summary(self) -> str:
+        """How many laws hold and how many are broken, such as "21 laws hold, 0 broken"."""
+        holding = sum(law.verdict == "holds" for law in self.laws)
+        return f"{holding} law{'s hold' if holding != 1 else ' holds'}, {len(self.broken)} broken"
+
     def __str__(self) -> str:
         """The table, 80 columns wide; an error or a place that several laws share is shown once."""
         told: set[str] = set()
-        holding = sum(law.verdict == "holds" for law in self.laws)
         unchecked = f", {len(self.unchecked)} not checked" if self.unchecked else ""
-        lines = [f"{self.cell}: {holding} laws hold, {len(self.broken)} broken{unchecked}"]
+        lines = [f"{self.cell}: {self.summary}{unchecked}"]
         for law in (law for law in self.laws if not law.same_error):
             lines += _wrapped(f"{law.verdict:<14}  {law.name:<13}  {law.says}", 2, 33)
             for note in law.note.splitlines():
@@ -86,13 +91,11 @@ class CellReport:
         return "\n".join(lines)
 
     def __repr__(self) -> str:
-        holding = sum(law.verdict == "holds" for law in self.laws)
-        return f"<{self.cell}: {holding} laws hold, {len(self.broken)} broken; print() shows them>"
+        return f"<{self.cell}: {self.summary}; print() shows them>"
 
     def _repr_html_(self) -> str:
-        holding = sum(law.verdict == "holds" for law in self.laws)
         rows = [(law.verdict, law.name, law.says, law.note) for law in self.laws]
-        title = f"{self.cell}: {holding} laws hold, {len(self.broken)} broken"
+        title = f"{self.cell}: {self.summary}"
         return html_table([("verdict", "law", "says", "found"), *rows], title=title)
 
 

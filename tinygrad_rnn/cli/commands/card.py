@@ -143,5 +143,4 @@ def _taken(cell: type) -> dict[str, int]:
 def _laws(report: CellReport | None) -> str:
     if report is None:
         return ""
-    holding = sum(law.verdict == "holds" for law in report.laws)
-    return f", {holding} laws hold, {len(report.broken)} broken"
+    return f", {report.summary}"
