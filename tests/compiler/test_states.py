@@ -135,10 +135,11 @@ def test_inputs_that_are_integers(scans, lengths) -> None:
 
 
 def test_an_integer_dtype_of_x_or_state_follows_the_same_promotion(scans) -> None:
-    cell = made(scans, "float32")
-    whole = np.rint(4 * X).astype(int)
-    assert scans.both_ways(cell, whole)[0].dtype == np.float64  # int64 @ float32, as NumPy has it
     cell = made(scans)
+    whole = np.rint(4 * X).astype(int)
+    assert scans.both_ways(cell, whole)[0].dtype == np.float64
+    with pytest.raises(TypeError, match="must return a state of the dtypes that it got"):
+        nn.Recurrent(made(scans, "float32"))(whole)  # int64 @ float32 is float64, as NumPy has it
     scans.both_ways(cell, X, [tg.tensor(scans.some_state(cell)[0].astype("float32"))])
     scans.both_ways(cell, X, [tg.ones(B, H, dtype="int64")])
 

@@ -161,8 +161,8 @@ def array_attributes_that_print_alike(cell, x, h):
 
 @step(**PLAIN)
 def long_array_attributes(cell, x, h):
-    ones = np.ones(3000)
-    other = np.where(np.arange(3000) == 1500, 2.0, 1.0)
+    ones = np.ones(3000, h.dtype)
+    other = np.where(np.arange(3000) == 1500, 2.0, 1.0).astype(h.dtype)
     z = tg.tile(linear(cell, x, h), 1000)
     return tg.tanh((weighed(z, weights=other) - weighed(z, weights=ones))[..., 1500:1503] + h)
 

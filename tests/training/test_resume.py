@@ -213,7 +213,7 @@ def test_other_conditions_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         train(Run(tmp_path, resume=True), epochs=2)
-    monkeypatch.setattr(environment, "_processor", lambda: "Z80")
+    monkeypatch.setattr(environment, "processor", lambda: "Z80")
     monkeypatch.setattr(environment, "blas_threads", lambda: 99)
     with pytest.warns(ResumeWarning, match=r"processor is Z80, was .*; BLAS threads is 99, was "):
         train(Run(tmp_path, resume=True), epochs=3)
