@@ -104,6 +104,26 @@ def test_eprop_is_exact_where_the_jacobian_is_diagonal(make_cell) -> None:
     assert_same(snap(layer, X, loss, 1 + (make_cell is tg.cells.LRUCell)), exact(layer))
 
 
+class Doubled(nn.Cell):
+    """An output that is no state, but has its values where both are zero."""
+
+    def __init__(self, input_size, hidden_size):
+        self.input_size, self.hidden_size = input_size, hidden_size
+        self.scale = nn.Parameter(np.full(hidden_size, 0.5))
+        self.weight = nn.Parameter(np.ones((hidden_size, input_size)))
+        self.bias = nn.Parameter(np.zeros(hidden_size))
+
+    def step(self, x, h):
+        h = tg.tanh(x @ self.weight.T + self.scale * h + self.bias)
+        return 2 * h, h
+
+
+@pytest.mark.parametrize("x", [X, tg.zeros(T, 2, 2, dtype="float64")], ids=["random", "zero"])
+def test_an_output_is_told_from_a_state_of_the_same_values(x) -> None:
+    layer = nn.Recurrent(Doubled(2, 3)).astype("float64")
+    assert_same(eprop(layer, x, loss), bptt(layer, x, loss))
+
+
 def test_eprop_is_that_of_its_definition() -> None:
     layer = make(nn.RNN, bias=False)
     w, u = (p.data for p in layer.parameters())

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..compiler.observation import Observation, observe
+from ..norms import norms_of_rows
 from .loop import Callback, Training
 
 __all__ = ["Observe"]
@@ -108,7 +109,7 @@ class Observe(Callback):
             while unique in found:
                 unique, number = f"{key}#{number}", number + 1
             grad = None if value.grad is None else value.grad.data
-            norms = np.full(len(value.steps), np.nan) if grad is None else _norms(grad)
+            norms = np.full(len(value.steps), np.nan) if grad is None else norms_of_rows(grad)
             found[unique] = [_means(value.data, value.mask), norms]
             if value.is_state:
                 self._states[unique] = [value.path, value.name + unique[len(key) :]]
@@ -142,11 +143,3 @@ def _means(values: Array, mask: Array) -> Array:
     counts = weights.reshape(len(values), -1).sum(axis=1)
     sums = (values.astype(np.float64) * weights).reshape(len(values), -1).sum(axis=1)
     return np.divide(sums, counts, out=np.full(len(values), np.nan), where=counts > 0)
-
-
-def _norms(grads: Array) -> Array:
-    """The Euclidean norm at each time step, in float64, also where squares underflow."""
-    rows = np.abs(grads.astype(np.float64).reshape(len(grads), -1))
-    largest = rows.max(axis=1, initial=0.0)
-    scaled = np.divide(rows, largest[:, None], out=np.zeros_like(rows), where=largest[:, None] > 0)
-    return largest * np.sqrt((scaled * scaled).sum(axis=1))

@@ -8,7 +8,7 @@ import numpy as np
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import viz
-from tinygrad_rnn.viz.gradient.flow import norm
+from tinygrad_rnn.norms import norm
 from tinygrad_rnn.viz.layout.step import Course
 from tinygrad_rnn.viz.model.unrolled import state_name
 from tinygrad_rnn.viz.svg.drawing import Drawing

@@ -14,7 +14,7 @@ import numpy as np
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import viz
-from tinygrad_rnn.viz.gradient.flow import norms_of_rows
+from tinygrad_rnn.norms import norms_of_rows
 from tinygrad_rnn.viz.model.run import run_unrolled
 from tinygrad_rnn.viz.style.palette import Scale
 from tinygrad_rnn.viz.svg.canvas import arrow_heads

@@ -1,8 +1,8 @@
 """The threads of NumPy's matrix products. For small networks one is best.
 
-OpenBLAS, NumPy's library for them, starts as many threads as there are cores, and they wait for
-one another by spinning. At this size of matrices that gains little, and where other programs want
-the cores too it costs a multiple of the time.
+OpenBLAS, which computes them, starts as many threads as there are cores, and idle threads spin. At
+these matrix sizes that gains little, and it costs a multiple of the time when other programs need
+the cores as well.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _CHOSEN_BY_USER = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Inside, OpenBLAS uses one thread, unless the environment sets their number.
+    """Within this context OpenBLAS uses one thread, unless the environment sets their number.
 
     Does nothing where NumPy has another library, or it cannot be reached.
 

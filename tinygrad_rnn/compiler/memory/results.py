@@ -1,8 +1,8 @@
-"""Memory of results: what leaves a run lies in memory that earlier results have left.
+"""Memory of results: the arrays that a run returns reuse the memory of earlier results.
 
-A large array that is allocated anew costs more to touch for the first time than to fill. A training
-step leaves as much memory behind as the next one takes, so that memory is handed from one to the
-other: the last array in it that goes gives it back to the pool of idle workspaces.
+The first write to newly allocated memory faults in its pages, which costs more than the write. A
+training step frees as much memory as the next one needs, so the blocks are reused: the last array
+that refers to a block returns it to the pool of idle workspaces.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from .pool import workspaces
 __all__ = ["Results", "is_lent"]
 
 Array = Any
-_SMALLEST = 1 << 16  # bytes; what is smaller is quick to allocate
+_SMALLEST = 1 << 16  # bytes; smaller arrays are quick to allocate
 
 
 class Results:
-    """Makes arrays for the results of one program. Whoever holds them, no run writes into them.
+    """Makes arrays for the results of one program. No run overwrites one that is still referenced.
 
     `owner`: the first part of the keys of its memory in the pool.
     """
@@ -31,7 +31,7 @@ class Results:
         self._owner = owner
 
     def empty(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-        """An array with any content."""
+        """An array of arbitrary content."""
         nbytes = math.prod(shape) * dtype.itemsize
         if nbytes < _SMALLEST:
             return np.empty(shape, dtype)
@@ -53,23 +53,23 @@ class Results:
 
 
 def is_lent(array: Any) -> bool:
-    """Whether it is an array that some `Results` have made, and no view of one."""
+    """Whether it is an array made by a `Results`, and not a view of one."""
     return isinstance(getattr(array, "base", None), _Loan)
 
 
 class _Block:
-    """Memory that is lent to one result after the other."""
+    """Memory that serves one result after another."""
 
     def __init__(self, memory: Array) -> None:
         self.nbytes = memory.nbytes
-        self.place = memory.ctypes.data, False  # its address, and that it may be written to
+        self.place = memory.ctypes.data, False  # address, and whether it is read-only
         self._memory = memory
 
 
 class _Loan:
-    """A block on loan to an array, and to what is a view of it, until the last of them is gone."""
+    """Lends a block to an array and its views, until the last of them is gone."""
 
-    private = True  # no one else holds the memory: see `engine/recording/guard.py`
+    private = True  # nobody else holds the memory: see `engine/recording/guard.py`
 
     def __init__(
         self,

@@ -65,12 +65,12 @@ def eprop(layer: nn.Recurrent, x: Tensor, loss: Loss) -> TimeGradient:
 
     Each number of the state carries along its derivative with respect to the parameters, through
     itself and through the numbers in its place of the other states, as h and c of an LSTM's unit.
-    The loss of each step meets these traces directly, or through what makes its output of the
-    state. It is exact for a cell whose state's Jacobian
-    is diagonal. Unlike in the paper, a unit's connection to itself counts as its own memory. This
-    computes what the approximation gives, at about the cost of RTRL. (Bellec et al., "A solution to
-    the learning dilemma for recurrent networks of spiking neurons", Nature Communications 11, 2020,
-    eq. 1 and 13.)
+    The gradient of each step's loss is applied to these traces directly where the output is a leaf
+    of the state, and otherwise through the derivative of the output. It is exact for a cell whose
+    state's Jacobian is diagonal. Unlike in the paper, a unit's connection to itself counts as its
+    own memory. This computes what the approximation gives, at about the cost of RTRL. (Bellec et
+    al., "A solution to the learning dilemma for recurrent networks of spiking neurons", Nature
+    Communications 11, 2020, eq. 1 and 13.)
 
     >>> import tinygrad_rnn as tg
     >>> layer, x = tg.nn.RNN(1, 2), tg.randn(6, 1, 1)
@@ -86,6 +86,7 @@ def eprop(layer: nn.Recurrent, x: Tensor, loss: Loss) -> TimeGradient:
     blocks = [slice(k, min(k + _BLOCK, count)) for k in range(0, count, _BLOCK)]
     state: Any = None
     traces: list[list[Array]] = [[] for _ in blocks]  # of each leaf of the state, (K, ...)
+    shown = _state_of_output(layer, x, parameters)
     for t in range(len(x)):
         steps = slice(t, t + 1)
         own = {} if state is None else _own_derivatives(layer, x[steps], state, parameters)
@@ -103,7 +104,6 @@ def eprop(layer: nn.Recurrent, x: Tensor, loss: Loss) -> TimeGradient:
             made = [d.data for d in pytree.leaves(d_state)]
             for (to, through), derivative in own.items():
                 made[to] = made[to] + derivative * traces[number][through]
-            shown = _is_state(outputs, next_state)
             if shown is not None:
                 along = made[shown]
             elif state is None:
@@ -138,10 +138,20 @@ def _still(nest: Any, count: int) -> Any:
     return pytree.map(lambda leaf: np.zeros((count, *leaf.shape), leaf.dtype), nest)
 
 
-def _is_state(outputs: Tensor, state: Any) -> int | None:
-    """Which leaf of the state the output of a step is; None if it is none."""
-    for number, leaf in enumerate(pytree.leaves(state)):
-        if leaf.size == outputs.size and np.array_equal(leaf.data.ravel(), outputs.data.ravel()):
+def _state_of_output(layer: Any, x: Tensor, parameters: Sequence[Tensor]) -> int | None:
+    """Which leaf of the state the output of a step is; None if it is none.
+
+    It is the leaf that has its tangent, in a random direction at a random state: equal values would
+    not tell, as all are zero at a start from zero.
+    """
+    with no_grad():
+        state = layer(x[:1])[1]
+    state, along = _random_like(state, 0), _random_like(state, 1)
+    directions = [_random_like(p, 2 + k).data[None] for k, p in enumerate(parameters)]
+    along = pytree.map(lambda leaf: leaf.data[None], along)
+    _, _, d_output, d_state = forward_step(layer, x[:1], state, along, parameters, directions)
+    for number, leaf in enumerate(pytree.leaves(d_state)):
+        if leaf.size == d_output.size and np.array_equal(leaf.data.ravel(), d_output.data.ravel()):
             return number
     return None
 
@@ -263,15 +273,11 @@ def _pattern(
     From random states and inputs; several, as a rectifier may stop some.
     """
     rng = np.random.default_rng(0)
-
-    def random(like: Tensor) -> Tensor:
-        return Tensor.of(rng.standard_normal(like.shape).astype(like.dtype))
-
     with no_grad():
         like = layer(x[:1])[1]
     found: list[Any] = [None] * len(blocks)
     for _ in range(_DRAWS):
-        state = pytree.map(random, like)
+        state = _random_like(like, rng)
         inputs = Tensor.of(rng.standard_normal((order, *x.shape[1:])).astype(x.dtype))
         for number, block in enumerate(blocks):
             basis = _basis(parameters, block)
@@ -280,3 +286,11 @@ def _pattern(
             before = reached if found[number] is None else found[number]
             found[number] = pytree.map(np.logical_or, before, reached)
     return found
+
+
+def _random_like(nest: Any, seed: Any) -> Any:
+    """Normal numbers in the place of each leaf; `seed`: of a generator, or that."""
+    rng = np.random.default_rng(seed)
+    return pytree.map(
+        lambda leaf: Tensor.of(rng.standard_normal(leaf.shape).astype(leaf.dtype)), nest
+    )

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from ...language import say
+from ...norms import norm
 from ..gradient.connectivity import Connectivity
-from ..gradient.flow import norm
 from ..style.palette import SMALL, Scale
 from ..style.text import escaped, fitted, power, printable, text_width
 from .chart import Chart

@@ -15,8 +15,8 @@ import numpy as np
 from ...compiler.observation import observe
 from ...engine.autograd import propagate
 from ...graph import Graph
+from ...norms import norm, norms_of_rows
 from ..model.run import scalar_of
-from .flow import norm, norms_of_rows
 from .recorded import NO_STEPS, Array, Loss, Model, Recorded, numbered
 
 __all__ = ["gates", "gradient_flow", "ledger"]

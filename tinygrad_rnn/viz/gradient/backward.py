@@ -24,9 +24,9 @@ from ...engine.recording.node import Node
 from ...engine.recording.scope import Scope
 from ...engine.tensor import Tensor
 from ...graph import Graph, GraphNode
+from ...norms import norm
 from ..model.history import WholeHistory
 from ..model.unrolled import Unrolled
-from .flow import norm
 
 __all__ = ["Carried", "backward_graph"]
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from ...norms import norm
 from ...tables import html_table
 from .batched_steps import BatchedSteps, find_batched_steps
-from .flow import norm
 from .products import norms_of_products
 from .recorded import Array, Model, numbered
 from .transitions import Transitions, find_transitions

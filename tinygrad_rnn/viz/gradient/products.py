@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .flow import norm
+from ...norms import norm
 
 __all__ = ["norms_of_products"]
 

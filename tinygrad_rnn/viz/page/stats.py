@@ -10,7 +10,8 @@ import numpy as np
 from ... import ops
 from ...graph import GraphNode
 from ...language import say
-from ..gradient.flow import Gradients, norm
+from ...norms import norm
+from ..gradient.flow import Gradients
 from ..layout.step import Box
 from ..model.unrolled import Row, Unrolled
 from ..style.text import FEW, in_brief

@@ -11,10 +11,10 @@ import numpy as np
 from ... import nn
 from ...engine.tensor import tensor
 from ...language import say
+from ...norms import norm
 from ..charts.marks import Line, amount, draw_cells, draw_legend, draw_lines, legend_height
 from ..charts.panel import Panel
 from ..gradient.analysis import gates
-from ..gradient.flow import norm
 from ..style.text import in_words
 from .cards import card, mark, note
 from .lesson import Card, Lesson

@@ -11,7 +11,7 @@ import numpy as np
 from ... import nn, ops, pytree
 from ...engine.tensor import Tensor, tensor
 from ...engine.transforms import grad
-from ..gradient.flow import norm
+from ...norms import norm
 
 __all__ = ["INPUT", "UNITS", "LinearCell", "gradients", "inputs", "lstm", "rnn", "unrolled"]
 

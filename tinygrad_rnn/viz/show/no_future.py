@@ -11,8 +11,8 @@ from ... import nn, ops
 from ...engine.tensor import tensor
 from ...engine.transforms import grad
 from ...language import say
+from ...norms import norm
 from ..charts.panel import Panel
-from ..gradient.flow import norm
 from .cards import card, mark, note
 from .lesson import Card, Knob, Lesson, Values
 from .networks import INPUT, SEED, UNITS, inputs

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...language import say
-from ..gradient.flow import norm
+from ...norms import norm
 from ..layout.step import RAIL, Band
 from ..model.unrolled import Edge, state_name
 from ..style.text import number
