@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("llvmlite", reason="needs llvmlite")
 
-from tinygrad_rnn.compiler.backends.llvm.indexing import indexed
+from tinygrad_rnn.compiler.backends.llvm.loop_text.indexing import indexed
 
 
 @st.composite

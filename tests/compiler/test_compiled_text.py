@@ -12,8 +12,8 @@ from tinygrad_rnn import nn
 
 pytest.importorskip("llvmlite", reason="needs llvmlite")
 
-from tinygrad_rnn.compiler.backends.llvm import code_cache
-from tinygrad_rnn.compiler.backends.llvm.mathematics import FUNCTIONS
+from tinygrad_rnn.compiler.backends.llvm.machine_code import code_cache
+from tinygrad_rnn.compiler.backends.llvm.machine_code.mathematics import FUNCTIONS
 
 ENDS = [0.0, -0.0, np.inf, -np.inf, np.nan, 1.0, -1.0, 2.0, -2.5, 1e-3, 30.5]
 DTYPES = ["int8", "uint8", "int32", "uint16", "int64", "uint64", "float32", "float64"]

@@ -18,7 +18,7 @@ from tinygrad_rnn.compiler.backends import executor
 
 pytest.importorskip("llvmlite", reason="needs llvmlite")
 
-from tinygrad_rnn.compiler.backends.llvm import code_cache
+from tinygrad_rnn.compiler.backends.llvm.machine_code import code_cache
 
 pytestmark = pytest.mark.usefixtures("compiled")
 
@@ -195,7 +195,7 @@ layer = tg.nn.LSTM(2, 3)
 x = np.random.default_rng(0).standard_normal((5, 2, 2)).astype("float32")
 outputs, _ = layer(x)
 outputs.sum().backward()
-from tinygrad_rnn.compiler.backends.llvm.code_cache import counts
+from tinygrad_rnn.compiler.backends.llvm.machine_code.code_cache import counts
 print(counts["compiled"], counts["from disk"], outputs.data.tobytes().hex())
 """
 

@@ -16,12 +16,12 @@ from ...memory.allocation import Arrays
 from ...passes.sinking import is_light, is_simple, sink_into_loop
 from ..numpy.executable import Executable
 from ..threads import ranges, run_parts
-from .code_cache import compiled
-from .expressions import CannotCompile
-from .loop import LoopText
-from .matmul import ROWS
-from .place import Place
-from .rows import FEWEST, DependentRows, tiles
+from .loop_text.expressions import CannotCompile
+from .loop_text.loop import LoopText
+from .loop_text.place import Place
+from .loop_text.rows import FEWEST, DependentRows, tiles
+from .machine_code.code_cache import compiled
+from .machine_code.matmul import ROWS
 
 __all__ = ["CannotCompile", "CompiledExecutable"]
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ....ops.shapes.joining import _parts_of_concatenated, _parts_of_stacked
-from ...ir.instruction import Instruction
+from .....ops.shapes.joining import _parts_of_concatenated, _parts_of_stacked
+from ....ir.instruction import Instruction
 from .arrays import Functions, LoopArray, Writer
 from .expressions import CannotCompile
 from .pointers import Memory

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ...ir.instruction import promotion_kind
-from .mathematics import FUNCTIONS, OF_ANY_DTYPE
+from ....ir.instruction import promotion_kind
+from ..machine_code.mathematics import FUNCTIONS, OF_ANY_DTYPE
 
 __all__ = ["CannotCompile", "Expression", "ExpressionWriter", "type_name"]
 

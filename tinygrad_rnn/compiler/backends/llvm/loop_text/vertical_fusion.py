@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 
-from ...ir.instruction import Instruction, inputs_of
-from ...ir.schedule import Schedule
-from ...memory.allocation import Arrays
-from ...passes.sinking import is_elementwise
+from ....ir.instruction import Instruction, inputs_of
+from ....ir.schedule import Schedule
+from ....memory.allocation import Arrays
+from ....passes.sinking import is_elementwise
 
 __all__ = ["FusedLoop", "fused_loops", "read_from_memory"]
 

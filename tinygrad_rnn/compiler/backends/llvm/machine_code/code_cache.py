@@ -22,7 +22,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ....files import write_file
+from .....files import write_file
 from .codegen import link, machine_code, this_machine
 
 __all__ = ["compiled", "counts", "directory"]

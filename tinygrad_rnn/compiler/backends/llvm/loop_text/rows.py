@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .matmul import ROWS
+from ..machine_code.matmul import ROWS
 from .place import Place, strides_of
 
 __all__ = ["FEWEST", "DependentRows", "Rows", "tiles"]

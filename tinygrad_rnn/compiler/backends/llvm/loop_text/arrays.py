@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from ...ir.instruction import Instruction
+from ....ir.instruction import Instruction
 from .elementwise import ElementwiseLoop, Offset, nest
 from .indexing import Indexed, indexed
 from .place import Place

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from ...ir.instruction import Instruction, structural_key
-from ...ir.schedule import Schedule
-from ...memory.allocation import Arrays
+from ....ir.instruction import Instruction, structural_key
+from ....ir.schedule import Schedule
+from ....memory.allocation import Arrays
+from ..machine_code.matmul import PANEL
 from .array_functions import array_lines
 from .elementwise import ElementwiseLoop, nest
 from .expressions import CannotCompile, Expression, type_name
-from .matmul import PANEL
 from .place import address_of, strides_of
 from .pointers import Memory
 from .rows import DependentRows, Rows

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
-from ...ir.instruction import Instruction, structural_key
-from ...ir.schedule import Schedule
-from ...memory.allocation import Arrays
+from ....ir.instruction import Instruction, structural_key
+from ....ir.schedule import Schedule
+from ....memory.allocation import Arrays
 from .expressions import CannotCompile, type_name
 from .place import Place, strides_of
 from .rows import DependentRows, Rows
