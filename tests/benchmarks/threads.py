@@ -78,7 +78,7 @@ def main() -> None:
     parser.add_argument("--rows", nargs="+", default=["50,16,16,32", "100,32,64,128"])
     parser.add_argument("--layers", nargs="+", default=[*LAYERS], choices=LAYERS)
     parser.add_argument("--counts", nargs="+", type=int, default=[1, 2], help="numbers of threads")
-    options = start(parser, "numpy")
+    options = start(parser, "numpy", shown="Least")
     tg.set_executor("llvm")
 
     def rows() -> Any:

@@ -56,7 +56,9 @@ def options_parser(description: str, repeat: int) -> argparse.ArgumentParser:
     return parser
 
 
-def start(parser: argparse.ArgumentParser, *packages: str) -> argparse.Namespace:
+def start(
+    parser: argparse.ArgumentParser, *packages: str, shown: str = "Medians"
+) -> argparse.Namespace:
     """The options, once the environment is clean; prints what is measured on, and how."""
     options = parser.parse_args()
     run_with_threads(options.threads)
@@ -65,7 +67,7 @@ def start(parser: argparse.ArgumentParser, *packages: str) -> argparse.Namespace
 
         torch.set_num_threads(options.threads)
     _Clock.now = time.process_time if options.cpu_time else time.perf_counter
-    print_setting(packages, options)
+    print_setting(packages, options, shown)
     return options
 
 
@@ -135,7 +137,7 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[str]], left: int 
         print(line(row), flush=True)
 
 
-def print_setting(packages: Sequence[str], options: argparse.Namespace) -> None:
+def print_setting(packages: Sequence[str], options: argparse.Namespace, shown: str) -> None:
     """Versions, processor, threads, how busy the machine is, and what the numbers are."""
     found = [f"Python {platform.python_version()}"]
     found += [f"{p} {importlib.metadata.version(p)}" for p in packages if installed(p)]
@@ -144,7 +146,7 @@ def print_setting(packages: Sequence[str], options: argparse.Namespace) -> None:
     kind = "CPU time" if options.cpu_time else "wall time"
     print(", ".join(found))
     print(f"{_processor()}, {os.cpu_count()} cores, {threads}; {load}")
-    print(f"Medians of {options.repeat} interleaved samples, {kind}.\n")
+    print(f"{shown} of {options.repeat} interleaved samples, {kind}.\n")
 
 
 def _processor() -> str:

@@ -24,11 +24,11 @@ def facts(plan: PlanReport) -> list[Fact]:
 
 
 def _jacobian(lines: Sequence[StateLine]) -> Iterator[Fact]:
-    parts = [line for line in lines if " in " in line.property]
-    own = [p for p in parts if p.property.split(" in ")[1].split(",")[0] == p.name]
-    dense = [p for p in parts if p.property.startswith("dense")]
-    block = [p for p in parts if p.property.startswith("block")]
-    diagonal = [p for p in own if p.property.startswith("diagonal")]
+    parts = [line for line in lines if line.on]
+    own = [p for p in parts if p.on == p.name]
+    dense = [p for p in parts if p.kind == "dense"]
+    block = [p for p in parts if p.kind == "block"]
+    diagonal = [p for p in own if p.kind == "diagonal"]
     if parts and not dense and not block and len(diagonal) == len(own):
         yield Fact(
             "Each unit of the next state depends on that unit alone (the Jacobian is diagonal).",
@@ -39,31 +39,31 @@ def _jacobian(lines: Sequence[StateLine]) -> Iterator[Fact]:
         )
     for p in block:
         yield Fact(
-            f"{_upper(p.name)} depends on {_other(p)} in blocks{_because(p)}.",
+            f"{_upper(p.name)} depends on {p.on} in blocks{_because(p)}.",
             "Units of different blocks do not mix within a step.",
             "jacobian",
         )
     if dense:
-        names = _listed([f"{p.name} on {_other(p)}" for p in dense])
+        names = _listed([f"{p.name} on {p.on}" for p in dense])
         yield Fact(
             f"The Jacobian of the step is dense{_because(dense[0])}: {names}, every unit on every "
             "unit.",
-            "The gradient is multiplied by a matrix at every step. How it grows or shrinks is told "
-            "by the Lyapunov exponents, not by any single weight.",
+            "The gradient is multiplied by a matrix at every step. The Lyapunov exponents tell how "
+            "it grows or shrinks; no single weight does.",
             "jacobian",
         )
     if dense and diagonal:
         names = _listed([p.name for p in diagonal])
         yield Fact(
-            f"On a second way {names} {_reaches(diagonal)} the next step unit by unit.",
-            "On that line the gradient meets no matrix: a gate near 1 hands it on unchanged.",
+            f"{_upper(names)} also {_reaches(diagonal)} the next step unit by unit.",
+            "On that path the gradient meets no matrix: a gate near 1 passes it on unchanged.",
             "jacobian",
         )
 
 
 def _affine(lines: Sequence[StateLine]) -> Iterator[Fact]:
-    bent = [line for line in lines if line.property == "not affine"]
-    straight = [line for line in lines if line.property == "affine"]
+    bent = [line for line in lines if line.kind == "not affine"]
+    straight = [line for line in lines if line.kind == "affine"]
     if straight and not bent:
         yield Fact(
             "The next state is affine in the state: A h + b.",
@@ -85,7 +85,7 @@ def _affine(lines: Sequence[StateLine]) -> Iterator[Fact]:
 
 
 def _delayed(lines: Sequence[StateLine]) -> Iterator[Fact]:
-    delayed = [line.name for line in lines if line.property == "delayed input"]
+    delayed = [line.name for line in lines if line.kind == "delayed input"]
     if delayed:
         yield Fact(
             f"{_upper(_listed(delayed))}: an input, kept for the next step; no state enters.",
@@ -124,10 +124,6 @@ def _because(line: StateLine) -> str:
     where = line.sources[0].replace("\\", "/").rpartition("/")[2] if line.sources else ""
     place = f" ({where})" if where else ""
     return f", because of {line.because}{place}" if line.because else ""
-
-
-def _other(line: StateLine) -> str:
-    return line.property.partition(" in ")[2].partition(",")[0]
 
 
 def _listed(words: Sequence[str]) -> str:

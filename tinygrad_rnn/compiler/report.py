@@ -45,16 +45,25 @@ class PlanLine:
 class StateLine:
     """One property of a next state: its Jacobian, or whether it is affine.
 
-    `name`: the author's name for the next state. `property`: "diagonal in h", "dense in h", "block
-    in h, along axis 1", "permuted in h", "affine", "not affine", or "delayed input", which depends
-    on no state. `because`: the operation that makes it so, and `sources`: the lines that asked for
-    it. The rows of a batch, axis 0, are not counted: each depends on itself alone.
+    `name`: the author's name for the next state. `kind`: of a Jacobian "diagonal", "dense", "block"
+    or "permuted", `on` the state that it is taken in, and `axes` those along which the blocks run;
+    else "affine", "not affine", or "delayed input", which depends on no state. `because`: the
+    operation that makes it so, and `sources`: the lines that asked for it. The rows of a batch,
+    axis 0, are not counted: each depends on itself alone.
     """
 
     name: str
-    property: str
+    kind: str
+    on: str = ""
+    axes: tuple[int, ...] = ()
     because: str = ""
     sources: tuple[str, ...] = ()
+
+    @property
+    def property(self) -> str:
+        """What is so, in words: "dense in h", "block in h, along axis 1", "not affine"."""
+        along = f", along axis {', '.join(map(str, self.axes))}" if self.axes else ""
+        return f"{self.kind} in {self.on}{along}" if self.on else self.kind
 
 
 _STAGE_NUMBERS = (2, 3)
@@ -215,20 +224,18 @@ def report(
 def _state(printer: Printer, step: Step) -> Iterator[StateLine]:
     names = [printer.name(carry).removesuffix(" before") for carry in step.carry]
 
-    def line(name: str, is_so: str, because: Instruction | None) -> StateLine:
-        if because is None:
-            return StateLine(name, is_so)
-        return StateLine(name, is_so, because.op_name, _sources(because))
+    def reason(because: Instruction | None) -> tuple[str, tuple[str, ...]]:
+        return ("", ()) if because is None else (because.op_name, _sources(because))
 
     for name, found in zip(names, structure_of(step), strict=True):
         for part in found.dependences:
-            along = f", along axis {', '.join(map(str, part.axes))}" if part.axes else ""
-            yield line(name, f"{part.kind} in {names[part.carry]}{along}", part.because)
+            axes, on = tuple(part.axes), names[part.carry]
+            yield StateLine(name, part.kind, on, axes, *reason(part.because))
         if not found.dependences:
-            yield line(name, "delayed input", None)
+            yield StateLine(name, "delayed input")
         else:
-            is_affine = found.not_affine is None
-            yield line(name, "affine" if is_affine else "not affine", found.not_affine)
+            kind = "affine" if found.not_affine is None else "not affine"
+            yield StateLine(name, kind, "", (), *reason(found.not_affine))
 
 
 def _lines(

@@ -1,4 +1,4 @@
-"""Products of tall matrices, computed in blocks of rows that threads share."""
+"""Large products of matrices, computed in blocks that threads share."""
 
 from __future__ import annotations
 
@@ -17,27 +17,48 @@ __all__ = ["KERNELS", "dot_in_blocks"]
 
 Array = Any
 # The blocks of a product are the same for any number of threads, and so are its bits. A BLAS
-# packs the right factor for each block: with smaller blocks that would show.
+# packs both factors of each block: with smaller blocks that would show.
 BLOCK, LOWEST = 512, 128
+MOST_SUMMED = 2  # blocks whose products are summed: each needs an array as large as the result
 WORTH = 1 << 24  # multiplications and additions of two blocks, about 0.2 ms
 
 
 def dot_in_blocks(x: Array, y: Array, out: Array | None = None) -> Array:
-    """np.dot of two matrices, on several threads if they are large."""
+    """np.dot of two matrices, on several threads if they are large.
+
+    Whichever axis of x is outermost in memory is cut, as NumPy would copy other parts: its rows, or
+    the inner axis where x is a transpose, as for the gradient of weights, which sums over steps.
+    """
     (rows, inner), columns = x.shape, y.shape[1]
-    count = min(max(2, round(rows / BLOCK)), rows // LOWEST)
+    by_rows = x.strides[0] >= x.strides[1]
+    length = rows if by_rows else inner
+    count = min(max(2, round(length / BLOCK)), length // LOWEST)
     if count < 2 or 2 * rows * inner * columns < WORTH or x.dtype.kind != "f":
         return np.dot(x, y, out)
     if out is None:
         out = np.empty((rows, columns), np.result_type(x, y))
-    edges = [rows * k // count for k in range(count + 1)]
-    blocks = [partial(np.dot, x[a:b], y, out[a:b]) for a, b in pairwise(edges)]
+    if by_rows:
+        edges = _edges(rows, count)
+        _compute([partial(np.dot, x[a:b], y, out[a:b]) for a, b in edges])
+        return out
+    edges = _edges(inner, min(count, MOST_SUMMED))
+    parts = [out, *(np.empty_like(out) for _ in edges[1:])]
+    _compute([partial(np.dot, x[:, a:b], y[a:b], p) for (a, b), p in zip(edges, parts)])
+    for part in parts[1:]:  # in this order, whoever has computed them
+        out += part
+    return out
+
+
+def _edges(length: int, count: int) -> list[tuple[int, int]]:
+    return list(pairwise(length * k // count for k in range(count + 1)))
+
+
+def _compute(blocks: list[Any]) -> None:
     if blas_threads() == 1:
         run_parts(blocks)
     else:  # the library has threads of its own for each block
         for block in blocks:
             block()
-    return out
 
 
 # How this backend computes primitives that passes introduce.
