@@ -19,7 +19,17 @@ from typing import Any
 
 from .engine.tensor import Tensor
 
-__all__ = ["aligned", "described", "detach", "leaves", "map", "places", "structure", "unflatten"]
+__all__ = [
+    "aligned",
+    "described",
+    "detach",
+    "flatten",
+    "leaves",
+    "map",
+    "places",
+    "structure",
+    "unflatten",
+]
 
 
 def leaves(tree: Any) -> list[Any]:
@@ -34,7 +44,7 @@ def leaves(tree: Any) -> list[Any]:
         return []
     if isinstance(tree, dict):
         tree = [*tree.values()]
-    elif not isinstance(tree, tuple | list):
+    elif not isinstance(tree, (tuple, list)):
         return [tree]
     return [leaf for child in tree for leaf in leaves(child)]
 
@@ -68,9 +78,18 @@ def structure(tree: Any) -> Any:
         return None
     if isinstance(tree, dict):
         return {key: structure(child) for key, child in tree.items()}
-    if isinstance(tree, tuple | list):
+    if isinstance(tree, (tuple, list)):
         return _made_like(tree, [structure(child) for child in tree])
     return "*"
+
+
+def flatten(tree: Any) -> tuple[list[Any], Any]:
+    """The leaves of a tree and its structure; `unflatten` puts them together again.
+
+    >>> flatten((1, {"a": 2}))
+    ([1, 2], ('*', {'a': '*'}))
+    """
+    return ([tree], "*") if isinstance(tree, Tensor) else (leaves(tree), structure(tree))
 
 
 def unflatten(pattern: Any, new_leaves: Iterable[Any]) -> Any:
@@ -81,12 +100,22 @@ def unflatten(pattern: Any, new_leaves: Iterable[Any]) -> Any:
     >>> unflatten((1, {"a": 2}), ["x", "y"])
     ('x', {'a': 'y'})
     """
-    given = list(new_leaves)
-    if len(given) != (places := len(leaves(pattern))):
+    given = [*new_leaves]
+    rest = iter(given)
+    try:
+        tree = _filled(pattern, rest)
+        few = False
+    except StopIteration:
+        few = True
+    if few or next(rest, _NO_MORE) is not _NO_MORE:
         raise ValueError(
-            f"{len(given)} leaves for a tree with places for {places}: {structure(pattern)}"
+            f"{len(given)} leaves for a tree with places for {len(leaves(pattern))}: "
+            f"{structure(pattern)}"
         )
-    return _filled(pattern, iter(given))
+    return tree
+
+
+_NO_MORE = object()
 
 
 def _filled(pattern: Any, given: Iterator[Any]) -> Any:
@@ -94,7 +123,7 @@ def _filled(pattern: Any, given: Iterator[Any]) -> Any:
         return None
     if isinstance(pattern, dict):
         return {key: _filled(child, given) for key, child in pattern.items()}
-    if isinstance(pattern, tuple | list):
+    if isinstance(pattern, (tuple, list)):
         return _made_like(pattern, [_filled(child, given) for child in pattern])
     return next(given)
 

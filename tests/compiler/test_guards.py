@@ -139,6 +139,11 @@ CASES = {
     ),
     "a context variable": of(lambda _, h: h * variable.get(), lambda _: variable.set(0.25)),
     "a module's global": of(lambda _, h: h * settings.rate, setting(settings, "rate", 0.25)),
+    "an object that is gone": of(
+        lambda v, h: h * (0.25 if v.inner is None else 0.5),
+        setting(None, "inner", None),
+        made=lambda: SimpleNamespace(inner=lambda: 0),  # nothing else refers to it
+    ),
     "a nested object": of(
         lambda v, h: h * v.inner.rate,
         lambda v: setattr(v.inner, "rate", 0.25),

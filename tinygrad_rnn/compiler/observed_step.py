@@ -69,8 +69,8 @@ class ObservedStep(FlatStep):
     this step's own and no other's. A compiler removes them.
     """
 
-    def __init__(self, of: StepFunction, carry: Any, xs: Any, wanted: Wanted) -> None:
-        super().__init__(of, carry, xs)
+    def __init__(self, wanted: Wanted, *of: Any) -> None:
+        super().__init__(*of)
         self._wanted = wanted
         self._notes = StepNotes(wanted, "")
 

@@ -35,10 +35,13 @@ class Scan:
         truncate: int | None = None,
     ) -> None:
         self.function = function
-        self.step: FlatStep = function.on(carry, xs)
+        carry_leaves, carry_structure = pytree.flatten(carry)
+        x_leaves, x_structure = pytree.flatten(xs)
+        step = function, carry_structure, x_structure, len(carry_leaves), len(x_leaves)
+        self.step = FlatStep(*step)
         self.observed: ObservedRun | None = None
-        self.carry: Sequence[Tensor] = [*map(_native, pytree.leaves(carry))]
-        self.valid, self.xs = valid_steps([*map(_native, pytree.leaves(xs))], length, lengths)
+        self.carry: Sequence[Tensor] = _native(carry_leaves)
+        self.valid, self.xs = valid_steps(_native(x_leaves), length, lengths)
         self.length, self.reverse, self.lengths = length, reverse, lengths
         self.checkpoint, self.first_step, self.executor = checkpoint, first_step, executor
         self.truncate = truncate  # for a runner that takes it whole; here it is run in blocks
@@ -46,7 +49,7 @@ class Scan:
         observer = observer_of(function.owner)
         if observer is not None:
             self.observed_key = observer.wanted.key
-            self.step = ObservedStep(function, carry, xs, observer.wanted)
+            self.step = ObservedStep(observer.wanted, *step)
             self.observed = ObservedRun(observer, self.step, self.valid, first_step)
 
     @property
@@ -76,9 +79,9 @@ class Scan:
     def key(self, recording: bool) -> Any:
         """What a specialization is for, apart from its guards."""
         return (
-            self.step.carry_structure_key,
-            tuple([(t.shape, t.dtype, t.requires_grad, type(t)) for t in self.carry]),
-            tuple([(x.shape[1:], x.dtype, x.requires_grad) for x in self.xs]),
+            str((self.step.carry_structure, self.step.x_structure)),
+            tuple([(t._data.shape, t._data.dtype, t.requires_grad, type(t)) for t in self.carry]),
+            tuple([(x._data.shape[1:], x._data.dtype, x.requires_grad) for x in self.xs]),
             self.valid is not None,
             self.reverse,
             self.observed_key,
@@ -87,9 +90,8 @@ class Scan:
         )
 
 
-def _native(t: Tensor) -> Tensor:
-    """t in the byte order of the processor."""
-    if t._data.dtype.isnative:
-        return t
-    native: Tensor = t.astype(t._data.dtype.newbyteorder("="))
-    return native
+def _native(leaves: Sequence[Tensor]) -> list[Tensor]:
+    """The leaves in the byte order of the processor."""
+    return [
+        t if t._data.dtype.isnative else t.astype(t._data.dtype.newbyteorder("=")) for t in leaves
+    ]

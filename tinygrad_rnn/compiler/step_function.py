@@ -33,35 +33,30 @@ class StepFunction:
         widens: bool = False,
         path: str = "",
     ) -> None:
-        code = getattr(getattr(function, "__func__", function), "__code__", None)
-        self.function = function
+        if owner is None:
+            code = getattr(getattr(function, "__func__", function), "__code__", None)
+            owner = code or type(function)
+        self.function, self.owner = function, owner
         self.name = name or str(getattr(function, "__name__", type(function).__name__))
-        self.owner = owner if owner is not None else code or type(function)
-        self.kind = kind if kind is not None else self.owner
+        self.kind = kind if kind is not None else owner
         self.files, self.widens, self.path = files, widens, path
-
-    def on(self, carry: Any, xs: Any) -> FlatStep:
-        """The function on the leaves of such arguments."""
-        return FlatStep(self, carry, xs)
 
 
 class FlatStep:
     """A step on lists of leaves; where the mask is False the carry stays and y_t is zero.
 
-    `y_structure`: that of y_t, once a step was run. `noted`: if the step is observed, the values to
-    keep, by their labels; `names`: all names that were given.
+    Of the carry and of x_t it takes the structures, and the numbers of leaves. `y_structure`: that
+    of y_t, once a step was run. `noted`: if the step is observed, the values to keep, by their
+    labels; `names`: all names that were given.
     """
 
     noted: Mapping[Any, Tensor] = {}
     names: frozenset[str] = frozenset()
 
-    def __init__(self, of: StepFunction, carry: Any, xs: Any) -> None:
+    def __init__(self, of: StepFunction, carry: Any, xs: Any, carries: int, x_leaves: int) -> None:
         self.of = of
-        self.carry_structure = pytree.structure(carry)
-        self.x_structure = pytree.structure(xs)
-        self.carry_structure_key = str((self.carry_structure, self.x_structure))
-        self.carries = len(pytree.leaves(carry))
-        self.x_leaves = len(pytree.leaves(xs))
+        self.carry_structure, self.x_structure = carry, xs
+        self.carries, self.x_leaves = carries, x_leaves
         self.y_structure: Any = None
 
     def __call__(

@@ -81,7 +81,7 @@ class Module:
         bound = inspect.signature(self.__init__).bind(*arguments, **keywords)  # type: ignore[misc]
         bound.arguments.update(changes)
         new = type(self)(*pytree.map(of, bound.args), **pytree.map(of, bound.kwargs))
-        first = next(self.parameters(), None)
+        first = self._first_parameter()
         return new if first is None else new.astype(first.dtype)
 
     def forward(self, *inputs: Any, **keywords: Any) -> Any:
@@ -158,6 +158,15 @@ class Module:
     def parameters(self) -> Iterator[Parameter]:
         """All parameters, for an optimiser."""
         return (parameter for _, parameter in self.named_parameters())
+
+    def _first_parameter(self) -> Parameter | None:
+        """The first of the parameters, without a walk over all parts: most often for its dtype."""
+        for name, value in vars(self).items():
+            if isinstance(value, Parameter) and name[0] != "_":
+                return value
+            if isinstance(value, list | tuple | dict) and name[0] != "_":
+                break
+        return next(self.parameters(), None)
 
     def register_buffer(self, name: str, value: Any) -> None:
         """Hold a Tensor that is saved with the module and not learned, such as a running mean.

@@ -9,7 +9,7 @@ from typing import Any
 from .instruction import Instruction, inputs_of
 from .rewrite import Substitution
 
-__all__ = ["STAGES", "Schedule", "Stage"]
+__all__ = ["STAGES", "STATIC", "Schedule", "Stage"]
 
 Stage = str
 
@@ -20,6 +20,7 @@ STAGES: dict[Stage, str] = {
     "after": "after the loop, all steps at once",
     "total": "sums over time",
 }
+STATIC = ("once", "total")  # the stages whose values are the same at every step
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +50,11 @@ class Schedule:
 
     def time_varying(self, x: Any) -> bool:
         """Whether x has a value of its own at each step."""
-        return isinstance(x, Instruction) and self.stage_of[x] not in ("once", "total")
+        return isinstance(x, Instruction) and self.stage_of[x] not in STATIC
+
+    def stages_of_results(self) -> list[Stage]:
+        """The stage of each result; a constant is computed once."""
+        return [self.stage_of[x] if isinstance(x, Instruction) else "once" for x in self.results]
 
     def substituted(self, substitution: Substitution) -> Schedule:
         """The schedule after a substitution that some instructions went through."""

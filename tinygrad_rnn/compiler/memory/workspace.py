@@ -10,7 +10,7 @@ import numpy as np
 from ..ir.instruction import Instruction
 from .allocation import Arrays
 
-__all__ = ["Workspace", "outside", "owner", "rows", "within"]
+__all__ = ["Workspace", "outside", "owner", "rows"]
 
 Array = Any
 
@@ -34,14 +34,9 @@ def owner(array: Any) -> Any:
     return array
 
 
-def within(workspace: Workspace, array: Any) -> bool:
-    """Whether the array lies in the workspace, so that the next run overwrites it."""
-    return id(owner(array)) in workspace.owners
-
-
 def outside(workspace: Workspace, array: Any) -> Any:
-    """The array, or a copy of one that lies in the workspace."""
-    return np.array(array, order="C") if within(workspace, array) else array
+    """The array, or a copy of one that lies in the workspace, where the next run overwrites it."""
+    return np.array(array, order="C") if id(owner(array)) in workspace.owners else array
 
 
 def rows(

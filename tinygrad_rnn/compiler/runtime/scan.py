@@ -13,7 +13,7 @@ from ..backends.executor import build, executing_on, get_executor
 from ..backends.numpy.executable import Executable
 from ..drawing import drawing_from
 from ..ir.cost import row_seconds
-from ..ir.instruction import Instruction
+from ..ir.schedule import STATIC
 from ..ir.step import Step
 from ..memory.pool import workspaces
 from ..memory.results import Results
@@ -39,7 +39,7 @@ class CompiledStep:
         self.results = Results(id(self))
         self.step = step = step or of.lowered()
         self.wanted = [d is not None for d in step.gradients()]  # of x, the carry and the leaves
-        self._elements = sum(value.sample.size for value in step.carry)
+        self._rows, self._elements = step.rows, sum(value.sample.size for value in step.carry)
         self._row_seconds: float | None = None
         self._rows_independent: dict[
             int, bool
@@ -101,7 +101,7 @@ class CompiledStep:
 
     def chunks(self, steps: int) -> Sequence[tuple[int, int]]:
         """The first step of each chunk of a run, and the one after its last."""
-        return chunks(steps, self.step.rows, self._elements)
+        return chunks(steps, self._rows, self._elements)
 
     def spans(self, independent: Callable[[int], bool], lengths: Any, steps: int) -> list[Span]:
         """The spans of time to run for those lengths, each with the rows that it needs.
@@ -144,21 +144,21 @@ class CompiledStep:
         carry: Sequence[Array],
         steps: int,
         reverse: bool,
-    ) -> tuple[list[Array], list[Array], list[Array], tuple[Array, ...]]:
+    ) -> tuple[list[Array], list[Array], list[Array], list[Array]]:
         """The ys, the last carry, the sums, and what the backward run needs besides.
 
         The ys may be arrays of the workspace, or those that were given.
         """
-        for whole, leaf in zip(ahead.arrays.carries, carry, strict=True):
-            whole[steps if reverse else 0] = leaf
+        carries = ahead.arrays.carries
+        start, end = (steps, 0) if reverse else (0, steps)
+        for whole, leaf in zip(carries, carry, strict=True):
+            whole[start] = leaf
         results = self.forward.run(ahead, steps, arrays)
         count, shared = len(self.step.ys), len(results) - self._shared
         ys = _at_all_steps(self.forward, results[:count], steps)
-        last = [
-            np.array(whole[0 if reverse else steps], order="C") for whole in ahead.arrays.carries
-        ]
+        last = [whole[end, ...].copy() for whole in carries]
         sums = _sums(self.forward, ahead, results[count:shared], count, steps)
-        return ys, last, sums, tuple([outside(ahead, x) for x in results[shared:]])
+        return ys, last, sums, [outside(ahead, x) for x in results[shared:]]
 
     def run_backward(
         self,
@@ -176,27 +176,28 @@ class CompiledStep:
         Those of the xs may be arrays of the workspace.
         """
         assert self.backward is not None
-        for whole, grad in zip(back.arrays.carries, grad_carry, strict=True):
-            whole[0 if reverse else steps] = grad
+        carries, step = back.arrays.carries, self.step
+        start, end = (0, steps) if reverse else (steps, 0)
+        for whole, grad in zip(carries, grad_carry, strict=True):
+            whole[start] = grad
         found = self.backward.run(back, steps, [*arrays, *grad_ys, *grad_sums, *shared])
-        count = sum(d is not None for d in self.step.d_xs)
+        count = len(step.d_xs) - step.d_xs.count(None)
         each = iter(_at_all_steps(self.backward, found[:count], steps))
         totals = iter(_sums(self.backward, back, found[count:], count, steps))
-        d_xs = [None if d is None else next(each) for d in self.step.d_xs]
+        d_xs = [None if d is None else next(each) for d in step.d_xs]
         d_carry = [
-            None if d is None else np.array(whole[steps if reverse else 0], order="C")
-            for d, whole in zip(self.step.d_carry, back.arrays.carries, strict=True)
+            None if d is None else whole[end, ...].copy()
+            for d, whole in zip(step.d_carry, carries, strict=True)
         ]
-        d_leaves = [None if d is None else next(totals) for d in self.step.d_leaves]
+        d_leaves = [None if d is None else next(totals) for d in step.d_leaves]
         return d_xs, d_carry, d_leaves
 
 
 def _at_all_steps(of: Executable, results: Sequence[Array], steps: int) -> list[Array]:
     """Results with a leading time axis each, also those that are the same at every step."""
-    schedule = of.schedule
     return [
-        x if schedule.time_varying(planned) else np.broadcast_to(x, (steps, *np.shape(x)))
-        for x, planned in zip(results, schedule.results, strict=False)
+        x if stage not in STATIC else np.broadcast_to(x, (steps, *np.shape(x)))
+        for x, stage in zip(results, of.result_stages, strict=False)
     ]
 
 
@@ -204,11 +205,11 @@ def _sums(
     of: Executable, workspace: Workspace, results: Sequence[Array], first: int, steps: int
 ) -> list[Array]:
     """Results from number `first` on that are summed over time, outside the workspace."""
-    planned = of.schedule.results[first:]
-    stage_of = of.schedule.stage_of
+    if not results:
+        return []
     return [
         outside(workspace, x)
-        if isinstance(p, Instruction) and stage_of[p] == "total"
+        if stage == "total"
         else np.multiply(x, steps, dtype=np.asarray(x).dtype)  # the same at every step
-        for x, p in zip(results, planned, strict=False)
+        for x, stage in zip(results, of.result_stages[first:], strict=False)
     ]

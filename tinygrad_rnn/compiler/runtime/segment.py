@@ -10,7 +10,7 @@ import numpy as np
 from ...ops import generator
 from ..drawing import drawing_from
 from ..ir.instruction import native
-from ..memory.workspace import Workspace, within
+from ..memory.workspace import Workspace
 from .chunks import Sums, chunks_per_checkpoint
 
 if TYPE_CHECKING:
@@ -47,17 +47,17 @@ class Segment:
     """
 
     def __init__(self, loop: Loop, leaves: Sequence[Any]) -> None:
-        self.compiled, self.valid, self.reverse, self.steps, checkpoint = loop
-        compiled, steps = self.compiled, self.steps
-        self.leaves = leaves
-        self._xs = loop.xs
-        self._carry = slice(self._xs, self._xs + len(compiled.step.carry))
-        derivatives = compiled.wanted
-        self.wanted = [*derivatives[: self._xs], *derivatives[len(compiled.step.xs) :]]
+        compiled, self.valid, self.reverse, steps, checkpoint = loop
+        self.compiled, self.steps, self.leaves = compiled, steps, leaves
+        self._xs = xs = loop.xs
+        self._carry = slice(xs, xs + len(compiled.step.carry))
+        self.wanted = compiled.wanted
+        if self.valid is not None:
+            self.wanted = [*self.wanted[:xs], *self.wanted[xs + 1 :]]
         self.chunks = compiled.chunks(steps)  # in running order
         if self.reverse:
             self.chunks = self.chunks[::-1]
-        kept = chunks_per_checkpoint(checkpoint, steps, len(self.chunks))
+        kept = len(self.chunks) if checkpoint is None else self._kept(checkpoint)
         self.workspaces = compiled.take(steps, kept if compiled.backward is not None else 1)
         self._starts: dict[int, Any] = {}  # by chunk: states and random state at a checkpoint
         self._present = 0  # the first of the chunks whose values are in the workspaces
@@ -70,22 +70,30 @@ class Segment:
     def __del__(self) -> None:
         self.compiled.give_back(self.steps, self.workspaces)
 
+    def _kept(self, checkpoint: int | str) -> int:
+        return chunks_per_checkpoint(checkpoint, self.steps, len(self.chunks))
+
     def _given(self, arrays: Sequence[Array], first: int, last: int) -> list[Array]:
-        xs, leaves = arrays[: self._xs], arrays[self._carry.stop :][: len(self.leaves)]
-        mask = [] if self.valid is None else [self.valid[first:last]]
-        return [*(x[first:last] for x in xs), *mask, *leaves]
+        first_leaf = self._carry.stop
+        xs, leaves = arrays[: self._xs], arrays[first_leaf : first_leaf + len(self.leaves)]
+        if self.valid is not None:
+            xs = [*xs, self.valid]
+        if len(self.chunks) > 1:
+            xs = [x[first:last] for x in xs]
+        return [*xs, *leaves]
 
     def forward(self, arrays: Sequence[Array]) -> tuple[Array, ...]:
         """The ys, the last carry and the sums, from arrays for the xs, the carry and the leaves."""
-        arrays = [*map(native, arrays)]
+        arrays = _native(arrays)
         carry: Sequence[Array] = arrays[self._carry]
+        if len(self.chunks) == 1:
+            ys, carry, sums = self._ahead(0, arrays, carry)
+            held = self.workspaces.ahead(0, self.steps)
+            return (*[self._own(y, held, arrays) for y in ys], *carry, *sums)
         outputs: list[Array] = []
         totals = Sums()
         for number, (first, last) in enumerate(self.chunks):
             ys, carry, sums = self._ahead(number, arrays, carry)
-            if len(self.chunks) == 1:
-                held = self.workspaces.ahead(number, last - first)
-                return (*(self._own(y, held, arrays) for y in ys), *carry, *sums)
             totals.add(sums)
             outputs = outputs or [self._empty(y) for y in ys]
             for whole, y in zip(outputs, ys, strict=True):
@@ -121,9 +129,8 @@ class Segment:
         compiled = self.compiled
         if compiled.backward is None:  # the results depend on nothing that wants a gradient
             return [None] * len(arrays)
-        arrays = [*map(native, arrays)]
+        arrays, grad = _native(arrays), _native(grad)
         count, last_carry = len(compiled.step.ys), len(compiled.step.ys) + len(compiled.step.carry)
-        grad = [*map(native, grad)]
         grad_ys, grad_carry, grad_sums = grad[:count], grad[count:last_carry], grad[last_carry:]
         d_xs: list[Any] = [None] * self._xs
         d_carry: Sequence[Any] = ()
@@ -137,7 +144,7 @@ class Segment:
             d_chunks, d_carry, d_leaves = compiled.run_backward(
                 back,
                 self._given(arrays, first, last),
-                [g[first:last] for g in grad_ys],
+                grad_ys if len(self.chunks) == 1 else [g[first:last] for g in grad_ys],
                 grad_carry,
                 grad_sums,
                 self._shared,
@@ -163,7 +170,12 @@ class Segment:
 
     def _own(self, result: Array, workspace: Workspace, given: Sequence[Array]) -> Array:
         """A result in memory of its own: not the workspace's, nor what was given, seen anew."""
-        foreign = result.base is not None or any(result is a for a in given)
-        return (
-            self.compiled.results.copy(result) if foreign or within(workspace, result) else result
-        )
+        own = result.base is None and id(result) not in workspace.owners
+        if own and not any(result is a for a in given):
+            return result
+        return self.compiled.results.copy(result)
+
+
+def _native(arrays: Sequence[Array]) -> Sequence[Array]:
+    """The arrays in the byte order of the processor."""
+    return [x if x.dtype.isnative else native(x) for x in arrays]

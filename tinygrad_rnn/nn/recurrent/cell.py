@@ -140,7 +140,7 @@ class Cell(Module):
 
     def zeros(self, *shape: int) -> Tensor:
         """Zeros in the dtype of the cell's parameters, for `initial_state`."""
-        first = next(self.parameters(), None)
+        first = self._first_parameter()
         dtype = get_default_dtype() if first is None else first._data.dtype
         return Tensor.of(np.zeros(shape, dtype))
 

@@ -136,6 +136,12 @@ class Recurrent(Module):
             for name, held in cell._state(prefix):
                 yield f"{name}_{place}", held
 
+    def _first_parameter(self) -> Parameter | None:
+        for cell in self._cells.values():
+            if (first := cell._first_parameter()) is not None:
+                return first
+        return None
+
     def __getattr__(self, name: str) -> Any:
         """The parameters by PyTorch's names, such as `weight_ih_l0`."""
         if not name.startswith("_"):
@@ -163,17 +169,18 @@ class Recurrent(Module):
         constants = constants or {}
         if inputs or constants or self._takes:
             check_names(name, self._takes, inputs, constants)
+            inputs = {name: self._tensors(tree) for name, tree in inputs.items()}
+            constants = {name: self._tensors(tree) for name, tree in constants.items()}
         x = self._checked_input(x)
         batched = not isinstance(x, Tensor) or x.ndim > 1 - self._feature_axis
-        inputs = {name: self._tensors(tree) for name, tree in inputs.items()}
-        constants = {name: self._tensors(tree) for name, tree in constants.items()}
         if not batched:
             x, inputs = pytree.map(lambda leaf: ops.expand_dims(leaf, axis=1), (x, inputs))
             constants = pytree.map(lambda leaf: ops.expand_dims(leaf, axis=0), constants)
         elif self.batch_first:
             x, inputs = pytree.map(_first_two_exchanged, (x, inputs))
         steps, batch = pytree.leaves(x)[0].shape[:2]
-        check_shapes(name, {"x": x, **inputs}, constants, steps, batch)
+        if inputs or constants or not isinstance(x, Tensor):
+            check_shapes(name, {"x": x, **inputs}, constants, steps, batch)
         lengths = _checked_lengths(lengths, steps, batch)
         states = self._initial_states(state, batch, batched)
         outputs, finals = self._through_layers(x, states, lengths, inputs, constants)
@@ -187,7 +194,7 @@ class Recurrent(Module):
     def _checked_input(self, x: Any) -> Any:
         """x, or the nest of them, as Tensors in the dtype of the weights."""
         x = self._tensors(x)
-        size = getattr(self, "input_size", None)
+        size = vars(self).get("input_size")
         for leaf in pytree.leaves(x):
             if leaf.ndim < 2:
                 raise ValueError(
@@ -203,8 +210,8 @@ class Recurrent(Module):
         if not isinstance(tree, Tensor | np.ndarray) and is_nest(tree):
             return pytree.map(self._tensors, tree)
         x = as_tensor(tree)
-        kind = x._data.dtype
-        if kind.kind != "f" or next((p._data.dtype is kind for p in self.parameters()), True):
+        own, first = x._data.dtype, self._first_parameter()
+        if own.kind != "f" or first is None or first._data.dtype is own:
             return x
         dtype = np.result_type(*(p.dtype for p in self.parameters() if p.dtype.kind == "f"))
         if isinstance(tree, Node):  # its dtype was chosen

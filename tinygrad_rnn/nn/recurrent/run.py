@@ -45,11 +45,11 @@ def run(
     `checkpoint`, `executor`: see `Recurrent`. It runs compiled unless it is `unrolled`, every op
     must be seen (`detect_anomaly`), or the cell cannot be compiled; a warning says so once.
     """
-    options = {"unrolled": unrolled, "checkpoint": checkpoint, "executor": executor}
-    leaves = pytree.leaves(x)
-    if truncate is not None and len(leaves[0]) > truncate and not scans_are_taken():
+    steps = len(x if isinstance(x, Tensor) else pytree.leaves(x)[0])
+    if truncate is not None and steps > truncate and not scans_are_taken():
         args = cell, x, state, inputs, constants
-        return _in_blocks(*args, reverse, lengths, truncate, len(leaves[0]), options)
+        options = {"unrolled": unrolled, "checkpoint": checkpoint, "executor": executor}
+        return _in_blocks(*args, reverse, lengths, truncate, steps, options)
     scanned = sequence(
         cell,
         x,
@@ -63,8 +63,8 @@ def run(
         executor=executor,
         truncate=truncate,
     )
-    complex_numbers = any(t._data.dtype.kind == "c" for t in [*leaves, *pytree.leaves(state)])
     # As gradient checkers use them, who need no advice.
+    complex_numbers = "c" in [t._data.dtype.kind for t in (*scanned.xs, *scanned.carry)]
     final, outputs = run_scan(scanned, unroll=unrolled or is_observed() or complex_numbers)
     return outputs, final
 

@@ -71,18 +71,21 @@ def first_state(cell: Cell, batch_size: int) -> Any:
     """The cell's own first state. TypeError or ValueError for leaves that are not (B, ...)."""
     state = cell.initial_state(batch_size)
     for leaf in pytree.leaves(state):
-        method = f"{type(cell).__name__}.initial_state({batch_size})"
         if not isinstance(leaf, Tensor):
             raise TypeError(
-                f"the state that {method} returns must be made of Tensors, such as self.zeros("
-                f"batch_size, ...); it returned {pytree.described(state)}"
+                f"the state that {_initial(cell, batch_size)} returns must be made of Tensors, "
+                f"such as self.zeros(batch_size, ...); it returned {pytree.described(state)}"
             )
         if leaf.shape[:1] not in ((), (batch_size,)):
             raise ValueError(
-                f"the state that {method} returns must begin with the axis of the batch, "
-                f"({batch_size}, ...); it returned {pytree.described(state)}"
+                f"the state that {_initial(cell, batch_size)} returns must begin with the axis of "
+                f"the batch, ({batch_size}, ...); it returned {pytree.described(state)}"
             )
     return state
+
+
+def _initial(cell: Cell, batch_size: int) -> str:
+    return f"{type(cell).__name__}.initial_state({batch_size})"
 
 
 def given_state(cell: Cell, x: Any, state: Any, own: Any = None) -> Any:

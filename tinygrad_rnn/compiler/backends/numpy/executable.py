@@ -48,6 +48,7 @@ class Executable:
         ahead: Executable | None = None,
     ) -> None:
         self.schedule = schedule
+        self.result_stages = schedule.stages_of_results()
         self.given = list(given)
         self.layout = Layout(schedule, reverse, outer, kept, self._fixed(), self._batch_last(ahead))
         self._trial: Arrays = self.layout.allocate(3, None if ahead is None else ahead._trial)
