@@ -20,6 +20,7 @@ from .compiler.observation import observe
 from .compiler.scan import scan
 from .directional import hvp, jvp
 from .engine.dtypes import get_default_dtype, set_default_dtype
+from .engine.heap import keep_freed_memory as _keep_freed_memory
 from .engine.op import Op, op
 from .engine.primitives.protocol import implements
 from .engine.recording.anomaly import detect_anomaly
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
     from .comparison import compare
 
 __version__ = "0.1.0"
+
+_keep_freed_memory()
 
 _WHEN_ASKED = (
     "analysis",

@@ -25,7 +25,10 @@ def unbroadcast(grad: Any, like: Any) -> Any:
     elif grad.shape != shape:
         new = max(grad.ndim - len(shape), 0)
         if new and grad.shape[new:] == shape:  # broadcast along new axes alone, such as a bias
-            grad = np.sum(grad, axis=tuple(range(new)))
+            if grad.__class__ is ndarray and grad.size == like.size:  # repeated once
+                grad = grad.reshape(shape)
+            else:
+                grad = np.sum(grad, axis=tuple(range(new)))
             return grad if grad.dtype == like.dtype else grad.astype(like.dtype)
         repeated = tuple(
             axis

@@ -12,8 +12,11 @@ from .scope import Scope, callers_line
 
 __all__ = ["explained"]
 
-_GUFUNC = re.compile(r"\w+: Input operand .* gufunc .*\(size (\d+) is different from (\d+)\)")
-"""What NumPy says of a product of arrays whose inner sizes differ."""
+_PRODUCT = re.compile(
+    r"\w+: Input operand .* gufunc .*\(size (?P<y>\d+) is different from (?P<x>\d+)\)"
+    r"|shapes \(.*\) and \(.*\) not aligned: (?P<columns>\d+) .* != (?P<rows>\d+) .*"
+)
+"""What `np.matmul` and `np.dot` say of arrays whose inner sizes differ."""
 
 
 def explained(
@@ -24,7 +27,10 @@ def explained(
     An error of a class of its own (not `ValueError`, `TypeError` or another that Python users
     expect from such a call) is returned as it is, with the message as a note.
     """
-    reason = _GUFUNC.sub(r"the inner sizes differ, \2 and \1", str(error))
+    reason = _PRODUCT.sub(
+        lambda m: f"the inner sizes differ, {m['x'] or m['columns']} and {m['y'] or m['rows']}",
+        str(error),
+    )
     place = f" in {scope}" if scope is not None and str(scope) else ""
     line = callers_line()
     message = f"{called}({', '.join(map(_in_brief, values))}){place}: {reason}" + (

@@ -33,7 +33,13 @@ def matmul(x: Array, y: Array) -> Array:
     >>> tg.matmul(tg.tensor([[1.0, 2.0], [3.0, 4.0]]), tg.tensor([1.0, 10.0]))
     tensor([21., 43.], dtype=float32)
     """
-    return np.matmul(x, y)
+    return _product(x, y)
+
+
+def _product(x: Array, y: Array) -> Array:
+    """x @ y; of two matrices by `np.dot`, which takes those with a side of 1 to BLAS as well."""
+    both = getattr(x, "ndim", 0) == 2 == getattr(y, "ndim", 0)
+    return np.dot(x, y) if both else np.matmul(x, y)
 
 
 def _gradient_of_left(grad: Array, out: Array, x: Array, y: Array) -> Array:
@@ -41,7 +47,7 @@ def _gradient_of_left(grad: Array, out: Array, x: Array, y: Array) -> Array:
         return grad[..., None] * y
     if x.ndim == 1:
         return np.matmul(y, grad[..., None])[..., 0]
-    return np.matmul(grad, y.swapaxes(-1, -2))
+    return _product(grad, y.swapaxes(-1, -2))
 
 
 def _gradient_of_right(grad: Array, out: Array, x: Array, y: Array) -> Array:
@@ -50,8 +56,8 @@ def _gradient_of_right(grad: Array, out: Array, x: Array, y: Array) -> Array:
     if y.ndim == 1:
         return np.matmul(x.swapaxes(-1, -2), grad[..., None])[..., 0]
     if y.ndim == 2 and x.ndim > 2:  # one product of two long matrices instead of a batch, summed
-        return np.matmul(_as_matrix(x).T, _as_matrix(grad))
-    return np.matmul(x.swapaxes(-1, -2), grad)
+        return _product(_as_matrix(x).T, _as_matrix(grad))
+    return _product(x.swapaxes(-1, -2), grad)
 
 
 def _as_matrix(x: Array) -> Array:
