@@ -38,10 +38,7 @@ def sigmoid(x: Array) -> Array:
     >>> tg.sigmoid(tg.tensor([-100.0, 0.0, 1.0])).data.round(3)
     array([0.   , 0.5  , 0.731], dtype=float32)
     """
-    out = np.tanh(0.5 * x)
-    out *= 0.5  # in place
-    out += 0.5
-    return out
+    return 0.5 * np.tanh(0.5 * x) + 0.5
 
 
 @sigmoid.vjp
