@@ -7,6 +7,7 @@ import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
+from tinygrad_rnn.compiler.ir.primitives import summed_product
 from tinygrad_rnn.compiler.specialization import compiled_steps
 
 B, K, H = 3, 4, 5
@@ -68,3 +69,39 @@ def test_an_einsum_of_matrices_is_a_product(form) -> None:
     for program in (compiled.forward, compiled.backward):
         names = [value.op_name for value in program.schedule.instructions()]
         assert "einsum" not in names
+
+
+class Reflections(nn.Cell):
+    """A recurrent matrix made of parameters in the step: their gradients go through it."""
+
+    def __init__(self) -> None:
+        self.u = nn.Parameter(np.random.default_rng(0).standard_normal((3, H)))
+        self.scale = nn.Parameter(np.linspace(0.5, 1, H))
+
+    def initial_state(self, batch_size: int):
+        return tg.zeros(batch_size, H, dtype=np.float64)
+
+    def forward(self, x, h):
+        q = tg.tensor(np.eye(H))
+        for u in tg.unstack(np.triu(self.u)):
+            q = q - tg.outer(q @ u, (2 / tg.sum(u * u)) * u)
+        return tg.tanh(h @ np.concatenate([q[:, 2:], q[:, :2]], axis=1) * self.scale + x)
+
+
+@pytest.mark.parametrize("executor", ["numpy", "llvm"])
+def test_the_gradient_of_a_matrix_is_summed_over_time_before_it_goes_on(executor) -> None:
+    if executor == "llvm":
+        pytest.importorskip("llvmlite", reason="needs llvmlite")
+    cell = Reflections().astype(np.float64)
+    x = tg.tensor(np.random.default_rng(1).standard_normal((7, B, H)), requires_grad=True)
+
+    def run(unroll: bool) -> list[np.ndarray]:
+        out, _ = nn.Recurrent(cell, unroll=unroll, executor=executor)(x)
+        return [out.data, *(g.data for g in tg.grad((out * out).sum(), [x, cell.u, cell.scale]))]
+
+    for mine, expected in zip(run(False), run(True), strict=True):
+        np.testing.assert_allclose(mine, expected, 1e-9, 1e-12)
+    schedule = compiled_steps(cell)[-1].backward.schedule
+    assert not [v for v in schedule.stages["after"] if v.shape == (H, H)]
+    products = [v for v in schedule.stages["total"] if v.primitive is summed_product]
+    assert len(products) == 1

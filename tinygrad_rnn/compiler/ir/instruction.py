@@ -167,12 +167,19 @@ class Instruction:
         return [letters[letter] for letter in subscripts] == _ROWS_BY_COLUMNS
 
     def linear_in(self, positions: Sequence[int]) -> bool:
-        """Whether it is linear in the inputs at these positions, taken together."""
+        """Whether it is linear in the inputs at these positions, taken together.
+
+        Zeros elsewhere do not matter: `np.where(mask, x, 0.0)` is linear in x.
+        """
         primitive = primitive_of(self.primitive)
         if primitive is None:
             return False
         names = [primitive.input_name(k) for k in range(len(self.inputs))]
-        jointly = [k for k, name in enumerate(names) if name in self.traits.linear]
+        jointly = [
+            k
+            for k, (name, x) in enumerate(zip(names, self.inputs, strict=True))
+            if name in self.traits.linear and (k in positions or not _is_zero(x))
+        ]
         alone = len(positions) == 1 and names[positions[0]] in self.traits.multilinear
         return alone or (bool(jointly) and jointly == list(positions))
 
@@ -249,6 +256,11 @@ class Instruction:
         except Exception:  # no batching rule for such inputs, or an author's rule that fails
             return False
         return np.shape(batched) == expected.shape and _agree(batched, expected)
+
+
+def _is_zero(x: Any) -> bool:
+    """Whether an operand is a constant of zeros."""
+    return not isinstance(x, Instruction) and not np.any(x)
 
 
 _ROWS_BY_COLUMNS = [{"m": 0, "k": 1, ",": 2, "n": 3, "-": 4, ">": 5}[c] for c in "mk,kn->mn"]

@@ -100,6 +100,7 @@ class Scheduler(AffineBuilder):
         self.used_elsewhere = list(used_elsewhere)
         self.carry_in = tuple(carry_in)
         self.form: dict[Instruction, Any] = {value: x for value, (x, _) in known.items()}
+        self._totals: dict[Instruction, Any] = {}
         for value in carry_in:
             self.stage_of[value] = "loop"
             self.form[value] = Affine(None, value, None)
@@ -226,9 +227,18 @@ class Scheduler(AffineBuilder):
         return self.settled(self.form[x], stage, x.name)
 
     def _total(self, x: Any) -> Any:
-        """The sum of a value of the step over time, taken as early as linearity allows."""
+        """The sum of a value of the step over time, taken as early as linearity allows.
+
+        So the gradient of a matrix that is made of parameters, such as a product of reflections, is
+        summed over time before it goes on to the parameters.
+        """
         if not isinstance(x, Instruction) or x not in self.time_varying:
             return self.final(x, "once")
+        if x not in self._totals:
+            self._totals[x] = self._total_of(x)
+        return self._totals[x]
+
+    def _total_of(self, x: Instruction) -> Instruction:
         inputs, self.origin = x.inputs, x.origin
         varying = [isinstance(i, Instruction) and i in self.time_varying for i in inputs]
         whole = self.final(x, "after") if x in self.form else None
@@ -237,7 +247,7 @@ class Scheduler(AffineBuilder):
             return self._summed(over_time, [whole], x)
         if x.is_matrix_product and all(varying):
             return self._summed(summed_product, [self.final(i, "after") for i in inputs], x)
-        if not self._is_linear_in(x, varying):
+        if not x.linear_in([k for k, has_time in enumerate(varying) if has_time]):
             return self._summed(over_time, [whole], x)
         parts = [self._total(i) if t else self.final(i, "after") for i, t in zip(inputs, varying)]
         return self._summed(x.primitive, parts, x, x.attributes)
@@ -246,14 +256,6 @@ class Scheduler(AffineBuilder):
         """Whether sums of x's inputs are sums in x's dtype that may be reassociated."""
         summed = (i for i, has_time in zip(x.inputs, varying) if has_time)
         return may_reassociate(x.dtype) and all(i.dtype == x.dtype for i in summed)
-
-    def _is_linear_in(self, x: Instruction, varying: Sequence[bool]) -> bool:
-        """Whether the sum over time of x equals x of the sums over time of its varying inputs."""
-        if not x.linear_in([k for k, has_time in enumerate(varying) if has_time]):
-            return False
-        if not x.traits.elementwise:
-            return varying == [True]
-        return all(i.shape == x.shape for i, has_time in zip(x.inputs, varying) if has_time)
 
     def _summed(
         self, function: Any, inputs: Sequence[Any], of: Instruction, attributes: Any = None

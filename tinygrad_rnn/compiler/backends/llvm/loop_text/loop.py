@@ -138,24 +138,32 @@ class LoopText:
         return [f"product({', '.join(texts)}, {steps}{self._shared_rows(value, axis=0)})"]
 
     def _batched_product(self, value: Instruction) -> list[str]:
-        """A product of two batches of matrices: a loop over products of matrices."""
+        """A product of batches of matrices, or of one matrix with each: a loop over products."""
         arrays = [self._memory[v][1] for v in (*value.inputs, value)]
-        alike = all(v.ndim == 3 and v.size and v.dtype == value.dtype for v in arrays)
-        x, y, out = (strides_of(v) for v in arrays)
-        if not alike or len({v.shape[0] for v in arrays}) > 1 or y[2] != 1:
+        if any(v.ndim < 2 or not v.size or v.dtype != value.dtype for v in arrays):
             return self._product_by_elements(value)
+        batch = arrays[2].shape[:-2]
+        x, y, out = (
+            strides_of(np.broadcast_to(array, (*batch, *array.shape[-2:]))) for array in arrays
+        )
+        if y[-1] != 1:
+            return self._product_by_elements(value)
+        axes = [f"batch_{k}" for k in range(len(batch))]
         starts = [
-            f"{self._memory.start(v)} + batch * {strides[0]}"
+            " + ".join([self._memory.start(v), *(f"{k} * {n}" for k, n in zip(axes, strides) if n)])
             for v, strides in zip((*value.inputs, value), (x, y, out))
         ]
-        batch, rows, inner = arrays[0].shape
-        steps = (*x[1:], y[1], out[1], PANEL // arrays[2].itemsize)
-        sizes = f"{rows}, {inner}, {arrays[1].shape[2]}"
-        by_batch = self._batch_of(value) == 0
-        share = "" if by_batch else self._shared_rows(value, axis=1)
+        rows, inner = arrays[0].shape[-2:]
+        steps = (*x[-2:], y[-2], out[-2], PANEL // arrays[2].itemsize)
+        sizes = f"{rows}, {inner}, {arrays[1].shape[-1]}"
+        shared = self._batch_of(value)
+        share = "" if shared in range(len(batch)) else self._shared_rows(value, axis=len(batch))
+        lines = [
+            "    " * k + f"for {axis} in range({'first, last' if k == shared else size}):"
+            for k, (axis, size) in enumerate(zip(axes, batch, strict=True))
+        ]
         call = f"product({', '.join(starts)}, {sizes}, {steps}{share})"
-        bounds = "first, last" if by_batch else batch
-        return [f"for batch in range({bounds}):", f"    {call}"]
+        return [*lines, "    " * len(batch) + call]
 
     def _batch_of(self, value: Instruction) -> int | None:
         """The axis of a product's loop nest that threads share, if they share the loop."""
