@@ -5,8 +5,8 @@
     python tests/benchmarks/cells.py --only my_package.cells:MyCell
 
 Milliseconds for one training step of `nn.Recurrent(cell)`: forward, the sum of all outputs,
-backward to the input and the parameters, float32. JAX runs the same step, as `tg.export.to_jax` gives it: a
-`lax.scan`, differentiated and compiled by `jax.jit`. Its gradients must agree with ours.
+backward to the input and the parameters, float32. JAX runs the same step, as `tg.export.to_jax`
+gives it: a `lax.scan`, differentiated and compiled by `jax.jit`. Its gradients must agree with ours.
 """
 
 from __future__ import annotations
