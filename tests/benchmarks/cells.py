@@ -6,7 +6,8 @@
 
 Milliseconds for one training step of `nn.Recurrent(cell)`: forward, the sum of all outputs,
 backward to the input and the parameters, float32. JAX runs the same step, as `tg.export.to_jax`
-gives it: a `lax.scan`, differentiated and compiled by `jax.jit`. Its gradients must agree with ours.
+gives it: a `lax.scan`, differentiated and compiled by `jax.jit`. Its gradients must agree with
+ours.
 """
 
 from __future__ import annotations
