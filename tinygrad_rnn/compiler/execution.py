@@ -256,7 +256,14 @@ def _run(
     compiled = of.compiled
     sequence.step.y_structure = of.y_structure
     carry = _cast(sequence.carry, of.dtypes)
-    loop = Loop(compiled, sequence.valid, sequence.reverse, sequence.length, sequence.checkpoint)
+    loop = Loop(
+        compiled,
+        sequence.valid,
+        sequence.reverse,
+        sequence.length,
+        sequence.checkpoint,
+        sequence.first_step,
+    )
     work = None if sequence.valid is None else divided(sequence, of, leaves)
     labels, xs = of.observed.labels, [*sequence.xs]
     count, wanted = len(xs), compiled.wanted[len(xs) :]

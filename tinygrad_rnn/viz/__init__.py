@@ -13,8 +13,9 @@ from .charts.chart import Chart
 from .charts.confusion import plot_confusion
 from .charts.history import plot_history
 from .charts.plots import plot_connectivity, plot_gates, plot_gradient_flow, plot_ledger
-from .gradient.analysis import gates, gradient_flow, ledger
+from .gradient.analysis import gates, gradient_flow
 from .gradient.connectivity import Connectivity, connectivity
+from .gradient.ledger import ledger
 from .pictures.comparison import Comparison
 from .pictures.dot import to_dot
 from .pictures.picture import Picture, bptt, draw

@@ -25,15 +25,18 @@ __all__ = ["Sums", "Workspaces", "chunks", "chunks_per_checkpoint"]
 # fewer elements in a ufunc, the fixed cost of calls and chunks shows.
 ROWS = 1024
 ELEMENTS = 1 << 16
+MOST = 1 << 22  # elements of an array of all steps of a chunk
 
 
 @lru_cache
-def chunks(steps: int, batch: int, elements: int) -> tuple[tuple[int, int], ...]:
+def chunks(steps: int, batch: int, elements: int, largest: int = 1) -> tuple[tuple[int, int], ...]:
     """The first step of each chunk, and the one after its last; all but one have the same length.
 
-    `batch`: the rows of a step; `elements`: of all its states together.
+    `batch`: the rows of a step; `elements`: of all its states together; `largest`: of the largest
+    of its values.
     """
     wanted = max(ROWS // max(batch, 1), ELEMENTS // max(elements, 1), 1)
+    wanted = min(wanted, max(MOST // max(largest, 1), 1))
     length = ceil(steps / max(1, round(steps / wanted)))
     return tuple((first, min(first + length, steps)) for first in range(0, steps, length))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,13 +11,15 @@ import numpy as np
 from ... import ops
 from ...engine.dtypes import is_floating
 from ...engine.op import op
-from ...engine.recording.mode import is_grad_enabled
+from ...engine.recording.mode import is_grad_enabled, no_grad
 from ...engine.recording.node import Node
 from ...engine.tensor import Tensor
+from ...norms import norm, norms_of_rows
 from ...ops import generator
 from ..drawing import drawing_from
 from ..ir.step import Step
 from ..memory.results import is_lent
+from .scan import CompiledStep
 from .segment import Loop, Segment
 from .segments import Segments
 
@@ -52,7 +55,64 @@ class Run:
         return np.zeros_like(arrays[position]) if found is None else found
 
     def _by_a_scan(self, grads: Sequence[Tensor], inputs: Sequence[Any]) -> list[Any]:
-        """For gradients of gradients: the backward step, run over time as a scan of its own.
+        """For gradients of gradients: the backward step, run over time as a scan of its own."""
+        loop, step = self.loop, self.loop.compiled.step
+        results = iter(self._backward_scan(CompiledStep.gradient, grads, inputs))
+        d_xs = [None if d is None else next(results) for d in step.d_xs]
+        d_carry = [next(results) for _ in step.d_carry]
+        d_leaves = [None if d is None else next(results) for d in step.d_leaves]
+        constants = [None] * (len(inputs) - loop.xs - len(d_carry) - len(d_leaves))
+        return [*d_xs[: loop.xs], *d_carry, *d_leaves, *constants]
+
+    @classmethod
+    def of(cls, node: Node) -> Run | None:
+        """The run that a node is; None for any other node."""
+        first = node.inputs[0] if node.inputs else None
+        return first if isinstance(first, cls) else None
+
+    @property
+    def steps(self) -> range:
+        """The numbers of its steps, in order of time."""
+        return range(self.loop.first_step, self.loop.first_step + self.loop.steps)
+
+    def parts(
+        self, grads: Sequence[Any], inputs: Sequence[Any], asked: Mapping[int, bool]
+    ) -> Iterator[tuple[int, int, Any]]:
+        """The gradients of some inputs, split by the steps that use them: input, step and part.
+
+        `grads`: those of all outputs. `asked`: the places of these inputs, and for each of them
+        whether the norms of its parts are enough. A step uses its own x_t, and the first of the
+        run the carry.
+        """
+        loop, step, steps = self.loop, self.loop.compiled.step, self.steps
+        carry, leaves = loop.xs, loop.xs + len(step.carry)
+        norms = [asked.get(place, False) for place in range(leaves, leaves + len(step.leaves))]
+        backward = partial(CompiledStep.parts, norms=norms)
+        with no_grad():
+            given = [Tensor.of(grad) for grad in grads]
+            found = iter(self._backward_scan(backward, given, inputs))
+        d_xs = [None if d is None else next(found)._data for d in step.d_xs]
+        d_leaves = [None if d is None else next(found)._data for d in step.d_leaves]
+        d_all = [*d_xs[:carry], *(next(found)._data for _ in step.carry), *d_leaves]
+        for place, is_norm in asked.items():
+            d = d_all[place]
+            if d is None:
+                continue
+            if carry <= place < leaves:
+                yield place, steps[-1 if loop.reverse else 0], norm(d) if is_norm else d
+                continue
+            if place < carry:
+                d = norms_of_rows(d) if is_norm else _each_in_its_place(d)
+            for t, part in zip(steps, d.tolist() if is_norm else d, strict=True):
+                yield place, t, part
+
+    def _backward_scan(
+        self,
+        derived: Callable[..., CompiledStep],
+        grads: Sequence[Tensor],
+        inputs: Sequence[Any],
+    ) -> Sequence[Tensor]:
+        """The results of a backward step that is `derived` from the step, run back over time.
 
         It needs the state before each step, and what was drawn; another run of the step has these
         as its ys, so that gradients flow back through them too.
@@ -69,14 +129,9 @@ class Run:
             carry=grads[ys : ys + carries],
             leaves=[*given.leaves, *grads[ys + carries :]],
         )
-        backward = loop.compiled.gradient(given.wanted())
+        backward = derived(loop.compiled, wanted=given.wanted())
         run = Run(loop._replace(compiled=backward, reverse=not loop.reverse), given.leaves)
-        results = iter(scan_node(run, given.xs, given.carry))
-        d_xs = [None if d is None else next(results) for d in step.d_xs]
-        d_carry = [next(results) for _ in step.d_carry]
-        d_leaves = [None if d is None else next(results) for d in step.d_leaves]
-        constants = [None] * (len(inputs) - loop.xs - len(d_carry) - len(d_leaves))
-        return [*d_xs[: loop.xs], *d_carry, *d_leaves, *constants]
+        return scan_node(run, given.xs, given.carry)
 
     def tangents(
         self, tangents: Sequence[Any], inputs: Sequence[Any], size: int | None
@@ -118,6 +173,14 @@ class Run:
             run = Run(loop._replace(compiled=compiled), both.leaves)
             results = scan_node(run, both.xs, both.carry)
         return _tangents_among(results, loop.compiled.step, size)
+
+
+def _each_in_its_place(rows: Array) -> Iterator[Array]:
+    """For each row of an array, an array like that one of zeros and of that row."""
+    for t, row in enumerate(rows):
+        whole = np.zeros_like(rows)
+        whole[t] = row
+        yield whole
 
 
 class _Given(NamedTuple):

@@ -55,6 +55,8 @@ class CompiledStep:
         self._shared = len(optimized.invariants)
         kept = forward.residuals
         self.forward = build(step.label, "forward", forward, self.given, reverse, kept=kept)
+        varying = filter(forward.time_varying, forward.instructions())
+        self._largest = max((value.sample.size for value in varying), default=1)
         self.backward: Executable | None = None
         if backward is not None:
             given = [*self.given, *step.grad_ys, *step.grad_sums, *optimized.invariants]
@@ -71,6 +73,14 @@ class CompiledStep:
     def gradient(self, wanted: Sequence[bool]) -> CompiledStep:
         """The backward step, which goes the other way in time."""
         return self._made(("gradient",), wanted, self._of.gradient, not self._reverse)
+
+    def parts(self, norms: Sequence[bool], wanted: Sequence[bool]) -> CompiledStep:
+        """The backward step that also returns what each step adds to the leaves' gradients.
+
+        `norms`: of which leaves the norm of that is enough.
+        """
+        graph = partial(self._of.parts, norms)
+        return self._made(("parts", *norms), wanted, graph, not self._reverse)
 
     def tangent(
         self, moving: Sequence[bool], wanted: Sequence[bool], size: int | None
@@ -101,7 +111,7 @@ class CompiledStep:
 
     def chunks(self, steps: int) -> Sequence[tuple[int, int]]:
         """The first step of each chunk of a run, and the one after its last."""
-        return chunks(steps, self._rows, self._elements)
+        return chunks(steps, self._rows, self._elements, self._largest)
 
     def spans(self, independent: Callable[[int], bool], lengths: Any, steps: int) -> list[Span]:
         """The spans of time to run for those lengths, each with the rows that it needs.

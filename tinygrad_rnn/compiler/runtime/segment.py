@@ -24,7 +24,7 @@ Array = Any
 class Loop(NamedTuple):
     """A compiled step, and the steps of time that it is to run over.
 
-    `valid` (T, B): which rows go on, or None for all.
+    `valid` (T, B): which rows go on, or None for all. `first_step`: the number of the first.
     """
 
     compiled: CompiledStep
@@ -32,6 +32,7 @@ class Loop(NamedTuple):
     reverse: bool
     steps: int
     checkpoint: int | str | None
+    first_step: int = 0
 
     @property
     def xs(self) -> int:
@@ -47,7 +48,7 @@ class Segment:
     """
 
     def __init__(self, loop: Loop, leaves: Sequence[Any]) -> None:
-        compiled, self.valid, self.reverse, steps, checkpoint = loop
+        compiled, self.valid, self.reverse, steps, checkpoint, _ = loop
         self.compiled, self.steps, self.leaves = compiled, steps, leaves
         self._xs = xs = loop.xs
         self._carry = slice(xs, xs + len(compiled.step.carry))

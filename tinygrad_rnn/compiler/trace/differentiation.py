@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import ops
 from ...engine.autograd import propagate
 from ...engine.dtypes import is_floating
 from ...engine.recording.mode import ModeChange
@@ -135,6 +136,24 @@ class Differentiated:
             observed=0,
         )
 
+    def parts(self, norms: Sequence[bool]) -> StepGraph:
+        """The backward step, with what each step adds to the gradients of the leaves as further ys.
+
+        `norms`: for each leaf, whether the norm of that is enough.
+        """
+        graph = self.gradient()
+        flags = [
+            n for n, d in zip(norms, self._by_input(self.found)[2], strict=True) if d is not None
+        ]
+        with _recording():
+            parts = [_norm(d) if n else d for n, d in zip(flags, graph.sums, strict=True)]
+        return replace(
+            graph,
+            label=f"the parts of {graph.label}",
+            ys=(*graph.ys, *parts),
+            sums=(),
+        )
+
     def tangent(self, wanted: Sequence[bool]) -> StepGraph:
         """The step together with its derivative in the direction of tangents of its inputs.
 
@@ -200,6 +219,15 @@ def _gradients(
                 retain_graph=True,
             )
     return [found.get(x) for x in inputs]
+
+
+def _norm(x: Any) -> Any:
+    """The Euclidean norm in float64, right also where squares would underflow, as of `norms`."""
+    if x.dtype != np.float64:  # of which no square is too small or too large in float64
+        return np.sqrt(np.sum(np.square(ops.astype(x, dtype=np.dtype(np.float64)))))
+    largest = np.max(np.abs(x))
+    scale = np.where(np.logical_and(largest > 0, largest < np.inf), largest, 1.0)
+    return scale * np.sqrt(np.sum(np.square(x / scale)))
 
 
 @contextmanager

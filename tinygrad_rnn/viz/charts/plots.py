@@ -153,7 +153,7 @@ def plot_ledger(ledger: Mapping[str, Mapping[int | None, Array]], labels: Labels
     """Cells of what `ledger` returns: how much each step adds to each weight's gradient.
 
     A row for each parameter that the steps use, a column for each step: the norm of the step's
-    part.
+    part. `ledger` may also have been given `norms=True`.
 
     >>> import tinygrad_rnn as tg
     >>> from tinygrad_rnn import viz

@@ -86,12 +86,16 @@ def _find_bars(
                 columns[i] = BARS - number
 
 
-def dependence(graph: Graph, states: Container[int] = frozenset()) -> tuple[list[bool], list[bool]]:
+def dependence(
+    graph: Graph, states: Container[int] = frozenset(), prepares: bool | None = None
+) -> tuple[list[bool], list[bool]]:
     """For each node, whether it depends on nothing but parameters; and whether on none.
 
-    `states`: places of nodes that count as neither, such as a learned initial state. In a graph
-    without steps this holds for leaves only: there, nothing is prepared for the steps.
+    `states`: places of nodes that count as neither, such as a learned initial state. `prepares`:
+    whether something may be prepared for steps, by default whether there are any; if not, leaves
+    alone depend on nothing but parameters.
     """
+    prepares = bool(graph.steps) if prepares is None else prepares
     only, none = [], []
     for node in graph:
         if node.index in states:
@@ -104,7 +108,7 @@ def dependence(graph: Graph, states: Container[int] = frozenset()) -> tuple[list
             only.append(False)
             none.append(False)
         else:
-            only.append(bool(graph.steps) and all(only[i] for i in node.inputs))
+            only.append(prepares and all(only[i] for i in node.inputs))
             none.append(all(none[i] for i in node.inputs))
     return only, none
 

@@ -10,8 +10,9 @@ from typing import Any
 from ...engine.tensor import Tensor
 from ...language import say
 from ..charts.plots import plot_connectivity, plot_gates, plot_gradient_flow, plot_ledger
-from ..gradient.analysis import gates, gradient_flow, ledger
+from ..gradient.analysis import gates, gradient_flow
 from ..gradient.connectivity import connectivity
+from ..gradient.ledger import ledger
 from ..page.document import drawing_svg
 from ..pictures.comparison import Comparison
 from ..pictures.picture import bptt
@@ -88,7 +89,8 @@ def views(
     flow = chart_figure(plot_gradient_flow(flows, labels))
     seen = [chart_figure(plot_gates(gates(*run, loss), labels), name) for name, run in runs.items()]
     parts = [
-        chart_figure(plot_ledger(ledger(*run, loss), labels), name) for name, run in runs.items()
+        chart_figure(plot_ledger(ledger(*run, loss, norms=True), labels), name)
+        for name, run in runs.items()
     ]
     paths = [
         chart_figure(
