@@ -116,6 +116,7 @@ class _BackwardPass:
         if grad.__class__ is _OfOutputs:
             grad = grad.complete(node._data, self._create_graph)
         out = _recorded_output(node, grad) if self._create_graph else node._data
+        joint = None if op.joint_rule is None else self._jointly(node, op.joint_rule, grad, out)
         for position, x in enumerate(inputs):
             if not (isinstance(x, Node) and x.requires_grad):
                 continue
@@ -123,8 +124,12 @@ class _BackwardPass:
             if relevant is not None and number not in relevant:
                 continue
             try:
-                if self._create_graph:
-                    part = _recorded_vjp(node, position, grad, out)
+                if joint is not None:
+                    part = joint[position]
+                    if part is None:
+                        part = np.zeros_like(x if self._create_graph else x._data)
+                elif self._create_graph:
+                    part = _recorded_vjp(node, op.rule(position), grad, out)
                 else:
                     rule = rules[position] if position < len(rules) else op.rule(position)
                     if attributes:
@@ -147,11 +152,18 @@ class _BackwardPass:
             else:  # what `add` does first, without the call
                 sums[number] = part
                 heappush(self.waiting, (-number, x))
-        if grad.__class__ is OutputGradients:
-            own = frozenset(map(id, grad.own))
-            for x in inputs if own else ():
-                if isinstance(x, Node) and id(sums.get(x.number)) in own:
-                    self._own.add(x.number)
+                if joint is not None and not self._create_graph:
+                    self._own.add(number)
+
+    def _jointly(self, node: Node, rule: Any, grad: Any, out: Any) -> Sequence[Any]:
+        """The gradients of all inputs, by a rule that finds them together."""
+        try:
+            if self._create_graph:
+                return list(_recorded_vjp(node, rule, grad, out))
+            found: list[Any] = rule(grad, out, *(node.values or ()), **(node.attributes or {}))
+            return found
+        except Exception as error:
+            raise _explained(error, node) from error
 
 
 class _OfOutputs(dict[int, Any]):
@@ -171,14 +183,7 @@ class _OfOutputs(dict[int, Any]):
 
 
 class OutputGradients(tuple[Any, ...]):
-    """The gradient of each output of an op of several, as its rules get it.
-
-    `found`: where a rule that finds the gradients of all inputs at once may keep them, until the
-    others have been asked for. `own`: those of them that no one else will hold.
-    """
-
-    found: Any = None
-    own: Sequence[Any] = ()
+    """The gradient of each output of an op of several, as its rules get it."""
 
 
 def _between(outputs: Sequence[Node], wanted: Sequence[Node]) -> dict[int, bool]:
@@ -221,11 +226,11 @@ def _recorded_output(node: Node, grad: Any) -> Any:
     return node.outputs(type(grad[0])) if grad.__class__ is OutputGradients else node
 
 
-def _recorded_vjp(node: Node, position: int, grad: Any, out: Any) -> Any:
-    """The gradient rule run on Tensors, so that it is recorded like any other computation."""
+def _recorded_vjp(node: Node, rule: Any, grad: Any, out: Any) -> Any:
+    """A gradient rule run on Tensors, so that it is recorded like any other computation."""
     assert node.op is not None and node.inputs is not None
     with ModeChange(grad=True, scope=node.scope):
-        return node.op.rule(position)(grad, out, *node.inputs, **(node.attributes or {}))
+        return rule(grad, out, *node.inputs, **(node.attributes or {}))
 
 
 def _explained(error: Exception, node: Node) -> Exception:

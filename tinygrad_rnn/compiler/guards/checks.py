@@ -6,8 +6,6 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from itertools import repeat
-from operator import call, is_
 from types import FunctionType
 from typing import Any
 
@@ -234,20 +232,18 @@ class Method(Check):
 
 
 class Namespace:
-    """Some names of an object, a class or a module, compared in one go.
+    """Some names of an object, a class or a module, compared in plain loops: before every scan.
 
     `read`: the mapping, or None if the object no longer exists.
     """
 
-    __slots__ = ("absent", "checks", "constants", "deep", "objects", "read", "refers", "values")
+    __slots__ = ("absent", "constants", "deep", "leaves", "objects", "read")
 
     def __init__(self, read: Callable[[], Any]) -> None:
         self.read = read
-        self.constants: list[str] = []  # names whose values are most often the same objects,
-        self.values: list[Any] = []  # these,
-        self.checks: list[Check] = []  # and otherwise compared by these
-        self.objects: list[str] = []  # names of objects that must be the same,
-        self.refers: list[Callable[[], Any]] = []  # to which these refer
+        self.constants: list[tuple[str, Any, Check]] = []
+        self.objects: list[tuple[str, Any]] = []
+        self.leaves: list[tuple[str, Leaf]] = []
         self.deep: list[tuple[str, Check]] = []
         self.absent: list[str] = []
 
@@ -257,29 +253,35 @@ class Namespace:
             if check.value is MISSING:
                 self.absent.append(name)
             else:
-                self.constants.append(name)
-                self.values.append(check.value)
-                self.checks.append(check)
+                self.constants.append((name, check.value, check))
         elif isinstance(check, Same):
-            self.objects.append(name)
-            self.refers.append(check.refers)
+            self.objects.append((name, check.refers))
+        elif isinstance(check, Leaf):
+            self.leaves.append((name, check))
         else:
             self.deep.append((name, check))
 
     def holds(self, binding: Binding) -> bool:
-        """Whether all names are as they were. Loops in C, since this runs before each scan."""
+        """Whether all names are as they were."""
         mapping = self.read()
         if mapping is None:
             return False
-        get, none = mapping.get, repeat(MISSING)
-        found = [*map(get, self.objects, none)]
-        if not all(map(is_, found, map(call, self.refers))) or any(map(is_, found, repeat(None))):
-            return False  # a reference to an object that is gone is None, too
-        if not all(map(is_, map(get, self.constants, none), self.values)):
-            for name, check in zip(self.constants, self.checks, strict=True):
-                if not check.holds(get(name, MISSING), binding):
-                    return False
+        get = mapping.get
+        for name, constant, check in self.constants:
+            value = get(name, MISSING)
+            if value is not constant and not check.holds(value, binding):
+                return False
+        for name, refers in self.objects:
+            value = get(name)
+            if value is None or value is not refers():
+                return False
+        for name, leaf in self.leaves:
+            if not leaf.holds(get(name), binding):
+                return False
         for name, check in self.deep:
             if not check.holds(get(name, MISSING), binding):
                 return False
-        return not any(map(mapping.__contains__, self.absent))
+        for name in self.absent:
+            if name in mapping:
+                return False
+        return True

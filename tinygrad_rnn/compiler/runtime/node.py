@@ -18,7 +18,7 @@ from ...norms import norm, norms_of_rows
 from ...ops import generator
 from ..drawing import drawing_from
 from ..ir.step import Step
-from ..memory.results import is_lent
+from ..memory.results import owned
 from .scan import CompiledStep
 from .segment import Loop, Segment
 from .segments import Segments
@@ -45,14 +45,11 @@ class Run:
         self._random = generator().bit_generator.state if self.work.drawn else None
         return self.work.forward(arrays)
 
-    def gradient(self, grad: Any, arrays: Sequence[Any], position: int) -> Any:
-        """The gradient for one input; all are computed at the first question."""
-        if grad.found is None:
-            recorded = isinstance(grad[0], Node)
-            grad.found = (self._by_a_scan if recorded else self.work.backward)(grad, arrays)
-            grad.own = [d for d in grad.found if is_lent(d)]
-        found = grad.found[position]
-        return np.zeros_like(arrays[position]) if found is None else found
+    def gradients(self, grad: Any, arrays: Sequence[Any]) -> list[Any]:
+        """The gradients of the inputs, None for zero, from those of the outputs."""
+        if isinstance(grad[0], Node):
+            return self._by_a_scan(grad, arrays)
+        return owned(self.work.backward(grad, arrays))
 
     def _by_a_scan(self, grads: Sequence[Tensor], inputs: Sequence[Any]) -> list[Any]:
         """For gradients of gradients: the backward step, run over time as a scan of its own."""
@@ -227,7 +224,11 @@ def _scan(run: Any, *arrays: Array) -> tuple[Array, ...]:
 
 
 _scan.name = "scan"
-_scan.vjp(arrays=lambda grad, out, run, *arrays, position: run.gradient(grad, arrays, position))
+
+
+@_scan.vjp_of_all
+def _(grad: Any, out: Any, run: Run, *arrays: Any) -> list[Any]:
+    return [None, *run.gradients(grad, arrays)]
 
 
 @_scan.pushes

@@ -69,6 +69,7 @@ class Primitive:
         self.rules: list[Rule] = [partial(self._no_rule, name) for name in self.input_names]
         self._variadic_rule: Rule = partial(self._no_rule, self.variadic or "")
         self._variadic_rules: dict[int, Rule] = {}  # that rule for each position, once asked for
+        self.joint_rule: Rule | None = None  # see `vjp_of_all`
         self._batching: Rule | None = None
         self.tangent: Rule | None = None  # see `pushes`
         self._reads: dict[Any, frozenset[int]] = {}  # by rule and signature: whose values
@@ -167,8 +168,26 @@ class Primitive:
         self._reads.clear()
         return rule
 
+    def vjp_of_all(self, rule: F, /) -> F:
+        """Decorator: declare one rule that finds the gradients of all inputs together.
+
+        It takes what every rule takes, and returns a list with the gradient of each input, None for
+        zero. The arrays are the engine's, which may write into them: nobody else holds them, and
+        none is listed twice.
+
+        >>> product = Primitive(lambda x, y: x * y)
+        >>> both = product.vjp_of_all(lambda grad, out, x, y: [grad * y, grad * x])
+        >>> product.rule(1)(np.ones(1), None, np.array([2.0]), np.array([3.0]))
+        array([2.])
+        """
+        self.joint_rule = rule
+        return rule
+
     def rule(self, position: int) -> Rule:
         """The gradient rule for the input at `position`."""
+        joint = self.joint_rule
+        if joint is not None:
+            return lambda *given, **attributes: joint(*given, **attributes)[position]
         fixed = len(self.rules)
         if position < fixed:
             return self.rules[position]

@@ -30,10 +30,12 @@ def dot_in_blocks(x: Array, y: Array, out: Array | None = None) -> Array:
     the inner axis where x is a transpose, as for the gradient of weights, which sums over steps.
     """
     (rows, inner), columns = x.shape, y.shape[1]
+    if 2 * rows * inner * columns < WORTH or x.dtype.kind != "f":
+        return np.dot(x, y, out)
     by_rows = x.strides[0] >= x.strides[1]
     length = rows if by_rows else inner
     count = min(max(2, round(length / BLOCK)), length // LOWEST)
-    if count < 2 or 2 * rows * inner * columns < WORTH or x.dtype.kind != "f":
+    if count < 2:
         return np.dot(x, y, out)
     if out is None:
         out = np.empty((rows, columns), np.result_type(x, y))
