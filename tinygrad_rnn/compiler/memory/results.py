@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from .pool import workspaces
 
-__all__ = ["Results", "owned"]
+__all__ = ["Results"]
 
 Array = Any
 _SMALLEST = 1 << 16  # bytes; smaller arrays are quick to allocate
@@ -51,20 +50,6 @@ class Results:
         made = self.empty(array.shape, array.dtype)
         made[...] = array
         return made
-
-
-def owned(arrays: Sequence[Any]) -> list[Any]:
-    """The arrays, each with memory that no other array uses: copies of views and repetitions."""
-    seen: set[int] = set()
-    found = []
-    for array in arrays:
-        if array is not None:
-            base = array.base
-            if id(array) in seen or not (base is None or base.__class__ is _Loan):
-                array = array.copy()
-            seen.add(id(array))
-        found.append(array)
-    return found
 
 
 class _Block:

@@ -18,7 +18,6 @@ from ...norms import norm, norms_of_rows
 from ...ops import generator
 from ..drawing import drawing_from
 from ..ir.step import Step
-from ..memory.results import owned
 from .scan import CompiledStep
 from .segment import Loop, Segment
 from .segments import Segments
@@ -49,7 +48,7 @@ class Run:
         """The gradients of the inputs, None for zero, from those of the outputs."""
         if isinstance(grad[0], Node):
             return self._by_a_scan(grad, arrays)
-        return owned(self.work.backward(grad, arrays))
+        return self.work.backward(grad, arrays)
 
     def _by_a_scan(self, grads: Sequence[Tensor], inputs: Sequence[Any]) -> list[Any]:
         """For gradients of gradients: the backward step, run over time as a scan of its own."""

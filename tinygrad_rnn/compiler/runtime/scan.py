@@ -148,78 +148,53 @@ class CompiledStep:
     # Running
 
     def run_forward(
-        self,
-        ahead: Workspace,
-        arrays: Sequence[Array],
-        carry: Sequence[Array],
-        steps: int,
-        reverse: bool,
+        self, ahead: Workspace, given: Sequence[Array], carry: Sequence[Array], steps: int
     ) -> tuple[list[Array], list[Array], list[Array], list[Array]]:
         """The ys, the last carry, the sums, and what the backward run needs besides.
 
         The ys may be arrays of the workspace, or those that were given.
         """
-        carries = ahead.arrays.carries
-        start, end = (steps, 0) if reverse else (0, steps)
-        for whole, leaf in zip(carries, carry, strict=True):
-            whole[start] = leaf
-        results = self.forward.run(ahead, steps, arrays)
+        results, last = self.forward.run(ahead, steps, given, carry)
         count, shared = len(self.step.ys), len(results) - self._shared
-        ys = _at_all_steps(self.forward, results[:count], steps)
-        last = [whole[end, ...].copy() for whole in carries]
-        sums = _sums(self.forward, ahead, results[count:shared], count, steps)
-        return ys, last, sums, [outside(ahead, x) for x in results[shared:]]
+        found = _results(self.forward, ahead, results[:shared], count, steps)
+        return found[:count], last, found[count:], [outside(ahead, x) for x in results[shared:]]
 
     def run_backward(
-        self,
-        back: Workspace,
-        arrays: Sequence[Array],
-        grad_ys: Sequence[Array],
-        grad_carry: Sequence[Array],
-        grad_sums: Sequence[Array],
-        shared: Sequence[Array],
-        steps: int,
-        reverse: bool,
+        self, back: Workspace, given: Sequence[Array], grad_carry: Sequence[Array], steps: int
     ) -> tuple[list[Array | None], list[Array | None], list[Array | None]]:
         """The gradients of the xs, of the carry and of the leaves; None where there is none.
 
         Those of the xs may be arrays of the workspace.
         """
         assert self.backward is not None
-        carries, step = back.arrays.carries, self.step
-        start, end = (0, steps) if reverse else (steps, 0)
-        for whole, grad in zip(carries, grad_carry, strict=True):
-            whole[start] = grad
-        found = self.backward.run(back, steps, [*arrays, *grad_ys, *grad_sums, *shared])
+        step = self.step
+        results, last = self.backward.run(back, steps, given, grad_carry)
         count = len(step.d_xs) - step.d_xs.count(None)
-        each = iter(_at_all_steps(self.backward, found[:count], steps))
-        totals = iter(_sums(self.backward, back, found[count:], count, steps))
+        each = iter(_results(self.backward, back, results, count, steps))
         d_xs = [None if d is None else next(each) for d in step.d_xs]
-        d_carry = [
-            None if d is None else whole[end, ...].copy()
-            for d, whole in zip(step.d_carry, carries, strict=True)
-        ]
-        d_leaves = [None if d is None else next(totals) for d in step.d_leaves]
-        return d_xs, d_carry, d_leaves
+        d_leaves = [None if d is None else next(each) for d in step.d_leaves]
+        pairs = zip(step.d_carry, last, strict=True)
+        return d_xs, [None if d is None else found for d, found in pairs], d_leaves
 
 
-def _at_all_steps(of: Executable, results: Sequence[Array], steps: int) -> list[Array]:
-    """Results with a leading time axis each, also those that are the same at every step."""
-    return [
-        x if stage not in STATIC else np.broadcast_to(x, (steps, *np.shape(x)))
-        for x, stage in zip(results, of.result_stages, strict=False)
-    ]
-
-
-def _sums(
-    of: Executable, workspace: Workspace, results: Sequence[Array], first: int, steps: int
+def _results(
+    of: Executable, workspace: Workspace, results: Sequence[Array], count: int, steps: int
 ) -> list[Array]:
-    """Results from number `first` on that are summed over time, outside the workspace."""
-    if not results:
-        return []
-    return [
-        outside(workspace, x)
-        if stage == "total"
-        else np.multiply(x, steps, dtype=np.asarray(x).dtype)  # the same at every step
-        for x, stage in zip(results, of.result_stages[first:], strict=False)
-    ]
+    """The first `count` with a leading time axis each, and the others summed over time.
+
+    The sums are outside the workspace, and none shares its memory with another.
+    """
+    found: list[Array] = []
+    sums: set[int] = set()  # their ids
+    for number, (x, stage) in enumerate(zip(results, of.result_stages, strict=False)):
+        if number < count:
+            if stage in STATIC:  # the same at every step
+                x = np.broadcast_to(x, (steps, *np.shape(x)))
+        else:
+            if stage != "total":
+                x = np.multiply(x, steps, dtype=np.asarray(x).dtype)
+            elif x.base is not None or id(x) in workspace.owners or id(x) in sums:
+                x = np.array(x, order="C")
+            sums.add(id(x))
+        found.append(x)
+    return found

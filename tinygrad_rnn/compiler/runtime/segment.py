@@ -109,13 +109,9 @@ class Segment:
             drawn = generator().bit_generator.state if self.compiled.step.drawn else None
             self._starts[number], self._present = (carry, drawn), number
         first, last = self.chunks[number]
-        ys, carry, sums, self._shared = self.compiled.run_forward(
-            self.workspaces.ahead(number, last - first),
-            self._given(arrays, first, last),
-            carry,
-            last - first,
-            self.reverse,
-        )
+        ahead = self.workspaces.ahead(number, last - first)
+        given = self._given(arrays, first, last)
+        ys, carry, sums, self._shared = self.compiled.run_forward(ahead, given, carry, last - first)
         return ys, carry, sums
 
     def _again(self, start: int, arrays: Sequence[Array]) -> None:
@@ -126,7 +122,10 @@ class Segment:
                 _, carry, _ = self._ahead(number, arrays, carry)
 
     def backward(self, grad: Any, arrays: Sequence[Array]) -> list[Any]:
-        """The gradients of those arrays, None for zero, from those of its results."""
+        """The gradients of those arrays, None for zero, from those of its results.
+
+        Each has memory of its own.
+        """
         compiled = self.compiled
         if compiled.backward is None:  # the results depend on nothing that wants a gradient
             return [None] * len(arrays)
@@ -142,15 +141,11 @@ class Segment:
             if start != self._present:
                 self._again(start, arrays)
             back = self.workspaces.back(number, last - first)
+            given = self._given(arrays, first, last)
+            given += grad_ys if len(self.chunks) == 1 else [g[first:last] for g in grad_ys]
+            given += [*grad_sums, *self._shared]
             d_chunks, d_carry, d_leaves = compiled.run_backward(
-                back,
-                self._given(arrays, first, last),
-                grad_ys if len(self.chunks) == 1 else [g[first:last] for g in grad_ys],
-                grad_carry,
-                grad_sums,
-                self._shared,
-                last - first,
-                self.reverse,
+                back, given, grad_carry, last - first
             )
             grad_carry = [np.zeros_like(g) if d is None else d for d, g in zip(d_carry, grad_carry)]
             sums.add(d_leaves)
@@ -158,7 +153,7 @@ class Segment:
                 if d is None:
                     continue
                 if len(self.chunks) == 1:
-                    d_xs[k] = self._own(d, back, grad_ys)
+                    d_xs[k] = self._own(d, back, [*grad_ys, *d_xs[:k]])
                 else:
                     d_xs[k] = self._empty(d) if d_xs[k] is None else d_xs[k]
                     d_xs[k][first:last] = d

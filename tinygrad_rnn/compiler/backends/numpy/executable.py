@@ -73,10 +73,19 @@ class Executable:
         stored = [*(arrays[value] for value in self._stored), *arrays.besides.values()]
         return Workspace(arrays, stored, self._rows(arrays, steps))
 
-    def run(self, workspace: Workspace, steps: int, arrays: Sequence[Array]) -> tuple[Any, ...]:
-        """Run on arrays for the `given` values; the results may lie in the workspace."""
-        results: tuple[Any, ...] = self._run(steps, arrays, workspace.stored, workspace.rows)
-        return results
+    def run(
+        self, workspace: Workspace, steps: int, given: Sequence[Array], carry: Sequence[Array]
+    ) -> tuple[Sequence[Array], list[Array]]:
+        """Run on arrays for the `given` values, from this carry: the results, and the last carry.
+
+        The results may lie in the workspace.
+        """
+        carries = workspace.arrays.carries
+        first, last = (steps, 0) if self.layout.reverse else (0, steps)
+        for whole, leaf in zip(carries, carry, strict=True):
+            whole[first] = leaf
+        results = self._run(steps, given, workspace.stored, workspace.rows)
+        return results, [whole[last, ...].copy() for whole in carries]
 
     # Writing
 
