@@ -1,7 +1,7 @@
 // Line charts, drawn as SVG.
 import { draw, brief } from "./dom.mjs";
 
-const HEIGHT = 210, LEFT = 58, RIGHT = 14, TOP = 14, BOTTOM = 34;
+const HEIGHT = 176, LEFT = 58, RIGHT = 14, TOP = 14, BOTTOM = 34;
 
 /**
  * A chart in `host`. `lines`: [{name, values, series, dash}], of `count` values at most.
@@ -9,7 +9,7 @@ const HEIGHT = 210, LEFT = 58, RIGHT = 14, TOP = 14, BOTTOM = 34;
  * `mark`: the value that is looked at. `empty`: what is said where there are no values yet.
  */
 export function chart(host, { lines, count, low, high, across, mark, first = 0, label, onpick, empty }) {
-  const WIDTH = Math.round(Math.min(Math.max(host.clientWidth, 300), 900));
+  const WIDTH = Math.round(Math.min(Math.max(host.clientWidth, 260), 1100));
   const svg = draw("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "chart", role: "img", "aria-label": label });
   const right = WIDTH - RIGHT, bottom = HEIGHT - BOTTOM;
   const x = (i) => LEFT + (count > 1 ? i / (count - 1) : 0.5) * (right - LEFT);

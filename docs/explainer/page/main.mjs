@@ -22,7 +22,6 @@ const python = new Python((what, told) => {
   sayStatus();
 });
 
-
 function sayStatus() {
   const { state: what, told } = $("status").dataset;
   $("status").textContent = say(what, { seconds: told, why: told });
@@ -57,7 +56,7 @@ async function look(names, moment = null) {
     if (side.untrusted) continue;
     try {
       const found = await python.ask({ what: "look", side: name, text, settings: state.settings, knobs, level: state.level, moment: at });
-      if (found.error) { side.fail(found.error, found.line); training.stop(); } else { await side.show(found); tell(); }
+      if (found.error) { side.fail(found.error, found.line); training.stop(); } else { await side.show(found); tour?.found(name, side); tell(); }
     } catch (error) {
       failed(side, error);
     }
@@ -179,12 +178,12 @@ async function visit(stop) {
     state.sides[name] = { text: "", ...stop[name], knobs: { ...stop[name].knobs } };
     Object.assign(sides[name], { untrusted: false, chosen: stop.look?.[0] === name ? { label: stop.look[1] } : null });
     sides[name].put();
-    sides[name].toggleCode(stop.code);
+    sides[name].toggleCode(Boolean(stop.code));
   }
   row = controls(settingChanged);
   training.forget();
   setTime(state.t);
-  look(NAMES);
+  await look(NAMES);
 }
 
 async function start() {
@@ -205,6 +204,7 @@ async function start() {
   if (shared) Object.assign(state, shared);
   words();
   tour = new Tour(visit);
+  $("setup").open = matchMedia("(min-width: 901px)").matches;
   quizDialog((question) => python.ask(question));
   shareDialog((told) => record({ python, training, sides }, told));
   $("language").onclick = () => { speak(spoken() === "ko" ? "en" : "ko"); words(); };

@@ -2,12 +2,13 @@
 import { showEdge, showUnit } from "./detail.mjs";
 import { $, brief, make } from "./dom.mjs";
 import { Editor } from "./editor.mjs";
-import { Numbers } from "./numbers.mjs";
+import { isAmount, Numbers } from "./numbers.mjs";
 import { Stage } from "./stage.mjs";
 import { state } from "./state.mjs";
 import { say } from "./words.mjs";
 
-const PAUSE = 250; // ms without a key before an edit is run
+const PAUSE = 150; // ms without a key before an edit is run
+const OFF = -6; // the bias of a gate that is shut: its sigmoid is 0.002
 
 export class Side {
   /** `on`: onchange(name) for what needs a new look, onstep(t), onpick(side, what, t, unit). */
@@ -29,7 +30,7 @@ export class Side {
     this.heading = make("h2", { id: id("heading") });
     this.element = make("section", { class: "side", "aria-labelledby": id("heading"), style: `--series: var(--v-m${series})` },
       make("header", {}, make("span", { class: "badge", "aria-hidden": "true" }, name.toUpperCase()), this.heading, this.select, this.codeButton, this.run),
-      this.code, this.error, this.knobs, this.picture, this.answer, this.said);
+      this.code, this.error, this.knobs, this.said, this.picture, this.detail, this.answer);
     $("sides").append(this.element);
     this.editor = new Editor(this.code, "", (text) => this.#edited(text));
     this.stage = new Stage(this.picture, {
@@ -38,7 +39,6 @@ export class Side {
       onstep: on.onstep,
     });
     this.numbers = new Numbers(this.element, (label, t, unit) => on.onpick(this, { label }, t, unit));
-    this.element.append(this.detail);
   }
 
   get own() { return state.sides[this.name]; }
@@ -107,7 +107,7 @@ export class Side {
     this.editor.blame(0);
     this.element.classList.remove("stale");
     this.#showKnobs(found);
-    this.said.textContent = Object.entries(found.flow).map(([name, norms]) => say("left", { name, share: share(norms[0] / Math.max(...norms)) })).join(" ");
+    this.said.replaceChildren(say("left"), ...Object.entries(found.flow).flatMap(([name, norms], n) => [n ? " · " : " ", make("i", {}, name), ": ", make("b", { class: "gradient" }, share(left(norms)))]));
     this.answer.textContent = say("answered", { answer: found.answer, right: found.right, count: found.parameters });
     this.element.dataset.shown = found.name;
     const t = Math.min(state.t, found.labels.length - 1);
@@ -145,24 +145,41 @@ export class Side {
       input.value = value;
       label.querySelector("span").textContent = knob === "radius" ? say("radius") : say("bias", { gate: knob });
       label.querySelector("output").textContent = brief(value);
+      const off = label.querySelector("button");
+      off.hidden = !isAmount(found.values[knob] ?? [[-1]]);
+      off.textContent = say(value <= OFF ? "switchOn" : "switchOff");
+      off.setAttribute("aria-pressed", String(value <= OFF));
+      off.setAttribute("aria-label", `${knob}: ${say("switchOff")}`);
     }
   }
+
+  /** The gates that the reader has shut. */
+  get shut() { return Object.keys(this.found?.knobs ?? {}).filter((gate) => this.own.knobs[gate] <= OFF); }
 
   #knob(knob) {
     const [low, high] = knob === "radius" ? [0.05, 2] : [-6, 6];
     const input = make("input", { type: "range", min: low, max: high, step: knob === "radius" ? 0.05 : 0.25, oninput: () => {
       this.own.knobs[knob] = Number(input.value);
-      label.querySelector("output").textContent = brief(Number(input.value));
+      row.querySelector("output").textContent = brief(Number(input.value));
       this.on.onchange(this.name);
     } });
-    const label = make("label", { class: "slide" }, make("span"), input, make("output"));
-    label.dataset.knob = knob;
-    return label;
+    const off = make("button", { class: "off", onclick: () => {
+      const value = this.own.knobs[knob] ?? this.found.knobs[knob];
+      if (value > OFF) off.dataset.before = value;
+      this.own.knobs[knob] = value > OFF ? OFF : Number(off.dataset.before ?? 3);
+      this.on.onchange(this.name);
+    } });
+    const row = make("div", { class: "knob" }, make("label", { class: "slide" }, make("span"), input, make("output")), off);
+    row.dataset.knob = knob;
+    return row;
   }
 }
 
+/** How much of a gradient is left at the first step, of what there was where it is largest. */
+export const left = (norms) => norms[0] / Math.max(...norms);
+
 /** A share of a whole, in words. */
-function share(value) {
+export function share(value) {
   if (!(value > 0)) return "0";
   return value < 1e-4 ? brief(value) : `${(100 * value).toPrecision(2).replace(/\.0$/, "")} %`;
 }

@@ -13,6 +13,8 @@ const HITS = `
   g[data-f], g[data-b] { transition: opacity .2s; }`;
 const sheet = fetch("picture.css").then((answer) => answer.text()).then((text) => look.replace(text + HITS));
 
+const SMALLEST = { unrolled: 0.8, rolled: 0.65 }; // of its size, in which a picture can still be read
+
 export class Stage {
   /** `onpick(box, step)`, `onedge(number, step)`, `onstep(step)`: what was chosen. */
   constructor(parent, { onpick, onedge, onstep }) {
@@ -26,18 +28,16 @@ export class Stage {
     this.root.append(this.svg);
     parent.append(this.host);
     this.host.addEventListener("keydown", (event) => this.#key(event));
+    new ResizeObserver(() => this.#fit()).observe(this.host);
   }
 
-  async show(picture, t, zoom = 1) {
+  async show(picture, t) {
     await sheet;
     this.picture = picture;
-    const [x, y, width, height] = picture.view;
+    const [, y, , height] = picture.view;
     this.svg.setAttribute("viewBox", picture.view.join(" "));
-    this.svg.setAttribute("width", width * zoom);
-    this.svg.setAttribute("height", height * zoom);
     this.svg.innerHTML = picture.svg; // made by Python from escaped text; the page's CSP runs no script in it
     this.svg.setAttribute("aria-label", picture.said);
-    this.zoom = zoom;
     this.now = draw("rect", { class: "now", y: y + 6, height: height - 12, width: picture.width + 12, rx: 10 });
     this.svg.prepend(this.now);
     this.hits = [];
@@ -52,7 +52,20 @@ export class Stage {
         this.hits.push({ box, step: Number(step), hit });
       }
     }
-    this.at(t, false);
+    this.t = t;
+    this.#fit();
+  }
+
+  /** Make one step fit the width, as long as it can be read. */
+  #fit() {
+    if (!this.picture) return;
+    const [, , width, height] = this.picture.view, { places } = this.picture;
+    const rolled = Object.keys(places).length === 1; // then all of it is to be seen
+    const fitting = this.host.clientWidth / (rolled ? width : this.picture.width + 20);
+    this.zoom = Math.min(1, Math.max(rolled ? SMALLEST.rolled : SMALLEST.unrolled, fitting));
+    this.svg.setAttribute("width", width * this.zoom);
+    this.svg.setAttribute("height", height * this.zoom);
+    this.at(this.t, false);
   }
 
   /** Fields over the edges; the boxes come on top of them. */

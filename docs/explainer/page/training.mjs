@@ -4,7 +4,7 @@ import { state } from "./state.mjs";
 import { say } from "./words.mjs";
 
 const BUDGET = 0.06; // seconds of Python between two looks at the page
-const LOOK = 900; // ms between two pictures while it trains
+const LOOK = 900; // ms between two pictures while it trains, or twice as long as these take
 
 export class Training {
   /** `on`: onlosses(), onflows(flows), onlook(moment), onerror(error). */
@@ -25,12 +25,13 @@ export class Training {
     if (this.running) return;
     this.running = true;
     this.words();
-    let shown = performance.now();
+    let next = performance.now() + LOOK;
     while (this.running) {
       if (!(await this.#some())) break;
-      if (performance.now() - shown > LOOK) {
+      const now = performance.now();
+      if (now > next) {
         await this.on.onlook(null);
-        shown = performance.now();
+        next = performance.now() + Math.max(LOOK, 2 * (performance.now() - now));
       } else if (this.python.busy === false) this.on.onflows((await this.python.ask({ what: "flows" })).flows);
     }
     this.stop();

@@ -41,8 +41,9 @@ def score(side: Side, out: tg.Tensor) -> tg.Tensor:
     """The number that is differentiated, of the answer after the last step (1, O)."""
     targets = example(side).targets
     if targets.dtype.kind == "f":
-        return out[0, 0]
-    return out[0, int(targets[-1, 0] if targets.ndim == 2 else targets[0])]
+        return out[0, 0].named("answer")
+    right = int(targets[-1, 0] if targets.ndim == 2 else targets[0])
+    return out[0, right].named(f"score of {side.settings.lesson.classes[right]}")
 
 
 def look(side: Side, level: str = "gates") -> dict[str, Any]:

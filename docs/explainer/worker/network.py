@@ -53,6 +53,9 @@ class Network(nn.Module):
         self.every_step = task.every_step
         self.recurrent = nn.Recurrent(cell, truncate=settings.truncate or None)
         self.readout = nn.Linear(hidden, task.output_size)
+        for prefix, part in ("", cell), ("readout.", self.readout):
+            for name, parameter in part.named_parameters():
+                parameter.name = prefix + name  # as in the reader's text
 
     def forward(self, x: Any) -> tg.Tensor:
         """x (T, B, I)."""

@@ -119,7 +119,7 @@ def _broadcast(node: GraphNode, index: Index) -> Index:
 def _base(node: GraphNode, step: int | None) -> str:
     """A node's name with its step where that is another one: "h at t-1"."""
     name = node.name or ("" if node.op is not None else node.label)
-    return _at_step(name.removesuffix("_l0"), node, step)  # of the only layer there is
+    return _at_step(name, node, step)
 
 
 def _receiver(node: GraphNode, step: int | None) -> str:

@@ -181,7 +181,7 @@ def make_box(unrolled: Unrolled, row: Row, numbers: Numbers) -> Box:
     names = list(row.parameters)
     left_out = len(names) - MOST_TAGS + 1 if len(names) > MOST_TAGS else 0
     tags = {
-        name: fitted(name.rsplit(".", 1)[-1], SMALL, TAG_WIDTH)
+        name: fitted(unrolled.short_name(name), SMALL, TAG_WIDTH)
         for name in names[: len(names) - left_out]
     }
     more = say("+ {count} more", count=left_out) if left_out else ""

@@ -315,6 +315,13 @@ class Unrolled:
             return [self.root_name(i) or "x"]
         return list(dict.fromkeys(leaf.label for leaf in self._leaves(i))) or [self.graph[i].label]
 
+    def short_name(self, name: str) -> str:
+        """The end of a parameter's path, as long as tells it from all other parameters."""
+        names = {other for row in self.rows.values() for other in row.parameters} - {name}
+        parts = name.split(".")
+        ends = (".".join(parts[n:]) for n in reversed(range(len(parts))))
+        return next((end for end in ends if not any(f".{o}".endswith(f".{end}") for o in names)), name)
+
     def _leaves(self, i: int) -> list[GraphNode]:
         """The leaves that a node is made from, without constants."""
         found: list[GraphNode] = []
