@@ -15,6 +15,7 @@ import tinygrad_rnn as tg
 from tinygrad_rnn import cells, language, nn, viz
 from tinygrad_rnn.language import LANGUAGES, say, use_language
 from tinygrad_rnn.lessons.exercise import EXERCISES
+from tinygrad_rnn.lessons.gym import FAULTS
 from tinygrad_rnn.viz.charts.history import PARTS
 from tinygrad_rnn.viz.model.levels import LEVELS
 from tinygrad_rnn.viz.page.html import KEYS, WORDS
@@ -70,6 +71,7 @@ def texts() -> set[str]:
     for lesson in viz.LESSONS.values():
         found |= {lesson.question, lesson.look, *lesson.why, *lesson.turn}
         found |= {knob.label for knob in lesson.knobs}
+    found |= {fault.hint for fault in FAULTS}
     for asked in EXERCISES.values():
         found |= {asked.text, asked.hint, asked.because}
         found |= {answer for answer in [asked.answer()] if isinstance(answer, str)}

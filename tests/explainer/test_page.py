@@ -7,6 +7,8 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +54,23 @@ def page() -> Iterator[Any]:
         browser.close()
     serving.server_close()
     assert page.faults == []
+
+
+@pytest.fixture
+def plain() -> Iterator[str]:
+    """The address of a server as there are many, which sends no header of its own."""
+
+    class Files(SimpleHTTPRequestHandler):
+        extensions_map = {**SimpleHTTPRequestHandler.extensions_map, ".mjs": "text/javascript"}
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    serving = ThreadingHTTPServer(("127.0.0.1", 0), partial(Files, directory=str(SITE)))
+    serve(serving)
+    yield f"http://127.0.0.1:{serving.server_port}/"
+    serving.shutdown()
+    serving.server_close()
 
 
 def serve(serving: Any) -> None:
@@ -157,6 +176,26 @@ def test_the_tour_leads_through_its_stops(page: Any) -> None:
     assert page.locator("#tour").is_hidden()
 
 
+def test_the_gate_that_keeps_the_gradient_alive_is_found_by_switching_it_off(page: Any) -> None:
+    page.click("#tour-open")
+    page.click(".stop >> nth=4")
+    until(page, "document.querySelectorAll('.tried tbody tr').length === 1", 120)
+    for place, gate in enumerate(("forget gate", "input gate"), start=2):
+        for switched in ("off", "on"):
+            page.click(f".side:last-child .off[aria-label='{gate}: switch off']")
+            until(page, f"explainer.sides.b.shut.length === {int(switched == 'off')}")
+            until(page, "!explainer.python.busy")
+        rows = f"document.querySelectorAll('.tried tbody tr').length === {place}"
+        until(page, rows)
+    told = dict(line.split("\t") for line in page.inner_text(".tried tbody").split("\n"))
+    assert "·10⁻" in told["forget gate off"] and "%" in told["input gate off"]
+    page.click("[data-answer='1']")
+    assert "Look again" in page.inner_text("#tour .told")
+    page.click("[data-answer='2']")
+    assert "the slope of the new c by the old one is f" in page.inner_text("#tour .told")
+    page.click("#tour .end")
+
+
 def test_a_shared_cell_is_read_before_it_runs(page: Any) -> None:
     edit(page, "a", "class GRU", "class MyOwn")
     until(page, "explainer.sides.a.found.name === 'MyOwn'")
@@ -205,6 +244,23 @@ def test_an_endless_loop_is_ended_and_said(page: Any) -> None:
     page.evaluate("explainer.sides.a.editor.text = ''")
     edit(page, "a", "", right)
     page.wait_for_selector("#error-a", state="hidden", timeout=60_000)
+
+
+def test_an_endless_loop_is_ended_without_shared_memory(page: Any, plain: str) -> None:
+    """Where a server sends no headers for it, with another worker in place of the one that hangs."""
+    context = page.context.browser.new_context(locale="en-US", service_workers="block")
+    other = context.new_page()
+    other.goto(plain)
+    until(other, "document.querySelectorAll('.side[data-shown]').length === 2", 180)
+    assert not other.evaluate("crossOriginIsolated")
+    right = edit(other, "a", "return tg.tanh", "while True: pass\n        return tg.tanh")
+    other.wait_for_selector("#error-a:not([hidden])", timeout=60_000)
+    assert "never ends" in other.inner_text("#error-a")
+    other.evaluate("explainer.sides.a.editor.text = ''")
+    edit(other, "a", "", right)
+    other.wait_for_selector("#error-a", state="hidden", timeout=120_000)
+    until(other, "explainer.sides.a.found.name === 'RNN' && !explainer.python.busy", 120)
+    context.close()
 
 
 def test_it_works_without_a_network(page: Any) -> None:

@@ -207,6 +207,12 @@ def test_faults_are_found_and_mended(ask: Ask) -> None:
         assert ask("mend", fault=number, text=right) == {"mended": True, "wrong": [], "steps": 5}
 
 
+def test_hints_and_findings_are_in_the_language_of_the_page(ask: Ask) -> None:
+    text = ask("faults")["faults"][0]["text"]
+    assert ask("solution", fault=0, language="ko")["hint"].endswith("곱해야 할까요?")
+    assert ask("mend", fault=0, text=text, language="ko")["wrong"] == ["처음 상태 h의 그래디언트"]
+
+
 def test_a_text_that_does_not_run_is_not_mended(ask: Ask) -> None:
     found = ask("mend", fault=0, text="import numpy as np\n1 / 0\n")
     assert not found["mended"] and "line 2" in found["wrong"][0]

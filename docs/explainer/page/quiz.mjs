@@ -2,7 +2,7 @@
 import { $, make } from "./dom.mjs";
 import { Editor } from "./editor.mjs";
 import { remember, remembered } from "./state.mjs";
-import { say } from "./words.mjs";
+import { say, spoken } from "./words.mjs";
 
 /** The dialog; `ask` asks Python. Which ones are mended is remembered. */
 export function quizDialog(ask) {
@@ -37,7 +37,7 @@ export function quizDialog(ask) {
 
     async function check() {
       try {
-        const found = await ask({ what: "mend", fault: place, text: editor.text });
+        const found = await ask({ what: "mend", fault: place, text: editor.text, language: spoken() });
         if (found.mended) {
           done.add(place);
           remember("mended", JSON.stringify([...done]));
@@ -53,7 +53,7 @@ export function quizDialog(ask) {
     }
 
     async function hint() {
-      const { hint: text } = await ask({ what: "solution", fault: place });
+      const { hint: text } = await ask({ what: "solution", fault: place, language: spoken() });
       told.replaceChildren(make("p", {}, text));
     }
 

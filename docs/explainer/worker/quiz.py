@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from tinygrad_rnn.language import say, use_language
 from tinygrad_rnn.lessons import gym
 
 __all__ = ["faults", "mend", "solution"]
@@ -16,17 +17,20 @@ def faults() -> dict[str, Any]:
     return {"faults": [{"network": fault.network, "text": fault.text()} for fault in gym.FAULTS]}
 
 
-def mend(fault: int, text: str) -> dict[str, Any]:
+def mend(fault: int, text: str, language: str = "en") -> dict[str, Any]:
     """What is still wrong in a text that is to be mended."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / gym.FAULTS[fault].file
         path.write_text(text, encoding="utf-8")
-        found = gym.inspect_file(path)
+        with use_language(language):
+            found = gym.inspect_file(path)
         wrong = [told.replace(str(path), path.name) for told in found.wrong]
     return {"mended": found.mended, "wrong": wrong, "steps": found.steps}
 
 
-def solution(fault: int) -> dict[str, Any]:
+def solution(fault: int, language: str = "en") -> dict[str, Any]:
     """A hint, and what the wrong part should be."""
     found = gym.FAULTS[fault]
-    return {"name": found.name, "hint": found.hint, "was": found.wrong, "is": found.right}
+    with use_language(language):
+        hint = say(found.hint)
+    return {"name": found.name, "hint": hint, "was": found.wrong, "is": found.right}

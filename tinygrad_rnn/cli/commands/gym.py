@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...invocation import command
+from ...language import say
 from ..parser import CommandError, add_command
 
 if TYPE_CHECKING:
@@ -65,13 +66,16 @@ def _gym(options: argparse.Namespace) -> int:
 def _described(finding: Finding, options: argparse.Namespace) -> list[str]:
     fault = finding.fault
     if finding.mended:
-        return ["Mended: all values and gradients are right."]
-    over = {0: "It does not run:", 1: "Wrong, already in a single step:"}
-    lines = [over.get(finding.steps, f"A single step is right. Over {finding.steps} steps, wrong:")]
+        return [say("Mended: all values and gradients are right.")]
+    over = {0: say("It does not run:"), 1: say("Wrong, already in a single step:")}
+    later = say("A single step is right. Over {steps} steps, wrong:", steps=finding.steps)
+    lines = [over.get(finding.steps, later)]
     for wrong in finding.wrong:
         lines += textwrap.wrap(wrong, 78, initial_indent="  ", subsequent_indent="    ")
     if options.hint or options.solution:
-        lines += textwrap.wrap(f"Hint: {fault.hint}", 78, subsequent_indent="  ")
+        lines += textwrap.wrap(
+            say("Hint: {hint}", hint=say(fault.hint)), 78, subsequent_indent="  "
+        )
     if options.solution:
         lines += [f"- {line.strip()}" for line in _line(fault.text(), fault.wrong)]
         lines += [f"+ {line.strip()}" for line in _line(fault.solution(), fault.right)]

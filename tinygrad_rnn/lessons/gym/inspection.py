@@ -13,6 +13,7 @@ import numpy as np
 
 from ... import nn
 from ...engine.tensor import tensor
+from ...language import say
 from .faults import FAULTS, Fault
 
 __all__ = ["Finding", "inspect_file", "start"]
@@ -113,10 +114,12 @@ def _differences(network: str, program: dict[str, Any], lengths: Array) -> Itera
     found, final, saved = program["forward"](x, state, weights, lengths)
     steps = [t for t in range(len(x)) if _differ(found[t], outputs.data[t])]
     if steps:
-        yield f"the outputs, from step {steps[0]} on{_rows(found, outputs.data)}"
+        rows = _rows(found, outputs.data)
+        yield say("the outputs, from step {step} on{rows}", step=steps[0], rows=rows)
     for name, theirs, true in zip(names, final, finals):
         if _differ(theirs, true.data[0]):
-            yield f"the final state {name}{_rows(theirs[None], true.data)}"
+            rows = _rows(theirs[None], true.data)
+            yield say("the final state {name}{rows}", name=name, rows=rows)
     if steps or any(_differ(a, b.data[0]) for a, b in zip(final, finals)):
         return
 
@@ -136,18 +139,23 @@ def _wrong_gradients(
     d_x, d_state, d_weights = found
     steps = [t for t in range(len(d_x)) if _differ(d_x[t], x.grad.data[t])]
     if steps:
-        yield f"the gradient of x, from step {steps[-1]} back{_rows(d_x, x.grad.data)}"
+        rows = _rows(d_x, x.grad.data)
+        yield say("the gradient of x, from step {step} back{rows}", step=steps[-1], rows=rows)
     for name, theirs, true in zip(STATES, d_state, first):
         if _differ(theirs, true.grad.data[0]):
-            yield f"the gradient of the initial {name}{_rows(theirs[None], true.grad.data)}"
+            rows = _rows(theirs[None], true.grad.data)
+            yield say("the gradient of the initial {name}{rows}", name=name, rows=rows)
     for name, layers in WEIGHTS[network].items():
         gates = GATES[network]
         pairs = zip(*(np.split(d, len(gates)) for d in (d_weights[name], own[layers].grad.data)))
         wrong = [gate for gate, (a, b) in zip(gates, pairs) if _differ(a, b)]
         if wrong and (wrong == [""] or len(wrong) == len(gates)):
-            yield f"the gradient of {name}"
+            yield say("the gradient of {name}", name=name)
         elif wrong:
-            yield f"the gradient of {name}, in the rows of {', '.join(wrong)} alone"
+            gates_told = ", ".join(wrong)
+            yield say(
+                "the gradient of {name}, in the rows of {gates} alone", name=name, gates=gates_told
+            )
 
 
 def _differ(found: Array, true: Array) -> bool:
@@ -158,5 +166,8 @@ def _rows(found: Array, true: Array) -> str:
     """Which sequences are wrong, if those that end early are wrong alone."""
     wrong = [b for b in range(BATCH) if _differ(found[:, b], true[:, b])]
     if wrong and 0 not in wrong:
-        return f" (only of sequences that end before the padding: {', '.join(map(str, wrong))})"
+        sequences = ", ".join(map(str, wrong))
+        return say(
+            " (only of sequences that end before the padding: {sequences})", sequences=sequences
+        )
     return ""

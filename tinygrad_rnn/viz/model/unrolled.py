@@ -320,7 +320,9 @@ class Unrolled:
         names = {other for row in self.rows.values() for other in row.parameters} - {name}
         parts = name.split(".")
         ends = (".".join(parts[n:]) for n in reversed(range(len(parts))))
-        return next((end for end in ends if not any(f".{o}".endswith(f".{end}") for o in names)), name)
+        return next(
+            (end for end in ends if not any(f".{o}".endswith(f".{end}") for o in names)), name
+        )
 
     def _leaves(self, i: int) -> list[GraphNode]:
         """The leaves that a node is made from, without constants."""
