@@ -197,6 +197,7 @@ def test_the_gate_that_keeps_the_gradient_alive_is_found_by_switching_it_off(pag
 
 
 def test_a_shared_cell_is_read_before_it_runs(page: Any) -> None:
+    page.evaluate("explainer.sides.a.start('gru')")
     edit(page, "a", "class GRU", "class MyOwn")
     until(page, "explainer.sides.a.found.name === 'MyOwn'")
     page.click("#share-open")
@@ -247,7 +248,7 @@ def test_an_endless_loop_is_ended_and_said(page: Any) -> None:
 
 
 def test_an_endless_loop_is_ended_without_shared_memory(page: Any, plain: str) -> None:
-    """Where a server sends no headers for it, with another worker in place of the one that hangs."""
+    """Where a server sends no headers for it: another worker takes the place of the hanging one."""
     context = page.context.browser.new_context(locale="en-US", service_workers="block")
     other = context.new_page()
     other.goto(plain)
