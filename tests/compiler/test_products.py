@@ -7,7 +7,7 @@ import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.compiler.ir.primitives import summed_product
+from tinygrad_rnn.compiler.ir.primitives import over_time, summed_product
 from tinygrad_rnn.compiler.specialization import compiled_steps
 
 B, K, H = 3, 4, 5
@@ -105,3 +105,14 @@ def test_the_gradient_of_a_matrix_is_summed_over_time_before_it_goes_on(executor
     assert not [v for v in schedule.stages["after"] if v.shape == (H, H)]
     products = [v for v in schedule.stages["total"] if v.primitive is summed_product]
     assert len(products) == 1
+
+
+def test_what_only_combines_values_is_summed_over_time_once() -> None:
+    """The bias of an LSTM: one sum of all gates, whether or not the input gets a gradient."""
+    for learned in (False, True):
+        layer = nn.Recurrent(nn.LSTMCell(H, H))
+        x = tg.tensor(np.random.default_rng(0).standard_normal((4, B, H)), dtype="float32")
+        x.requires_grad_(learned)
+        layer(x)
+        totals = compiled_steps(layer.cells[0])[-1].backward.schedule.stages["total"]
+        assert sum(v.primitive is over_time for v in totals) == 1

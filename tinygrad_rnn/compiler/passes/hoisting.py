@@ -101,6 +101,7 @@ class Scheduler(AffineBuilder):
         self.carry_in = tuple(carry_in)
         self.form: dict[Instruction, Any] = {value: x for value, (x, _) in known.items()}
         self._totals: dict[Instruction, Any] = {}
+        self._of_products: dict[Instruction, bool] = {}
         for value in carry_in:
             self.stage_of[value] = "loop"
             self.form[value] = Affine(None, value, None)
@@ -227,10 +228,11 @@ class Scheduler(AffineBuilder):
         return self.settled(self.form[x], stage, x.name)
 
     def _total(self, x: Any) -> Any:
-        """The sum of a value of the step over time, taken as early as linearity allows.
+        """The sum of a value of the step over time, taken early where linearity allows it.
 
         So the gradient of a matrix that is made of parameters, such as a product of reflections, is
-        summed over time before it goes on to the parameters.
+        summed over time before it goes on to the parameters. Where a value only combines several
+        others, as a concatenation of gates does, its own sum is one in place of many.
         """
         if not isinstance(x, Instruction) or x not in self.time_varying:
             return self.final(x, "once")
@@ -247,10 +249,26 @@ class Scheduler(AffineBuilder):
             return self._summed(over_time, [whole], x)
         if x.is_matrix_product and all(varying):
             return self._summed(summed_product, [self.final(i, "after") for i in inputs], x)
-        if not x.linear_in([k for k, has_time in enumerate(varying) if has_time]):
+        combines = sum(varying) > 1 and whole is not None and not self._sums_products(x)
+        if combines or not x.linear_in([k for k, has_time in enumerate(varying) if has_time]):
             return self._summed(over_time, [whole], x)
         parts = [self._total(i) if t else self.final(i, "after") for i, t in zip(inputs, varying)]
         return self._summed(x.primitive, parts, x, x.attributes)
+
+    def _sums_products(self, x: Any) -> bool:
+        """Whether the sum over time of x is made of sums of products, which saves work."""
+        if not isinstance(x, Instruction) or x not in self.time_varying or x.primitive is None:
+            return False
+        if x not in self._of_products:
+            varying = [isinstance(i, Instruction) and i in self.time_varying for i in x.inputs]
+            places = [k for k, has_time in enumerate(varying) if has_time]
+            linear = self._may_sum_inputs(x, varying) and x.linear_in(places)
+            if x.is_product:
+                found = linear or (x.is_matrix_product and all(varying))
+            else:
+                found = linear and any(map(self._sums_products, x.inputs))
+            self._of_products[x] = found
+        return self._of_products[x]
 
     def _may_sum_inputs(self, x: Instruction, varying: Sequence[bool]) -> bool:
         """Whether sums of x's inputs are sums in x's dtype that may be reassociated."""
