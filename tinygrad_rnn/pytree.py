@@ -164,16 +164,16 @@ def aligned(tree: Any, pattern: Any) -> Any:
 
 
 def _aligned(tree: Any, pattern: Any) -> Any:
-    if isinstance(pattern, dict):
-        if isinstance(tree, dict) and tree.keys() == pattern.keys():
-            return {key: _aligned(tree[key], child) for key, child in pattern.items()}
-    elif isinstance(pattern, tuple | list):
+    if isinstance(pattern, (tuple, list)):
         if type(tree) is type(pattern) and len(tree) == len(pattern):
             return _made_like(pattern, [_aligned(*pair) for pair in zip(tree, pattern)])
+    elif isinstance(pattern, dict):
+        if isinstance(tree, dict) and tree.keys() == pattern.keys():
+            return {key: _aligned(tree[key], child) for key, child in pattern.items()}
     elif pattern is None:
         if tree is None:
             return None
-    elif tree is not None and not isinstance(tree, dict | tuple | list):
+    elif tree is not None and not isinstance(tree, (dict, tuple, list)):
         return tree
     raise LookupError
 

@@ -89,15 +89,16 @@ class FlatStep:
                 f"{self.of.name} must return a carry like the one it got: {error}"
             ) from None
         leaves = [as_tensor(leaf) for leaf in new]
-        for old, leaf in zip(pytree.leaves(carry), leaves, strict=True):
-            if old.shape != leaf.shape or (old.dtype != leaf.dtype and not self.of.widens):
+        for before, after in zip(pytree.leaves(carry), leaves, strict=True):
+            old, now = before._data, after._data
+            if old.shape != now.shape or (old.dtype != now.dtype and not self.of.widens):
                 raise TypeError(
                     f"{self.of.name} must return a carry of the shapes and dtypes that it got: "
                     f"{pytree.described(carry)}; it returned {pytree.described(result[0])}. "
                     "Start from an init of that shape and dtype, or cast: carry.astype(...)"
                 )
-        self.y_structure = pytree.structure(result[1])
-        return leaves, [as_tensor(leaf) for leaf in pytree.leaves(result[1])]
+        ys, self.y_structure = pytree.flatten(result[1])
+        return leaves, [as_tensor(leaf) for leaf in ys]
 
 
 def as_tensor(x: Any) -> Tensor:

@@ -102,9 +102,10 @@ class Node:
     def outputs(self, kind: type[Kind]) -> tuple[Kind, ...]:
         """Each output of this application of an op of several, as a node of that kind."""
         outputs = []
+        history: Any = (self,), [None], {}, self.scope
         for index, data in enumerate(self._data):
             if self.requires_grad and data.dtype.kind in "fc":
-                output = kind.of(data, selection(index), (self,), [None], {}, self.scope)
+                output = kind.of(data, selection(index), *history)
             else:
                 output = kind.of(data)
             output.shared = self.shared

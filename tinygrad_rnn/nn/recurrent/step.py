@@ -146,6 +146,8 @@ def _checked(cell: Cell, x: Any, old: Any, new: Any) -> Any:
     try:
         new = pytree.aligned(new, old)
         pairs = list(zip(pytree.leaves(old), pytree.leaves(new)))
+        if all([isinstance(b, Node) and _alike(a._data, b._data) for a, b in pairs]):
+            return new
         fits = all(a.shape == b.shape for a, b in pairs)
     except (ValueError, AttributeError):  # another structure, or a leaf that is no array
         fits = False
@@ -163,6 +165,11 @@ def _checked(cell: Cell, x: Any, old: Any, new: Any) -> Any:
         _check_dtypes(cell, old, new)
     _check_tensors(cell, new, "state")
     return new
+
+
+def _alike(a: Any, b: Any) -> bool:
+    """Whether two arrays have the same shape, and the very same dtype."""
+    return bool(a.shape == b.shape and a.dtype is b.dtype)
 
 
 def _check_dtypes(cell: Cell, old: Any, new: Any) -> None:

@@ -129,7 +129,8 @@ def _bounds(shape: tuple[int, ...], places: tuple[int, ...], axis: int) -> list[
 
 @op(linear=True, view=True, leading_axes=True, section=_section_of_split)
 def _split(x: Array, *, places: tuple[int, ...], axis: int) -> tuple[Array, ...]:
-    return tuple(_along(x, axis, slice(*ends)) for ends in pairwise(_bounds(x.shape, places, axis)))
+    ends = pairwise(_bounds(x.shape, places, axis))
+    return tuple([_along(x, axis, slice(start, stop)) for start, stop in ends])
 
 
 _split.name = "split"
@@ -148,14 +149,17 @@ def split(x: Array, sections: Any, axis: int = 0) -> tuple[Array, ...]:
     >>> i, f
     (tensor([0, 1], dtype=int64), tensor([2, 3], dtype=int64))
     """
-    if isinstance(sections, int | np.integer):
-        size = np.shape(x)[axis]
+    if isinstance(sections, (int, np.integer)):
+        size = (x.shape if hasattr(x, "shape") else np.shape(x))[axis]
         if sections < 1 or size % sections:
             raise ValueError(
                 f"split: an axis of size {size} cannot be cut into {sections} equal parts"
             )
-        sections = range(size // sections, size, size // sections) if size else [0] * (sections - 1)
-    parts: tuple[Array, ...] = _split(x, places=tuple(int(p) for p in sections), axis=axis)
+        part = size // sections
+        places = tuple(range(part, size, part)) if size else (0,) * (sections - 1)
+    else:
+        places = tuple([int(place) for place in sections])
+    parts: tuple[Array, ...] = _split(x, places=places, axis=axis)
     return parts
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ def _permute(x: Array, *, axes: tuple[int, ...]) -> Array:
 
 
 _permute.name = "transpose"
-_permute.vjp(lambda grad, out, x, axes: _permute(grad, axes=_inverse(axes)))
+_permute.vjp(lambda grad, out, x, axes: grad.transpose(_inverse(axes)))
 
 
 @_permute.lift
@@ -57,6 +58,7 @@ def _(steps: int, timed: Any, x: Array, axes: tuple[int, ...]) -> Array:
     return np.transpose(x, (0, *axes))
 
 
+@cache
 def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
     """The permutation that undoes `axes`; both counted from the end."""
     n = len(axes)
@@ -87,7 +89,9 @@ def transpose(x: Array, axes: Any = None, *pytorchs: int) -> Array:
             f"tg.swapaxes(x, {axes}, {pytorchs[0]})"
         )
     n = _axes(x)
-    order = range(n)[::-1] if axes is None else normalize_axis_tuple(axes, n)
+    if axes is None:
+        return _permute(x, axes=tuple(range(-1, -n - 1, -1)))
+    order = normalize_axis_tuple(axes, n)
     if len(order) != n:
         raise ValueError(f"transpose: {axes} names {len(order)} axes, the array has {n}")
     return _permuted(x, order)
