@@ -18,8 +18,8 @@ class StepFunction:
 
     `name`: its name in messages. `owner`: the object that its compiled programs belong to. `kind`:
     of all such functions, for messages given once. `files`: files of this package whose lines count
-    as the author's. `widens`: the carry may become a wider dtype at the first step. `path`: the
-    module path of its states, seen from where it is run.
+    as the author's. `checked`: it compares the carry that it returns with the one that it got by
+    itself. `path`: the module path of its states, seen from where it is run.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class StepFunction:
         owner: Any = None,
         kind: Any = None,
         files: Callable[[], Iterable[str]] = frozenset,
-        widens: bool = False,
+        checked: bool = False,
         path: str = "",
     ) -> None:
         if owner is None:
@@ -39,7 +39,7 @@ class StepFunction:
         self.function, self.owner = function, owner
         self.name = name or str(getattr(function, "__name__", type(function).__name__))
         self.kind = kind if kind is not None else owner
-        self.files, self.widens, self.path = files, widens, path
+        self.files, self.checked, self.path = files, checked, path
 
 
 class FlatStep:
@@ -82,6 +82,10 @@ class FlatStep:
                 f"{self.of.name} must return a pair (carry, y_t); it returned "
                 f"{pytree.described(result)}"
             )
+        ys, self.y_structure = pytree.flatten(result[1])
+        outputs = [as_tensor(leaf) for leaf in ys]
+        if self.of.checked:
+            return pytree.leaves(result[0]), outputs
         try:
             new = pytree.leaves(pytree.aligned(result[0], carry))
         except ValueError as error:
@@ -91,14 +95,13 @@ class FlatStep:
         leaves = [as_tensor(leaf) for leaf in new]
         for before, after in zip(pytree.leaves(carry), leaves, strict=True):
             old, now = before._data, after._data
-            if old.shape != now.shape or (old.dtype != now.dtype and not self.of.widens):
+            if old.shape != now.shape or old.dtype != now.dtype:
                 raise TypeError(
                     f"{self.of.name} must return a carry of the shapes and dtypes that it got: "
                     f"{pytree.described(carry)}; it returned {pytree.described(result[0])}. "
                     "Start from an init of that shape and dtype, or cast: carry.astype(...)"
                 )
-        ys, self.y_structure = pytree.flatten(result[1])
-        return leaves, [as_tensor(leaf) for leaf in ys]
+        return leaves, outputs
 
 
 def as_tensor(x: Any) -> Tensor:

@@ -135,7 +135,7 @@ class scope(ModeChange):
     """
 
     def __init__(self, name: str = "", step: int | None = None, *, module: object = None) -> None:
-        super().__init__()
+        self._tokens = []
         self._name = name
         self._step = step
         self._module = module  # whose call it is

@@ -244,7 +244,7 @@ class Cell(Module):
             raise ValueError("a cell takes x (B, input_size) or (input_size,), not a number")
         if state is None:
             state = first_state(self, batch_size(x))
-        elif not all([isinstance(leaf, Node) for leaf in pytree.leaves(state)]):
+        elif not all(map(_is_node, pytree.leaves(state))):
             state = given_state(self, x, state)
         observer = _observer.get()
         if observer is None:
@@ -307,6 +307,10 @@ def observed(observer: Observer) -> Iterator[None]:
         yield
     finally:
         _observer.reset(token)
+
+
+def _is_node(leaf: Any) -> bool:
+    return isinstance(leaf, Node)
 
 
 def _with_batch_axis(x: Any) -> Any:

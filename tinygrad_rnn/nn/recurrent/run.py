@@ -99,7 +99,7 @@ def _function(cell: Cell, step: Callable[[Any, Any], tuple[Any, Any]]) -> StepFu
         owner=cell,
         kind=type(cell),
         files=partial(_files_of, type(cell)),
-        widens=True,
+        checked=True,
         path=cell._name or type(cell).__name__,
     )
 
