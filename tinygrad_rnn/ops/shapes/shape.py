@@ -44,6 +44,16 @@ def _(steps: int, timed: Any, x: Array, shape: Any) -> Array:
     return np.reshape(x, (steps, *((shape,) if isinstance(shape, int) else shape)))
 
 
+@cache
+def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
+    """The permutation that undoes `axes`; both counted from the end."""
+    n = len(axes)
+    places = [0] * n
+    for place, axis in enumerate(axes):
+        places[axis + n] = place - n
+    return tuple(places)
+
+
 @op(linear=True, view=True, permutation=lambda axes: axes)
 def _permute(x: Array, *, axes: tuple[int, ...]) -> Array:
     return x.transpose(axes)
@@ -56,16 +66,6 @@ _permute.vjp(lambda grad, out, x, axes: grad.transpose(_inverse(axes)))
 @_permute.lift
 def _(steps: int, timed: Any, x: Array, axes: tuple[int, ...]) -> Array:
     return np.transpose(x, (0, *axes))
-
-
-@cache
-def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
-    """The permutation that undoes `axes`; both counted from the end."""
-    n = len(axes)
-    places = [0] * n
-    for place, axis in enumerate(axes):
-        places[axis + n] = place - n
-    return tuple(places)
 
 
 def _permuted(x: Array, order: Sequence[int]) -> Array:
