@@ -34,6 +34,8 @@ UNARY = {
     "cumsum": lambda x: tg.cumsum(x, axis=-1),
     "pairs": lambda x: tg.reshape(tg.softmax(tg.reshape(x, (-1, 2, 2)), axis=-1), (-1, W)),
     "added": lambda x: tg.index_add(x, (slice(None), slice(1, 3)), x[:, :2]),
+    "shifted": lambda x: tg.pad(x[:, :-1], ((0, 0), (1, 0))),
+    "shifted in": lambda x: tg.pad(x[:, 1:], ((0, 0), (0, 1)), constant_values=2.0),
     "relu": tg.relu,
     "stopped": lambda x: tg.sign(x),
 }

@@ -41,7 +41,7 @@ EXAMPLES: dict[str, tuple[tuple[object, ...], dict[str, object]]] = {
     "stack": ((x, y), {"axis": -2}),
     "split": ((x,), {"places": (1, 3), "axis": -2}),
     "unstack": ((x,), {"axis": -2}),
-    "pad": ((x,), {"widths": ((0, 0), (1, 2), (3, 0)), "constant": 2.0}),
+    "pad": ((x,), {"widths": ((0, 0), (1, 2), (3, 0))}),
     "matmul": ((square, x), {}),
     "einsum": ((x, y), {"subscripts": "abc,adc->bda"}),
     "getitem": ((x,), {"template": (..., slice(1, 3), slice(None))}),

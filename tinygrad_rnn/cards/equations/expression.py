@@ -255,7 +255,7 @@ def convolved(x: Expression) -> tuple[Expression, Expression, Mapping[str, Any]]
     if kernels.op is not reshape or kernels.rows or seen.op is not _unfold:
         return None
     maps, pad = seen.inputs[0], None
-    if maps.op is _pad and maps.attributes["constant"] == 0:
+    if maps.op is _pad:
         maps, pad = maps.inputs[0], maps.attributes["widths"]
     return kernels.inputs[0], maps, {"unfold": dict(seen.attributes), "pad": pad}
 

@@ -28,9 +28,9 @@ def ops() -> dict[str, Callable[..., Value]]:
     def unstack(x: Value, *, axis: int) -> Sequence[Value]:
         return list(jnp.moveaxis(x, axis, 0))
 
-    def pad(x: Value, *, widths: Any, constant: float) -> Value:
+    def pad(x: Value, *, widths: Any) -> Value:
         lead = [(0, 0)] * (x.ndim - len(widths))
-        return jnp.pad(x, [*lead, *widths], constant_values=constant)
+        return jnp.pad(x, [*lead, *widths])
 
     def einsum(*operands: Value, subscripts: str) -> Value:
         return jnp.einsum(subscripts, *operands)

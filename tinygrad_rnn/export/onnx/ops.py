@@ -139,10 +139,10 @@ class _Parts:
         return g.add("Gather", x, g.constant(index, np.int64), axis=axis, ndim=x.ndim - 1)
 
 
-def _pad(g: G, x: V, *, widths: Any, constant: float) -> V:
+def _pad(g: G, x: V, *, widths: Any) -> V:
     pairs = [*[(0, 0)] * (x.ndim - len(widths)), *widths]
     ends = [*(before for before, _ in pairs), *(after for _, after in pairs)]
-    return g.add("Pad", x, g.integers(ends), g.constant(constant, x.dtype))
+    return g.add("Pad", x, g.integers(ends))
 
 
 def _filled(value: int, g: G, x: V, *, dtype: Any = None, shape: Any = None) -> V:

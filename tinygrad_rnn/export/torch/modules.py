@@ -19,11 +19,16 @@ def counterpart(module: nn.Module) -> Any:
     return None if make is None else make(module)
 
 
+def _as_in_torch(layer: Any) -> bool:
+    """Whether the layer has no option that PyTorch's have not."""
+    return not (layer.reverse or layer.residual or layer.skip) and layer.truncate is None
+
+
 def _recurrent(layer: Any) -> Any:
     import torch
 
     first = next(iter(layer._cells.values()))
-    if layer.reverse or layer.truncate is not None:
+    if not _as_in_torch(layer):
         return None
     options = {} if type(layer) is not nn.RNN else {"nonlinearity": first.nonlinearity}
     return getattr(torch.nn, type(layer).__name__)(
@@ -43,9 +48,7 @@ def _projected(layer: Any) -> Any:
     import torch
 
     cells = [*layer._cells.values()]
-    if any(type(cell) is not ProjectedLSTMCell for cell in cells) or layer.reverse:
-        return None
-    if layer.truncate is not None:
+    if any(type(cell) is not ProjectedLSTMCell for cell in cells) or not _as_in_torch(layer):
         return None
     if cells[0].projection_size >= cells[0].hidden_size:  # which PyTorch does not support
         return None

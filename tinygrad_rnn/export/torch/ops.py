@@ -71,9 +71,9 @@ def ops() -> dict[str, Callable[..., Value]]:
     def flip(x: Value, *, axis: Any) -> Value:
         return torch.flip(x, axis if isinstance(axis, tuple) else (axis,))
 
-    def pad(x: Value, *, widths: Any, constant: float) -> Value:
+    def pad(x: Value, *, widths: Any) -> Value:
         ends = [end for pair in reversed(widths) for end in pair]
-        return F.pad(x, ends, value=constant)
+        return F.pad(x, ends)
 
     def drawn(draw: Callable[..., Value]) -> Callable[..., Value]:
         def like(x: Value, generator: Any = None) -> Value:

@@ -33,7 +33,10 @@ class Recurrent(Module):
     `cell`: the cell of the first layer; the cells of further layers and of the other direction are
     constructed like it (`Cell.sibling`). Or a list of cells, one per layer, possibly of different
     kinds. `residual`: from the second layer on, a layer's input is added to its output (He et al.
-    2016; Wu et al. 2016). `num_layers`: layers on top of each other. `bidirectional`: a second cell
+    2016; Wu et al. 2016). `skip`: every layer is given x beside the output of the layer below, and
+    the outputs are those of all layers side by side (Graves 2013, "Generating sequences with
+    recurrent neural networks", Section 2); in a list, each cell's `input_size` counts both.
+    `num_layers`: layers on top of each other. `bidirectional`: a second cell
     in each layer runs backwards in time; the outputs of both are concatenated. `reverse`: one
     direction only, backwards in time. `dropout`: the probability of dropout between layers in
     training mode, drawn from `generator` or the one that `tg.manual_seed` sets. `batch_first`:
@@ -74,6 +77,7 @@ class Recurrent(Module):
         num_layers: int = 1,
         *,
         residual: bool = False,
+        skip: bool = False,
         bidirectional: bool = False,
         reverse: bool = False,
         dropout: float = 0.0,
@@ -96,6 +100,8 @@ class Recurrent(Module):
             raise ValueError(
                 f"checkpoint is a number of steps, at least 1, or 'sqrt'; got {checkpoint!r}"
             )
+        if residual and skip:
+            raise ValueError("residual adds a layer's input to its output, skip hands x on: choose")
         if bidirectional and reverse:
             raise ValueError("bidirectional runs both directions already: leave out reverse")
         self.bidirectional = bidirectional
@@ -107,8 +113,8 @@ class Recurrent(Module):
         self.checkpoint = checkpoint
         self.executor = executor
         self.generator = generator
-        self.residual = residual
-        self._cells = placed(cell, num_layers, bidirectional)  # l0, l0_reverse, l1, ...
+        self.residual, self.skip = residual, skip
+        self._cells = placed(cell, num_layers, bidirectional, skip)  # l0, l0_reverse, l1, ...
         for given in [cell] if isinstance(cell, Cell) else cell:
             warn_of_no_parameter(given)
         self.num_layers = len(self._cells) // (1 + bidirectional)
@@ -227,10 +233,13 @@ class Recurrent(Module):
         constants: Mapping[str, Any],
     ) -> tuple[Any, list[Any]]:
         finals: list[Any] = []
-        cells = iter(self._cells.values())
+        every: list[Any] = []  # the output of each layer
+        first_x, cells = x, iter(self._cells.values())
         for layer in range(self.num_layers):
             if layer:
                 x = pytree.map(self._dropped_out, x)
+                if self.skip:
+                    x = _side_by_side([_skipping(first_x), x], self._feature_axis)
             outputs = []
             for direction in range(1 + self.bidirectional):
                 cell = next(cells)
@@ -255,7 +264,8 @@ class Recurrent(Module):
             x = _side_by_side(outputs, cell.feature_axis) if len(outputs) > 1 else outputs[0]
             if layer and self.residual:
                 x = pytree.map(operator.add, below, x)
-        return x, finals
+            every.append(x)
+        return (_side_by_side(every, self._feature_axis) if self.skip else x), finals
 
     def _dropped_out(self, x: Tensor) -> Tensor:
         if x.dtype.kind not in "fc":
@@ -308,6 +318,7 @@ class Recurrent(Module):
         options = {
             "num_layers": 1,
             "residual": False,
+            "skip": False,
             "bidirectional": False,
             "reverse": False,
             "dropout": 0.0,
@@ -336,8 +347,19 @@ def _check_size(cell: Cell, output: Any) -> None:
         )
 
 
+def _skipping(x: Any) -> Tensor:
+    """x, if it is what layers can be given beside an output. TypeError if not."""
+    if not isinstance(x, Tensor) or x.dtype.kind != "f":
+        kind = f"a Tensor of {x.dtype}" if isinstance(x, Tensor) else pytree.described(x)
+        raise TypeError(
+            "skip=True gives x to every layer beside the output of the layer below, so x is a "
+            f"Tensor of floats; it is {kind}. Integers go through an nn.Embedding first"
+        )
+    return x
+
+
 def _side_by_side(outputs: list[Any], axis: int) -> Any:
-    """The outputs of both directions, concatenated along the feature axis."""
+    """Outputs of one layer or of several, concatenated along the feature axis."""
     return pytree.map(lambda *sides: ops.concatenate(sides, axis=axis), *outputs)
 
 

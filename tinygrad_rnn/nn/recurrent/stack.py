@@ -9,12 +9,15 @@ from .cell import Cell
 __all__ = ["check_residual", "placed"]
 
 
-def placed(cells: Cell | Sequence[Cell], num_layers: int, bidirectional: bool) -> dict[str, Cell]:
+def placed(
+    cells: Cell | Sequence[Cell], num_layers: int, bidirectional: bool, skip: bool = False
+) -> dict[str, Cell]:
     """The cells by layer and direction: l0, l0_reverse, l1, ...
 
     Given one cell, those of further layers and of the other direction are its siblings. Given a
-    sequence, each cell is a layer. ValueError if their number is not `num_layers`, or if an
-    `input_size` is not the output size of the layer below.
+    sequence, each cell is a layer. `skip`: a layer takes the features of x beside those of the
+    layer below. ValueError if their number is not `num_layers`, or if an `input_size` is not what
+    a layer is given.
     """
     stack = None if isinstance(cells, Cell) else list(cells)
     if (stack is not None and num_layers not in (1, len(stack))) or stack == []:
@@ -22,6 +25,7 @@ def placed(cells: Cell | Sequence[Cell], num_layers: int, bidirectional: bool) -
     directions = ("", "_reverse") if bidirectional else ("",)
     found: dict[str, Cell] = {}
     below: int | None = None
+    beside, of_x = 0, ""  # the features of x, for a layer with another below
     for layer in range(num_layers if stack is None else len(stack)):
         if stack is not None:
             cell = stack[layer]
@@ -29,7 +33,7 @@ def placed(cells: Cell | Sequence[Cell], num_layers: int, bidirectional: bool) -
             if below is not None and isinstance(size, int) and size != below:
                 raise ValueError(
                     f"layer {layer}, {type(cell).__name__}, takes {size} features, and layer "
-                    f"{layer - 1} gives {below}"
+                    f"{layer - 1}{of_x} gives {below}"
                 )
         elif below is None:
             assert isinstance(cells, Cell)
@@ -41,8 +45,21 @@ def placed(cells: Cell | Sequence[Cell], num_layers: int, bidirectional: bool) -
             cell._name = f"l{layer}{direction}"
             found[cell._name] = cell
         if layer + 1 < (num_layers if stack is None else len(stack)):
-            below = cell.output_size * len(directions)
+            if skip and layer == 0:
+                beside, of_x = _input_size(cell), " with x"
+            below = cell.output_size * len(directions) + beside
     return found
+
+
+def _input_size(cell: Cell) -> int:
+    """How many features a cell takes. ValueError if it does not say."""
+    size = getattr(cell, "input_size", None)
+    if not isinstance(size, int):
+        raise ValueError(
+            f"skip=True gives the features of x to every layer, and {type(cell).__name__} does not "
+            "say how many it takes: set self.input_size in __init__"
+        )
+    return size
 
 
 def check_residual(cells: Sequence[Cell]) -> None:

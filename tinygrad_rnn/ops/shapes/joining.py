@@ -163,19 +163,19 @@ def split(x: Array, sections: Any, axis: int = 0) -> tuple[Array, ...]:
     return parts
 
 
-@op(leading_axes=True)
-def _pad(x: Array, *, widths: tuple[tuple[int, int], ...], constant: float) -> Array:
+@op(linear=True, leading_axes=True)
+def _pad(x: Array, *, widths: tuple[tuple[int, int], ...]) -> Array:
     lead = ((0, 0),) * (np.ndim(x) - len(widths))
     if not np.ndim(x):  # np.pad refuses to add nothing to no axes
         return np.array(x)
-    return np.pad(x, (*lead, *widths), constant_values=constant)
+    return np.pad(x, (*lead, *widths))
 
 
 _pad.name = "pad"
 
 
 @_pad.vjp
-def _(grad: Array, out: Array, x: Array, widths: Any, constant: float) -> Array:
+def _(grad: Array, out: Array, x: Array, widths: Any) -> Array:
     kept = (slice(before, before + n) for (before, _), n in zip(widths, x.shape, strict=True))
     return grad[(..., *kept)]
 
@@ -185,7 +185,7 @@ def pad(x: Array, pad_width: Any, mode: str = "constant", constant_values: float
     """x with constant elements added at both ends of its axes.
 
     `pad_width`: an int, a pair (before, after), or such a pair for each axis. Only the mode
-    "constant" has a gradient rule; ValueError for others.
+    "constant" has a gradient rule; ValueError for others, and for several constants.
 
     >>> import tinygrad_rnn as tg
     >>> tg.pad(tg.ones(2), (1, 2))
@@ -193,10 +193,16 @@ def pad(x: Array, pad_width: Any, mode: str = "constant", constant_values: float
     """
     if mode != "constant":
         raise ValueError(f"pad: mode {mode!r} has no gradient rule; use 'constant' or np.take")
+    if np.ndim(constant_values):
+        raise ValueError(f"pad: constant_values is one number, got {constant_values!r}")
     n = np.ndim(x)
     widths = np.broadcast_to(np.asarray(pad_width), (n, 2)) if n else np.zeros((0, 2), int)
     pairs = tuple((int(before), int(after)) for before, after in widths)
-    return _pad(x, widths=pairs, constant=constant_values)
+    padded: Array = _pad(x, widths=pairs)
+    if not constant_values:
+        return padded
+    inside = _pad(np.ones_like(x, dtype=bool), widths=pairs)
+    return np.where(inside, padded, np.asarray(constant_values).astype(padded.dtype))
 
 
 @implements(np.tile)
