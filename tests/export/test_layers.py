@@ -219,3 +219,23 @@ def test_a_model_in_onnx(tmp_path: Path) -> None:
     for tokens, lengths in ((words, LENGTHS), (longer, np.array([11, 12]))):
         found = session.run(None, {"words": tokens, "lengths": lengths})
         same(found, model.eval()(tokens, tg.tensor(lengths)))
+
+
+@pytest.mark.parametrize("option", ["residual", "skip"])
+@pytest.mark.parametrize("name", ["lstm", "projected"])
+def test_connections_between_layers_leave_too(name: str, option: str, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch", reason="needs torch")
+    pytest.importorskip("jax", reason="needs jax")
+    runtime = pytest.importorskip("onnxruntime", reason="needs onnxruntime")
+    both, path = {option: True}, tmp_path / "layer.onnx"
+    layer = nn.LSTM(4, 3, 2, **both) if name == "lstm" else nn.Recurrent(projected(4), 2, **both)
+    x = tg.randn(5, 3, 4)
+    expected, _ = layer(x)
+    same(export.to_torch(layer)(torch.tensor(x.numpy()))[0], expected)
+    if (name, option) != ("lstm", "skip"):
+        return
+    apply, parameters = export.to_jax(layer)
+    same(apply(parameters, x.numpy())[0], expected)
+    export.to_onnx(layer, path)
+    session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    same(session.run(None, {"x": x.numpy()})[0], expected)

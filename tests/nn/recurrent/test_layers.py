@@ -427,3 +427,91 @@ def test_an_option_that_there_is_not_is_named_with_those_that_there_are(kind) ->
         kind(I, H, revers=True)
     with pytest.raises(TypeError, match=r"no option 'foo'; its options: .*truncate"):
         kind(I, H, foo=1)
+
+
+class Gapped(nn.Cell):
+    """A cell with a further input and a constant."""
+
+    def __init__(self, input_size, hidden_size):
+        self.input_size, self.hidden_size = input_size, hidden_size
+        self.map = nn.Linear(input_size + hidden_size, hidden_size)
+
+    def forward(self, x, h, *, dt, memory):
+        new = tg.tanh(self.map(tg.concatenate([x, h], axis=-1)) + memory)
+        return h + dt * (new - h)
+
+
+@settings(max_examples=settings().max_examples * 30 // 100)
+@given(
+    layers=st.integers(1, 3),
+    both=st.booleans(),
+    gapped=st.booleans(),
+    ragged=st.booleans(),
+    batch_first=st.booleans(),
+    unroll=st.booleans(),
+    seed=st.integers(0, 999),
+)
+def test_skip_connections_are_those_written_by_hand(
+    layers, both, gapped, ragged, batch_first, unroll, seed
+):
+    rng = np.random.default_rng(seed)
+    steps, batch = 4, 3
+    cell = (Gapped if gapped else nn.LSTMCell)(I, H)
+    options = {"bidirectional": both, "batch_first": batch_first, "unroll": unroll}
+    layer = nn.Recurrent(cell, layers, skip=True, **options).astype("float64")
+    shape = (batch, steps) if batch_first else (steps, batch)
+    x = tg.tensor(rng.standard_normal((*shape, I)), requires_grad=True)
+    lengths = rng.integers(0, steps + 1, batch) if ragged else None
+    given = {"lengths": lengths}
+    if gapped:
+        given |= {"dt": rng.random((*shape, H)), "constants": {"memory": rng.random((batch, H))}}
+    outputs, states = layer(x, **given)
+    below, every, by_hand = x, [], []
+    count = 1 + both
+    for k in range(layers):
+        its_cells = layer.cells[count * k : count * (k + 1)]
+        sides = [
+            nn.Recurrent(c, reverse=bool(d), batch_first=batch_first)(below, **given)
+            for d, c in enumerate(its_cells)
+        ]
+        every.append(tg.concatenate([output for output, _ in sides], axis=-1))
+        by_hand += [final for _, [final] in sides]
+        below = tg.concatenate([x, every[-1]], axis=-1)
+    expected = tg.concatenate(every, axis=-1)
+    assert outputs.shape[-1] == layers * count * H
+    np.testing.assert_allclose(outputs.data, expected.data, 1e-9, 1e-12)
+    for ours, theirs in zip(pytree.leaves(states), pytree.leaves(by_hand), strict=True):
+        np.testing.assert_allclose(ours.data, theirs.data, 1e-9, 1e-12)
+    parameters = [x, *layer.parameters()]
+    weights = rng.standard_normal(outputs.shape)
+    ours, theirs = (tg.grad((result * weights).sum(), parameters) for result in (outputs, expected))
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(one.data, other.data, 1e-9, 1e-10)
+
+
+def test_a_stack_with_skip_connections_and_what_it_refuses():
+    cells = [nn.GRUCell(2, 3), nn.LSTMCell(5, 4)]
+    layer = nn.Recurrent(cells, skip=True)
+    assert layer(tg.randn(4, 1, 2))[0].shape == (4, 1, 7) and "skip=True" in repr(layer)
+    assert nn.LSTM(2, 3, 2, skip=True)(tg.randn(4, 1, 2))[0].shape == (4, 1, 6)
+    other = nn.Recurrent([nn.GRUCell(2, 3), nn.LSTMCell(5, 4)], skip=True)
+    other.load_state_dict(layer.state_dict())
+    x = tg.randn(4, 1, 2)
+    np.testing.assert_array_equal(layer(x)[0].data, other(x)[0].data)
+    with pytest.raises(ValueError, match="takes 3 features, and layer 0 with x gives 5"):
+        nn.Recurrent([nn.GRUCell(2, 3), nn.GRUCell(3, 3)], skip=True)
+    with pytest.raises(ValueError, match=r"residual adds .*: choose"):
+        nn.Recurrent(cells, skip=True, residual=True)
+    with pytest.raises(TypeError, match=r"it is a Tensor of int64. .*nn\.Embedding"):
+        nn.Recurrent(_Indexed(2, 3), 2, skip=True)(np.array([[[1]], [[0]]]))
+    with pytest.raises(ValueError, match="_Indexed does not say how many it takes"):
+        nn.Recurrent(_Indexed(None, 3), 2, skip=True)
+
+
+class _Indexed(nn.Cell):
+    def __init__(self, input_size, hidden_size):
+        self.input_size, self.hidden_size = input_size, hidden_size
+        self.table = nn.Embedding(4, hidden_size)
+
+    def forward(self, x, h):
+        return tg.tanh(self.table(x[:, 0]) + h)

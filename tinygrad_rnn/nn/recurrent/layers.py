@@ -234,12 +234,13 @@ class Recurrent(Module):
     ) -> tuple[Any, list[Any]]:
         finals: list[Any] = []
         every: list[Any] = []  # the output of each layer
-        first_x, cells = x, iter(self._cells.values())
+        first_x = _skipping(x) if self.skip else None
+        cells = iter(self._cells.values())
         for layer in range(self.num_layers):
             if layer:
                 x = pytree.map(self._dropped_out, x)
                 if self.skip:
-                    x = _side_by_side([_skipping(first_x), x], self._feature_axis)
+                    x = _side_by_side([first_x, x], self._feature_axis)
             outputs = []
             for direction in range(1 + self.bidirectional):
                 cell = next(cells)
