@@ -149,6 +149,8 @@ STEPS = {
     "pad": lambda z: tg.pad(z, ((0, 1), (2, 0))) ** 2,
     "tile": lambda z: tg.tile(z, (2, 3)) ** 2,
     "repeat": lambda z: tg.repeat(z, 2, axis=1) ** 2 + tg.repeat(z, [0, 2, 1, 1], axis=1).sum(),
+    "sort, median": lambda z: tg.sort(z) ** 2 * tg.median(z, axis=0),
+    "argsort": lambda z: z * tg.argsort(z) + tg.argsort(np.where(z > 0.5, np.nan, np.round(z)), 0),
     "an op of a user's": moved,
     "layer_norm": lambda z: functional.layer_norm(z, (H,)),
     "dropout": lambda z: functional.dropout(z, 0.4),
@@ -156,8 +158,7 @@ STEPS = {
     "shape, ndim and size": lambda z: z * (tg.ndim(z) + tg.size(z) + tg.shape(z)[0]) * z.size,
 }
 ON_NUMPY = {  # which have no compiled form, and run in the loop all the same
-    "sort, median": lambda z: tg.sort(z) ** 2 * tg.median(z, axis=0),
-    "argsort, argpartition": lambda z: z * tg.argsort(z) * tg.argpartition(z, 1),
+    "argpartition": lambda z: z * tg.argpartition(z, 1),
     "partition": lambda z: tg.partition(z, 1, axis=0) ** 2,
 }
 READS_VALUES = {"allclose", "array_equal"}  # Python's bools: such a step runs op by op

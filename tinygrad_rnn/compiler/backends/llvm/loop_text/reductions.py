@@ -1,4 +1,4 @@
-"""Reductions inside a compiled loop: sums, extremes and their positions, running sums, einsum.
+"""Reductions inside a compiled loop: sums, extremes and their positions, sorting, einsum.
 
 NumPy's own function gives the shape and dtype of each result; the text has a line per element.
 """
@@ -15,6 +15,8 @@ from .arrays import LoopArray, Writer
 from .expressions import type_name
 
 __all__ = ["REDUCTIONS"]
+
+MOST_SORTED = 128  # NumPy sorts more elements in less time: each is compared with every other
 
 _JOINED = {  # how a result takes in the next element
     np.sum: "add_up(<0>, {})",
@@ -97,6 +99,24 @@ def _added(writer: Writer, x: LoopArray, y: LoopArray, whole: LoopArray) -> Loop
     return whole
 
 
+def _in_order(writer: Writer, x: LoopArray, axis: int, kind: str) -> LoopArray:
+    """argsort, stable: an element's place is the number of elements that come before it."""
+    lines = np.moveaxis(x.array, axis, -1)
+    if lines.shape[-1] > MOST_SORTED:
+        raise NotImplementedError("sorting so many elements")
+    places = np.arange(lines.shape[-1], dtype=np.int32)
+    one, other = x.seen(lines[..., :, None]), x.seen(lines[..., None, :])
+    rank = writer.filled(lines.shape, np.int32, 0)
+    text = "both = (<1> == <2>) | ((<1> != <1>) & (<2> != <2>))\n"
+    text += "before = (<2> < <1>) | ((<1> != <1>) & (<2> == <2>)) | (both & (<4> < <3>))\n"
+    text += "<0> = <0> + int32(before)"
+    mine, its = writer.known(places[:, None]), writer.known(places)
+    writer.each(rank.seen(rank.array[..., None]), text, one, other, mine, its)
+    out = writer.room(lines.shape, np.int64)
+    np.put_along_axis(out, rank, its, axis=-1)
+    return out.seen(np.moveaxis(out.array, -1, axis))
+
+
 def _einsum(
     writer: Writer, subscripts: str, *operands: LoopArray, optimize: bool = False
 ) -> LoopArray:
@@ -142,6 +162,7 @@ REDUCTIONS: dict[Any, Callable[..., LoopArray]] = {
     **{function: _reduced(function) for function in _JOINED},
     np.argmax: _place_of(np.argmax, ">"),
     np.argmin: _place_of(np.argmin, "<"),
+    np.argsort: _in_order,
     np.cumsum: _running_sum,
     np.einsum: _einsum,
 }
