@@ -212,6 +212,13 @@ def matrix_state(cell, x, state):
     return tg.tanh(read), memory @ np.swapaxes(memory, -1, -2) * 0.1
 
 
+@step(w=(2, H), u=(H, H))
+def a_matrix_times_each(cell, x, h):
+    z = tg.tanh(x @ cell.w + h)
+    columns = tg.stack([h, z, tg.sin(h) * z], axis=-1)
+    return tg.tanh((cell.u @ columns).mean(axis=-1))
+
+
 @step(**PLAIN)
 def updated_in_place_of(cell, x, h):
     z = tg.index_update(h, (slice(None), 0), x[:, 0])

@@ -30,7 +30,7 @@ TOGETHER = {"row_by_row", "picked"}
 CELLS = [
     *("plain", "mingru", "peephole", "layer_norm_lstm", "nested", "beside_a_known_array"),
     *("concatenated", "reduced", "in_many_shapes", "einsum", "matrix_state", "random"),
-    *("flags_swapped", *sorted(TOGETHER)),
+    *("flags_swapped", "a_matrix_times_each", *sorted(TOGETHER)),
 ]
 
 
