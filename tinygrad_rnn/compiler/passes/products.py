@@ -1,12 +1,14 @@
-"""Products: however a product of matrices is written, it becomes one `matmul` of two matrices.
+"""Products: however a product of two arrays is written, it becomes one `matmul`, if it can.
 
-Backends have one fast product. `np.einsum("bi,oi->bo", x, W)` is x @ W.T; a product of (B, 4, H)
-with a matrix is one of (B * 4, H).
+Backends have one fast product. `np.einsum("bi,oi->bo", x, W)` is x @ W.T; with several axes for
+rows, columns or sums, these are made one each; an axis of all three arrays counts a batch of
+matrices. A product of (B, 4, H) with a matrix is one of (B * 4, H).
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,10 @@ __all__ = ["canonicalize_products"]
 
 
 def canonicalize_products(program: Program) -> Program:
-    """Needs a step. Guarantees that products with a matrix are products of two matrices."""
+    """Needs a step. Guarantees that products of two arrays are products of matrices.
+
+    But for an einsum that sums an array alone, or takes a diagonal.
+    """
     new: list[Instruction] = []
 
     def canonical(_: Instruction, instruction: Instruction) -> Instruction:
@@ -34,36 +39,69 @@ def canonicalize_products(program: Program) -> Program:
 
 
 def _from_subscripts(instruction: Instruction, new: list[Instruction]) -> Instruction | None:
-    """An einsum that is a product of two matrices, possibly transposed, as that product."""
-    if instruction.is_product:
+    """An einsum as a product of matrices, or of batches of them, in some order of the axes."""
+    if instruction.is_product or 0 in instruction.shape:
         return None
     contraction = instruction.traits.contraction
     assert contraction is not None
-    ndims = map(np.ndim, samples(instruction.inputs))
-    operands, _, out = contraction(*ndims, **instruction.attributes).partition("->")
+    arrays = samples(instruction.inputs)
+    operands, _, out = contraction(*map(np.ndim, arrays), **instruction.attributes).partition("->")
     x, y = operands.split(",")
-    common = set(x) & set(y)
-    if not all(len(set(term)) == len(term) == 2 for term in (x, y, out)) or len(common) != 1:
+    unlike = any(len(set(term)) < len(term) or "." in term for term in (x, y, out))
+    if unlike or (set(x) ^ set(y)) - set(out):
         return None
-    (k,) = common
-    if set(out) != (set(x) | set(y)) - common:
+    sizes = dict(zip(x + y, (*np.shape(arrays[0]), *np.shape(arrays[1])), strict=True))
+    batch = [letter for letter in out if letter in x and letter in y]
+    summed = [letter for letter in x if letter not in out]
+    factors = instruction.inputs
+    if next((letter in y for letter in out if letter not in batch), False):
+        x, y, factors = y, x, factors[::-1]  # (rather y @ x than a transpose)
+    rows = [letter for letter in out if letter in x and letter not in batch]
+    columns = [letter for letter in out if letter in y and letter not in batch]
+    if not (summed and rows and columns) or 0 in sizes.values():
         return None
-    left, right = zip((x, y), instruction.inputs)
-    if out[0] in y:
-        left, right = right, left
-    factors = [
-        _transposed(left[1], left[0][0] == k, new),
-        _transposed(right[1], right[0][1] == k, new),
-    ]
-    return _like(instruction, Instruction.of(matmul, *factors), new)
+    left = _arranged(factors[0], x, [batch, rows, summed], sizes, new)
+    right = _arranged(factors[1], y, [batch, summed, columns], sizes, new)
+    new.append(Instruction.of(matmul, left, right, origin=instruction.origin))
+    order = [*batch, *rows, *columns]
+    whole = _shaped(new[-1], [sizes[letter] for letter in order], new)
+    found = _permuted(whole, [order.index(letter) for letter in out], new)
+    if found is new[-1]:
+        new.pop()
+    return _like(instruction, found, new)
 
 
-def _transposed(x: Any, swapped: bool, new: list[Instruction]) -> Any:
-    if not swapped:
+def _arranged(
+    x: Any,
+    term: str,
+    groups: list[list[str]],
+    sizes: dict[str, int],
+    new: list[Instruction],
+) -> Any:
+    """x with the letters of each group as one axis; those of the first, the batch, as they are."""
+    batch, *others = groups
+    x = _permuted(x, [term.index(letter) for group in groups for letter in group], new)
+    shape = [sizes[letter] for letter in batch]
+    return _shaped(x, [*shape, *(prod(sizes[n] for n in group) for group in others)], new)
+
+
+def _permuted(x: Any, axes: list[int], new: list[Instruction]) -> Any:
+    if axes == sorted(axes):
         return x
     if not isinstance(x, Instruction):
-        return np.transpose(x)
-    new.append(Instruction.of(_permute, x, attributes={"axes": (-1, -2)}, origin=x.origin))
+        return np.transpose(x, axes)
+    attributes = {"axes": tuple(axis - len(axes) for axis in axes)}
+    new.append(Instruction.of(_permute, x, attributes=attributes, origin=x.origin))
+    return new[-1]
+
+
+def _shaped(x: Any, shape: list[int], new: list[Instruction]) -> Any:
+    if list(np.shape(x)) == shape:
+        return x
+    if not isinstance(x, Instruction):
+        return np.reshape(x, shape)
+    attributes = {"shape": tuple(shape)}
+    new.append(Instruction.of(reshape, x, attributes=attributes, origin=x.origin))
     return new[-1]
 
 

@@ -113,7 +113,7 @@ def _in_order(writer: Writer, x: LoopArray, axis: int, kind: str) -> LoopArray:
     mine, its = writer.known(places[:, None]), writer.known(places)
     writer.each(rank.seen(rank.array[..., None]), text, one, other, mine, its)
     out = writer.room(lines.shape, np.int64)
-    np.put_along_axis(out, rank, its, axis=-1)
+    out[(*np.ix_(*map(np.arange, lines.shape))[:-1], rank)] = its
     return out.seen(np.moveaxis(out.array, -1, axis))
 
 
