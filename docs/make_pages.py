@@ -1,7 +1,7 @@
 """The pages of the site that are made, not written: the reference, and the examples as notebooks.
 
 Sphinx calls `setup` (see conf.py), which makes them anew at each build under docs/api/ and
-docs/examples/; Git ignores both.
+docs/examples/; Git ignores both. The gallery's own pages are put beside the others at the end.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ import ast
 import importlib
 import inspect
 import re
+import shutil
 import sys
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,18 @@ def setup(app: Sphinx) -> None:
     make_examples(Path(app.srcdir) / "examples")
     app.connect("autodoc-process-docstring", as_restructured_text)
     app.connect("autodoc-process-signature", as_written)
+    app.connect("build-finished", add_gallery)
+
+
+def add_gallery(app: Sphinx, error: Exception | None) -> None:
+    """The pages of the gallery that need no Sphinx: all cells, the comparison, and the cards."""
+    if error is not None or app.builder.format != "html":
+        return
+    source, folder = Path(app.srcdir) / "gallery", Path(app.outdir) / "gallery"
+    for page in source.glob("*.html"):
+        shutil.copy(page, folder / page.name)
+    with tarfile.open(source / "cards.tar.xz") as cards:
+        cards.extractall(folder / "cards", filter="data")
 
 
 def make_api(folder: Path) -> None:

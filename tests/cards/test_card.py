@@ -12,6 +12,8 @@ import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 from tinygrad_rnn.cards.formal import laws_section
 from tinygrad_rnn.cards.measured import speed
+from tinygrad_rnn.cards.measured.curves import curves
+from tinygrad_rnn.compiler.backends.executor import executing_on
 from tinygrad_rnn.data.tasks import adding
 
 FORMAL = ["equations", "structure", "pictures"]
@@ -38,8 +40,38 @@ def test_the_page_needs_no_network_and_its_links_lead_somewhere(cell) -> None:
 
 def test_structure_says_what_follows() -> None:
     affine, dense = page_of(tg.cells.MinGRUCell(3, 4)), page_of(nn.LSTMCell(3, 4))
-    assert "in parallel over time" in affine and "Nothing is left in the loop" in affine
+    assert "in parallel over time" in affine and "Nothing has to be in a loop" in affine
     assert "The Jacobian of the step is dense" in dense and "one after the other" in dense
+
+
+@pytest.mark.parametrize("executor", ["numpy", "llvm"])
+def test_structure_does_not_depend_on_where_a_backend_computes_something(executor) -> None:
+    if executor == "llvm":
+        pytest.importorskip("llvmlite")
+    with executing_on(executor):
+        page = page_of(nn.LSTMCell(4, 16))
+    assert "80% of the arithmetic of a forward pass has to be in the loop" in page
+
+
+class Letters(nn.Cell):
+    """Reads indices, which it embeds."""
+
+    def __init__(self, hidden_size):
+        self.hidden_size, self.letter = hidden_size, nn.Embedding(5, 4)
+        self.mix = nn.Linear(4 + hidden_size, hidden_size)
+
+    def forward(self, x, h):
+        return tg.tanh(self.mix(tg.concatenate([self.letter(x[:, 0]), h], axis=-1)))
+
+
+def test_a_cell_that_reads_indices_has_a_plan() -> None:
+    found = tg.card(Letters(6), inputs=range(5), only=["structure"])
+    assert found.plan is not None and "The Jacobian of the step is dense" in found.html()
+    assert found.equations.error < 1e-5
+    plan = Letters(6).plan(input_size=1, input_dtype="int64")
+    assert plan.total("backward").flops > 0
+    with pytest.raises(TypeError, match="integer indices"):
+        Letters(6).plan(input_size=1)
 
 
 class Delayed(nn.Cell):
@@ -57,7 +89,7 @@ class Delayed(nn.Cell):
 
 def test_a_delayed_input_is_told() -> None:
     page = page_of(Delayed(3))
-    assert "an input, kept for the next step" in page and "Nothing is left in the loop" in page
+    assert "an input, kept for the next step" in page and "Nothing has to be in a loop" in page
 
 
 def test_numbers_are_those_of_the_cell() -> None:
@@ -148,15 +180,6 @@ def test_a_cell_that_fits_no_task_is_measured_as_it_is() -> None:
     found = tg.card(Delayed(3), only=["gradient", "learning"], quick=True, task=SHORT)
     assert found.dynamics[0].case.name == "at initialisation"
     assert found.dynamics[0].horizon.kept[:3].tolist() == [1.0, 0.0, 0.0]
-    letters = tg.nn.Embedding(5, 4)
-
-    class Letters(nn.Cell):
-        def __init__(self, hidden_size):
-            self.hidden_size, self.letter = hidden_size, letters
-
-        def forward(self, x, h):
-            return tg.tanh(self.letter(x[:, 0]) + h)
-
     shown = tg.card(Letters(4), inputs=range(5), only=["gradient", "learning"], quick=True)
     assert [d.case.name for d in shown.dynamics] == ["as it is"]
     assert "takes no input_size, so it fits no task" in shown.html()
@@ -182,3 +205,11 @@ def test_speed_is_told_beside_an_lstm(monkeypatch) -> None:
     page = tg.card(nn.GRUCell(4, 3), only=["speed"], quick=True).html()
     assert "GRUCell, 2 units" in page and "LSTM, 3 units" in page and "times an LSTM" in page
     assert "JAX" not in page.partition("<table")[2].partition("</table")[0]
+
+
+def test_a_logarithmic_axis_is_for_more_than_one_power_of_ten() -> None:
+    (few,) = curves("loss", {"cell": [0.16, 0.15, 0.14]}, log=True).panels
+    low, high = few.y(0.14), few.y(0.16)
+    assert low - high > 0.8 * (few.bottom - few.top)
+    (many,) = curves("loss", {"cell": [1.0, 0.1, 0.01]}, log=True).panels
+    assert many.y(0.1) - many.y(1.0) == pytest.approx(many.y(0.01) - many.y(0.1))

@@ -35,6 +35,16 @@ def test_a_unitary_cell_that_starts_keeps_the_gradient_of_200_steps() -> None:
     np.testing.assert_allclose(np.linalg.norm(grad.data), np.linalg.norm(last.data), rtol=1e-6)
 
 
+def test_a_unitary_cell_learns_from_sequences_that_begin_with_zeros() -> None:
+    tg.manual_seed(0)
+    cell = cells.UnitaryRNNCell(1, 8)
+    cell.bias_ih.data = np.full(8, 0.02, np.float32)  # modReLU jumps at 0 if it is positive
+    outputs, _ = tg.nn.Recurrent(cell)(tg.zeros(20, 4, 1))
+    (outputs * outputs).sum().backward()
+    assert all(np.abs(p.grad.data).max() < 1e4 for p in cell.parameters() if p.grad is not None)
+    assert np.abs(cell.start.grad.data).max() > 0
+
+
 @pytest.mark.parametrize(("size", "theta"), [(1, 3.0), (4, 10.0), (6, 0.5)])
 def test_the_constants_of_the_legendre_memory(size, theta) -> None:
     tg.set_default_dtype("float64")

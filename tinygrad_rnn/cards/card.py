@@ -13,6 +13,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from ..compiler.backends.executor import executing_on
 from ..compiler.report import PlanReport
 from ..files import write_file
 from ..nn.recurrent.cell import Cell
@@ -226,25 +227,25 @@ def _title(cell: Cell) -> str:
 
 
 def _planned(subject: Subject) -> tuple[PlanReport | None, str]:
-    """The plan of the cell, or why there is none."""
+    """The plan of the cell, or why there is none.
+
+    That of the NumPy executor, which leaves in the loop only what has to be there: a compiled loop
+    also takes in what is cheaper there, and this would hide the structure.
+    """
     shape = subject.input_shape
-    try:
-        return (
-            subject.cell.plan(
+    with executing_on("numpy"):
+        try:
+            plan = subject.cell.plan(
                 1,
                 100,
                 input_size=shape if len(shape) != 1 else shape[0],
+                input_dtype=subject.input_dtype,
                 step_inputs=subject.further,
                 constants=subject.constants,
-            ),
-            "",
-        )
-    except ValueError as error:
-        return None, str(error)
-    except TypeError:
-        if subject.choices is None:
-            raise
-        return None, "a plan is of inputs that are numbers, and these are indices"
+            )
+        except ValueError as error:
+            return None, str(error)
+    return plan, ""
 
 
 def _file(name: str) -> str:

@@ -87,8 +87,8 @@ GLOSSARY: dict[str, tuple[str, str]] = {
     ),
     "step": (
         "CPU time of a step",
-        "The median processor time of one step of training: forward, backward and the optimiser, "
-        "for one batch of the task.",
+        "The mean processor time of one step of training, without the first epoch, which "
+        "compiles: forward, backward and the optimiser, for one batch of the task.",
     ),
     "speed": (
         "Milliseconds of a training step",

@@ -99,15 +99,15 @@ def _loop(plan: PlanReport) -> Iterator[Fact]:
     share = loop / whole if whole else 0.0
     if not loop:
         yield Fact(
-            "Nothing is left in the loop over time.",
+            "Nothing has to be in a loop over time.",
             "The whole layer is a few operations on all steps at once, however long the sequence.",
             "flops",
         )
     else:
         yield Fact(
-            f"{share:.0%} of the arithmetic of a forward pass is in the loop over time.",
-            "The rest does not depend on the state; it is computed for all steps in one go, where "
-            "processors are several times as fast.",
+            f"{share:.0%} of the arithmetic of a forward pass has to be in the loop over time.",
+            "The rest does not depend on the state: it can be computed for all steps in one go, "
+            "where processors are several times as fast.",
             "flops",
         )
 

@@ -84,6 +84,13 @@ class Subject:
         return self.choices is None and self.input_shape == (size,)
 
     @property
+    def input_dtype(self) -> Any:
+        """The dtype of x: the cell's own, or that of the indices which x is drawn from."""
+        if self.choices is None or is_floating(self.choices):
+            return self.dtype
+        return self.choices.dtype
+
+    @property
     def further(self) -> dict[str, tuple[int, ...]]:
         """The shapes of the further inputs of a step, by name."""
         return {name: how.shape for name, how in self._inputs.items()}

@@ -42,7 +42,8 @@ def curves(
 ) -> Chart:
     """A panel of lines by name; `said` is what a place is called, `names` those under the axis.
 
-    A line of `dashed` is drawn with dashes: something to compare with.
+    `log`: a logarithmic axis, if the values span more than a power of ten. A line of `dashed` is
+    drawn with dashes: something to compare with.
     """
     count = max((len(values) for values in lines.values()), default=1)
     drawn = [
@@ -55,7 +56,7 @@ def curves(
     known = np.concatenate([line.values for line in drawn] or [np.ones(1)])
     known = known[np.isfinite(known) & ((known > 0) | (not log))]
     low, high = (float(known.min()), float(known.max())) if known.size else (0.1, 1.0)
-    if log:
+    if log and high > 10 * low:
         high = max(high, 1e-300)
         low = max(low, high * 10.0**-_DECADES)
         panel.log_axis(low, high)

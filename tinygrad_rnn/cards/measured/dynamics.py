@@ -114,8 +114,8 @@ def _meaning(d: Dynamics) -> str:
     top = float(d.spectrum.exponents[0])
     if top > 0.01:
         return (
-            f"a small change of the state grows by {np.expm1(top):.0%} a step. The dynamics are "
-            "chaotic on these sequences, and the gradient explodes."
+            f"a small change of the state grows by {np.expm1(top):.0%} a step on these sequences, "
+            "and the gradient explodes. If the state stays bounded, this is chaos."
         )
     if top > -0.01:
         return "some direction of the state is neither forgotten nor blown up."

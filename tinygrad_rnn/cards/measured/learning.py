@@ -47,9 +47,9 @@ def learning_section(name: str, found: Trained) -> Section:
         *(["stopped"] if any_diverged else []),
     )
     about = (
-        f"The task “{found.task.name}”, learnt by the cell and by an LSTM with as many units, "
-        "under one seed, with Adam at 0.01. One run says little: “tinygrad-rnn compare” repeats "
-        "it, on more tasks."
+        f"The task “{found.task.name}”: {found.updates:,} updates of the cell, and of an LSTM with "
+        "as many units, under one seed, with Adam at 0.01. One run says little: “tinygrad-rnn "
+        "compare” repeats it, on more tasks."
     )
     content = charts(chart) + table(head, rows, "numbers")
     return Section("learning", "Learning", about, content, ("parameters", "loss", "step"))

@@ -46,8 +46,8 @@ class Measurements:
             several = cases(found)
             about = (
                 f"Of the cell on sequences of the task “{found.task.name}”, at initialisation and "
-                "after it has learnt the task: how far back its gradient reaches, and how fast "
-                "changes of its state grow or shrink."
+                f"after {found.updates:,} updates on it: how far back its gradient reaches, and "
+                "how fast changes of its state grow or shrink."
             )
         try:
             measured = [dynamics(case, self.quick) for case in several]

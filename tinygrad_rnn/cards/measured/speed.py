@@ -97,7 +97,8 @@ def _flops(cell: Cell, x: Any) -> int:
     """Of a training step; 0 if they are not known."""
     shape = x.shape[2:]
     try:
-        plan = cell.plan(ROWS, STEPS, input_size=shape[0] if len(shape) == 1 else shape)
+        size = shape[0] if len(shape) == 1 else shape
+        plan = cell.plan(ROWS, STEPS, input_size=size, input_dtype=x.dtype)
     except (TypeError, ValueError):
         return 0
     return plan.total().flops

@@ -31,7 +31,8 @@ class CannotLearn(Exception):
 class Trained:
     """A cell at initialisation and trained, and what it and an LSTM of its size have learnt.
 
-    `x` (T, B, I), `inputs`: sequences of the task, several one after the other if one is short.
+    `updates`: how many steps of training. `x` (T, B, I), `inputs`: sequences of the task, several
+    one after the other if one is short.
     """
 
     task: Task
@@ -39,6 +40,7 @@ class Trained:
     cell: Cell
     learnt: Learnt
     reference: Learnt
+    updates: int
     x: Any
     inputs: Mapping[str, Any]
 
@@ -51,7 +53,7 @@ def trained(subject: Subject, make_task: TaskMaker | None, quick: bool, seed: in
     if subject.choices is not None or len(subject.input_shape) != 1 or subject.constants:
         raise CannotLearn(f"the tasks are of vectors at each step, {subject.name} takes others")
     if make_task is None:
-        steps, batches = (15, 50) if quick else (30, 100)
+        steps, batches = (15, 100) if quick else (30, 100)
         make_task = partial(adding, steps=steps, batches=batches)
     size = int(getattr(subject.cell, "hidden_size", 16))
     first: list[Mapping[str, Any]] = []
@@ -75,7 +77,8 @@ def trained(subject: Subject, make_task: TaskMaker | None, quick: bool, seed: in
     initial.load_state_dict(first[0])
     x, inputs = _long(task, cell, 60 if quick else _LONG)
     reference = learn(nn.LSTMCell, make_task, **options)
-    return Trained(task, initial, cell, learnt, reference, x, inputs)
+    updates = options["epochs"] * len(task.train)
+    return Trained(task, initial, cell, learnt, reference, updates, x, inputs)
 
 
 def _long(task: Task, cell: Cell, least: int) -> tuple[Any, dict[str, Any]]:

@@ -28,9 +28,10 @@ class UnitaryRNNCell(Cell):
     Arjovsky, Shah & Bengio 2016, "Unitary Evolution Recurrent Neural Networks", ICML,
     arXiv:1511.06464. Complex numbers are pairs of reals: the state h (B, 2H) is [real, imaginary]
     and is shown. weight_ih V (2H, I) Xavier uniform, angles (3, H) uniform in +-pi, reflections
-    (2, 2, H), real and imaginary parts, uniform in +-1; bias_ih (H,) zero. The state starts at zero
-    (the paper learns it), and |z| is sqrt(|z|^2 + 1e-10), so that it has a gradient there.
-    `matrix()` is W: it is made once for all steps.
+    (2, 2, H), real and imaginary parts, uniform in +-1; bias_ih (H,) zero; the first state, start
+    (2H,), is learned, and uniform in +-sqrt(3 / 2H): from zero, inputs of zero would stay where
+    modReLU jumps if b > 0, and its derivative explodes. |z| is sqrt(|z|^2 + 1e-10), so that it has
+    a gradient at 0. `matrix()` is W: it is made once for all steps.
 
     >>> import numpy as np, tinygrad_rnn as tg
     >>> cell = tg.cells.UnitaryRNNCell(3, 4)
@@ -51,12 +52,14 @@ class UnitaryRNNCell(Cell):
         self.bias_ih = zeros(hidden_size)
         self.angles = uniform(3, hidden_size, bound=math.pi)
         self.reflections = uniform(2, 2, hidden_size, bound=1.0)
+        self.start = uniform(2 * hidden_size, bound=math.sqrt(1.5 / hidden_size))
         order = np.argsort(uniform(hidden_size, bound=1.0).data)
         self.register_buffer("permutation", np.eye(hidden_size)[order].astype(self.angles.dtype))
 
     def initial_state(self, batch_size: int) -> Tensor:
-        """Zeros (B, 2H)."""
-        return self.zeros(batch_size, 2 * self.hidden_size)
+        """The learned start for each row, (B, 2H)."""
+        start: Tensor = ops.broadcast_to(self.start, (batch_size, 2 * self.hidden_size))
+        return start
 
     def forward(self, x: Tensor, state: Tensor) -> Tensor:
         """x (B, I) and the state (B, 2H) -> the next state."""

@@ -11,6 +11,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from ... import ops, pytree
 from ...engine.dtypes import get_default_dtype
@@ -181,6 +182,7 @@ class Cell(Module):
         steps: int = 100,
         *,
         input_size: int | tuple[int, ...] | None = None,
+        input_dtype: DTypeLike | None = None,
         step_inputs: Mapping[str, tuple[int, ...]] | None = None,
         constants: Mapping[str, tuple[int, ...]] | None = None,
         input_gradient: bool = True,
@@ -191,7 +193,8 @@ class Cell(Module):
 
         Printing it shows a table of all instructions by stage, and one of the cell's source lines
         with the cost of each. `input_size`: for a cell without an attribute of that name; (C, H, W)
-        for images. `step_inputs`, `constants`: the shapes of further inputs in a row of the batch,
+        for images. `input_dtype`: of x, if not the cell's own: "int64" for a cell that takes
+        indices. `step_inputs`, `constants`: the shapes of further inputs in a row of the batch,
         such as {"dt": (1,)}, which is also assumed for required inputs that are not named.
         `input_gradient`: whether x gets a gradient, as between layers. `lengths`: whether the
         sequences are padded. `passes=True`: also print the step after each compiler pass, with the
@@ -208,7 +211,15 @@ class Cell(Module):
 
         further = step_inputs or {}, constants or {}
         return plan_of(
-            self, batch_size, steps, input_size, *further, input_gradient, lengths, passes
+            self,
+            batch_size,
+            steps,
+            input_size,
+            input_dtype,
+            *further,
+            input_gradient,
+            lengths,
+            passes,
         )
 
     def __call__(self, x: Any, state: Any = None, **inputs: Any) -> Any:

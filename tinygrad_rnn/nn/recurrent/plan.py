@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from ... import ops
 from ...compiler.compilation import compile_step
 from ...compiler.errors import TraceError
 from ...compiler.report import PlanReport, report
+from ...engine.dtypes import is_floating
 from ...engine.recording.mode import enable_grad
 from ...engine.tensor import Tensor
 from .cell import Cell
@@ -24,6 +26,7 @@ def plan_of(
     batch_size: int,
     steps: int,
     input_size: int | tuple[int, ...] | None,
+    input_dtype: DTypeLike | None,
     step_inputs: Mapping[str, tuple[int, ...]],
     constants: Mapping[str, tuple[int, ...]],
     input_gradient: bool,
@@ -43,12 +46,13 @@ def plan_of(
         raise ValueError(f"a plan is for 1 step and 1 sequence at least: {steps}, {batch_size}")
     dtype = cell.zeros().dtype
 
-    def given(*shape: int) -> Tensor:
+    def given(*shape: int, dtype: DTypeLike = dtype) -> Tensor:
         made: Tensor = ops.zeros(*shape, dtype=dtype)
-        made.requires_grad = input_gradient
+        made.requires_grad = input_gradient and is_floating(made._data)
         return made
 
-    x = given(2, batch_size, *((size,) if isinstance(size, int) else size))
+    features = (size,) if isinstance(size, int) else size
+    x = given(2, batch_size, *features, dtype=dtype if input_dtype is None else input_dtype)
     timed = {name: given(2, batch_size, *shape) for name, shape in step_inputs.items()}
     same = {name: given(batch_size, *shape) for name, shape in constants.items()}
     shorter = np.minimum(2, np.arange(batch_size) + 1) if batch_size > 1 else np.array([1])
