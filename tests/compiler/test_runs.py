@@ -96,6 +96,36 @@ def test_a_result_may_be_written_into() -> None:
     assert_close([g.data for g in tg.grad(loss, [x, *layer.parameters()])], expected)
 
 
+@pytest.mark.parametrize("executor", ["numpy", "llvm"])
+@pytest.mark.parametrize("kind", [nn.RNN, nn.LSTM])
+def test_gradients_share_no_memory(kind, executor) -> None:
+    """Not with each other, though both biases have the same one, nor with what was given."""
+    if executor == "llvm":
+        pytest.importorskip("llvmlite", reason="needs llvmlite")
+    layer = make(kind, executor=executor)
+    for steps, batch in ((1, 1), (1, B), (T, 1), (T, B)):
+        x = tg.tensor(X[:steps, :batch], requires_grad=True)
+        weights = tg.tensor(RNG.standard_normal((steps, batch, H)))
+        leaves = [x, *layer.parameters()]
+        before = weights.data.copy()
+
+        def run(x=x, weights=weights, leaves=leaves) -> list[np.ndarray]:
+            layer.zero_grad()
+            x.zero_grad()
+            layer(x)[0].backward(weights)
+            return [leaf.grad.data for leaf in leaves]
+
+        found = run()
+        expected = [grad.copy() for grad in found]
+        assert_close(run(), expected)
+        assert_close(found, expected)  # the second run has not written into them
+        for k, grad in enumerate(found):
+            grad[...] = np.nan
+            assert_close(found[k + 1 :], expected[k + 1 :])
+        assert_close(run(), expected)
+        np.testing.assert_array_equal(weights.data, before)
+
+
 def test_backward_twice() -> None:
     layer = make()
     x = tg.tensor(X, requires_grad=True)

@@ -29,7 +29,7 @@ def seed(kind: type[Node], output: Node, gradient: Any, create_graph: bool) -> A
                 f"the gradient of a tensor of shape {data.shape} needs a weight for each "
                 "element: reduce it to one number, e.g. t.sum(), or pass gradient=..."
             )
-        gradient = np.ones(data.shape, data.dtype)
+        gradient = np.array(1, data.dtype).reshape(data.shape)
         return kind.of(gradient) if create_graph else gradient
     if np.shape(gradient) != data.shape:
         raise ValueError(
