@@ -88,7 +88,8 @@ def hvp(
     if size is not None:
         raise ValueError("hvp takes one vector, of the shapes of the primals")
     with enable_grad():
-        value = f(*call)
+        with ModeChange(twice=True):
+            value = f(*call)
         if not isinstance(value, Tensor) or value.size != 1:
             raise ValueError(
                 f"hvp: f must return a Tensor of one element, not {pytree.described(value)}"

@@ -152,6 +152,20 @@ def test_the_third_order() -> None:
     assert_close(third(f, primals), third(g, primals), np.float64)
 
 
+@pytest.mark.parametrize("step", [gated, noisy, counting])
+def test_an_hvp_can_be_differentiated(step) -> None:
+    """Its scan puts out the states for the backward steps: these have gradients, too."""
+
+    def slopes(unroll: bool):
+        f, primals = case(step, np.float64, 4, unroll=unroll)
+        given = pytree.map(lambda a: tg.tensor(a, requires_grad=True), primals)
+        _, product = tg.hvp(f, given, directions(primals), create_graph=True)
+        loss = sum((p * p).sum() for p in pytree.leaves(product))
+        return product, tg.grad(loss, pytree.leaves(given), allow_unused=True)
+
+    assert_close(slopes(unroll=False), slopes(unroll=True), np.float64)
+
+
 def test_a_jvp_can_be_differentiated() -> None:
     f, primals = case(gated, np.float64, 4, unroll=False)
     v = directions(primals)

@@ -398,3 +398,20 @@ def test_a_hook_cannot_write_into_a_gradient_whose_elements_are_one_number() -> 
     y.register_hook(write)
     with pytest.raises(ValueError, match="read-only"):
         y.sum().backward()
+
+
+def test_an_output_that_a_recorded_rule_reads_gets_all_of_its_gradient() -> None:
+    """Of an op of several outputs, whose rule has a node of its own for each output."""
+
+    @tg.op
+    def exp_and_itself(x):
+        return np.exp(x), x * 1.0
+
+    exp_and_itself.vjp(lambda grad, out, x: grad[0] * out[0] + grad[1])
+    x = tg.tensor([0.5, -1.0], dtype="float64", requires_grad=True)
+    first, second = exp_and_itself(x)
+    (slope,) = tg.grad((first**2 + second).sum(), [x], create_graph=True)  # 2 exp(2 x) + 1
+    (curvature,) = tg.grad(slope.sum(), [x], create_graph=True)
+    (third,) = tg.grad(curvature.sum(), [x])
+    np.testing.assert_allclose(curvature.data, 4 * np.exp(2 * x.data))
+    np.testing.assert_allclose(third.data, 8 * np.exp(2 * x.data))

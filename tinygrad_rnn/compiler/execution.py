@@ -268,9 +268,13 @@ def _run(
     labels, xs = of.observed.labels, [*sequence.xs]
     count, wanted = len(xs), compiled.wanted[len(xs) :]
     xs += taps(of.observed.samples, sequence.length, wanted[: len(labels)])
-    outputs = scan_node(Run(loop, leaves, work), xs, carry)
-    ys, last = len(compiled.step.ys), len(compiled.step.ys) + len(carry)
-    shown = ys - len(labels)
+    if current_mode().twice and sequence.valid is None and sequence.observed is None:
+        made = Run.with_states(loop, xs, carry, leaves)
+    else:
+        made = Run(loop, leaves, work)
+    outputs = scan_node(made, xs, carry)
+    ys = len(made.loop.compiled.step.ys)
+    last, shown = ys + len(carry), len(compiled.step.ys) - len(labels)
     if sequence.observed is not None:
         values = [output._data for output in outputs[shown:ys]]
         sequence.observed.put_out(of.observed, sequence.first_step, values, xs[count:])

@@ -109,7 +109,9 @@ class _BackwardPass:
             whole = inputs[0]
             if whole.number not in sums:
                 self.add(whole, _OfOutputs())
-            sums[whole.number][op.traits.selects] = grad
+            of_outputs, index = sums[whole.number], op.traits.selects
+            # Several nodes may select one output: a recorded rule that reads it has one of its own.
+            of_outputs[index] = of_outputs[index] + grad if index in of_outputs else grad
             return
         if node.number < clock.latest_change or node.guard is not None:
             check_unchanged(node, relevant)

@@ -31,29 +31,45 @@ class Run:
     """One run of a scan: what its node computes, forward and back.
 
     `loop`: the step and the times that it runs over. `work`: how that is done on arrays, its
-    `leaves`, and which inputs are `wanted`; by default in one segment.
+    `leaves`, and which inputs are `wanted`; by default in one segment. `states`: which outputs are
+    the states before each step and what was drawn, if these are among the ys.
     """
+
+    states: slice | None = None
 
     def __init__(
         self, loop: Loop, leaves: Sequence[Tensor], work: Segment | Segments | None = None
     ) -> None:
         self.loop, self.work = loop, work or Segment(loop, leaves)
 
+    @classmethod
+    def with_states(
+        cls, loop: Loop, xs: Sequence[Tensor], carry: Sequence[Tensor], leaves: Sequence[Tensor]
+    ) -> Run:
+        """A run on these that also puts out its states, for gradients of gradients."""
+        compiled = loop.compiled.with_states(_Given(xs, carry, leaves).wanted())
+        run = cls(loop._replace(compiled=compiled), leaves)
+        run.states = slice(len(loop.compiled.step.ys), len(compiled.step.ys))
+        return run
+
     def forward(self, arrays: Sequence[Array]) -> tuple[Array, ...]:
         """The ys of all steps, the last carry and the sums, from the xs, the carry, the leaves."""
         self._random = generator().bit_generator.state if self.work.drawn else None
         return self.work.forward(arrays)
 
-    def gradients(self, grad: Any, arrays: Sequence[Any]) -> list[Any]:
+    def gradients(self, grad: Any, outputs: Any, arrays: Sequence[Any]) -> list[Any]:
         """The gradients of the inputs, None for zero, from those of the outputs."""
         if isinstance(grad[0], Node):
-            return self._by_a_scan(grad, arrays)
+            return self._by_a_scan(grad, outputs, arrays)
         return self.work.backward(grad, arrays)
 
-    def _by_a_scan(self, grads: Sequence[Tensor], inputs: Sequence[Any]) -> list[Any]:
+    def _by_a_scan(
+        self, grads: Sequence[Tensor], outputs: Sequence[Tensor], inputs: Sequence[Any]
+    ) -> list[Any]:
         """For gradients of gradients: the backward step, run over time as a scan of its own."""
         loop, step = self.loop, self.loop.compiled.step
-        results = iter(self._backward_scan(CompiledStep.gradient, grads, inputs))
+        saved = None if self.states is None else outputs[self.states]
+        results = iter(self._backward_scan(CompiledStep.gradient, grads, inputs, saved))
         d_xs = [None if d is None else next(results) for d in step.d_xs]
         d_carry = [next(results) for _ in step.d_carry]
         d_leaves = [None if d is None else next(results) for d in step.d_leaves]
@@ -107,17 +123,19 @@ class Run:
         derived: Callable[..., CompiledStep],
         grads: Sequence[Tensor],
         inputs: Sequence[Any],
+        saved: Sequence[Tensor] | None = None,
     ) -> Sequence[Tensor]:
         """The results of a backward step that is `derived` from the step, run back over time.
 
-        It needs the state before each step, and what was drawn; another run of the step has these
-        as its ys, so that gradients flow back through them too.
+        It needs the state before each step, and what was drawn. If these are not `saved`, another
+        run of the step has them as its ys, so that gradients flow back through them too.
         """
         loop, step = self.loop, self.loop.compiled.step
         given = _Given.of(loop, inputs)
-        states = loop._replace(compiled=loop.compiled.states(given.wanted()))
-        with drawing_from(self._random):
-            saved = scan_node(Run(states, given.leaves), given.xs, given.carry)
+        if saved is None:
+            states = loop._replace(compiled=loop.compiled.states(given.wanted()))
+            with drawing_from(self._random):
+                saved = scan_node(Run(states, given.leaves), given.xs, given.carry)
         ys, carries = len(step.ys), len(step.carry)
         of_step = saved[: carries + len(step.drawn)]
         given = _Given(
@@ -227,7 +245,7 @@ _scan.name = "scan"
 
 @_scan.vjp_of_all
 def _(grad: Any, out: Any, run: Run, *arrays: Any) -> list[Any]:
-    return [None, *run.gradients(grad, arrays)]
+    return [None, *run.gradients(grad, out, arrays)]
 
 
 @_scan.pushes

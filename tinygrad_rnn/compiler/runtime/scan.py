@@ -70,6 +70,10 @@ class CompiledStep:
         """The step that returns each carry that it is given, and what it draws."""
         return self._made(("states",), wanted, self._of.states, self._reverse)
 
+    def with_states(self, wanted: Sequence[bool]) -> CompiledStep:
+        """The step whose ys are followed by those of `states`."""
+        return self._made(("with states",), wanted, self._of.with_states, self._reverse)
+
     def gradient(self, wanted: Sequence[bool]) -> CompiledStep:
         """The backward step, which goes the other way in time."""
         return self._made(("gradient",), wanted, self._of.gradient, not self._reverse)

@@ -113,6 +113,11 @@ class Differentiated:
         """The step, returning also the carry that it was given at each time, and what it draws."""
         return replace(self.graph, ys=(*self.graph.carry, *self.graph.drawn), sums=(), observed=0)
 
+    def with_states(self) -> StepGraph:
+        """The step, whose ys are followed by those of `states`."""
+        graph = self.graph
+        return replace(graph, ys=(*graph.ys, *graph.carry, *graph.drawn))
+
     def gradient(self) -> StepGraph:
         """The backward step as a step of its own, which runs the other way in time.
 

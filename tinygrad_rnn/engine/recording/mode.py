@@ -43,9 +43,12 @@ class Observer(Protocol):
 
 
 class Mode:
-    """The settings that every op reads as it runs. Never changed: replaced by a new one."""
+    """The settings that every op reads as it runs. Never changed: replaced by a new one.
 
-    __slots__ = ("grad", "observer", "scope", "watch")
+    `twice`: whether gradients of gradients will be asked for, so that an op may save for them.
+    """
+
+    __slots__ = ("grad", "observer", "scope", "twice", "watch")
 
     def __init__(
         self,
@@ -53,11 +56,13 @@ class Mode:
         scope: Scope | None = None,
         watch: Watch | None = None,
         observer: Observer | None = None,
+        twice: bool = False,
     ) -> None:
         self.grad = grad
         self.scope = scope
         self.watch = watch
         self.observer = observer
+        self.twice = twice
 
 
 MODE: ContextVar[Mode] = ContextVar("tinygrad_rnn.mode", default=Mode())  # noqa: B039  (immutable)
@@ -149,5 +154,7 @@ class scope(ModeChange):
         observer = now.observer
         if observer is not None and observer.waits_for is self._module is not None:
             observer = observer.inside(path)
-        self._tokens.append(MODE.set(Mode(now.grad, Scope(path, step), now.watch, observer)))
+        self._tokens.append(
+            MODE.set(Mode(now.grad, Scope(path, step), now.watch, observer, now.twice))
+        )
         return self
