@@ -96,21 +96,12 @@ class Executable:
             *self._copies_of_given(time_varying=False),
             *(self._once(v) for v in schedule.stages["once"]),
         ]
-        before = [
-            *self._copies_of_given(time_varying=True),
-            *self._draws(),
-            *(
-                line
-                for v in schedule.stages["before"]
-                if v.traits.pure
-                for line in self._at_all_steps(v)
-            ),
-        ]
+        pure = [v for v in schedule.stages["before"] if v.traits.pure]
+        before = [*self._copies_of_given(time_varying=True), *self._draws()]
+        before += [line for v in pure for line in self._at_all_steps(v)]
         loop = self._loop()
-        after = [
-            *self._batch_first(),
-            *(line for v in schedule.stages["after"] for line in self._at_all_steps(v)),
-        ]
+        after = self._batch_first()
+        after += [line for v in schedule.stages["after"] for line in self._at_all_steps(v)]
         stages = {
             "once": [*once, *self._prepared.values()],
             "before the loop, all steps at once": before,
