@@ -137,3 +137,13 @@ def test_source_is_of_the_call_that_is_asked_for() -> None:
     assert "forget_gate" in small
     for text in re.split(r"^# l0.*\n", small, flags=re.M)[1:]:
         compile(text, "generated", "exec")
+
+
+def test_the_passes_fit_80_columns_and_leave_nothing_out() -> None:
+    text = nn.LSTMCell(32, 64).plan(batch_size=16, steps=10, passes=True).passes
+    assert max(map(len, text.splitlines())) <= 80
+    long = r"(?m)^\+ +\S.*,\n\+ +\S.*\) +16x256 float32  lstm.py:54,55,57$"  # each line is marked
+    assert re.search(long, text)
+    assert "concatenate(subtract 5, subtract 4, subtract 3, subtract 2) 16x256" in " ".join(
+        text.split()
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from os.path import basename
-from textwrap import wrap
+from textwrap import indent, wrap
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,10 @@ from .schedule import STAGES, Schedule
 from .step import Step, needed_for
 
 __all__ = ["Printer", "changes", "input_names"]
+
+_WIDTH = 76  # of an instruction: 80 columns without its indentation and the mark of a change
+_LEAST, _MOST = 30, 49  # of what it computes
+_NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
 def input_names(step: Step, leaf_names: Sequence[str | None]) -> dict[Instruction, str]:
@@ -83,12 +87,19 @@ class Printer:
         return f"{instruction.op_name}({operands}){part}"
 
     def line(self, instruction: Instruction) -> str:
-        """One instruction: its name, what it computes, shape and dtype, and its line of source."""
+        """One instruction: its name, what it computes, shape and dtype, and its line of source.
+
+        A call with many operands takes several lines; shape and source follow its end.
+        """
         shape = "x".join(map(str, instruction.shape)) or "number"
         line = getattr(instruction.origin, "line", None)
         written = f"  {basename(line)}" if line else ""
+        right = f"{shape} {instruction.dtype}{written}"
+        room = max(_LEAST, min(_MOST, _WIDTH - 1 - len(right)))
         text = f"{self.name(instruction)} = {self.call(instruction)}"
-        return f"{text:<50} {shape} {instruction.dtype}{written}"
+        kept = text.replace(" ", _NO_BREAK).replace(f",{_NO_BREAK}", ", ")  # broken after commas
+        *lines, last = wrap(kept, room, subsequent_indent="    ", break_long_words=False)
+        return "\n".join([*lines, f"{last:<{room}} {right}"]).replace(_NO_BREAK, " ")
 
     def lines(self, program: Program) -> list[str]:
         """The program: as a step or, once it is scheduled, stage by stage."""
@@ -127,7 +138,7 @@ class Printer:
         return wrap(text, 78, initial_indent="  ", subsequent_indent="    ")
 
     def _section(self, instructions: Iterable[Instruction]) -> Iterator[str]:
-        yield from (f"  {self.line(instruction)}" for instruction in instructions)
+        yield from (indent(self.line(instruction), "  ") for instruction in instructions)
 
 
 def changes(before: list[str], after: list[str]) -> Iterator[str]:
@@ -135,5 +146,5 @@ def changes(before: list[str], after: list[str]) -> Iterator[str]:
     matcher = SequenceMatcher(None, before, after, autojunk=False)
     for tag, first, last, start, stop in matcher.get_opcodes():
         if tag != "equal":
-            yield from (f"- {line}" for line in before[first:last])
-        yield from (f"{'  ' if tag == 'equal' else '+ '}{line}" for line in after[start:stop])
+            yield from (indent(line, "- ") for line in before[first:last])
+        yield from (indent(line, "  " if tag == "equal" else "+ ") for line in after[start:stop])
