@@ -66,13 +66,13 @@ def draw() -> None:
     print("   i: isru, s: its slope, b: its bend\n")
 
 
-def train(activation, steps: int = 10, updates: int = 1000) -> float:
+def train(activation, steps: int = 10, updates: int = 500) -> float:
     """The mean squared error on the adding problem at the end of a short training."""
     tg.manual_seed(0)
     rng = np.random.default_rng(0)
     recurrent, readout = nn.Recurrent(Cell(2, 32, activation)), nn.Linear(32, 1)
     parameters = [*recurrent.parameters(), *readout.parameters()]
-    optimizer = optim.Adam(parameters, lr=3e-3)
+    optimizer = optim.Adam(parameters, lr=1e-2)
     losses = []
     for _ in range(updates):
         x, y = adding_problem(steps, 64, rng)

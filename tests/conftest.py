@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
+import shutil
+import tempfile
 from collections import Counter
 
 # Before NumPy is imported: the tests' matrices are small, and threads that wait for each other
@@ -12,6 +15,13 @@ for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 # JAX compiles each random program for one run: there is nothing to optimise for.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+
+# Where Python is told to leave no bytecode in the tree, each of the many programs that tests start
+# would compile the whole package again: it is kept outside, for this run alone.
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", None) and "PYTHONPYCACHEPREFIX" not in os.environ:
+    folder = tempfile.mkdtemp(prefix="bytecode_")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ["PYTHONPYCACHEPREFIX"] = folder
 
 import pytest  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ...engine.primitives.primitive import primitive_of, traits_of
+from ...engine.primitives.reads import signature
 from ...engine.primitives.traits import Traits
 from ...engine.recording.scope import Scope
 from ...ops.shapes.lifting import aligned
@@ -244,6 +245,29 @@ class Instruction:
             return False
         if getattr(self.primitive, "lifted", None) is None and not self.traits.elementwise:
             return False
+        key = self._form(time_varying)
+        if key is None:
+            return self._batches(time_varying)
+        if key not in _batchable:
+            if len(_batchable) >= _MOST_FORMS:
+                _batchable.clear()
+            _batchable[key] = self._batches(time_varying)
+        return _batchable[key]
+
+    def _form(self, time_varying: Sequence[bool]) -> Hashable | None:
+        """What instructions share that batch alike; None if a constant array is among the inputs.
+
+        Its content may matter. That of an instruction may not: it is another at each step.
+        """
+        if any(isinstance(x, np.ndarray) for x in self.inputs):
+            return None
+        try:
+            form = signature((self.attributes, self.output, *samples(self.inputs)))
+        except TypeError:  # of an attribute that may be any object
+            return None
+        return self.primitive, form, *time_varying
+
+    def _batches(self, time_varying: Sequence[bool]) -> bool:
         first = samples(self.inputs)
         second = [np.flip(e) if t else e for t, e in zip(time_varying, first, strict=True)]
         both = [
@@ -256,6 +280,10 @@ class Instruction:
         except Exception:  # no batching rule for such inputs, or an author's rule that fails
             return False
         return np.shape(batched) == expected.shape and _agree(batched, expected)
+
+
+_MOST_FORMS = 10_000
+_batchable: dict[Hashable, bool] = {}
 
 
 def _is_zero(x: Any) -> bool:

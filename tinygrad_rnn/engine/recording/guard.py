@@ -98,13 +98,13 @@ def note_shared_inputs(node: Node) -> None:
     node.shared = any(_held_outside(data.base) for data in outputs)
     if node.op is None or node.inputs is None or node.values is None:
         return
-    node.guard = {
-        position: fingerprint(node.values[position])
-        for position in _positions_read(node, None)
-        if position != OUTPUT
-        and isinstance(node.values[position], np.ndarray)
-        and getattr(node.inputs[position], "shared", True)
+    held = {
+        position
+        for position, (x, value) in enumerate(zip(node.inputs, node.values, strict=True))
+        if isinstance(value, np.ndarray) and getattr(x, "shared", True)
     }
+    read = held & _positions_read(node, None) if held else held
+    node.guard = {position: fingerprint(node.values[position]) for position in read}
 
 
 def _held_outside(base: Any) -> bool:

@@ -128,6 +128,9 @@ def _far(subject: Subject, steps: int, rows: int) -> None:
     program = Program(last_output, [x, *floating], network.module.parameters())
     report = _searched(subject, program, shakes=1)
     if not report.ok:
+        # A place that is wrong in a few steps is wrong in many, and found sooner.
+        for _, of_few in subject.reports.values():
+            report.first_wrong = report.first_wrong or of_few.first_wrong
         raise Broken(f"{_origin(program, report)}\n{report.disagreements[0]}")
 
 
