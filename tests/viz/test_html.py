@@ -9,6 +9,7 @@ import pytest
 import tinygrad_rnn as tg
 from tinygrad_rnn import viz
 from tinygrad_rnn.viz.page.stats import summary
+from tinygrad_rnn.viz.style.palette import TEXT
 from tinygrad_rnn.viz.style.text import text_width
 
 HOSTILE = '</script><script>alert("x")</script>'
@@ -239,7 +240,7 @@ def test_no_label_is_wider_than_its_box_thinks(browser_page, label):
         }""",
         label,
     )
-    assert 0.5 * text_width(label, 11) < drawn <= text_width(label, 11) + 2
+    assert 0.5 * text_width(label, TEXT) < drawn <= text_width(label, TEXT) + 2
 
 
 def test_a_long_picture_opens_at_the_loss(browser_page):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ..viz.charts.history import ticks
 from ..viz.charts.marks import Line, draw_legend, draw_lines, legend_height
 from ..viz.charts.panel import Panel
-from ..viz.style.palette import SERIES, SMALL
+from ..viz.style.palette import SERIES, SMALL, TEXT
 from ..viz.style.text import escaped, fitted, number, printable, text_width
 from .entries import Entry, leaders
 
@@ -149,7 +149,7 @@ def _ticks(low: float, high: float) -> Iterable[tuple[float, str]]:
 def curves(entries: Sequence[Entry]) -> Panel:
     """The loss on what was held out after each epoch: the median of the seeds, and their range."""
     lines = [
-        Line(fitted(entry.cell, 11, 150.0), _median(entry.curves("val_loss")), n)
+        Line(fitted(entry.cell, TEXT, 150.0), _median(entry.curves("val_loss")), n)
         for n, entry in enumerate(entries)
     ]
     ranges = [entry.curves("val_loss") for entry in entries]
@@ -163,7 +163,7 @@ def curves(entries: Sequence[Entry]) -> Panel:
 def flows(entries: Sequence[Entry], when: str) -> Panel:
     """The norm of the gradient of the last answer's loss by the state, at every step."""
     lines = [
-        Line(fitted(entry.cell, 11, 150.0), _at_least(entry.flow(when)), n)
+        Line(fitted(entry.cell, TEXT, 150.0), _at_least(entry.flow(when)), n)
         for n, entry in enumerate(entries)
     ]
     steps = max((len(line.values) for line in lines), default=0)

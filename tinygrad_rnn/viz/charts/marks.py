@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..style.palette import SERIES, SHADES, SMALL, TONES, Scale
+from ..style.palette import SERIES, SHADES, SMALL, TEXT, TONES, Scale
 from ..style.text import escaped, number, text_width
 from .panel import Panel
 
@@ -155,7 +155,7 @@ def legend_height(lines: Sequence[Line], width: float) -> float:
 def _legend_places(labels: Sequence[str], width: float) -> list[tuple[float, int]]:
     found, x, row = [], 0.0, 0
     for label in labels:
-        needed = SWATCH + 6 + text_width(label, 11) + 12
+        needed = SWATCH + 6 + text_width(label, TEXT) + 12
         if x and x + needed > width:
             x, row = 0.0, row + 1
         found.append((x, row))

@@ -14,7 +14,7 @@ import numpy as np
 from ...language import say
 from ...norms import norm
 from ..gradient.connectivity import Connectivity
-from ..style.palette import SMALL, Scale
+from ..style.palette import SMALL, TEXT, Scale
 from ..style.text import escaped, fitted, power, printable, text_width
 from .chart import Chart
 from .marks import (
@@ -89,7 +89,7 @@ def lines_of(flow: Mapping[str, Mapping[str, Any]]) -> list[Line]:
                     path if len(by_path) > 1 else "",
                     say(name),
                 ]
-                label = fitted(" ".join(filter(None, words)), 11, 190.0)
+                label = fitted(" ".join(filter(None, words)), TEXT, 190.0)
                 found.append(Line(label, np.asarray(norms), series, dash))
     return found
 
@@ -278,7 +278,7 @@ def _singular_values(values: Array, labels: Labels) -> Panel:
 def _shares(shares: Mapping[str, Array], labels: Labels) -> Panel:
     """Stacked bars: the share of each path at each step."""
     parts = [(name, n, values) for n, (name, values) in enumerate(shares.items())]
-    lines = [Line(fitted(say(name), 11, 110.0), values, n) for name, n, values in parts]
+    lines = [Line(fitted(say(name), TEXT, 130.0), values, n) for name, n, values in parts]
     count = max(map(len, shares.values()), default=0)
     panel = Panel(
         350, 210, count, say("share of each path"),

@@ -16,7 +16,7 @@ __all__ = ["Sheet", "Way", "arrange", "lower"]
 GUTTER = 36.0  # between columns
 BAND_GAP = 30.0
 BAR_HEIGHT = 26.0
-BAND_HEAD = 14.0  # room for the band's name, above its content
+BAND_HEAD = 16.0  # room for the band's name, above its content
 TRACK = 14.0
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...language import say
 from ..model.unrolled import Edge, Link, Row, Unrolled
-from ..style.palette import SMALL
+from ..style.palette import SMALL, TEXT
 from ..style.text import fitted, number, text_width
 from .layered import LAYER_GAP, Block, Placed, layered
 
@@ -18,9 +18,9 @@ __all__ = ["Band", "Box", "Course", "Tag", "draw_band"]
 
 BOX_HEIGHT = 26.0
 COMPACT_GAP = 4.0  # between the layers of a step of which only the lines are drawn
-LINE = 13.0  # the height of a line of small text under a box
+LINE = 15.0  # the height of a line of small text under a box
 MOST_TAGS = 4  # under one box
-TAG_WIDTH = 86.0  # the largest width of a small label
+TAG_WIDTH = 104.0  # the largest width of a small label
 RAIL = 4.0  # forward edges run this much above the centre of a box, gradient edges below
 
 Point = tuple[float, float]
@@ -173,8 +173,8 @@ def make_box(unrolled: Unrolled, row: Row, numbers: Numbers) -> Box:
     is_group = row.kind == "op" and len(row.members[min(row.members)]) > 1
     if is_group:
         label = _group_name(row) or name or label
-    shown = fitted(say(label), 11, 120)
-    width = max(BOX_HEIGHT, text_width(shown, 11) + 14)
+    shown = fitted(say(label), TEXT, 140)
+    width = max(BOX_HEIGHT, text_width(shown, TEXT) + 14)
     look = (
         "input" if row.kind != "op" else "named" if name else "learned" if row.parameters else "box"
     )
@@ -185,7 +185,7 @@ def make_box(unrolled: Unrolled, row: Row, numbers: Numbers) -> Box:
         for name in names[: len(names) - left_out]
     }
     more = say("+ {count} more", count=left_out) if left_out else ""
-    caption = fitted(say(name), SMALL, 104) if name and not is_group else ""
+    caption = fitted(say(name), SMALL, 120) if name and not is_group else ""
     return Box(
         row,
         shown,

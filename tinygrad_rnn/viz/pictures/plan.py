@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from ..style.palette import palette, style_sheet, themed
+from ..style.palette import TEXT, palette, style_sheet, themed
 from ..style.text import escaped, fitted, number
 from ..svg.saving import Saved
 
@@ -110,7 +110,7 @@ class PlanPicture(Saved):
 
     def _instruction(self, line: PlanLine, x: float, y: float, share: float) -> Iterator[str]:
         shape = "×".join(map(str, line.shape)) or "number"
-        label = escaped(fitted(line.name, 11, WIDTH - 110))
+        label = escaped(fitted(line.name, TEXT, WIDTH - 110))
         told = escaped(f"{line.name} = {line.call}; {line.cost.flops:,} operations, "
                        f"{line.cost.bytes:,} bytes; {', '.join(line.sources)}")  # fmt: skip
         kind = "left" if line.cost.bytes else "caption left"

@@ -11,7 +11,7 @@ import numpy as np
 from ...language import say
 from ..charts.marks import Line, draw_legend, draw_lines, legend_height
 from ..charts.panel import Panel
-from ..style.palette import Scale
+from ..style.palette import SMALL, Scale
 from ..style.text import escaped, number, text_width, wrapped
 
 __all__ = ["card", "flow_card", "mark", "note", "strip", "vanished"]
@@ -97,7 +97,7 @@ def strip(panel: Panel, norms: Array, scale: Scale) -> None:
 def mark(panel: Panel, t: float, label: str) -> None:
     """A flag at step `t`, over the chart."""
     x = panel.x(t)
-    width = text_width(label, 10) + 12
+    width = text_width(label, SMALL) + 12
     left = min(max(x - width / 2, panel.left), panel.right - width)
     y = panel.top - 18
     panel.add(

@@ -6,12 +6,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["FONT", "SERIES", "SHADES", "SMALL", "TONES", "Scale"]
+__all__ = ["FONT", "SERIES", "SHADES", "SMALL", "TEXT", "TONES", "Scale"]
 __all__ += ["gradient_width", "palette", "style_sheet", "themed", "variables"]
 
 FONT = "'Inter','Helvetica Neue',Helvetica,Arial,'Noto Sans','Noto Sans CJK KR',sans-serif"
 
-SMALL = 10.0  # px: no label is smaller
+SMALL = 12.0  # px: no label is smaller, so that one can be read where a picture is shrunk a little
+TEXT = 13.0  # px: names, and what is explained
 
 # The meaning of each colour, everywhere: the ramp from grey through red is the gradient; `a0` ...
 # are amounts from 0 to 1, such as gates; `d0` ... are signed, negative orange, positive blue;
@@ -132,7 +133,7 @@ def style_sheet(ink: Mapping[str, str], halo: bool = True) -> str:
     """
     border = _halo(ink["cell"]) if halo else ""
     rules = {
-        "text": f"font-family:{FONT};font-size:11px;fill:{ink['ink']};text-anchor:middle",
+        "text": f"font-family:{FONT};font-size:{TEXT:g}px;fill:{ink['ink']};text-anchor:middle",
         ".paper": f"fill:{ink['paper']}",
         ".box": f"fill:{ink['box']};stroke:{ink['edge']};stroke-width:1.1",
         ".tick": f"fill:{ink['frame']};stroke:none",
@@ -146,12 +147,12 @@ def style_sheet(ink: Mapping[str, str], halo: bool = True) -> str:
         ".dot": f"fill:{ink['state']};stroke:none",
         ".small": f"font-size:{SMALL:g}px",
         ".caption": f"font-size:{SMALL:g}px;fill:{ink['soft']};{border}",
-        ".time": f"font-size:11px;fill:{ink['soft']}",
+        ".time": f"font-size:{TEXT:g}px;fill:{ink['soft']}",
         ".title": "font-size:15px;font-weight:600;text-anchor:start",
-        ".look": "font-size:12px;text-anchor:start",
-        ".note": f"font-size:11px;fill:{ink['soft']};text-anchor:start",
-        ".band": f"font-size:11px;font-weight:600;fill:{ink['soft']};text-anchor:start",
-        ".alarm": f"font-size:10px;font-weight:600;fill:{ink['alarm']}",
+        ".look": f"font-size:{TEXT:g}px;text-anchor:start",
+        ".note": f"font-size:{TEXT:g}px;fill:{ink['soft']};text-anchor:start",
+        ".band": f"font-size:{TEXT:g}px;font-weight:600;fill:{ink['soft']};text-anchor:start",
+        ".alarm": f"font-size:{SMALL:g}px;font-weight:600;fill:{ink['alarm']}",
         ".mark": f"fill:{ink['alarm']};stroke:{ink['paper']};stroke-width:1.2",
         ".label": f"fill:{ink['paper']};stroke:{ink['alarm']};stroke-width:1",
         ".delay": f"stroke:{ink['state']}",

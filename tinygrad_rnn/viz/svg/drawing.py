@@ -9,7 +9,7 @@ from ..layout.sheet import TRACK, Sheet
 from ..layout.step import Box
 from ..layout.strip import Strip
 from ..model.columns import AFTER
-from ..style.palette import Scale, palette, style_sheet, themed
+from ..style.palette import TEXT, Scale, palette, style_sheet, themed
 from ..style.text import escaped, number, wrapped
 from .canvas import Canvas, arrow_heads
 from .cuts import cuts_of, draw_cuts
@@ -65,7 +65,7 @@ class Drawing:
         self.scale = Scale.over(self.norms())
         self.ends = Ends(0.0)
         self.said = " ".join(filter(None, [look(self.scene, self.descents), note]))
-        self._note = wrapped(self.said, 12, max(strip.width + 120, NARROWEST - 60))
+        self._note = wrapped(self.said, TEXT, max(strip.width + 120, NARROWEST - 60))
 
     @property
     def left(self) -> float:

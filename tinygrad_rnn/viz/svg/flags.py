@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ...language import say
 from ..layout.step import RAIL
+from ..style.palette import SMALL
 from ..style.text import escaped, number, text_width
 from .canvas import Canvas
 from .cuts import Cut, cut_labels
@@ -48,7 +49,7 @@ def flags_of(scene: Scene, descents: Sequence[Descent], cuts: Sequence[Cut]) -> 
     ]
     flags: list[Flag] = []
     for band, x, point, text, has_mark in wanted:
-        flag = Flag(x, band.top - FLAG, point, text, has_mark, text_width(text, 10) + 10)
+        flag = Flag(x, band.top - FLAG, point, text, has_mark, text_width(text, SMALL) + 10)
         while any(
             abs(flag.x - other.x) < (flag.width + other.width) / 2 and flag.y == other.y
             for other in flags

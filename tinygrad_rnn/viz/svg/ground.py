@@ -8,6 +8,7 @@ from ...language import say
 from ..layout.sheet import BAND_HEAD, Sheet
 from ..layout.step import Band, label_of
 from ..model.unrolled import common_path
+from ..style.palette import TEXT
 from ..style.text import escaped, fitted, number
 from .canvas import Canvas
 from .scene import Scene
@@ -61,7 +62,7 @@ def _draw_bar(scene: Scene, canvas: Canvas, band: Band) -> None:
         f"{label_of(scene.sheet.unrolled, row)} {' '.join(row.parameters)}".strip() for row in rows
     ]
     start, end = -30.0 - scene.aside, scene.strip.width - 6
-    text = escaped(fitted("  →  ".join(labels), 11, end - 20))
+    text = escaped(fitted("  →  ".join(labels), TEXT, end - 20))
     canvas.add(
         f'<rect class="box" x="{number(start)}" y="{number(band.top)}" rx="6" '
         f'width="{number(end - start)}" '

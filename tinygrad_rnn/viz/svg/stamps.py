@@ -132,12 +132,14 @@ def _box(box: Box) -> str:
         parts.append(
             f'<rect class="tag" x="{number(box.x - width / 2)}" y="{number(y)}" '
             f'width="{number(width)}" height="{number(LINE - 1)}" rx="2"/>'
-            f'<text class="small" x="{number(box.x)}" y="{number(y + 8.5)}">{escaped(tag)}</text>'
+            f'<text class="small" x="{number(box.x)}" y="{number(y + 10.5)}">'
+            f"{escaped(tag)}</text>"
         )
         y += LINE
     for line in box.below:
         parts.append(
-            f'<text class="caption" x="{number(box.x)}" y="{number(y + 9)}">{escaped(line)}</text>'
+            f'<text class="caption" x="{number(box.x)}" y="{number(y + 10.5)}">'
+            f"{escaped(line)}</text>"
         )
         y += LINE
     return "".join(parts)
