@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import platform
+import subprocess
 import sys
 import weakref
 
@@ -96,3 +98,28 @@ def test_a_hook_and_a_name_make_no_cycle(no_collector) -> None:
     gone = weakref.ref(y)
     del y
     assert gone() is None
+
+
+TWO_STEPS = """
+import resource, numpy as np, tinygrad_rnn as tg
+x = tg.tensor(np.ones(2**14), requires_grad=True)  # 128 KB
+def step():
+    y = x
+    for _ in range(100):
+        y = tg.tanh(y)
+    y.sum().backward()
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    step()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+step(), step()
+print(min(faults() for _ in range(3)))
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glibc that is spoken to")
+def test_memory_that_a_backward_pass_freed_serves_the_next_forward_pass() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", TWO_STEPS], capture_output=True, text=True, check=True
+    )
+    assert int(ran.stdout) < 100 * 32 / 4, "pages are given back to the system and taken again"
