@@ -221,7 +221,7 @@ def check_cell(
         late = ", ".join(law.name for law in report.unchecked)
         warnings.warn(
             f"check_cell: {seconds:g} seconds were not enough for {report.cell}; not checked: "
-            f"{late}. Give it more (seconds=...) or smaller sizes.",
+            f"{late}. Give it more (seconds=..., or --seconds in a shell) or smaller sizes.",
             stacklevel=2,
         )
     return report
