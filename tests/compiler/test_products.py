@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
@@ -116,3 +118,37 @@ def test_what_only_combines_values_is_summed_over_time_once() -> None:
         layer(x)
         totals = compiled_steps(layer.cells[0])[-1].backward.schedule.stages["total"]
         assert sum(v.primitive is over_time for v in totals) == 1
+
+
+@st.composite
+def contractions(draw):
+    """Subscripts of an einsum of two arrays, and a size for each letter."""
+    x, y = ("".join(draw(st.permutations("abcde"))[: draw(st.integers(1, 4))]) for _ in range(2))
+    letters = sorted({*x, *y})
+    kept = [letter for letter in letters if draw(st.booleans())]
+    sizes = {letter: draw(st.integers(1, 3)) for letter in letters}
+    return f"{x},{y}->{''.join(draw(st.permutations(kept)))}", sizes
+
+
+@settings(max_examples=settings().max_examples // 2)
+@given(contractions(), st.booleans())
+def test_any_einsum_of_two_arrays_is_numpys(case, constant) -> None:
+    subscripts, sizes = case
+    shapes = [[sizes[n] for n in term] for term in subscripts.partition("->")[0].split(",")]
+    rng = np.random.default_rng(0)
+    h = tg.tensor(rng.standard_normal(shapes[0]), requires_grad=True)
+    w = tg.tensor(rng.standard_normal((3, *shapes[1])), requires_grad=True)
+    known = w[0].data.copy()
+
+    def step(h, w_t):
+        y = np.einsum(subscripts, tg.sin(h), known if constant else w_t)
+        return h * 0.5 + y.sum(), y
+
+    def run(unroll: bool) -> list[np.ndarray]:
+        last, ys = tg.scan(step, h, w, unroll=unroll, executor="numpy")
+        loss = (last * last).sum() + (ys * ys).sum()
+        given = [h] if constant else [h, w]
+        return [last.data, ys.data, *(g.data for g in tg.grad(loss, given))]
+
+    for mine, expected in zip(run(False), run(True), strict=True):
+        np.testing.assert_allclose(mine, expected, 1e-9, 1e-9)
