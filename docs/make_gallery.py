@@ -126,8 +126,8 @@ def compared(names: list[str], workers: int) -> list[str]:
         "for all, tuned for none: this tells which cells learn *fast* with Adam at "
         f"{SETTINGS['learning_rate']:g}, not what a cell can represent. A cell with a loss far "
         "above that of a guess wants a smaller rate. Try a second rate, and more updates, before "
-        "you conclude anything of one: the LSTM, which has not begun to learn adding here, has "
-        f"after 1,000 updates at 0.005: {longer()}. That is",
+        "you conclude anything of one. The LSTM has not begun to learn adding here; after 1,000 "
+        f"updates at 0.005 the losses are: {longer()}. The command:",
         "",
         f"```sh\n{LONGER}\n```",
     ]
