@@ -24,7 +24,7 @@ if os.environ.pop("PYTHONDONTWRITEBYTECODE", None) and "PYTHONPYCACHEPREFIX" not
     os.environ["PYTHONPYCACHEPREFIX"] = folder
 
 import pytest  # noqa: E402
-from hypothesis import HealthCheck, settings  # noqa: E402
+from hypothesis import HealthCheck, Phase, settings  # noqa: E402
 
 import tinygrad_rnn as tg  # noqa: E402
 from tinygrad_rnn.engine.primitives.protocol import FUNCTIONS  # noqa: E402
@@ -34,8 +34,10 @@ _ANSWERED = pytest.StashKey[dict]()
 # How many examples a property is tried on: `--hypothesis-profile=ci` is what `.ci/run` takes, and
 # `thorough` looks elsewhere each time. The other two are reproducible. A test with an expensive
 # example takes a share of any of them, `settings().max_examples * 40 // 100`.
+# Where many laws are meant to fail, to trace each line of a counterexample takes most of the time.
+QUICKLY = [phase for phase in Phase if phase is not Phase.explain]
 same = settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("quick", same, max_examples=20)
+settings.register_profile("quick", same, max_examples=20, phases=QUICKLY)
 settings.register_profile("ci", same, max_examples=100)
 settings.register_profile("thorough", same, max_examples=2000, derandomize=False, print_blob=True)
 settings.load_profile("quick")
