@@ -14,10 +14,9 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 
 from recurrent_peers import CONTESTANTS, GATES, Problem
-from timing import installed, number, options_parser, print_table, start
+from timing import clock, installed, number, options_parser, print_table, start
 
 SIZES = (50, 16, 32, 64)
 COLUMNS = {
@@ -38,25 +37,26 @@ def measure(contestant: str, cell: str) -> float:
     assert made is not None
     times = []
     for _ in range(4):
-        begin = time.perf_counter()
+        begin = clock()
         made.train()
-        times.append(time.perf_counter() - begin)
+        times.append(clock() - begin)
     return 1000 * (times[0] - min(times[1:]))
 
 
-def in_a_process(contestant: str, cell: str, cache: str) -> float:
+def in_a_process(contestant: str, cell: str, cache: str, cpu_time: bool) -> float:
     command = [sys.executable, __file__, "--measure", contestant, "--cell", cell]
+    command += ["--cpu-time"] if cpu_time else []
     environment = os.environ | {"TINYGRAD_RNN_CACHE": cache}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     return float(done.stdout.splitlines()[-1])
 
 
-def table_row(cell: str, columns: list[str], repeat: int) -> list[str]:
+def table_row(cell: str, columns: list[str], repeat: int, cpu_time: bool) -> list[str]:
     found: dict[str, list[float]] = {name: [] for name in columns}
     for _ in range(repeat):
         with tempfile.TemporaryDirectory() as cache:
             for name in columns:
-                found[name].append(in_a_process(COLUMNS[name], cell, cache))
+                found[name].append(in_a_process(COLUMNS[name], cell, cache, cpu_time))
     return [cell, *(number(sorted(found[name])[repeat // 2]) for name in columns)]
 
 
@@ -70,7 +70,8 @@ def main() -> None:
         return
     columns = [name for name, of in COLUMNS.items() if installed(CONTESTANTS[of][0])]
     print(f"Milliseconds that the first training step waits, at {SIZES}.\n")
-    print_table(["cell", *columns], (table_row(c, columns, options.repeat) for c in GATES))
+    rows = (table_row(cell, columns, options.repeat, options.cpu_time) for cell in GATES)
+    print_table(["cell", *columns], rows)
 
 
 if __name__ == "__main__":
