@@ -139,6 +139,30 @@ def test_an_edit_shows_in_the_picture_and_an_error_names_its_line(page: Any) -> 
     until(page, f"{shown}('forget gate')")
 
 
+NAMELESS = """() => {
+  const found = [], shown = (selector) =>
+    [...document.querySelectorAll(selector)].filter((e) => e.checkVisibility());
+  const labels = (e) => [...(e.labels ?? [])].map((l) => l.textContent).join("");
+  const name = (e) => e.getAttribute("aria-label") || labels(e) || e.textContent.trim() || e.title;
+  const small = (e) => e.tagName === "BUTTON" && e.getBoundingClientRect().height < 24;
+  for (const e of shown("button, select, input, a[href], [role=textbox], [tabindex='0']"))
+    if (!name(e) || small(e)) found.push(e.outerHTML.slice(0, 120));
+  for (const e of shown("svg[role=img]"))
+    if (!e.getAttribute("aria-label")) found.push(e.outerHTML.slice(0, 120));
+  return found;
+}"""
+
+
+def test_all_that_can_be_used_has_a_name_and_a_size_to_hit(page: Any) -> None:
+    assert page.evaluate(NAMELESS) == []
+    page.click("#tour-open")
+    page.click(".stop >> nth=4")
+    until(page, "document.querySelectorAll('[data-answer]').length === 3")
+    assert page.evaluate(NAMELESS) == []
+    page.click("#tour .end")
+    until(page, "!explainer.python.busy", 120)
+
+
 def test_training_is_seen_and_can_be_gone_back_through(page: Any) -> None:
     page.click("#train")
     until(page, "explainer.training.updates >= 20", 120)
