@@ -139,6 +139,39 @@ def test_an_edit_shows_in_the_picture_and_an_error_names_its_line(page: Any) -> 
     until(page, f"{shown}('forget gate')")
 
 
+def test_undo_stops_at_the_text_that_was_loaded(page: Any) -> None:
+    page.evaluate("explainer.sides.a.start('gru')")
+    right = edit(page, "a", "class GRU", "class Other")
+    until(page, "explainer.sides.a.found.name === 'Other'")
+    page.evaluate("explainer.sides.a.toggleCode(true); explainer.sides.a.editor.view.focus()")
+    for _ in range(3):
+        page.keyboard.press("Control+z")
+    assert page.evaluate("explainer.sides.a.editor.text") == right
+    until(page, "explainer.sides.a.found.name === 'GRU' && !explainer.python.busy")
+    page.evaluate("explainer.sides.a.toggleCode(false)")
+
+
+def test_the_tour_leaves_the_readers_cell_and_settings(page: Any) -> None:
+    page.evaluate("explainer.sides.a.start('rnn')")
+    own = edit(page, "b", "f * c", "0 * c").replace("f * c", "0 * c")
+    until(page, "explainer.sides.b.found.flow.c[0] < 1e-12")
+    page.click("#tour-open")
+    until(page, "explainer.state.settings.steps === 6 && !explainer.python.busy", 120)
+    assert "f * c" in page.evaluate("explainer.sides.b.editor.text")
+    page.select_option("#cell-b", "")  # the reader's own cell, within the tour
+    assert page.evaluate("explainer.sides.b.editor.text") == own
+    page.click("#tour .end")
+    until(page, "explainer.state.settings.steps === 20 && !explainer.python.busy", 120)
+    until(page, "explainer.sides.b.found.flow.c.length === 20")
+    assert page.evaluate("explainer.sides.b.editor.text") == own
+    assert page.input_value("#cell-b") == "" and page.input_value("#level") == "gates"
+    page.select_option("#cell-b", "lstm")
+    page.evaluate(
+        "explainer.state.sides.b.knobs['forget gate'] = 3; explainer.sides.b.on.onchange('b')"
+    )
+    until(page, "!explainer.python.busy && explainer.sides.b.found.knobs['forget gate'] === 3")
+
+
 NAMELESS = """() => {
   const found = [], shown = (selector) =>
     [...document.querySelectorAll(selector)].filter((e) => e.checkVisibility());
@@ -191,7 +224,7 @@ def test_a_gate_shows_its_arithmetic_and_a_state_its_jacobians(page: Any) -> Non
 
 def test_the_tour_leads_through_its_stops(page: Any) -> None:
     page.click("#tour-open")
-    for stop in range(1, 8):
+    for stop in range(1, 9):
         assert page.inner_text("#tour [aria-current]") == str(stop)
         name = page.evaluate("explainer.state.sides.a.cell").upper()
         until(page, f"explainer.sides.a.found.name === {name!r} && !explainer.python.busy")
@@ -212,7 +245,7 @@ def test_the_gate_that_keeps_the_gradient_alive_is_found_by_switching_it_off(pag
         rows = f"document.querySelectorAll('.tried tbody tr').length === {place}"
         until(page, rows)
     told = dict(line.split("\t") for line in page.inner_text(".tried tbody").split("\n"))
-    assert "·10⁻" in told["forget gate off"] and "%" in told["input gate off"]
+    assert "·10⁻" in told["forget gate off"] and told["input gate off"] == "81 %"
     page.click("[data-answer='1']")
     assert "Look again" in page.inner_text("#tour .told")
     page.click("[data-answer='2']")

@@ -80,6 +80,12 @@ def test_an_error_names_the_readers_line(
     assert "picture" in look(ask, text)  # the next question is answered
 
 
+def test_a_loop_at_the_top_of_the_text_is_stopped_and_not_blamed_on_a_key(ask: Ask) -> None:
+    """The page interrupts what takes too long: that is no error of the text."""
+    found = look(ask, "import tinygrad_rnn as tg\nraise KeyboardInterrupt\n")
+    assert found == {"error": "", "line": 2, "stopped": True}
+
+
 def test_knobs_turn_the_network_itself(ask: Ask, cells: dict[str, str]) -> None:
     found = look(ask, cells["lstm"], knobs={"forget gate": 4.0, "radius": 0.0})
     assert found["knobs"]["forget gate"] == pytest.approx(4.0) and found["radius"] == 0.0

@@ -1,7 +1,7 @@
 // The row of what both sides share: the task and its numbers.
 import { $, make } from "./dom.mjs";
 import { state } from "./state.mjs";
-import { say } from "./words.mjs";
+import { say, term } from "./words.mjs";
 
 const TASKS = ["adding", "recall", "copy", "parity", "names", "text"];
 const LEVELS = ["gates", "ops", "modules", "rolled"];
@@ -32,6 +32,7 @@ export function controls(onchange) {
     task.value = settings.task;
     text.value = settings.text;
     field.hidden = settings.task !== "text";
+    $("about-task").textContent = say(`about.${settings.task}`);
     for (const { show, key } of [steps, hidden, truncate]) show(settings[key]);
     rate.show(Math.max(0, RATES.indexOf(settings.rate)));
   }
@@ -56,5 +57,5 @@ function slider(key, low, high, step, told, onset) {
   } });
   const output = make("output", { for: key });
   const show = (value) => { input.value = value; output.textContent = told(value); };
-  return { key, show, label: make("label", { class: "slide" }, make("span", {}, say(key)), input, output) };
+  return { key, show, label: make("label", { class: "slide" }, term(key), input, output) };
 }

@@ -33,35 +33,34 @@ const colours = HighlightStyle.define([
 export class Editor {
   /** An editor in `parent`; `onedit(text)` is called at each change that the reader makes. */
   constructor(parent, label, onedit) {
-    this.label = new Compartment();
-    this.quiet = false;
-    this.view = new EditorView({
-      parent,
-      state: EditorState.create({
-        doc: "",
-        extensions: [
-          lineNumbers(), history(), drawSelection(), indentOnInput(), bracketMatching(), closeBrackets(),
-          highlightActiveLine(), lintGutter(), python(), indentUnit.of("    "), syntaxHighlighting(colours), look,
-          this.label.of(EditorView.contentAttributes.of({ "aria-label": label })),
-          // Escape, then Tab leaves the editor: CodeMirror's own rule for the keyboard.
-          keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap, indentWithTab]),
-          EditorView.updateListener.of((update) => { if (update.docChanged && !this.quiet) onedit(this.text); }),
-        ],
-      }),
-    });
+    this.label = label;
+    this.labelled = new Compartment();
+    this.extensions = [
+      lineNumbers(), history(), drawSelection(), indentOnInput(), bracketMatching(), closeBrackets(),
+      highlightActiveLine(), lintGutter(), python(), indentUnit.of("    "), syntaxHighlighting(colours), look,
+      // Escape, then Tab leaves the editor: CodeMirror's own rule for the keyboard.
+      keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap, indentWithTab]),
+      EditorView.updateListener.of((update) => { if (update.docChanged) onedit(this.text); }),
+    ];
+    this.view = new EditorView({ parent, state: this.#fresh("") });
   }
+
+  /** A text without a history: undo stops at it. */
+  #fresh(doc) {
+    return EditorState.create({ doc, extensions: [...this.extensions, this.labelled.of(this.#attributes())] });
+  }
+
+  #attributes() { return EditorView.contentAttributes.of({ "aria-label": this.label }); }
 
   get text() { return this.view.state.doc.toString(); }
 
   set text(text) {
-    if (text === this.text) return;
-    this.quiet = true;
-    this.view.dispatch({ changes: { from: 0, to: this.view.state.doc.length, insert: text } });
-    this.quiet = false;
+    if (text !== this.text) this.view.setState(this.#fresh(text));
   }
 
   name(label) {
-    this.view.dispatch({ effects: this.label.reconfigure(EditorView.contentAttributes.of({ "aria-label": label })) });
+    this.label = label;
+    this.view.dispatch({ effects: this.labelled.reconfigure(this.#attributes()) });
   }
 
   /** Mark a line as wrong; none without a line. */

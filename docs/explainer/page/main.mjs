@@ -10,7 +10,7 @@ import { Side } from "./side.mjs";
 import { NAMES, remember, remembered, state } from "./state.mjs";
 import { Tour } from "./tour.mjs";
 import { Training } from "./training.mjs";
-import { say, speak, spoken, translate } from "./words.mjs";
+import { isDark, onTheme, say, speak, spoken, translate } from "./words.mjs";
 
 const SERIES = { a: 0, b: 1 }; // the palette's colours of the two sides
 const LOW = -8, HIGH = 1; // powers of ten: the scale of gradients, as in worker/look.py
@@ -55,7 +55,9 @@ async function look(names, moment = null) {
     const side = sides[name], { text, knobs } = side.own;
     if (side.untrusted) continue;
     try {
+      const turned = { ...knobs };
       const found = await python.ask({ what: "look", side: name, text, settings: state.settings, knobs, level: state.level, moment: at });
+      found.turned = turned;
       if (found.error) { side.fail(found.error, found.line); training.stop(); } else { await side.show(found); tour?.found(name, side); tell(); }
     } catch (error) {
       failed(side, error);
@@ -100,16 +102,18 @@ function showFlow() {
     const drawn = flow.filter(([, values]) => values.length === state.settings.steps);
     return drawn.map(([leaf, values], n) => ({ name: `${name.toUpperCase()} · ${found.name} · ${leaf}`, values, series: SERIES[name], dash: n > 0 }));
   });
-  chart($("flow"), { lines, count: state.settings.steps, low: LOW, high: HIGH, mark: state.t, label: say("flowTitle"), onpick: setTime });
+  chart($("flow"), { lines, count: state.settings.steps, low: LOW, high: HIGH, mark: state.t, label: say("flowTitle"), onpick: setTime,
+    axes: [say("step"), say("gradientNorm")], below: say("below") });
 }
 
 function showLosses() {
-  const lines = NAMES.map((name) => ({ name: `${name.toUpperCase()} · ${sides[name]?.found?.name ?? ""}`, values: smooth(training.losses[name]), series: SERIES[name] }));
+  const lines = NAMES.map((name) => ({ name: [name.toUpperCase(), sides[name]?.found?.name].filter(Boolean).join(" · "), values: smooth(training.losses[name]), series: SERIES[name] }));
   const all = lines.flatMap((line) => line.values).filter((v) => v > 0);
   const low = Math.min(-2, ...all.map((v) => Math.floor(Math.log10(v)))), high = Math.max(0, ...all.map((v) => Math.ceil(Math.log10(v))));
   chart($("loss"), { lines, count: Math.max(lines[0].values.length, 20), low: Math.max(low, -5), high: Math.min(high, 2), label: say("lossTitle"),
+    axes: [say("update"), say("loss")], mark: training.shown, onpick: (update) => training.goTo(update),
     across: { value: training.baseline ?? 0, name: say("guess") }, empty: say("untrained") });
-  $("loss-look").textContent = training.updates ? say("updates", { count: training.updates, ms: training.ms.toFixed(0) }) : say("lossLook");
+  $("loss-look").textContent = say("lossLook") + (training.pace ? ` ${say("pace", { pace: training.pace.toPrecision(2) })}` : "");
 }
 
 /** A mean over the last few, so that the two can be told apart. */
@@ -163,27 +167,39 @@ function settingChanged(key) {
 }
 
 function theme() {
-  const dark = document.documentElement.dataset.theme === "dark"
-    || (!document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
-  document.documentElement.dataset.theme = dark ? "light" : "dark";
+  document.documentElement.dataset.theme = isDark() ? "light" : "dark";
   remember("theme", document.documentElement.dataset.theme);
+  words(); // some name a colour
 }
 
-/** Make the page show a stop of the tour, with new networks. */
+/** Make the page show a stop of the tour, or what there was before it, with new networks. */
 async function visit(stop) {
   training.running = false;
   await python.ask({ what: "reset" });
   Object.assign(state, { settings: { ...stop.settings }, level: stop.level, t: stop.t });
   for (const name of NAMES) {
     state.sides[name] = { text: "", ...stop[name], knobs: { ...stop[name].knobs } };
-    Object.assign(sides[name], { untrusted: false, chosen: stop.look?.[0] === name ? { label: stop.look[1] } : null });
+    Object.assign(sides[name], { untrusted: Boolean(stop.untrusted?.[name]), chosen: stop.look?.[0] === name ? { label: stop.look[1] } : null });
     sides[name].put();
     sides[name].toggleCode(Boolean(stop.code));
   }
   row = controls(settingChanged);
   training.forget();
   setTime(state.t);
+  for (const name of NAMES) if (sides[name].untrusted) sides[name].fail(say("shared"));
   await look(NAMES);
+}
+
+/** All that the tour will change, as a stop of its own. */
+function kept() {
+  const { settings, level, t, sides: own } = structuredClone(state);
+  return { settings, level, t, ...own, untrusted: Object.fromEntries(NAMES.map((name) => [name, sides[name].untrusted])) };
+}
+
+/** After the tour: what there was before, but for a cell that the reader has written meanwhile. */
+async function goBack(before) {
+  for (const name of NAMES) if (!state.sides[name].cell && before[name].cell) before[name] = state.sides[name];
+  await visit(before);
 }
 
 async function start() {
@@ -203,12 +219,13 @@ async function start() {
   const shared = location.hash.length > 1 ? await unpacked(location.hash.slice(1)) : null;
   if (shared) Object.assign(state, shared);
   words();
-  tour = new Tour(visit);
+  tour = new Tour({ visit, kept, goBack });
   $("setup").open = matchMedia("(min-width: 901px)").matches;
   quizDialog((question) => python.ask(question));
   shareDialog((told) => record({ python, training, sides }, told));
   $("language").onclick = () => { speak(spoken() === "ko" ? "en" : "ko"); words(); };
   $("theme").onclick = theme;
+  onTheme(words);
   new ResizeObserver(() => { showFlow(); showLosses(); }).observe($("flow"));
   $("time").oninput = () => setTime(Number($("time").value));
   $("back").onclick = () => setTime(state.t - 1);

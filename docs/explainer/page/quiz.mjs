@@ -27,7 +27,7 @@ export function quizDialog(ask) {
         make("button", { class: "primary", onclick: check }, say("check")),
         make("button", { onclick: hint }, say("hint")), make("button", { onclick: solve }, say("solution")),
         make("button", { onclick: () => dialog.close() }, say("close"))),
-      told, code);
+      code, told);
     const editor = new Editor(code, say("quizEditor"), () => {});
 
     function start() {

@@ -12,8 +12,8 @@ const element = (name, html = "", attributes = {}) => {
 const curve = (lines, low, high) => {
   const path = (values, series, dash) => {
     const d = values.map((v, i) => {
-      const place = v > 0 ? (Math.log10(v) - low) / (high - low) : 0;
-      return `${i ? "L" : "M"}${(10 + i / Math.max(1, values.length - 1) * 580).toFixed(1)} ${(150 - Math.min(Math.max(place, 0), 1) * 140).toFixed(1)}`;
+      const place = v > 0 ? (Math.log10(v) - low) / (high - low) : -9; // what leaves the chart is cut off
+      return `${i ? "L" : "M"}${(10 + i / Math.max(1, values.length - 1) * 580).toFixed(1)} ${(150 - Math.min(Math.max(place, -9), 9) * 140).toFixed(1)}`;
     }).join("");
     return `<path class="m${series}" d="${d}"${dash ? ' stroke-dasharray="6 4"' : ""}/>`;
   };

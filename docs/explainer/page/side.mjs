@@ -5,7 +5,7 @@ import { Editor } from "./editor.mjs";
 import { isAmount, Numbers } from "./numbers.mjs";
 import { Stage } from "./stage.mjs";
 import { state } from "./state.mjs";
-import { say } from "./words.mjs";
+import { say, term } from "./words.mjs";
 
 const PAUSE = 150; // ms without a key before an edit is run
 const OFF = -6; // the bias of a gate that is shut: its sigmoid is 0.002
@@ -60,26 +60,39 @@ export class Side {
   /** Show what the state has: a cell that comes along, with its knobs. */
   put() {
     this.own.text ||= this.on.cells[this.own.cell] ?? "";
+    this.own.cell = this.#known(this.own.text);
+    this.#keepMine();
     this.editor.text = this.own.text;
     this.select.value = this.own.cell;
     this.run.hidden = !this.untrusted;
   }
 
-  /** Begin with one of the cells that come along. */
+  /** Begin with one of the cells that come along, or go on with the reader's own. */
   start(cell) {
-    if (!cell) return;
-    Object.assign(this.own, { cell, text: this.on.cells[cell], knobs: {} });
+    if (cell) Object.assign(this.own, { cell, text: this.on.cells[cell], knobs: {} });
+    else if (this.mine) Object.assign(this.own, { cell, ...this.mine, knobs: { ...this.mine.knobs } });
+    else { this.toggleCode(true); this.select.value = this.own.cell; this.editor.view.focus(); return; } // to be written
     this.untrusted = false;
     this.put();
     this.on.onchange(this.name);
   }
 
   #edited(text) {
-    const same = Object.entries(this.on.cells).find(([, known]) => known === text);
-    Object.assign(this.own, { text, cell: same ? same[0] : "" });
+    Object.assign(this.own, { text, cell: this.#known(text) });
+    this.#keepMine();
     this.select.value = this.own.cell;
     clearTimeout(this.typing);
     if (!this.untrusted) this.typing = setTimeout(() => this.on.onchange(this.name), PAUSE);
+  }
+
+  /** Which of the cells that come along has this text; "" for one of the reader's own. */
+  #known(text) {
+    return Object.entries(this.on.cells).find(([, known]) => known === text)?.[0] ?? "";
+  }
+
+  /** Remember the reader's own cell: another one may be chosen, or shown by the tour. */
+  #keepMine() {
+    if (this.own.text && !this.own.cell) this.mine = { text: this.own.text, knobs: this.own.knobs };
   }
 
   trust() {
@@ -141,9 +154,12 @@ export class Side {
       this.knobs.replaceChildren(...wanted.map((knob) => this.#knob(knob)));
     for (const label of this.knobs.children) {
       const knob = label.dataset.knob, input = label.querySelector("input");
-      const value = this.own.knobs[knob] ?? (knob === "radius" ? found.radius : found.knobs[knob]);
+      const value = this.#valueOf(knob);
+      if (value < input.min) input.min = Math.floor(value); // training may take it further than the knob goes
+      if (value > input.max) input.max = Math.ceil(value);
       input.value = value;
-      label.querySelector("span").textContent = knob === "radius" ? say("radius") : say("bias", { gate: knob });
+      if (knob === "radius") label.querySelector("span").replaceChildren(term("radius"));
+      else label.querySelector("span").textContent = say("bias", { gate: knob });
       label.querySelector("output").textContent = brief(value);
       const off = label.querySelector("button");
       off.hidden = !isAmount(found.values[knob] ?? [[-1]]);
@@ -151,6 +167,13 @@ export class Side {
       off.setAttribute("aria-pressed", String(value <= OFF));
       off.setAttribute("aria-label", `${knob}: ${say("switchOff")}`);
     }
+  }
+
+  /** What a knob is at: as the reader has just set it, else as it is in the network, which training changes. */
+  #valueOf(knob) {
+    const { found, own: { knobs } } = this;
+    const seen = knob === "radius" ? found.radius : found.knobs[knob];
+    return knobs[knob] === found.turned[knob] ? seen : knobs[knob] ?? seen;
   }
 
   /** The gates that the reader has shut. */
@@ -164,7 +187,7 @@ export class Side {
       this.on.onchange(this.name);
     } });
     const off = make("button", { class: "off", onclick: () => {
-      const value = this.own.knobs[knob] ?? this.found.knobs[knob];
+      const value = this.#valueOf(knob);
       if (value > OFF) off.dataset.before = value;
       this.own.knobs[knob] = value > OFF ? OFF : Number(off.dataset.before ?? 3);
       this.on.onchange(this.name);
@@ -175,11 +198,14 @@ export class Side {
   }
 }
 
-/** How much of a gradient is left at the first step, of what there was where it is largest. */
-export const left = (norms) => norms[0] / Math.max(...norms);
+/** How much of a gradient is left at the first step, of what there was at the last one that has any. */
+export const left = (norms) => norms[0] / norms.findLast((norm) => norm > 0);
 
 /** A share of a whole, in words. */
 export function share(value) {
   if (!(value > 0)) return "0";
-  return value < 1e-4 ? brief(value) : `${(100 * value).toPrecision(2).replace(/\.0$/, "")} %`;
+  if (value > 1.05) return say("grown", { times: value < 10 ? value.toFixed(1) : value < 1e4 ? value.toFixed(0) : brief(value) });
+  if (value < 1e-4) return brief(value);
+  const percent = 100 * value;
+  return `${percent < 1 ? percent.toPrecision(1) : percent.toFixed(percent < 10 ? 1 : 0).replace(/\.0$/, "")} %`;
 }

@@ -8,15 +8,15 @@ export const tourEnglish = [
   },
   {
     title: "Unrolled in time",
-    text: "Write the loop out, one box a step, and it is an ordinary, deep network. All steps use the same weights: that is why a sequence may have any length. The thin dark lines are values on their way forward; the red lines are the gradient on its way back, step by step: how much the answer would change if this value changed a little. That is backpropagation through time.",
+    text: "Write the loop out, one box a step, and it is an ordinary, deep network. All steps use the same weights: that is why a sequence may have any length. The thin lines are values on their way forward; the {red} lines are the gradient on its way back, step by step: how much the answer would change if this value changed a little. That is backpropagation through time.",
     act: "Press “Play forward, then back”.",
     see: "First the values from left to right, then the gradient from the answer back to the first letter.",
   },
   {
     title: "Where does the gradient go?",
     text: "On its way back through the RNN the gradient is multiplied at each step by the recurrent weights U and by the slope of tanh. Say that halves it: ten steps back a thousandth is left, thirty steps back a billionth. It has vanished, and nothing that was read there can be learnt.",
-    act: "Move A's spectral radius ρ, the size of U, from 0.3 to 1.6.",
-    see: "Each line on the chart shows how large the gradient still is. The purple one (A) falls by about the same factor at every step, so it is nearly straight on this scale. A small ρ: it vanishes. A large one: it explodes. Hardly any ρ keeps it level. And the solid green one, B's cell state c?",
+    act: "Move A's spectral radius ρ, the size of U, from 0.3 to 1.6, then to 2.",
+    see: "Each line on the chart shows how large the gradient still is. As long as ρ is small, the purple one (A) falls by about the same factor at every step, so it is nearly straight on this scale. A small ρ: it vanishes. At 1.6 it grows, to 29 times in 29 steps: it explodes. Further up it is smaller again, since large states lie where tanh is flat. No ρ keeps it level. And the solid green one, B's cell state c?",
   },
   {
     title: "The conveyor belt, and its gate",
@@ -26,14 +26,14 @@ export const tourEnglish = [
   },
   {
     title: "Switch the forget gate off",
-    text: "Back along c, the solid green line, the gradient is multiplied at each step by the value of one gate. Which one? Switch each of them off, alone, and look.",
+    text: "On the belt, from c to the c before, the gradient is multiplied at each step by the value of one gate. Which one? Switch each of them off, alone, and look at c's line, the solid green one.",
     act: "Press “switch off” beside B's forget gate. Switch it on again. Then the same with the input gate, and the output gate.",
     ask: {
       question: "Which gate keeps the gradient alive?",
       answers: [
-        { gate: "input gate", told: "Look again: with the input gate off, the line of c stays level. This gate decides what is written into c. The way back along c does not pass through it." },
-        { gate: "forget gate", told: "Yes. In c = f · c + i · g, the slope of the new c by the old one is f. So k steps back the gradient has been multiplied by k values of f. With f near 1 it lives. With f shut (0.002) it is gone after a few steps, sooner than in the RNN. At a bias of 0 the gate is half open, and half is lost at every step: try it." },
-        { gate: "output gate", told: "Look again: with the output gate off the whole line is lower, since the answer sees c through this gate alone. But the line is level: nothing is lost from step to step." },
+        { gate: "input gate", told: "Look again: with the input gate off, the line of c stays level. This gate decides what is written into c. The way back along c does not pass through it. Even more is left than before, 81 %: that is 29 values of f, multiplied. With the gate open, c has a second way to the answer, through h and all gates of the next step, and here that one takes away from the gradient." },
+        { gate: "forget gate", told: "Yes. In c = f · c + i · g, the slope of the new c by the old one is f. So k steps back along the belt the gradient has been multiplied by k values of f. With f near 1 it lives. (29 values of 0.993 make 81 %. The 12 % in the first row are less, since c also acts through h and the gates of the next step, and here that takes away. With the input gate off, only the belt is left.) With f shut (0.002) it is gone after a few steps, sooner than in the RNN. At a bias of 0 the gate is half open, and half is lost at every step: try it." },
+        { gate: "output gate", told: "Look again: with the output gate off the whole line is lower, since the answer sees c through this gate alone. But the line is level: 82 % of what enters at the last step gets back to the first." },
       ],
     },
   },
@@ -42,6 +42,12 @@ export const tourEnglish = [
     text: "The task: the first symbol of 20 is A, B, C or D, the rest is noise. Which one was it? To learn that, the gradient has to get from the last step back to the first one.",
     act: "Press “Train” and wait for 150 updates. Then pull “after update” back, and see how the gates have changed. Press “Start over”, set the forget gate's bias to 0, and train again.",
     see: "The LSTM's loss falls from that of a guess (log 4 = 1.39) to nearly nothing. The RNN's stays where it was: what it should learn from does not reach it.",
+  },
+  {
+    title: "Cut the way back",
+    text: "To go back through 10 000 steps, all their values would have to be kept in memory. So the gradient of a long sequence is often cut every k steps: truncated backpropagation. Values still pass the cut, the gradient does not.",
+    act: "Here k = 5. Press “Train” for 150 updates. Then set “cut every k steps” to never, press “Start over” and train again.",
+    see: "On the chart there is no line before t = 15: the gradient is exactly 0. The first symbol gets none. With the cut, the LSTM's loss is still about 1.2 after 150 updates; without, 0.06. It learns at all only because its open forget gate happens to carry the symbol past the cut, on the way forward. So k should be as long as what is to be remembered.",
   },
   {
     title: "Your turn",

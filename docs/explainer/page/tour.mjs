@@ -1,10 +1,10 @@
-// The guided tour: seven stops, each a state of the page and what to do and see in it.
+// The guided tour: eight stops, each a state of the page and what to do and see in it.
 import { $, make } from "./dom.mjs";
 import { left, share } from "./side.mjs";
 import { SETTINGS } from "./state.mjs";
 import { tourEnglish } from "./tour-en.mjs";
 import { tourKorean } from "./tour-ko.mjs";
-import { say, spoken } from "./words.mjs";
+import { filled, say, spoken } from "./words.mjs";
 
 const CALM = { ...SETTINGS, steps: 20 };
 const LSTM = (bias) => ({ cell: "lstm", knobs: { "forget gate": bias } });
@@ -19,25 +19,27 @@ const STOPS = [
   { settings: { ...CALM, steps: 30 }, level: "gates", a: RNN, b: LSTM(5), t: 15, look: ["b", "forget gate"], spot: [".side:last-child .detail"] },
   { settings: { ...CALM, steps: 30 }, level: "gates", a: RNN, b: LSTM(5), t: 29, spot: [".charts figure:first-child", ".side:last-child .knobs"], tries: { side: "b", state: "c" } },
   { settings: CALM, level: "gates", a: RNN, b: LSTM(3), t: 19, spot: ["#train", "#learning"] },
+  { settings: { ...CALM, truncate: 5 }, level: "gates", a: RNN, b: LSTM(3), t: 15, spot: ["#setup", ".charts figure:first-child"] },
   { settings: CALM, level: "gates", a: { cell: "gru", knobs: {} }, b: LSTM(3), code: true, t: 19, spot: [".code"] },
 ];
 
 export class Tour {
-  /** `apply(stop)` makes the page show a stop. */
-  constructor(apply) {
-    this.apply = apply;
+  /** `page`: visit(stop) shows a stop; kept() is what goBack(kept) shows again at the end. */
+  constructor(page) {
+    this.page = page;
     this.place = -1;
     $("tour-open").onclick = () => (this.place < 0 ? this.go(0) : this.end());
   }
 
   async go(place) {
+    if (this.place < 0) this.before = this.page.kept();
     this.place = place;
     this.tried = new Map(); // gates that are off: what is left of the gradient
     this.answered = null;
     this.show();
     $("tour").focus();
     $("tour").scrollTop = 0;
-    await this.apply(STOPS[place]);
+    await this.page.visit(STOPS[place]);
     if (this.place === place) scrollTo({ top: 0, behavior: "smooth" });
   }
 
@@ -45,6 +47,7 @@ export class Tour {
     this.place = -1;
     this.show();
     $("tour-open").focus();
+    this.page.goBack(this.before);
   }
 
   /** A side has a new picture: at a stop that tries things out, what came of it is written down. */
@@ -69,7 +72,7 @@ export class Tour {
     const focused = document.activeElement?.dataset.answer;
     host.replaceChildren(
       make("div", { class: "stops" }, ...dots),
-      make("div", { class: "stop-text" }, make("h2", {}, title), make("p", {}, text),
+      make("div", { class: "stop-text" }, make("h2", {}, title), make("p", {}, filled(text)),
         make("p", { class: "do" }, make("b", {}, say("tourDo")), " ", act),
         ...(this.tried.size ? [this.#table()] : []),
         ...(see ? [make("p", {}, make("b", {}, say("tourSee")), " ", see)] : []),

@@ -13,10 +13,11 @@ export class Training {
     this.on = on;
     this.losses = { a: [], b: [] };
     this.moments = [];
+    this.pace = 0;
     this.running = false;
     $("train").onclick = () => (this.running ? this.stop() : this.start());
     $("one").onclick = () => { this.stop(); this.#some(1).then(() => this.on.onlook(null)); };
-    $("moment").oninput = () => this.#goTo(Number($("moment").value));
+    $("moment").oninput = () => this.#look(Number($("moment").value));
   }
 
   get updates() { return this.losses.a.length; }
@@ -25,10 +26,12 @@ export class Training {
     if (this.running) return;
     this.running = true;
     this.words();
-    let next = performance.now() + LOOK;
+    const started = performance.now(), before = this.updates;
+    let next = started + LOOK;
     while (this.running) {
       if (!(await this.#some())) break;
       const now = performance.now();
+      this.pace = 1e3 * (this.updates - before) / (now - started); // updates a second, with all that is drawn between them
       if (now > next) {
         await this.on.onlook(null);
         next = performance.now() + Math.max(LOOK, 2 * (performance.now() - now));
@@ -48,7 +51,16 @@ export class Training {
   forget() {
     this.losses = { a: [], b: [] };
     this.moments = [];
+    this.pace = 0;
     this.#show();
+  }
+
+  /** Look at the networks as they were after about so many updates. */
+  goTo(update) {
+    const place = this.moments.findIndex((moment) => moment >= update);
+    if (this.moments.length < 2) return;
+    $("moment").value = place < 0 ? this.moments.length - 1 : place;
+    this.#look(Number($("moment").value));
   }
 
   words() {
@@ -62,7 +74,7 @@ export class Training {
       if (found.error) throw Object.assign(new Error(found.error), { line: found.line });
       if (found.updates === found.losses.a.length) this.losses = { a: [], b: [] };
       for (const name of ["a", "b"]) this.losses[name].push(...found.losses[name]);
-      Object.assign(this, { moments: found.moments, baseline: found.baseline, ms: found.ms });
+      Object.assign(this, { moments: found.moments, baseline: found.baseline });
       this.#show();
       return true;
     } catch (error) {
@@ -78,15 +90,18 @@ export class Training {
     slider.value = this.moments.length - 1;
     slider.disabled = this.moments.length < 2;
     $("moment-told").textContent = String(this.updates);
+    this.shown = undefined; // the newest
     this.on.onlosses();
   }
 
-  #goTo(place) {
+  #look(place) {
     const running = this.running;
     this.running = false;
     if (running) this.words();
     const moment = this.moments[place];
     $("moment-told").textContent = String(moment);
+    this.shown = Math.min(moment, this.updates - 1); // the loss of update m + 1 is that after m
+    this.on.onlosses();
     this.on.onlook(moment);
   }
 }

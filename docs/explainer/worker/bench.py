@@ -86,7 +86,6 @@ class Bench:
             "updates": self.updates,
             "moments": sorted(self._moments),
             "baseline": settings.lesson.task.baseline,
-            "ms": 1e3 * (time.perf_counter() - started) / done,
         }
 
     def flows(self) -> dict[str, Any]:

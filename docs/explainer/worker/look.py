@@ -28,6 +28,7 @@ __all__ = ["SCALE", "example", "look", "numbers", "picture"]
 
 SCALE = Scale(-8.0, 1.0)  # of gradients, the same in all pictures
 MARGIN = 14.0
+FLAGS = 31.0  # the height of a row of flags, kept free so that a cut does not shift the picture
 
 Array = Any
 
@@ -81,7 +82,7 @@ def picture(side: Side, x: tg.Tensor, level: str) -> dict[str, Any]:
     drawn.scale = SCALE
     content, definitions, (left, _, width, _) = drawn.parts()
     sheet, strip = drawn.scene.sheet, drawn.scene.strip
-    top = min(drawn.collector, sheet.top) - MARGIN
+    top = min(drawn.collector, sheet.top - FLAGS) - MARGIN
     height = sheet.bottom + 3 * MARGIN - top
     return {
         "svg": f"<defs>{arrow_heads()}{definitions}</defs>{content}",

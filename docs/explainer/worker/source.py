@@ -36,6 +36,8 @@ def cell_class(text: str) -> type[nn.Cell]:
     names: dict[str, Any] = {"__name__": NAME}
     try:
         exec(compile(text, FILE, "exec"), names)
+    except KeyboardInterrupt:  # it took too long, which the page says
+        raise
     except BaseException as error:
         raise blame(error) from error
     own = [value for value in names.values() if _is_own_cell(value)]
