@@ -207,6 +207,11 @@ def test_training_is_seen_and_can_be_gone_back_through(page: Any) -> None:
         "m.dispatchEvent(new Event('input'));"
     )
     until(page, f"JSON.stringify(explainer.sides.a.found.values.h[19]) !== {trained!r}")
+    assert page.evaluate("document.querySelectorAll('#loss .now').length") == 1
+    knob = "document.querySelector('.side:last-child .knob output').textContent"
+    until(page, f"{knob} === '3.000'")  # as it was before the training
+    page.evaluate("explainer.training.goTo(1e9)")
+    until(page, f"{knob} !== '3.000'")  # training has moved it
 
 
 def test_a_gate_shows_its_arithmetic_and_a_state_its_jacobians(page: Any) -> None:

@@ -51,12 +51,13 @@ export function showEdge(host, found, t) {
     make("h3", {}, say("edgeTitle", { t })),
     make("p", {}, say("edgeLook", { norm: brief(found.norm) })),
     matrix([found.gradient], most, "vector", {}),
+    make("p", { class: "lines" }, found.gradient.map(brief).join("   ")),
     ...(jacobians?.step ? [make("div", { class: "jacobians" }, jacobian("stepJacobian", jacobians.step, jacobians.slices), jacobian("productJacobian", jacobians.product, jacobians.slices))] : []));
 }
 
 function jacobian(key, { matrix: rows, norm, largest }, slices) {
   const most = Math.max(1e-30, ...rows.flat().map(Math.abs));
-  return make("figure", {}, make("figcaption", {}, say(key), make("br"), make("b", { class: "gradient" }, say("largest", { norm: brief(norm), largest: brief(largest) }))),
+  return make("figure", {}, make("figcaption", {}, say(key), make("br"), make("b", { class: "gradient term", title: `${say("term.norm")} ${say("term.singular")}` }, say("largest", { norm: brief(norm), largest: brief(largest) }))),
     matrix(rows, most, "matrix", slices));
 }
 

@@ -1,6 +1,6 @@
 // All that has a name in a cell, over time: units by steps, in colour; a step and a unit chosen.
 import { brief, draw, make } from "./dom.mjs";
-import { say } from "./words.mjs";
+import { say, term } from "./words.mjs";
 
 const TONES = 11, CELL = 12;
 
@@ -36,7 +36,7 @@ export class Numbers {
     });
     this.host.replaceChildren(make("table", {},
       make("caption", { class: "hidden" }, say("numbersName", { t })),
-      make("thead", {}, make("tr", {}, make("th", { scope: "col" }, say("named")), make("th", { scope: "col" }, say("overTime")),
+      make("thead", {}, make("tr", {}, make("th", { scope: "col" }, say("named")), make("th", { scope: "col" }, term("overTime")),
         make("th", { scope: "col" }, say("mean", { t })), make("th", { scope: "col" }, say("gradientAt", { t })))),
       make("tbody", {}, ...rows)));
   }

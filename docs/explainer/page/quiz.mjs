@@ -42,7 +42,9 @@ export function quizDialog(ask) {
           done.add(place);
           remember("mended", JSON.stringify([...done]));
           pick.options[place].textContent = `✓ ${say("quizName", { n: place + 1, network: faults[place].network.toUpperCase() })}`;
-          told.replaceChildren(make("p", { class: "right" }, say("mended")));
+          const next = faults.findIndex((_, n) => !done.has(n));
+          told.replaceChildren(make("p", { class: "right" }, say("mended")),
+            next < 0 ? "" : make("button", { class: "primary", onclick: () => { pick.value = place = next; start(); pick.focus(); } }, say("nextFault")));
           return;
         }
         const over = found.steps === 0 ? say("doesNotRun") : found.steps === 1 ? say("wrongAtOnce") : say("wrongLater", { steps: found.steps });

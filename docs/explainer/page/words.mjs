@@ -39,7 +39,7 @@ export function term(key) {
   return span;
 }
 
-const TERMS = ["gradient", "gate", "radius", "norm", "singular", "jacobian", "hidden", "truncate"];
+const TERMS = ["gradient", "gate", "overTime", "radius", "norm", "singular", "jacobian", "hidden", "truncate"];
 
 /** The same words as a list, where there is no pointer to rest on them. */
 function glossary() {
