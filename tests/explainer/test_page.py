@@ -270,6 +270,15 @@ def test_a_shared_cell_is_read_before_it_runs(page: Any) -> None:
     until(other, "document.querySelectorAll('.side[data-shown]').length === 1", 180)
     assert "MyOwn" in other.evaluate("explainer.sides.a.editor.text")
     assert other.evaluate("explainer.sides.a.found") is None
+    other.click("#one")
+    other.click("#train")
+    assert other.evaluate("document.activeElement.textContent") == "Run this cell"
+    assert not other.evaluate("explainer.training.running || explainer.python.busy")
+    other.click("#share-open")
+    other.click("text=Save as one HTML file")
+    told = "document.querySelector('dialog[open] [role=status]').textContent"
+    until(other, f"{told}.startsWith('Somebody shared')")
+    other.keyboard.press("Escape")
     other.click("text=Run this cell")
     until(other, "explainer.sides.a.found && explainer.sides.a.found.name === 'MyOwn'")
     other.close()

@@ -32,6 +32,11 @@ const wanted = new Map(); // sides that wait for a look, and the moment of train
 let cells = {}, row, tour, looking = false;
 
 const training = new Training(python, {
+  mayRun: () => { // a shared cell runs when the reader says so, and not before
+    const waiting = NAMES.find((name) => sides[name].untrusted);
+    if (waiting) sides[waiting].run.focus();
+    return !waiting;
+  },
   onlosses: showLosses,
   onflows: (flows) => {
     for (const name of NAMES) if (sides[name].found) sides[name].found.flow = flows[name];

@@ -12,6 +12,7 @@ export async function record({ python, training, sides }, told) {
     told({ done: frames.length + 1, all: moments.length });
     const frame = { moment, sides: {} };
     for (const name of NAMES) {
+      if (sides[name].untrusted) throw new Error(say("shared"));
       const { text, knobs } = sides[name].own;
       const at = training.moments.length ? moment : null;
       const found = await python.ask({ what: "look", side: name, text, settings: state.settings, knobs, level: state.level, moment: at });

@@ -58,9 +58,13 @@ export function shareDialog(record) {
     } }, say("copy"));
     const save = make("button", { onclick: async () => {
       told.textContent = say("recording");
-      const page = await record((done) => { told.textContent = say("recorded", done); });
-      make("a", { href: URL.createObjectURL(new Blob([page], { type: "text/html" })), download: "explainer.html" }).click();
-      told.textContent = say("saved");
+      try {
+        const page = await record((done) => { told.textContent = say("recorded", done); });
+        make("a", { href: URL.createObjectURL(new Blob([page], { type: "text/html" })), download: "explainer.html" }).click();
+        told.textContent = say("saved");
+      } catch (error) { // of a cell, or one that has not been read yet
+        told.textContent = error.message;
+      }
     } }, say("savePage"));
     dialog.replaceChildren(
       make("h2", { id: "share-name" }, say("share")), make("p", {}, say("shareLook")), make("div", { class: "row" }, link, copy),

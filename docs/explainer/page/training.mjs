@@ -7,7 +7,7 @@ const BUDGET = 0.06; // seconds of Python between two looks at the page
 const LOOK = 900; // ms between two pictures while it trains, or twice as long as these take
 
 export class Training {
-  /** `on`: onlosses(), onflows(flows), onlook(moment), onerror(error). */
+  /** `on`: onlosses(), onflows(flows), onlook(moment), onerror(error); mayRun(): is no cell still to be read? */
   constructor(python, on) {
     this.python = python;
     this.on = on;
@@ -16,14 +16,14 @@ export class Training {
     this.pace = 0;
     this.running = false;
     $("train").onclick = () => (this.running ? this.stop() : this.start());
-    $("one").onclick = () => { this.stop(); this.#some(1).then(() => this.on.onlook(null)); };
+    $("one").onclick = () => { if (!this.on.mayRun()) return; this.stop(); this.#some(1).then(() => this.on.onlook(null)); };
     $("moment").oninput = () => this.#look(Number($("moment").value));
   }
 
   get updates() { return this.losses.a.length; }
 
   async start() {
-    if (this.running) return;
+    if (this.running || !this.on.mayRun()) return;
     this.running = true;
     this.words();
     const started = performance.now(), before = this.updates;
