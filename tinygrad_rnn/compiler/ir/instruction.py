@@ -265,7 +265,8 @@ class Instruction:
             form = signature((self.attributes, self.output, *samples(self.inputs)))
         except TypeError:  # of an attribute that may be any object
             return None
-        return self.primitive, form, *time_varying
+        rule = getattr(self.primitive, "lifted", None)  # its author may declare another
+        return self.primitive, rule, form, *time_varying
 
     def _batches(self, time_varying: Sequence[bool]) -> bool:
         first = samples(self.inputs)
