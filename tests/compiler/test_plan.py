@@ -10,6 +10,7 @@ import pytest
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 from tinygrad_rnn.compiler.compilation import compile_step
+from tinygrad_rnn.compiler.ir.instruction import Instruction
 from tinygrad_rnn.compiler.ir.primitives import summed_product
 from tinygrad_rnn.compiler.specialization import compiled_steps
 from tinygrad_rnn.nn.recurrent.run import sequence
@@ -204,6 +205,17 @@ def test_an_op_without_a_rule_for_time_stays_in_the_loop() -> None:
     assert shuffled in functions(lifted.forward, "before")
     shuffled.lift(lambda steps, time_varying, x: x * 2.0)  # a rule that is wrong is not believed
     assert shuffled in functions(compiled(Shuffling(I, H)).forward, "loop")
+
+
+def test_what_zeros_cannot_tell_is_not_remembered() -> None:
+    @tg.op
+    def turned(x):
+        return x[..., ::-1].copy()
+
+    turned.lift(lambda steps, time_varying, x: x * 2.0)  # wrong, but not for zeros
+    for sample, expected in ((np.zeros((2, 3)), True), (np.arange(6.0).reshape(2, 3), False)):
+        value = Instruction.of(turned, Instruction.input(sample))
+        assert value.can_batch([True]) is expected
 
 
 def test_random_numbers_are_drawn_before_the_loop_even_if_no_one_needs_them() -> None:

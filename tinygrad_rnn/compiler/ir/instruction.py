@@ -255,11 +255,15 @@ class Instruction:
         return _batchable[key]
 
     def _form(self, time_varying: Sequence[bool]) -> Hashable | None:
-        """What instructions share that batch alike; None if a constant array is among the inputs.
+        """What instructions share that batch alike; None if the answer holds for this one alone.
 
-        Its content may matter. That of an instruction may not: it is another at each step.
+        So it is if a constant array is among the inputs, whose content may matter, and if a sample
+        is all zeros, say, and the two steps that are tried are the same.
         """
         if any(isinstance(x, np.ndarray) for x in self.inputs):
+            return None
+        tried = zip(samples(self.inputs), time_varying, strict=True)
+        if any(varies and np.array_equal(e, np.flip(e)) for e, varies in tried):
             return None
         try:
             form = signature((self.attributes, self.output, *samples(self.inputs)))
