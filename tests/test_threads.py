@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,6 +11,7 @@ import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
+from tinygrad_rnn.engine.recording.collector import no_collection
 
 THREADS = 4
 
@@ -90,6 +92,17 @@ def test_first_calls_at_once_compile_and_agree(executor) -> None:
         for x, part in zip(inputs[first::THREADS], parts, strict=True):
             for one, other in zip(part, results(x), strict=True):
                 np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-12)
+
+
+def test_the_garbage_collector_rests_until_the_last_recording_is_done() -> None:
+    """What it calls in the middle of a step would be taken for the step's own calls."""
+    first, second = no_collection(), no_collection()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)  # as another thread does, whose step ends earlier
+    assert not gc.isenabled()
+    second.__exit__(None, None, None)
+    assert gc.isenabled()
 
 
 def test_a_parameter_changed_meanwhile_is_an_error_and_no_wrong_gradient() -> None:

@@ -8,7 +8,6 @@ tensor's elements.
 
 from __future__ import annotations
 
-import gc
 import sys
 import sysconfig
 from functools import cache
@@ -45,14 +44,10 @@ class CallMonitor:
 
     def __enter__(self) -> None:
         self._profiler: Any = sys.getprofile()
-        self._collects = gc.isenabled()
-        gc.disable()  # calls made by the garbage collector are not the step's
         sys.setprofile(self._event)
 
     def __exit__(self, *error: object) -> None:
         sys.setprofile(None)
-        if self._collects:
-            gc.enable()
         if callable(self._profiler):
             sys.setprofile(self._profiler)
         elif self._profiler is not None:  # cProfile

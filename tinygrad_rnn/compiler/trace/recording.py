@@ -17,6 +17,7 @@ import numpy as np
 
 from ...engine.primitives.primitive import Primitive
 from ...engine.recording.clock import tick
+from ...engine.recording.collector import no_collection
 from ...engine.recording.guard import fingerprint
 from ...engine.recording.mode import ModeChange, current_mode
 from ...engine.recording.node import Node
@@ -189,7 +190,8 @@ def record(
     carry, xs = given[: len(carry)], given[len(carry) :]
     made = Record(given, files(), earlier)
     monitor = CallMonitor(made)
-    with ModeChange(watch=made), monitor:
+    # Without the garbage collector: what it calls, finalizers for instance, is not the step's.
+    with ModeChange(watch=made), no_collection(), monitor:
         next_carry, ys = step(carry, xs)
     made.codes = monitor.codes
     noted = getattr(step, "noted", {}).values()

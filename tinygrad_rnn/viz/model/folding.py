@@ -6,16 +6,14 @@ only what one step passes on to another is kept, so that the line of each state 
 
 from __future__ import annotations
 
-import gc
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 
 from ...engine.recording.node import Node
 from ...engine.tensor import Tensor
 from ...graph import Graph
 
-__all__ = ["LONG", "folded_graph", "kept_steps", "no_collection"]
+__all__ = ["LONG", "folded_graph", "kept_steps"]
 
 LONG = 200  # steps from which the graph itself is folded
 
@@ -51,23 +49,6 @@ def folded_graph(outputs: Sequence[Tensor], inputs: Sequence[Tensor], shown: int
             folded[node.inputs[0].number] = node.inputs[0]
     starts = [node for node, step in handed.values() if step is not None and step in kept]
     return Graph.folding(outputs, inputs, _up_to(folded, [*outputs, *starts]), folded)
-
-
-@contextmanager
-def no_collection() -> Iterator[None]:
-    """Turn off the search for reference cycles: among millions of nodes it takes seconds.
-
-    >>> with no_collection():
-    ...     gc.isenabled()
-    False
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _handed_over(outputs: Sequence[Node]) -> dict[int, tuple[Node, int | None]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...engine.dtypes import is_floating
+from ...engine.recording.collector import no_collection
 from ...engine.recording.mode import ModeChange
 from ...engine.tensor import Tensor
 from ...graph import Graph
@@ -17,7 +18,7 @@ from ..gradient.flow import Flow, Gradients, weights_of
 from ..layout.sheet import arrange
 from ..layout.step import no_numbers
 from ..layout.strip import Strip
-from ..model.folding import folded_graph, no_collection
+from ..model.folding import folded_graph
 from ..model.history import WholeHistory
 from ..model.levels import LEVELS, at_level
 from ..model.run import run_unrolled, scalar_of
