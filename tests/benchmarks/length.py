@@ -10,6 +10,7 @@ the input and all parameters; float32. A line that is flat is linear. `--plot` a
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from recurrent_peers import CONTESTANTS, Problem
@@ -81,8 +82,7 @@ def main() -> None:
             columns = [name for name in present if name.startswith("ours") or not bounded]
             times = found[cell][steps] = microseconds(cell, steps, columns, options)
             rows.append([cell, f"{steps:,}", *(number(times.get(name)) for name in present)])
-            print(" ".join(rows[-1]), flush=True)
-    print()
+            print(" ".join(rows[-1]), file=sys.stderr)
     print_table(["cell", "T", *present], rows)
     if options.plot:
         plot(found, options.plot)

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from timing import installed, print_table, run_with_threads
+from timing import installed, print_machine, print_table, run_with_threads
 
 CONTESTANTS = ("scan", "scan, checkpoint=sqrt", "unrolled", "PyTorch nn.*")
 
@@ -96,7 +96,8 @@ def main() -> None:
         command += ["--cell", options.cell, "--contestant", name]
         found = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
         rows.append([name, *(f"{float(megabytes):.1f}" for megabytes in found)])
-    print(f"{options.cell} at (T, B, I, H) = ({options.row}), float32: MB above the rest\n")
+    print_machine(["numpy", "llvmlite", "torch"])
+    print(f"\n{options.cell} at (T, B, I, H) = ({options.row}), float32: MB above the rest\n")
     print_table(["contestant", "first step", "two steps"], rows)
 
 

@@ -8,6 +8,7 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
+import re
 import statistics
 import sys
 import time
@@ -21,6 +22,7 @@ THREAD_SETTINGS = (
     "NUMBA_NUM_THREADS",
     "NPROC",  # read by XLA
 )
+VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2", "asimd": "NEON"}  # as /proc/cpuinfo names them
 TUNING_SETTINGS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "MKL_DEBUG_CPU_TYPE")
 
 
@@ -139,22 +141,30 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[str]], left: int 
 
 def print_setting(packages: Sequence[str], options: argparse.Namespace, shown: str) -> None:
     """Versions, processor, threads, how busy the machine is, and what the numbers are."""
-    found = [f"Python {platform.python_version()}"]
-    found += [f"{p} {importlib.metadata.version(p)}" for p in packages if installed(p)]
-    threads = f"{options.threads} thread{'s' * (options.threads > 1)}"
-    load = f"load average {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     kind = "CPU time" if options.cpu_time else "wall time"
-    print(", ".join(found))
-    print(f"{_processor()}, {os.cpu_count()} cores, {threads}; {load}")
+    print_machine(packages, options.threads)
     print(f"{shown} of {options.repeat} interleaved samples, {kind}.\n")
 
 
+def print_machine(packages: Sequence[str], threads: int = 1) -> None:
+    """Versions, processor, threads and how busy the machine is."""
+    found = [f"Python {platform.python_version()}"]
+    found += [f"{p} {importlib.metadata.version(p)}" for p in packages if installed(p)]
+    load = f"load average {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    print(", ".join(found))
+    print(f"{_processor()}, {os.cpu_count()} cores, {threads} thread{'s' * (threads > 1)}; {load}")
+
+
 def _processor() -> str:
+    """Its name and the widest vectors that it computes with."""
     try:
-        with open("/proc/cpuinfo", encoding="utf-8") as lines:
-            return next(line.split(":")[1].strip() for line in lines if "model name" in line)
-    except (OSError, StopIteration):
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            lines = file.read()
+    except OSError:
         return platform.processor() or platform.machine()
+    names = re.findall(r"^model name\s*: (.*)$", lines, re.M) or [platform.machine()]
+    vectors = [shown for flag, shown in VECTORS.items() if re.search(rf"\b{flag}\b", lines)]
+    return f"{names[0].strip()} with {vectors[0]}" if vectors else names[0].strip()
 
 
 def number(value: float | None) -> str:
