@@ -11,9 +11,10 @@ import json
 import math
 import multiprocessing
 import tarfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -65,15 +66,20 @@ class Numbers:
     truncation: tuple[float, ...]
 
 
+@cache
+def _zoo() -> Mapping[str, type[nn.Cell]]:
+    return cells.discover()
+
+
 def made(name: str) -> nn.Cell:
     """The cell of a name that its card is of."""
-    cell: nn.Cell = cells.discover()[name](INPUT_SIZE, HIDDEN_SIZE, **MADE_WITH.get(name, {}))
+    cell: nn.Cell = _zoo()[name](INPUT_SIZE, HIDDEN_SIZE, **MADE_WITH.get(name, {}))
     return cell
 
 
 def family(name: str) -> str:
     """The family of a cell: the folder that it is in."""
-    path = cells.discover()[name].__module__.split(".")
+    path = _zoo()[name].__module__.split(".")
     return path[2] if path[1] == "cells" else "classical"
 
 

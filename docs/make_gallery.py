@@ -1,15 +1,17 @@
 """Make the gallery: docs/gallery, its measured text, cards of all cells, the comparison of the zoo.
 
-    python docs/make_gallery.py                     all three
+    python docs/make_gallery.py                     all of it
     python docs/make_gallery.py study               what the study of RNNs says, measured: a minute
     python docs/make_gallery.py cards --workers 2   a card of every cell: 15 minutes of CPU time
     python docs/make_gallery.py compare --workers 2 the whole zoo: some 30 minutes of CPU time
+    python docs/make_gallery.py pages               the pages of all that, to look at: 20 seconds
 
 Each goes on where it was stopped: the runs of the comparison are kept in results.jsonl, the cards
 in cards/, which Git ignores; `--again` makes all cards anew. Git keeps the cards' numbers, in
 cards.json, and an archive of the cards, cards.tar.xz, out of which the site takes them.
-What stands in docs/gallery/index.md between the marks of a part is written by that part, and
-cells.html by the last two. The extra `llvm` is needed. `--cells` takes some cells instead of all.
+What stands in docs/gallery/index.md between the marks of a part is written by that part. The pages,
+cells.html and comparison.html, are made of these numbers whenever the site is built; Git ignores
+them. The extra `llvm` is needed. `--cells` takes some cells instead of all.
 """
 
 from __future__ import annotations
@@ -22,19 +24,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
-from gallery_cells import FAMILIES, Numbers, family, make_cards, pack, read
-from gallery_page import write_page
+from gallery_cells import FAMILIES, family, make_cards, pack, read
+from gallery_page import write_pages
+from gallery_results import SOLVED, by_name, solves
 from gallery_study import study
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import cells
 from tinygrad_rnn.comparison import Comparison, Entry, leaders
-from tinygrad_rnn.data import tasks
 from tinygrad_rnn.training.environment import environment
 
 FOLDER = Path(__file__).resolve().parent / "gallery"
-PAGE, CELLS = FOLDER / "index.md", FOLDER / "cells.html"
+PAGE = FOLDER / "index.md"
 CARDS, NUMBERS, ARCHIVE = FOLDER / "cards", FOLDER / "cards.json", FOLDER / "cards.tar.xz"
 TASKS = ("adding", "delayed_recall", "parity")
 SETTINGS = {
@@ -50,13 +51,12 @@ LONGER = (
     ".venv/bin/tinygrad-rnn compare lstm lem --tasks adding --steps 20 --hidden-size 16 \\\n  "
     "--epochs 50 --batches 20 --batch-size 16 --learning-rate 0.005"
 )
-SOLVED = 0.1  # of the loss that a guess has
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Make the parts that are asked for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("part", nargs="?", choices=("study", "cards", "compare"))
+    parser.add_argument("part", nargs="?", choices=("study", "cards", "compare", "pages"))
     parser.add_argument("--cells", nargs="+", help="these alone")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--again", action="store_true", help="make cards that are there already")
@@ -70,6 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         write("cards", carded(names, options.workers, options.again))
     if options.part in (None, "compare"):
         write("compare", compared(names, options.workers))
+    if options.part in (None, "pages"):
+        write_pages(FOLDER, FOLDER)
 
 
 def write(part: str, lines: Iterable[str]) -> None:
@@ -90,18 +92,15 @@ def where() -> str:
 
 
 def zoo() -> list[str]:
-    """All cells by name, the LSTM first: it is what the others are matched with."""
-    return sorted(cells.discover(), key=lambda name: (name != "lstm", name))
+    """All cells by name, the LSTM first."""
+    return by_name(cells.discover())
 
 
 def compared(names: list[str], workers: int) -> list[str]:
-    """Compare, write the pages of it, and tell which families solve which task."""
+    """Compare, and tell which families solve which task."""
     made_with = {"convlstm": "image_size=(1, 1)", "projectedlstm": "projection_size=8"}
     specs = [f"{name},{made_with[name]}" if name in made_with else name for name in names]
     found = tg.compare(specs, TASKS, folder=FOLDER, workers=workers, **SETTINGS)
-    found.report(FOLDER / "comparison.html", "The zoo, compared")
-    numbers = {name: Numbers(**row) for name, row in json.loads(NUMBERS.read_text()).items()}
-    write_page(CELLS, numbers, found.tasks, SOLVED, guess_of_adding())
     by_family = grouped(found)
     settings = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in SETTINGS.items())
     updates = SETTINGS["epochs"] * SETTINGS["batches"]
@@ -133,13 +132,6 @@ def compared(names: list[str], workers: int) -> list[str]:
     ]
 
 
-def guess_of_adding() -> float:
-    """The loss of answering 1 on the few sequences held out, over that on all there are."""
-    task = tasks.adding(SETTINGS["steps"], batch_size=SETTINGS["batch_size"])
-    losses = [np.square(batch.targets - 1).mean() for batch in task.held_out]
-    return float(np.mean(losses)) / task.baseline
-
-
 def longer() -> str:
     """What the LSTM and another cell come to with more updates at a smaller rate."""
     settings = SETTINGS | {"epochs": 50, "learning_rate": 0.005}
@@ -168,14 +160,9 @@ def grouped(found: Comparison) -> dict[str, dict[str, list[Entry]]]:
 
 def told(entries: list[Entry]) -> str:
     """How many of a family solve a task, and the best of them."""
-    solved = [e for e in entries if e.loss.values and is_solved(e)]
+    solved = [e for e in entries if solves(e)]
     best = min((e for e in entries if e.loss.values), key=lambda e: e.loss.mean)
     return f"{len(solved)} of {len(entries)}; {best.cell} {best.loss:.2g}"
-
-
-def is_solved(entry: Entry) -> bool:
-    """Whether every seed came below a share of the guess's loss."""
-    return not entry.diverged and max(entry.loss.values) < SOLVED * entry.baseline
 
 
 def ties(found: Comparison) -> list[str]:
@@ -185,7 +172,7 @@ def ties(found: Comparison) -> list[str]:
         best = leaders(entries)
         names = ", ".join(sorted(entry.cell for entry in best))
         verb = "is the best" if len(best) == 1 else "are not told apart by their spread"
-        solved = sum(is_solved(entry) for entry in entries if entry.loss.values)
+        solved = sum(map(solves, entries))
         lines.append(
             f"- **{task.replace('_', ' ')}**: {solved} of {len(entries)} cells solve it. "
             f"{names} {verb}."

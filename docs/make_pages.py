@@ -10,9 +10,7 @@ import ast
 import importlib
 import inspect
 import re
-import shutil
 import sys
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from typing import Any
 from sphinx.application import Sphinx
 
 sys.path.insert(0, str(Path(__file__).parent))
+from gallery_page import write_pages
 from make_reference import public_modules, public_names
 
 
@@ -33,14 +32,9 @@ def setup(app: Sphinx) -> None:
 
 
 def add_gallery(app: Sphinx, error: Exception | None) -> None:
-    """The pages of the gallery that need no Sphinx: all cells, the comparison, and the cards."""
-    if error is not None or app.builder.format != "html":
-        return
-    source, folder = Path(app.srcdir) / "gallery", Path(app.outdir) / "gallery"
-    for page in source.glob("*.html"):
-        shutil.copy(page, folder / page.name)
-    with tarfile.open(source / "cards.tar.xz") as cards:
-        cards.extractall(folder / "cards", filter="data")
+    """The pages of the gallery that need no Sphinx, beside the others."""
+    if error is None and app.builder.format == "html":
+        write_pages(Path(app.srcdir) / "gallery", Path(app.outdir) / "gallery")
 
 
 def make_api(folder: Path) -> None:
