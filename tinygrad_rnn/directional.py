@@ -139,11 +139,12 @@ def _directions(
     pairs = list(zip(primals, tangents, strict=True)) if several else [(primals, tangents)]
     found: list[Tensor | None] = []
     for primal, tangent in pairs:
-        count = len(pytree.leaves(primal))
+        is_leaf = isinstance(primal, Tensor) or pytree.structure(primal) == "*"
+        count = 1 if is_leaf else len(pytree.leaves(primal))
         if tangent is None:
             found += [None] * count
             continue
-        if count == 1 and pytree.structure(primal) == "*":  # nested lists of numbers are an array
+        if is_leaf:  # nested lists of numbers are an array
             given = [tangent]
         else:
             try:
@@ -169,7 +170,7 @@ def _directions(
 def _as_direction(x: Tensor, tangent: Any, what: str) -> Tensor:
     if not is_floating(x._data):
         raise TypeError(f"{what}: a primal of dtype {x.dtype} has no derivative; its tangent: None")
-    t = tangent if isinstance(tangent, Tensor) else tensor(np.asarray(tangent, x.dtype))
+    t = tangent if isinstance(tangent, Tensor) else Tensor.of(np.array(tangent, x.dtype))
     if t.shape != x.shape and t.shape[1:] != x.shape:
         raise ValueError(f"{what}: a tangent of shape {t.shape} for a primal of shape {x.shape}")
     return t if t.dtype == x.dtype else t.astype(x.dtype)

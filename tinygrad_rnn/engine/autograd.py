@@ -173,15 +173,12 @@ class _OfOutputs(dict[int, Any]):
 
     def complete(self, outputs: tuple[Any, ...], recorded: bool) -> OutputGradients:
         """The gradient of each output; zeros for those that nothing depends on."""
-        kind = type(next(iter(self.values())))
-        return OutputGradients(
-            self[index]
-            if index in self
-            else kind.of(np.zeros_like(data))
-            if recorded
-            else zeros(data.shape, data.dtype)
-            for index, data in enumerate(outputs)
-        )
+        found = [self.get(index) for index in range(len(outputs))]
+        for index, data in enumerate(outputs):
+            if found[index] is None:
+                none = zeros(data.shape, data.dtype)
+                found[index] = type(next(iter(self.values()))).of(none) if recorded else none
+        return OutputGradients(found)
 
 
 class OutputGradients(tuple[Any, ...]):
@@ -204,11 +201,13 @@ def _between(outputs: Sequence[Node], wanted: Sequence[Node]) -> dict[int, bool]
     ends = {node.number for node in wanted}
     relevant: dict[int, bool] = {}
     for number in sorted(reached):  # inputs before what is made from them
-        leads_on = any(
-            isinstance(x, Node) and x.number in relevant for x in reached[number].inputs or ()
-        )
-        if leads_on or number in ends:
-            relevant[number] = leads_on
+        for x in reached[number].inputs or ():
+            if isinstance(x, Node) and x.number in relevant:
+                relevant[number] = True
+                break
+        else:
+            if number in ends:
+                relevant[number] = False
     if not ends <= relevant.keys():
         for node in reached.values():
             if node.op is not None and node.inputs is None:

@@ -259,7 +259,10 @@ def scan_node(run: Run, xs: Sequence[Tensor], carry: Sequence[Tensor]) -> Sequen
     Its last inputs are the arrays that the programs have been made for, so that a backward pass
     notices if they have changed.
     """
-    inputs = zip((*xs, *carry, *run.work.leaves), run.work.wanted, strict=True)
-    given = [t if wanted else t.detach() for t, wanted in inputs]
+    recorded = is_grad_enabled()
+    given = [
+        t.detach() if recorded and t.requires_grad and not wanted else t
+        for t, wanted in zip((*xs, *carry, *run.work.leaves), run.work.wanted, strict=True)
+    ]
     outputs: Sequence[Tensor] = _scan(run, *given, *run.loop.compiled.step.constants)
     return outputs

@@ -7,7 +7,7 @@ A primitive is functions of arrays and statements about them. It knows no Tensor
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import replace
 from functools import cache, partial
 from typing import Any, NoReturn, TypeVar, overload
@@ -211,21 +211,23 @@ class Primitive:
 
     def positions_read(
         self, wanted: Iterable[int], out: Any, inputs: Sequence[Any], attributes: dict[str, Any]
-    ) -> set[int]:
+    ) -> Set[int]:
         """Whose values the gradients for the `wanted` inputs read: positions, or `OUTPUT`.
 
         To read a shape or a dtype is not to read a value. Found by running each rule once for
         inputs of these shapes and dtypes (see `reads`), unless `Traits.reads` says it.
         """
-        if self.traits.reads is not None:
-            names = self.traits.reads
-            found = {i for i in range(len(inputs)) if self.input_name(i) in names}
-            return found | {OUTPUT} if "out" in names else found
+        found: Set[int] = frozenset()
+        names, count = self.traits.reads, len(inputs)
+        if names is not None:
+            if count not in self._reads:
+                found = {i for i in range(count) if self.input_name(i) in names}
+                self._reads[count] = frozenset(found | {OUTPUT} if "out" in names else found)
+            return self._reads[count]
         try:
             form = signature((out, *inputs, attributes))
         except TypeError:  # of an object that may be any: nothing to find it again by
             form = None
-        found = set()
         for position in wanted:
             read = self._reads.get((position, form)) if form is not None else None
             if read is None:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import weakref
 import zlib
-from collections.abc import Container
+from collections.abc import Container, Set
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -120,6 +120,10 @@ def check_unchanged(node: Node, relevant: Container[int] | None) -> None:
     or that carry fingerprints.
     """
     assert node.values is not None
+    guard, values = node.guard or {}, node.values
+    if node.number >= clock.latest_change:  # nothing was changed by us, or handed out, since
+        if all(fingerprint(values[position]) == known for position, known in guard.items()):
+            return
     for position in _positions_read(node, relevant):
         value = node._data if position == OUTPUT else node.values[position]
         for array in value if isinstance(value, tuple) else (value,):
@@ -127,7 +131,7 @@ def check_unchanged(node: Node, relevant: Container[int] | None) -> None:
                 _check(node, position, array)
 
 
-def _positions_read(node: Node, relevant: Container[int] | None) -> set[int]:
+def _positions_read(node: Node, relevant: Container[int] | None) -> Set[int]:
     """The positions (`OUTPUT`: the output) whose values the gradients of `node` read."""
     assert node.op is not None and node.inputs is not None and node.values is not None
     wanted = [

@@ -78,8 +78,10 @@ class ModeChange(ContextDecorator):
 
     def __enter__(self) -> ModeChange:
         now = current_mode()
-        settings = {name: getattr(now, name) for name in Mode.__slots__}
-        self._tokens.append(MODE.set(Mode(**settings | self._changes)))
+        mode = Mode(now.grad, now.scope, now.watch, now.observer, now.twice)
+        for name, value in self._changes.items():
+            setattr(mode, name, value)
+        self._tokens.append(MODE.set(mode))
         return self
 
     def __exit__(self, *error: object) -> None:
