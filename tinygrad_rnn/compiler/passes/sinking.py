@@ -2,7 +2,8 @@
 
 NumPy pays for each call, so it computes outside the loop whatever it can. A compiled loop pays for
 each array that is written to memory and read again, so instructions that compute little, such as
-elementwise ones, move into the loop, and most results never leave the registers.
+elementwise ones, move into the loop, and most results never leave the registers. So do products
+that are no larger for all steps than for one.
 """
 
 from __future__ import annotations
@@ -10,13 +11,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
+
+import numpy as np
 
 from ..ir.cost import cost
-from ..ir.instruction import Instruction
+from ..ir.instruction import Instruction, samples
 from ..ir.primitives import Recurrence, recurrence
 from ..ir.schedule import Schedule
 
-__all__ = ["is_elementwise", "is_light", "is_simple", "sink_into_loop"]
+__all__ = ["is_elementwise", "is_light", "is_simple", "sink_into_loop", "stays_small"]
 
 
 def sink_into_loop(schedule: Schedule, moves: Callable[[Instruction], bool]) -> Schedule:
@@ -73,6 +77,20 @@ def is_light(value: Instruction) -> bool:
     arrays = [x.sample for x in value.depends_on] + [value.sample]
     flops = cost(value, 1, lambda _: False, in_loop=True).flops
     return value.traits.pure and flops <= _FEW * max(1, *(array.size for array in arrays))
+
+
+def stays_small(value: Instruction, time_varying: Callable[[Any], bool]) -> bool:
+    """Whether a product outside the loop would be as many small ones, one or more for each step.
+
+    Only the rows of all steps times one matrix are one large product, which repays a call of BLAS.
+    (The right factor has to be stored row by row: so a compiled loop reads it.)
+    """
+    if not value.is_product or len(value.inputs) != 2:
+        return False
+    x, y = samples(value.inputs)
+    grows = time_varying(value.inputs[0]) and not time_varying(value.inputs[1])
+    by_rows = np.ndim(y) >= 2 and np.asarray(y).strides[-1] == y.itemsize
+    return by_rows and not (grows and np.ndim(x) == np.ndim(y) == 2)
 
 
 def is_simple(value: Instruction) -> bool:

@@ -13,7 +13,7 @@ from ...ir.cost import loop_seconds
 from ...ir.instruction import Instruction
 from ...ir.schedule import Schedule
 from ...memory.allocation import Arrays
-from ...passes.sinking import is_light, is_simple, sink_into_loop
+from ...passes.sinking import is_light, is_simple, sink_into_loop, stays_small
 from ..numpy.executable import Executable
 from ..threads import ranges, run_parts
 from .loop_text.expressions import CannotCompile
@@ -46,7 +46,8 @@ class CompiledExecutable(Executable):
         self._sharing = True  # whether threads may share the rows of the batch
 
         def sinks(value: Instruction) -> bool:
-            return is_light(value) and value not in outside and value not in joining
+            light = is_light(value) or stays_small(value, schedule.time_varying)
+            return light and value not in outside and value not in joining
 
         while True:
             sunk = sink_into_loop(schedule, sinks)
