@@ -20,7 +20,7 @@ def sequence(steps: int) -> tg.Tensor:
 
 def each_step(result: Any) -> tg.Tensor:
     """A loss to which each step adds."""
-    return (result[0] * result[0]).sum()
+    return tg.sum(result[0])
 
 
 def main() -> None:
@@ -28,21 +28,22 @@ def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     tg.manual_seed(0)
     rnn, lstm = nn.RNN(INPUT, HIDDEN), nn.LSTM(INPUT, HIDDEN)
-    cut = nn.GRU(INPUT, HIDDEN, truncate=2)
+    cut = nn.Recurrent(nn.GRUCell(INPUT, HIDDEN), truncate=2)
+    cell = nn.Recurrent(nn.LSTMCell(INPUT, HIDDEN))  # shorter names than in nn.LSTM
     both = nn.LSTM(INPUT, HIDDEN, bidirectional=True)
     pictures = {
-        "gates": viz.bptt(lstm, sequence(2), level="gates", title="LSTM, gates"),
+        "gates": viz.bptt(cell, sequence(2), level="gates", title="LSTM, gates"),
         "ops": viz.bptt(lstm, sequence(1), title="LSTM, ops"),
-        "modules": viz.bptt(lstm, sequence(5), level="modules", title="LSTM, modules"),
+        "modules": viz.bptt(lstm, sequence(4), level="modules", title="LSTM, modules"),
         "rolled": viz.bptt(lstm, sequence(4), level="rolled", title="LSTM, rolled"),
-        "folded": viz.bptt(rnn, sequence(100), level="gates", fold=4, title="RNN, 100 steps"),
+        "folded": viz.bptt(rnn, sequence(100), level="gates", fold=2, title="RNN, 100 steps"),
         "both_ways": viz.bptt(
-            both, sequence(3), level="modules", loss=each_step, title="bidirectional LSTM"
+            both, sequence(2), level="modules", loss=each_step, title="bidirectional LSTM"
         ),
         "cut": viz.bptt(cut, sequence(4), level="modules", loss=each_step, title="GRU, truncate=2"),
-        "backward": viz.bptt(rnn, sequence(3), passes="both", title="RNN, both passes"),
+        "backward": viz.bptt(rnn, sequence(2), passes="both", title="RNN, both passes"),
         "backward_gates": viz.bptt(
-            lstm, sequence(3), level="gates", passes="backward", title="LSTM, backward pass"
+            lstm, sequence(2), level="gates", passes="backward", title="LSTM, backward pass"
         ),
     }
     a, b = (tg.tensor(v, requires_grad=True).named(n) for n, v in {"a": -4.0, "b": 2.0}.items())

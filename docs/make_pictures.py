@@ -53,7 +53,9 @@ def hundred_steps(ending: str) -> None:
     tg.manual_seed(0)
     x = tg.randn(100, 1, 8).named("x")
     models = {"RNN": Last(nn.RNNCell(8, 32)), "LSTM": Last(open_lstm(8, 32, 3.0))}
-    maps = [viz.bptt(model, x, level="gates", fold=2, title=name) for name, model in models.items()]
+    maps = [
+        viz.bptt(model, x, level="modules", fold=2, title=name) for name, model in models.items()
+    ]
     flows = {name: viz.gradient_flow(model, x) for name, model in models.items()}
     both = viz.Comparison(maps, viz.plot_gradient_flow(flows))
     print(both.save(IMAGES / f"hundred_steps{ending}"))

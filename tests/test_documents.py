@@ -169,6 +169,24 @@ def test_readme_has_two_commands_which_ci_runs() -> None:
     assert all(f"readme_command {name}" in ci for name in ("train", "pytest"))
 
 
+README_WIDTH = 980.0  # px that GitHub shows a picture in; a wider one is shrunk
+LEAST_LABEL = 11.0  # px
+SMALLER = {"map_backward_gates": 10.0}  # two steps of this one are no narrower
+
+
+DRAWN = sorted((ROOT / "docs" / "images").glob("*.ko.svg"))  # by this package, in two languages
+
+
+@pytest.mark.parametrize("picture", DRAWN, ids=lambda picture: picture.name)
+def test_labels_can_be_read_at_the_width_of_a_readme(picture: Path) -> None:
+    picture = picture.with_name(picture.name.replace(".ko", ""))
+    svg = picture.read_text(encoding="utf-8")
+    (view,) = re.findall(r'<svg xmlns[^>]* viewBox="([^"]+)"', svg)
+    sizes = [float(px) for px in re.findall(r"font-size(?:=\"|: ?)([\d.]+)", svg)]
+    shown = min(sizes) * min(1.0, README_WIDTH / float(view.split()[2]))
+    assert shown >= SMALLER.get(picture.stem, LEAST_LABEL)
+
+
 # What is checked above can fail.
 
 

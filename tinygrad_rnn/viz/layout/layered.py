@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 __all__ = ["Block", "Placed", "layered"]
 
-LAYER_GAP = 25.0
+LAYER_GAP = 16.0
 ROW_GAP = 14.0
 WIRE = 12.0  # the height reserved for a passing edge
 

@@ -13,7 +13,7 @@ from .step import Band, Numbers, Point, draw_band, no_numbers
 
 __all__ = ["Sheet", "Way", "arrange", "lower"]
 
-GUTTER = 36.0  # between columns
+GUTTER = 30.0  # between columns
 BAND_GAP = 30.0
 BAR_HEIGHT = 26.0
 BAND_HEAD = 16.0  # room for the band's name, above its content

@@ -71,7 +71,8 @@ class Drawing:
     def left(self) -> float:
         """The left border of the picture."""
         loops = loops_width(self.scene) if self.scene.rolled else 0.0
-        return -START - MARGIN - self.scene.aside - loops
+        only_back = all(band.backward for band in self.scene.sheet.bands)  # states start at right
+        return -(0.0 if only_back else START) - MARGIN - self.scene.aside - loops
 
     @property
     def top(self) -> float:
