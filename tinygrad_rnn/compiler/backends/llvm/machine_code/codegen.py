@@ -22,7 +22,7 @@ _DTYPES += ["float32", "float64"]
 
 def machine_code(text: str) -> bytes:
     """The object code of the functions that a text defines: `loop`, and `prepare` if it has one."""
-    module = binding.parse_assembly(str(_written(text).module))
+    module = binding.parse_assembly(_assembly(text))
     module.verify()
     pipeline = binding.create_pass_builder(_target(), _options())
     pipeline.getModulePassManager().run(module, pipeline)
@@ -45,8 +45,8 @@ def this_machine() -> tuple[str, ...]:
     return llvmlite.__version__, binding.get_process_triple(), binding.get_host_cpu_name(), features
 
 
-def _written(text: str) -> Writer:
-    """The LLVM instructions of a text."""
+def _assembly(text: str) -> str:
+    """A text in LLVM's assembly language."""
     writer = Writer()
     words: dict[str, Any] = {
         **{name: partial(writer.number, dtype=name) for name in _DTYPES},
@@ -61,7 +61,7 @@ def _written(text: str) -> Writer:
         kinds: list[Any] = [(Number, np.dtype("int64"))] * function.__code__.co_argcount
         kinds[1] = Pointer, np.dtype("uint64")  # the table of addresses
         writer.write(function, kinds, public=True)
-    return writer
+    return writer.module()
 
 
 @cache

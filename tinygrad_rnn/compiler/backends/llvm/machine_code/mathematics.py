@@ -220,11 +220,10 @@ def floor_divide(x: Number, y: Number) -> Number:
 
 def _divided(x: Number, y: Number) -> tuple[Number, Number]:
     """Integers: floor_divide and remainder. By 0, both are 0."""
-    where, builder, signed = x.writer.where, x.writer.builder, x.dtype.kind == "i"
+    where, signed = x.writer.where, x.dtype.kind == "i"
     odd = (y == 0) | (y == -1) if signed else y == 0  # for which processors have no division
     by = where(odd, 1, y)
-    div, rem = (builder.sdiv, builder.srem) if signed else (builder.udiv, builder.urem)
-    times, rest = (Number(x.writer, f(x.value, by.value), x.dtype) for f in (div, rem))
+    times, rest = (x.apply(f"{'s' if signed else 'u'}{name}", by) for name in ("div", "rem"))
     if signed:
         below = _differ_in_sign(rest, by)
         times, rest = where(below, times - 1, times), where(below, rest + by, rest)
