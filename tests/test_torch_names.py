@@ -128,6 +128,7 @@ list(nn.ModuleDict({'a': nn.Linear(1, 1), 'b': nn.Linear(1, 1)}).state_dict())
 sorted(nn.Sequential(nn.Linear(1, 1), nn.ModuleList([nn.Linear(1, 1)])).state_dict())
 sorted(nn.CrossEntropyLoss(weight=torch.ones(2)).state_dict())
 [tuple(p.shape) for p in nn.Conv2d(4, 6, (3, 2), groups=2).parameters()] | len(list(nn.Linear(1, 1).children()))
+torch.concat([x, y], axis=-1) | x.unsqueeze(axis=0) | x.amax(axis=1, keepdims=True)
 """.replace("\n", " | ").split(" | ")  # fmt: skip  # noqa: E501
 ALSO = [line for line in ALSO if line]
 
@@ -343,3 +344,13 @@ def test_modules_in_containers_are_parts() -> None:
     for name in ("forward", "_x", "a.b"):
         with pytest.raises(ValueError, match="cannot be the name of a module"):
             heads[name] = layers
+
+
+def test_an_error_in_a_call_of_an_alias_has_the_name_it_was_called_by() -> None:
+    x = tg.ones(2, 3)
+    with pytest.raises(TypeError, match=r"concat\(\) got an unexpected keyword argument 'along'"):
+        tg.concat([x, x], along=1)
+    with pytest.raises(TypeError, match=r"concat\(\): 'dim' is given twice, once as 'axis'"):
+        tg.concat([x, x], dim=1, axis=1)
+    for table in (torch_names.METHODS, torch_names.FUNCTIONS, torch_names.FUNCTIONAL):
+        assert not any(getattr(f, "__name__", "") == "<lambda>" for f in table.values())

@@ -7,11 +7,12 @@ from functools import wraps
 from inspect import signature
 from typing import TYPE_CHECKING, Any, TypeVar
 
-__all__ = ["DIFFERENT", "numpys_keywords", "takes_dim"]
+__all__ = ["DIFFERENT", "numpys_keywords", "takes_axis", "takes_dim"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _NUMPYS = {"dim": "axis", "dims": "axis", "keepdim": "keepdims", "shifts": "shift"}
+_PYTORCHS = {"axis": "dim", "keepdims": "keepdim"}
 
 DIFFERENT: dict[str, str] = {}
 """Functions whose result with `dim=` is another one in PyTorch: how to write each of the two here.
@@ -28,16 +29,35 @@ def numpys_keywords(
     `known`: the keywords that it takes. TypeError where PyTorch means something else, or if one
     is given by both of its names.
     """
+    found = _renamed(name, keywords, known, _NUMPYS)
+    if name in DIFFERENT and (given := keywords.keys() - found.keys()):
+        raise TypeError(f"{name}({min(given)}=...): {DIFFERENT[name]}")
+    return found
+
+
+def _renamed(
+    name: str, keywords: Mapping[str, Any], known: Collection[str], names: Mapping[str, str]
+) -> dict[str, Any]:
+    """The keywords that `name` takes; TypeError if one is given by both of its names."""
     found: dict[str, Any] = {}
     for given, value in keywords.items():
-        numpys = _NUMPYS.get(given, given)
-        here = given if given in known or numpys not in known else numpys
-        if here != given and name in DIFFERENT:
-            raise TypeError(f"{name}({given}=...): {DIFFERENT[name]}")
+        other = names.get(given, given)
+        here = given if given in known or other not in known else other
         if here in found:
             raise TypeError(f"{name}(): {here!r} is given twice, once as {given!r}")
         found[here] = value
     return found
+
+
+def takes_axis(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator for a function with PyTorch's `dim=`: it takes NumPy's `axis=`, as there."""
+    name, known = function.__name__, frozenset(signature(function).parameters)
+
+    @wraps(function)
+    def with_axis(*inputs: Any, **keywords: Any) -> Any:
+        return function(*inputs, **_renamed(name, keywords, known, _PYTORCHS))
+
+    return with_axis
 
 
 if TYPE_CHECKING:  # a type checker knows NumPy's names only

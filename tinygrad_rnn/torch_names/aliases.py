@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from inspect import signature
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
 from .. import ops
 from ..engine.dtypes import get_default_dtype
+from ..engine.keywords import takes_axis
 from ..engine.primitives.protocol import implements
 from ..engine.recording.mode import no_grad
 from ..engine.tensor import Tensor, from_numpy, tensor
@@ -17,6 +20,21 @@ from ..engine.tensor import Tensor, from_numpy, tensor
 __all__ = ["BOTH", "FUNCTIONAL", "FUNCTIONS", "METHODS", "MODULE", "PROPERTIES"]
 
 Array = Any
+
+
+def _aliases(table: dict[str, Any]) -> dict[str, Any]:
+    """The table, with functions that have the names they are called by, and take `axis=`."""
+    return {
+        name: _alias(name, function) if isinstance(function, FunctionType) else function
+        for name, function in table.items()
+    }
+
+
+def _alias(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    if function.__name__ == "<lambda>":
+        function.__name__ = function.__qualname__ = name  # what a TypeError shows
+    parameters = signature(function).parameters
+    return takes_axis(function) if "dim" in parameters else function
 
 
 def _ops(names: str) -> dict[str, Callable[..., Any]]:
@@ -102,7 +120,7 @@ def _is_cpu(target: Any) -> bool:
 
 
 # torch.f(x, ...) and x.f(...)
-BOTH: dict[str, Callable[..., Any]] = {
+BOTH: dict[str, Callable[..., Any]] = _aliases({
     **_ops("""
         abs add all allclose any arccos arccosh arcsin arcsinh arctan arctan2 arctanh argmax
         argmin argsort broadcast_to ceil clip cos cosh count_nonzero cumprod cumsum diag diagonal
@@ -167,10 +185,10 @@ BOTH: dict[str, Callable[..., Any]] = {
     "true_divide": ops.div,
     "unbind": lambda t, dim=0: ops.unstack(t, dim),
     "unsqueeze": lambda t, dim: ops.expand_dims(t, axis=dim),
-}  # fmt: skip
+})  # fmt: skip
 
 # x.f(...)
-METHODS: dict[str, Callable[..., Any]] = {
+METHODS: dict[str, Callable[..., Any]] = _aliases({
     **{name: function for name, function in BOTH.items() if name != "concat"},
     **{
         name: lambda t, dtype=dtype: t if t.dtype == dtype else t.astype(dtype)
@@ -196,18 +214,20 @@ METHODS: dict[str, Callable[..., Any]] = {
     "view": lambda t, *shape: ops.reshape(t, _sizes(shape)),
     "view_as": lambda t, other: ops.reshape(t, other.shape),
     "where": lambda t, condition, other: ops.where(condition, t, other),
-}  # fmt: skip
+})  # fmt: skip
 
 # x.f
-PROPERTIES: dict[str, Callable[..., Any]] = {
-    "is_leaf": lambda t: t.op is None,
-    "itemsize": lambda t: t.dtype.itemsize,
-    "mT": lambda t: ops.swapaxes(t, -1, -2),
-    "nbytes": lambda t: t.size * t.dtype.itemsize,
-}
+PROPERTIES: dict[str, Callable[..., Any]] = _aliases(
+    {
+        "is_leaf": lambda t: t.op is None,
+        "itemsize": lambda t: t.dtype.itemsize,
+        "mT": lambda t: ops.swapaxes(t, -1, -2),
+        "nbytes": lambda t: t.size * t.dtype.itemsize,
+    }
+)
 
 # torch.f
-FUNCTIONS: dict[str, Any] = {
+FUNCTIONS: dict[str, Any] = _aliases({
     **BOTH,
     "as_tensor": lambda data, dtype=None: (
         _to(data, dtype=dtype) if isinstance(data, Tensor)
@@ -243,10 +263,10 @@ FUNCTIONS: dict[str, Any] = {
     "int32": np.dtype("int32"),
     "int64": np.dtype("int64"),
     "uint8": np.dtype("uint8"),
-}  # fmt: skip
+})  # fmt: skip
 
 # torch.nn.functional.f, beside what nn/functional.py has
-FUNCTIONAL: dict[str, Callable[..., Any]] = {
+FUNCTIONAL: dict[str, Callable[..., Any]] = _aliases({
     **_ops("""
         conv1d conv2d elu leaky_relu log_softmax one_hot relu sigmoid silu softmax
         softplus tanh
@@ -259,20 +279,24 @@ FUNCTIONAL: dict[str, Callable[..., Any]] = {
     "normalize": lambda x, *, dim=1, eps=1e-12: (
         x / ops.maximum(ops.norm(x, axis=dim, keepdims=True), eps)
     ),
-}  # fmt: skip
+})  # fmt: skip
 
 # module.f(...)
-MODULE: dict[str, Callable[..., Any]] = {
-    "add_module": lambda m, name, module: setattr(m, name, module),
-    "buffers": lambda m: (buffer for _, buffer in m.named_buffers()),
-    "children": lambda m: (child for _, child in m.named_children()),
-    "cpu": lambda m: m,
-    "double": lambda m: m.astype("float64"),
-    "float": lambda m: m.astype("float32"),
-    "half": lambda m: m.astype("float16"),
-    "register_module": lambda m, name, module: setattr(m, name, module),
-    "register_parameter": lambda m, name, parameter: setattr(m, name, parameter),
-    "to": lambda m, target=None, *, dtype=None, **_: (
-        m if (dtype or target) is None or _is_cpu(dtype or target) else m.astype(dtype or target)
-    ),
-}
+MODULE: dict[str, Callable[..., Any]] = _aliases(
+    {
+        "add_module": lambda m, name, module: setattr(m, name, module),
+        "buffers": lambda m: (buffer for _, buffer in m.named_buffers()),
+        "children": lambda m: (child for _, child in m.named_children()),
+        "cpu": lambda m: m,
+        "double": lambda m: m.astype("float64"),
+        "float": lambda m: m.astype("float32"),
+        "half": lambda m: m.astype("float16"),
+        "register_module": lambda m, name, module: setattr(m, name, module),
+        "register_parameter": lambda m, name, parameter: setattr(m, name, parameter),
+        "to": lambda m, target=None, *, dtype=None, **_: (
+            m
+            if (dtype or target) is None or _is_cpu(dtype or target)
+            else m.astype(dtype or target)
+        ),
+    }
+)
