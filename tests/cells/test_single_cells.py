@@ -193,7 +193,7 @@ def test_what_is_missing_does_not_matter_to_gru_d_even_as_nan() -> None:
 
 def test_a_mask_of_other_features_is_told() -> None:
     layer = tg.nn.Recurrent(cells.GRUDCell(2, 3), num_layers=2)
-    with pytest.raises(ValueError, match=r"made for 3 features, and its mask has 2.*another cell"):
+    with pytest.raises(ValueError, match=r"made for 3 features, but its mask has 2.*another cell"):
         layer(tg.zeros(4, 1, 2), mask=tg.ones(4, 1, 2))
 
 

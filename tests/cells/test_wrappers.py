@@ -262,9 +262,9 @@ def test_a_stack_of_different_cells_and_residual_layers() -> None:
 def test_wrappers_refuse_what_makes_no_sense() -> None:
     with pytest.raises(ValueError, match="a residual connection adds x, 3 features, to the output"):
         w.Residual(nn.GRUCell(3, 4))
-    with pytest.raises(ValueError, match="rate is a probability"):
+    with pytest.raises(ValueError, match="rate must be"):
         w.Zoneout(nn.GRUCell(3, 4), 1.5)
-    with pytest.raises(ValueError, match="rate is a probability below 1"):
+    with pytest.raises(ValueError, match="rate must be at least 0 and below 1"):
         w.VariationalDropout(nn.GRUCell(3, 4), 1.0)
 
 

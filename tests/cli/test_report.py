@@ -46,7 +46,7 @@ def test_the_accuracy_and_the_confusion_matrix_are_those_of_the_held_out_names(
     for true, name in enumerate(corpus.classes):
         of_class = part.labels == true
         count = int((said[of_class] == true).sum())
-        assert f"{name}, answered {name}: {count} of {of_class.sum()}" in page
+        assert f"{name}, predicted {name}: {count} of {of_class.sum()}" in page
     assert int(np.sum(said == part.labels)) == round(trained.accuracies["gru"] * len(part))
 
 

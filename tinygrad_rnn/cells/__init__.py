@@ -1,7 +1,8 @@
 """Published cells, one short file each, in folders by family.
 
-Each says its equations, where they were published, and how its parameters start. `tg.nn` has the
-classical ones: RNN, LSTM, GRU. A family's `__init__` is the one place where its cells are listed.
+Each docstring gives the equations, the paper, and the initial values of the parameters. The
+classical cells are in `tg.nn`: RNN, LSTM, GRU. A family's `__init__` is the only place that lists
+its cells.
 """
 
 from . import dynamical, gated, lstm, memory, orthogonal, parallel, state_space, timed, wrappers

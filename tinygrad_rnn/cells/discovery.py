@@ -1,4 +1,4 @@
-"""Every cell there is, by name: of `nn`, of this package, and of other distributions."""
+"""Every available cell by name: from `nn`, from this package, and from other distributions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ENTRY_POINTS = "tinygrad_rnn.cells"
 
 
 class Discovered(Mapping[str, type[nn.Cell]]):
-    """Cells by short name. What another distribution declares is loaded when it is looked up.
+    """Cells by short name. A cell that another distribution declares is loaded on lookup.
 
     >>> import tinygrad_rnn as tg
     >>> "mingru" in tg.cells.discover()
@@ -48,14 +48,14 @@ def discover() -> Discovered:
     """All cells by short name: `lstm` for LSTMCell, `mingru` for MinGRUCell.
 
     First the classical ones of `tg.nn`, then the published ones of `tg.cells`, then those that
-    other installed distributions declare in their pyproject.toml, under the names given there (a
-    name that is taken already is left to its first owner):
+    other installed distributions declare in their pyproject.toml, under the names given there. If
+    two cells have the same name, the first one wins:
 
         [project.entry-points."tinygrad_rnn.cells"]
         mine = "my_package.cells:MyCell"
 
-    Looking such a cell up imports its module; TinygradRnnError if that fails, or if what it
-    declares is no subclass of `nn.Cell`.
+    Looking up such a cell imports its module; TinygradRnnError if that fails, or if the declared
+    object is not a subclass of `nn.Cell`.
 
     >>> import tinygrad_rnn as tg
     >>> found = tg.cells.discover()
@@ -73,5 +73,5 @@ def _loaded(point: metadata.EntryPoint) -> type[nn.Cell]:
     except Exception as error:
         raise TinygradRnnError(f"{told}: {type(error).__name__}: {error}") from error
     if not (isinstance(cell, type) and issubclass(cell, nn.Cell)):
-        raise TinygradRnnError(f"{told}, which is no subclass of tinygrad_rnn.nn.Cell")
+        raise TinygradRnnError(f"{told}, which is not a subclass of tinygrad_rnn.nn.Cell")
     return cell

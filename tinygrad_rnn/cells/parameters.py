@@ -24,7 +24,7 @@ def normal(*shape: int, std: float) -> Parameter:
 
 
 def xavier(*shape: int, gates: int = 1) -> Parameter:
-    """Uniform by the sizes of one gate's matrix (Glorot & Bengio 2010)."""
+    """Uniform, with a bound from the sizes of one gate's matrix (Glorot & Bengio 2010)."""
     rows, columns = shape[0] // gates, shape[1]
     return uniform(*shape, bound=math.sqrt(6 / (rows + columns)))
 

@@ -14,7 +14,7 @@ __all__ = ["PublishedCell"]
 
 
 class PublishedCell(Cell):
-    """A cell whose state is one or more vectors (B, H), and whose gates are PyTorch's parameters.
+    """A cell whose state is one or more vectors (B, H), with PyTorch's parameter names.
 
     A subclass names the vectors of its state in `state_names`, makes parameters with
     `self.weights(...)` in `__init__`, and writes `forward`.
@@ -33,7 +33,7 @@ class PublishedCell(Cell):
     """
 
     state_names: ClassVar[tuple[str, ...]] = ("h",)
-    """What the paper calls the vectors of the state; the first is shown to the outside."""
+    """The paper's names for the vectors of the state; the first is the output."""
 
     input_size: int
     weight_ih: Parameter
@@ -54,12 +54,12 @@ class PublishedCell(Cell):
         bound: float | None = None,
         project: bool = False,
     ) -> None:
-        """Note the sizes, and make the matrices and biases of gates, stacked in one order.
+        """Set the sizes, and create the matrices and biases of the gates, stacked in one order.
 
-        weight_ih (ih * H, I) and weight_hh (hh * H, H), uniform in +-`bound`, by default
-        1 / sqrt(H) as in PyTorch; bias_ih (bias_ih * H,) and bias_hh (bias_hh * H,), zero, by
-        default one for each row of the matrix. What there are 0 of is not made. `project`: where
-        the sizes differ, a matrix weight_proj (H, I), too, for `projected`.
+        weight_ih (ih * H, I) and weight_hh (hh * H, H), uniform in +-`bound`, by default 1 /
+        sqrt(H) as in PyTorch; bias_ih (bias_ih * H,) and bias_hh (bias_hh * H,), zero, by default
+        one for each row of the matrix. A count of 0 creates no parameter. `project`: if I and H
+        differ, also create weight_proj (H, I), which `projected` uses.
         """
         self.input_size, self.hidden_size = input_size, hidden_size
         bound = hidden_size**-0.5 if bound is None else bound
@@ -74,9 +74,10 @@ class PublishedCell(Cell):
             self.weight_proj = uniform(hidden_size, input_size, bound=bound)
 
     def projected(self, x: Tensor) -> Tensor:
-        """x (B, I) as wide as the state, (B, H): itself, or W_p x where the sizes differ.
+        """x (B, I) in the size of the state, (B, H): x itself, or W_p x if the sizes differ.
 
-        For equations that have x_t beside h_t, as papers may whose layers are all of one size.
+        For equations that combine x_t with h_t elementwise, from papers whose layers all have one
+        size.
         """
         if self.input_size != self.hidden_size:
             return linear(x, self.weight_proj)

@@ -3,9 +3,9 @@
     picture = viz.bptt(model, x)         # or viz.draw(any_tensor)
     picture.save("bptt.svg")
 
-A picture is a recorded `Graph` laid out: one step is laid out once and stamped along time. No
-external program is needed, and nothing here knows any cell or op: what is drawn follows from the
-graph.
+A picture is the layout of a recorded `Graph`. One step is laid out once and stamped along the time
+axis. No external program is needed. The code knows no particular cell or op: everything in the
+picture is derived from the graph.
 """
 
 from ..language import use_language

@@ -19,9 +19,9 @@ class coRNNCell(PublishedCell):
     y_t = y_{t-1} + dt z_t                                                 (3)
 
     Rusch & Mishra 2021, "Coupled Oscillatory Recurrent Neural Network (coRNN)", ICLR,
-    arXiv:2010.00951. `dt`: the step; `gamma` and `epsilon`: frequency and damping. weight_ih
-    (H, I), weight_hh (H, H) for y, weight_ch (H, H) for z, uniform in +-1 / sqrt(H); bias zero.
-    The state is (y, z), and y is shown.
+    arXiv:2010.00951. `dt`: the step; `gamma` and `epsilon`: frequency and damping. weight_ih (H,
+    I), weight_hh (H, H) for y, weight_ch (H, H) for z, uniform in +-1 / sqrt(H); bias zero. The
+    state is (y, z); the output is y.
 
     >>> import tinygrad_rnn as tg
     >>> outputs, state = tg.nn.Recurrent(tg.cells.coRNNCell(3, 4))(tg.zeros(5, 2, 3))

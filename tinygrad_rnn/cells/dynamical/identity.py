@@ -22,9 +22,9 @@ class IdentityRNNCell(Cell):
     h_t = relu(W x_t + U h_{t-1} + b)  (1)
 
     Le, Jaitly & Hinton 2015, "A Simple Way to Initialize Recurrent Networks of Rectified Linear
-    Units", arXiv:1504.00941. weight_ih (H, I), normal with standard deviation 0.001; weight_hh
-    (H, H) starts as the identity times `scale` (1.0; the paper takes less where long memory
-    hurts); bias zero.
+    Units", arXiv:1504.00941. weight_ih (H, I), normal with standard deviation 0.001; weight_hh (H,
+    H) starts as the identity times `scale` (1.0; the paper uses a smaller scale where long memory
+    does harm); bias zero.
 
     >>> import tinygrad_rnn as tg
     >>> outputs, state = tg.nn.Recurrent(tg.cells.IdentityRNNCell(3, 4))(tg.zeros(5, 2, 3))

@@ -20,11 +20,11 @@ class LEMCell(PublishedCell):
     z_t = (1 - d_t) * z_{t-1} + d_t * tanh(W_z y_{t-1} + V_z x_t + b_z)  (3)
     y_t = (1 - e_t) * y_{t-1} + e_t * tanh(W_y z_t + V_y x_t + b_y)      (4)
 
-    Rusch, Mishra, Erichson & Mahoney 2022, "Long Expressive Memory for Sequence Modeling",
-    ICLR, arXiv:2110.04744. weight_ih (4H, I) in the order 1, 2, z, y, weight_hh (3H, H) in the
-    order 1, 2, z, weight_ch (H, H), which is W_y; uniform in +-1 / sqrt(H), biases zero. The
-    state is (y, z), and y is shown. (torchrecurrent 0.2.5 has z_{t-1} in the last line, and the
-    names of the two time steps exchanged.)
+    Rusch, Mishra, Erichson & Mahoney 2022, "Long Expressive Memory for Sequence Modeling", ICLR,
+    arXiv:2110.04744. weight_ih (4H, I) in the order 1, 2, z, y, weight_hh (3H, H) in the order 1,
+    2, z, weight_ch (H, H), which is W_y; uniform in +-1 / sqrt(H), biases zero. The state is (y,
+    z); the output is y. (torchrecurrent 0.2.5 uses z_{t-1} in the last line and swaps the names of
+    the two time steps.)
 
     >>> import tinygrad_rnn as tg
     >>> outputs, state = tg.nn.Recurrent(tg.cells.LEMCell(3, 4))(tg.zeros(5, 2, 3))

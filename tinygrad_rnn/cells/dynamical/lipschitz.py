@@ -19,14 +19,14 @@ class LipschitzRNNCell(Cell):
     h_t = h_{t-1} + epsilon (A h_{t-1} + tanh(W h_{t-1} + V x_t + b))      (3), by Euler's rule
     A = (1 - beta) (M_A + M_A') + beta (M_A - M_A') - gamma I                     (4)
 
-    and W from M_W alike: beta moves the eigenvalues between the real and the imaginary axis,
-    gamma to the left.
+    and W from M_W in the same way. beta moves the eigenvalues between the real and the imaginary
+    axis; gamma moves them to the left.
 
     Erichson, Azencot, Queiruga, Hodgkinson & Mahoney 2021, "Lipschitz Recurrent Neural Networks",
     ICLR, arXiv:2006.12070. `epsilon`, `beta` and `gamma` are those of the authors' experiment on
-    pixel-by-pixel MNIST. weight_ih (H, I) uniform in +-1 / sqrt(I); weight_ch (H, H), which is M_A,
-    and weight_hh (H, H), M_W, normal with standard deviation 1 / H, as in their code; bias uniform
-    like weight_ih. With beta 1, A is antisymmetric but for -gamma I.
+    pixel-by-pixel MNIST. weight_ih (H, I) uniform in +-1 / sqrt(I); weight_ch (H, H), M_A, and
+    weight_hh (H, H), M_W, normal with standard deviation 1 / H, as in their code; bias uniform like
+    weight_ih. With beta = 1, A is antisymmetric except for the term -gamma I.
 
     >>> import tinygrad_rnn as tg
     >>> outputs, state = tg.nn.Recurrent(tg.cells.LipschitzRNNCell(3, 4))(tg.zeros(5, 2, 3))
@@ -62,6 +62,6 @@ class LipschitzRNNCell(Cell):
         return new
 
     def stable(self, m: Tensor) -> Tensor:
-        """Equation 4: the matrix made of `m` (H, H)."""
+        """Equation 4: the stable matrix for `m` (H, H)."""
         damping = self.gamma * np.eye(self.hidden_size, dtype=m.dtype)
         return (1 - self.beta) * (m + m.T) + self.beta * (m - m.T) - damping

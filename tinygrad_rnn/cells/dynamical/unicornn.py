@@ -20,8 +20,8 @@ class UnICORNNCell(PublishedCell):
 
     Rusch & Mishra 2021, "UnICORNN: A recurrent model for learning very long time dependencies",
     ICML, arXiv:2103.05487. weight_ih (H, I) uniform in +-1 / sqrt(H), weight_hh (H,) uniform in
-    +-1, weight_ch (H,), the time scales c, uniform in +-0.1; bias zero. The state is (y, z),
-    and y is shown. A step preserves volume in (y, z).
+    +-1, weight_ch (H,), the time scales c, uniform in +-0.1; bias zero. The state is (y, z); the
+    output is y. A step preserves volume in (y, z).
 
     >>> import tinygrad_rnn as tg
     >>> outputs, state = tg.nn.Recurrent(tg.cells.UnICORNNCell(3, 4))(tg.zeros(5, 2, 3))

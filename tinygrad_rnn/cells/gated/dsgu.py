@@ -24,9 +24,9 @@ class DSGUCell(PublishedCell):
 
     with hs(a) = min(max(a / 5 + 1/2, 0), 1), the hard sigmoid. Gao & Glowacka 2016, "Deep Gate
     Recurrent Neural Network", ACML, arXiv:1604.02910. weight_ih (2H, I), bias_ih (2H,) and
-    weight_hh (2H, H) in the order g, u, weight_ho (H, H), which is W_o, uniform in +-1 / sqrt(H);
-    bias_hh (H,), which is b_u; biases zero. (hs is Theano's and Keras's of that time, of slope 1/5,
-    as in Chainer's port of the cell; torchrecurrent 0.2.5 takes PyTorch's, of slope 1/6.)
+    weight_hh (2H, H) in the order g, u, weight_ho (H, H), W_o, uniform in +-1 / sqrt(H); bias_hh
+    (H,), b_u; biases zero. (hs has slope 1/5, as in Theano and Keras at the time and in Chainer's
+    port of the cell; torchrecurrent 0.2.5 uses PyTorch's, with slope 1/6.)
 
     >>> import tinygrad_rnn as tg
     >>> outputs, state = tg.nn.Recurrent(tg.cells.DSGUCell(3, 4))(tg.zeros(5, 2, 3))

@@ -23,10 +23,11 @@ class IntersectionRNNCell(PublishedCell):
     h_t = r_t * h_{t-1} + (1 - r_t) * h'_t                                     (6)
 
     Collins, Sohl-Dickstein & Sussillo 2016, "Capacity and Trainability in Recurrent Neural
-    Networks", arXiv:1611.09913, where it is called +RNN. In (5) x_t is as wide as h_t; where it is
-    not, x_t is projected first by weight_proj (H, I), as in the authors' code, TensorFlow's
-    contrib.rnn.IntersectionRNNCell. weight_ih and weight_hh (4H, H) in the order 1 to 4, uniform in
-    +-1 / sqrt(H); biases zero, but 1 for both gates, which keeps.
+    Networks", arXiv:1611.09913, where it is called +RNN. Equation 5 needs x_t and h_t of the same
+    size. If the sizes differ, x_t is first projected by weight_proj (H, I), as in the authors'
+    code, TensorFlow's contrib.rnn.IntersectionRNNCell. weight_ih and weight_hh (4H, H) in the order
+    1 to 4, uniform in +-1 / sqrt(H); biases zero, except 1 for both gates, so that they start by
+    keeping x_t and h_{t-1}.
 
     >>> import tinygrad_rnn as tg
     >>> outputs, state = tg.nn.Recurrent(tg.cells.IntersectionRNNCell(3, 4))(tg.zeros(5, 2, 3))

@@ -20,9 +20,9 @@ class LightRUCell(PublishedCell):
 
     Ye, Zhang, Liu, Li, Chang & Zheng 2024, "Light Recurrent Unit: Towards an Interpretable
     Recurrent Neural Network for Modeling Long-Range Dependency", Electronics 13(16):3204. weight_ih
-    (2H, I) in the order n, f and weight_hh (H, H), uniform in +-1 / sqrt(H); biases zero. Of three
-    implementations, torchrecurrent has b_h; RecurrentLayers.jl and light-recurrent-unit-pytorch
-    compute the same with b_h = 0.
+    (2H, I) in the order n, f and weight_hh (H, H), uniform in +-1 / sqrt(H); biases zero.
+    torchrecurrent has b_h, too; RecurrentLayers.jl and light-recurrent-unit-pytorch compute the
+    same with b_h = 0.
 
     >>> import tinygrad_rnn as tg
     >>> outputs, state = tg.nn.Recurrent(tg.cells.LightRUCell(3, 4))(tg.zeros(5, 2, 3))

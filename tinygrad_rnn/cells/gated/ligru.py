@@ -22,9 +22,9 @@ class LiGRUCell(PublishedCell):
     h_t = z_t * h_{t-1} + (1 - z_t) * n_t                          (3)
 
     Ravanelli, Brakel, Omologo & Bengio 2018, "Light Gated Recurrent Units for Speech Recognition",
-    IEEE TETCI, arXiv:1803.10225. weight_ih (2H, I) and weight_hh (2H, H) in the order z, n: the
-    first Glorot uniform, the second orthogonal, gate by gate, as in the paper; biases zero. (The
-    paper normalises W x_t over the batch; without that the candidate is unbounded.)
+    IEEE TETCI, arXiv:1803.10225. weight_ih (2H, I) and weight_hh (2H, H) in the order z, n.
+    weight_ih is Glorot uniform and weight_hh orthogonal, gate by gate, as in the paper; biases
+    zero. (The paper applies batch normalisation to W x_t; without it the candidate is unbounded.)
 
     >>> import tinygrad_rnn as tg
     >>> outputs, state = tg.nn.Recurrent(tg.cells.LiGRUCell(3, 4))(tg.zeros(5, 2, 3))

@@ -20,10 +20,10 @@ class MUT1Cell(PublishedCell):
     h_t = n_t * z_t + h_{t-1} * (1 - z_t)                          (4)
 
     Jozefowicz, Zaremba & Sutskever 2015, "An Empirical Exploration of Recurrent Network
-    Architectures", ICML, section 3.4, from a search over ten thousand architectures.
-    weight_ih (2H, I) in the order z, r, weight_hh (2H, H) in the order r, h, uniform in +-1 /
-    sqrt(H); bias_ih (3H,) zero. In (3) x_t is as wide as h_t; where it is not, it is projected by
-    weight_proj (H, I). (torchrecurrent 0.2.5 projects it always, with a bias.)
+    Architectures", ICML, section 3.4, from a search over ten thousand architectures. weight_ih (2H,
+    I) in the order z, r, weight_hh (2H, H) in the order r, h, uniform in +-1 / sqrt(H); bias_ih
+    (3H,) zero. Equation 3 needs x_t and h_t of the same size. If the sizes differ, x_t is projected
+    by weight_proj (H, I). (torchrecurrent 0.2.5 always projects it, with a bias.)
 
     >>> import tinygrad_rnn as tg
     >>> outputs, state = tg.nn.Recurrent(tg.cells.MUT1Cell(3, 4))(tg.zeros(5, 2, 3))

@@ -21,9 +21,9 @@ class MUT2Cell(PublishedCell):
 
     Jozefowicz, Zaremba & Sutskever 2015, "An Empirical Exploration of Recurrent Network
     Architectures", ICML, section 3.4. weight_ih (2H, I) in the order z, h, weight_hh (3H, H) in the
-    order z, r, h, uniform in +-1 / sqrt(H); bias_ih (3H,) zero. In (2) x_t is as wide as h_t; where
-    it is not, it is projected by weight_proj (H, I). (torchrecurrent 0.2.5 projects it always, with
-    a bias.)
+    order z, r, h, uniform in +-1 / sqrt(H); bias_ih (3H,) zero. Equation 2 needs x_t and h_t of the
+    same size. If the sizes differ, x_t is projected by weight_proj (H, I). (torchrecurrent 0.2.5
+    always projects it, with a bias.)
 
     >>> import tinygrad_rnn as tg
     >>> outputs, state = tg.nn.Recurrent(tg.cells.MUT2Cell(3, 4))(tg.zeros(5, 2, 3))

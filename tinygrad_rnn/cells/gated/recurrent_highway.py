@@ -19,7 +19,7 @@ class RHNCell(Cell):
     t_l = s(W_t x_t [l = 1] + R_t,l s_{l-1} + b_t,l)           transform gate (8)
     s_l = h_l * t_l + s_{l-1} * (1 - t_l)                      (6), carry gate coupled
 
-    for l = 1 .. depth, from s_0 = the state to s_depth = the next one.
+    for l = 1 .. depth, where s_0 is the state and s_depth the next state.
 
     Zilly, Srivastava, Koutnik & Schmidhuber 2017, "Recurrent Highway Networks", ICML,
     arXiv:1607.03474. weight_ih (2H, I), weight_hh (depth, 2H, H) and bias_hh (depth, 2H) in the

@@ -20,11 +20,11 @@ class SCRNCell(PublishedCell):
     y_t = U h_t + V s_t                               output       (3)
 
     Mikolov, Joulin, Chopra, Mathieu & Ranzato 2014, "Learning Longer Memory in Recurrent Neural
-    Networks", arXiv:1412.7753, section 3.2. `alpha` is 0.95, as in the paper; the softmax that it
-    has around (3) is left to what reads the output. weight_ih (H, I), which is A, weight_hh (H, H),
-    R, weight_xs (H, I), B, weight_sh (H, H), P, weight_hy (H, H), U, and weight_sy (H, H), V,
-    uniform in +-1 / sqrt(H); no biases. The state is (h, s). (torchrecurrent 0.2.5 feeds back
-    tanh(y_t) in place of h_t, and learns alpha.)
+    Networks", arXiv:1412.7753, section 3.2. `alpha` is 0.95, as in the paper; the softmax that the
+    paper applies in (3) is left to the loss. weight_ih (H, I), A, weight_hh (H, H), R, weight_xs
+    (H, I), B, weight_sh (H, H), P, weight_hy (H, H), U, and weight_sy (H, H), V, uniform in +-1 /
+    sqrt(H); no biases. The state is (h, s). (torchrecurrent 0.2.5 feeds back tanh(y_t) instead of
+    h_t, and learns alpha.)
 
     >>> import tinygrad_rnn as tg
     >>> outputs, state = tg.nn.Recurrent(tg.cells.SCRNCell(3, 4))(tg.zeros(5, 2, 3))

@@ -19,9 +19,9 @@ class SGRNCell(PublishedCell):
     h_t = tanh(i_t * (W x_t + b_x) + f_t * h_{t-1})                (3)
 
     IET Generation, Transmission & Distribution 2021, doi:10.1049/gtd2.12056. weight_ih (H, I) and
-    weight_hh (H, H), uniform in +-1 / sqrt(H); bias_ih, which is b_x, and bias_hh, which b has
-    besides, zero. The equations are those of torchrecurrent, and of LuxRecurrentLayers.jl, which
-    is by the same author; an earlier version of the latter has no b_x in (3).
+    weight_hh (H, H), uniform in +-1 / sqrt(H); bias_ih, b_x, and bias_hh, b_h, zero. The equations
+    are those of torchrecurrent and of LuxRecurrentLayers.jl, by the same author; an earlier version
+    of the latter has no b_x in (3).
 
     >>> import tinygrad_rnn as tg
     >>> outputs, state = tg.nn.Recurrent(tg.cells.SGRNCell(3, 4))(tg.zeros(5, 2, 3))

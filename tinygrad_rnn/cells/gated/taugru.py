@@ -23,7 +23,7 @@ class tauGRUCell(PublishedCell):
     Erichson, Lim & Mahoney 2022, "Gated Recurrent Neural Networks with Weighted Time-Delay
     Feedback", arXiv:2212.00228, section 4. `delay` is d, at least 1. weight_ih (4H, I) and
     weight_hh (4H, H) in the order 1 to 4, uniform in +-1 / sqrt(H); bias_ih (4H,) zero. The state
-    is h (B, H) and the d states before it (B, d, H), the oldest first, which start as zeros.
+    is h (B, H) and the d earlier states (B, d, H), oldest first, initially zero.
 
     >>> import tinygrad_rnn as tg
     >>> outputs, state = tg.nn.Recurrent(tg.cells.tauGRUCell(3, 4))(tg.zeros(5, 2, 3))
@@ -40,12 +40,12 @@ class tauGRUCell(PublishedCell):
         self.delay = delay
 
     def initial_state(self, batch_size: int) -> tuple[Tensor, Tensor]:
-        """h_0 and the states before it: zeros (B, H) and (B, d, H)."""
+        """h_0 and the earlier states: zeros (B, H) and (B, d, H)."""
         zeros = self.zeros(batch_size, self.delay, self.hidden_size)
         return self.zeros(batch_size, self.hidden_size), zeros
 
     def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """x (B, I) and the state, h (B, H) and those before it (B, d, H) -> the next state."""
+        """x (B, I) and the state, h (B, H) and earlier ones (B, d, H) -> the next state."""
         h, past = state
         u_x, z_x, g_x, a_x = ops.split(linear(x, self.weight_ih, self.bias_ih), 4, axis=-1)
         w_u, w_z, w_g, w_a = ops.split(self.weight_hh, 4)

@@ -19,8 +19,8 @@ class UGRNNCell(PublishedCell):
     h_t = g_t * h_{t-1} + (1 - g_t) * n_t                          (3)
 
     Collins, Sohl-Dickstein & Sussillo 2016, "Capacity and Trainability in Recurrent Neural
-    Networks", arXiv:1611.09913. weight_ih (2H, I) and weight_hh (2H, H) in the order n, g,
-    uniform in +-1 / sqrt(H); the bias of the gate starts at 1, so that it keeps.
+    Networks", arXiv:1611.09913. weight_ih (2H, I) and weight_hh (2H, H) in the order n, g, uniform
+    in +-1 / sqrt(H); the bias of the gate starts at 1, so that the state is mostly kept at first.
 
     >>> import tinygrad_rnn as tg
     >>> outputs, state = tg.nn.Recurrent(tg.cells.UGRNNCell(3, 4))(tg.zeros(5, 2, 3))

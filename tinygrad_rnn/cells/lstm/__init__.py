@@ -1,4 +1,4 @@
-"""Relatives of the LSTM."""
+"""Variants of the LSTM."""
 
 from .convolutional import ConvLSTMCell
 from .hyper import HyperLSTMCell

@@ -29,10 +29,10 @@ class ConvLSTMCell(Cell):
     Shi, Chen, Wang, Yeung, Wong & Woo 2015, "Convolutional LSTM Network: A Machine Learning
     Approach for Precipitation Nowcasting", NeurIPS, arXiv:1506.04214. `input_size` I and
     `hidden_size` H: channels of x (B, I, height, width) and of h and c; `image_size`: (height,
-    width); `kernel_size`: odd, so that maps keep their size with zeros around them. weight_ih
-    (4H, I, k, k) and weight_hh (4H, H, k, k) in the order i, f, g, o, uniform in +-1 / sqrt(k k H);
+    width); `kernel_size`: odd, so that zero padding keeps the size of the maps. weight_ih (4H, I,
+    k, k) and weight_hh (4H, H, k, k) in the order i, f, g, o, uniform in +-1 / sqrt(k k H);
     weight_ph (3, H, height, width), the peepholes of i, f, o, and biases (4H,) zero (the paper
-    names no initial values; Keras and Flax leave the peepholes out).
+    gives no initial values; Keras and Flax omit the peepholes).
 
     >>> import tinygrad_rnn as tg
     >>> cell = tg.cells.ConvLSTMCell(1, 4, image_size=(6, 6))

@@ -24,17 +24,18 @@ class HyperLSTMCell(Cell):
     c_t = s(f) * c_{t-1} + s(i) * tanh(g)                                         (13)
     h_t = s(o) * tanh(LN(c_t))
 
-    where y is each of the gates i, f, g, o, with weights of its own. k is the hidden state of a
-    layer-normalised LSTM on (h_{t-1}, x_t), each of its gates normalised by itself (10).
+    where y is each of the gates i, f, g, o, with its own weights. k is the hidden state of a
+    layer-normalised LSTM whose input is (h_{t-1}, x_t) and whose gates are normalised separately
+    (10).
 
     Ha, Dai & Le 2017, "HyperNetworks", ICLR, arXiv:1609.09106, appendix A.2.2, without dropout.
     `hyper_size` K and `embedding_size` Z: the sizes of k and of each z (the paper: 128 and 4 for
     1000 units). Initial values of A.2.3: orthogonal weight_ih (4H, I), weight_hh (4H, H) and the
-    small LSTM's hyper_weight_ih (4K, H + I), hyper_weight_hh (4K, K); weight_zh and weight_zx
-    (4Z, K) zero with biases one; weight_zb (4Z, K) normal with standard deviation 0.01; scale_h
-    and scale_x (4, H, Z) 0.1 / Z; shift (4, H, Z) and all other biases zero. Gates are in the
-    order i, f, g, o. The state is (h, c, k, the small LSTM's c). (The authors' supercell.py takes
-    the new k_t in equation 11, and adds one to the forget gate.)
+    small LSTM's hyper_weight_ih (4K, H + I), hyper_weight_hh (4K, K); weight_zh and weight_zx (4Z,
+    K) zero with biases one; weight_zb (4Z, K) normal with standard deviation 0.01; scale_h and
+    scale_x (4, H, Z) 0.1 / Z; shift (4, H, Z) and all other biases zero. Gates are in the order i,
+    f, g, o. The state is (h, c, k, the small LSTM's c). (The authors' supercell.py uses the new k_t
+    in equation 11 and adds one to the forget gate.)
 
     >>> import tinygrad_rnn as tg
     >>> outputs, state = tg.nn.Recurrent(tg.cells.HyperLSTMCell(3, 4))(tg.zeros(5, 2, 3))

@@ -20,8 +20,8 @@ class JANETCell(PublishedCell):
     h_t = c_t                                                    (4)
 
     van der Westhuizen & Lasenby 2018, "The unreasonable effectiveness of the forget gate",
-    arXiv:1804.04849. `beta` (1.0) lets more in than is forgotten. weight_ih (2H, I) and
-    weight_hh (2H, H) in the order f, n, uniform in +-1 / sqrt(H); biases zero (the paper's
+    arXiv:1804.04849. With `beta` > 0 (default 1.0) more is added than is forgotten. weight_ih (2H,
+    I) and weight_hh (2H, H) in the order f, n, uniform in +-1 / sqrt(H); biases zero (the paper's
     chrono initialisation of b_f needs the length of the sequences).
 
     >>> import tinygrad_rnn as tg

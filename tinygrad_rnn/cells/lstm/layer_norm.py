@@ -24,8 +24,8 @@ class LayerNormLSTMCell(Cell):
     all units of its argument, (4H,) or (H,). weight_ih (4H, I) and weight_hh (4H, H) in the order
     i, f, g, o, as `LSTMCell`, uniform in +-1 / sqrt(H); norm_ih, norm_hh and norm_c are LayerNorms
     with weight one and bias zero, bias_ih (4H,) zero. (The LayerNormLSTMCell of PyTorch's
-    benchmarks, fastrnns/custom_lstms.py, stores the normalised c: every step normalises again what
-    the step before had normalised. Equation 21 stores it as it is.)
+    benchmarks, fastrnns/custom_lstms.py, stores the normalised c, so every step normalises an
+    already normalised value again. Equation 21 stores c unnormalised.)
 
     >>> import tinygrad_rnn as tg
     >>> outputs, state = tg.nn.Recurrent(tg.cells.LayerNormLSTMCell(3, 4))(tg.zeros(5, 2, 3))

@@ -18,12 +18,12 @@ class MogrifierLSTMCell(Cell):
     x^i = 2 s(Q^i h^{i-1}) * x^{i-2}                  for odd i in 1 .. rounds (1)
     h^i = 2 s(R^i x^{i-1}) * h^{i-2}                  for even i (2)
 
-    with x^{-1} = x_t and h^0 = h_{t-1}; the last of each goes into an LSTM.
+    with x^{-1} = x_t and h^0 = h_{t-1}; the last x and the last h are the inputs of an LSTM.
 
-    Melis, Kocisky & Blunsom 2020, "Mogrifier LSTM", ICLR, arXiv:1909.01792; Q and R of full rank.
-    `rounds`: 5, as in the paper; with none it is an LSTM. weight_q (rounds of x, I, H) and weight_r
+    Melis, Kocisky & Blunsom 2020, "Mogrifier LSTM", ICLR, arXiv:1909.01792; Q and R have full rank.
+    `rounds`: 5, as in the paper; with 0 it is an LSTM. weight_q (rounds of x, I, H) and weight_r
     (rounds of h, H, I), weight_ih (4H, I) and weight_hh (4H, H) in the order i, f, g, o, all
-    uniform in +-1 / sqrt(H), biases zero (the paper names no initial values).
+    uniform in +-1 / sqrt(H), biases zero (the paper gives no initial values).
 
     >>> import tinygrad_rnn as tg
     >>> outputs, state = tg.nn.Recurrent(tg.cells.MogrifierLSTMCell(3, 4))(tg.zeros(5, 2, 3))

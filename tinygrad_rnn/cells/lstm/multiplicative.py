@@ -24,9 +24,9 @@ class MultiplicativeLSTMCell(PublishedCell):
     h_t = o_t * tanh(c_t)                                                 (7)
 
     Krause, Lu, Murray & Renals 2016, "Multiplicative LSTM for sequence modelling",
-    arXiv:1609.07959. weight_ih (5H, I) in the order m, i, f, g, o, weight_hh (H, H), which is U_m,
-    weight_mh (4H, H) in the order i, f, g, o, uniform in +-1 / sqrt(H); bias_ih (4H,) zero, but 1
-    for the forget gate.
+    arXiv:1609.07959. weight_ih (5H, I) in the order m, i, f, g, o, weight_hh (H, H), U_m, weight_mh
+    (4H, H) in the order i, f, g, o, uniform in +-1 / sqrt(H); bias_ih (4H,) zero, except 1 for the
+    forget gate.
 
     >>> import tinygrad_rnn as tg
     >>> outputs, state = tg.nn.Recurrent(tg.cells.MultiplicativeLSTMCell(3, 4))(tg.zeros(5, 2, 3))

@@ -24,7 +24,7 @@ class NASCell(PublishedCell):
 
     Zoph & Le 2017, "Neural Architecture Search with Reinforcement Learning", ICLR,
     arXiv:1611.01578, figure 8. weight_ih (8H, I) and weight_hh (8H, H) in the order k, uniform in
-    +-1 / sqrt(H); biases zero. (The product in (3) is that of the authors' code, TensorFlow's
+    +-1 / sqrt(H); biases zero. (The product in (3) follows the authors' code, TensorFlow's
     contrib.rnn.NASCell; torchrecurrent 0.2.5 has a sum there.)
 
     >>> import tinygrad_rnn as tg

@@ -12,7 +12,7 @@ __all__ = ["OriginalLSTMCell"]
 
 
 class OriginalLSTMCell(PublishedCell):
-    """An LSTM without a forget gate: an error flows back through the cell state unchanged.
+    """An LSTM without a forget gate: errors flow back through the cell state unchanged.
 
     i_t = s(W_i x_t + U_i h_{t-1} + b_i)              input gate   (1)
     g_t = 4 s(W_g x_t + U_g h_{t-1} + b_g) - 2        candidate    (2)
@@ -21,10 +21,10 @@ class OriginalLSTMCell(PublishedCell):
     h_t = o_t * (2 s(c_t) - 1)                                     (5)
 
     Hochreiter & Schmidhuber 1997, "Long Short-Term Memory", Neural Computation 9(8), appendix A.1:
-    its (3) to (5) are s and the two squashing functions. weight_ih (3H, I) and weight_hh (3H, H) in
-    the order i, g, o, uniform in +-0.1, as in the paper's experiments; biases zero. Memory cell
-    blocks have size one. (torchrecurrent 0.2.5 squashes by tanh(a) where (2) is 2 tanh(a / 2) and
-    (5) tanh(c / 2).)
+    its equations (3) to (5) define s and the two squashing functions. weight_ih (3H, I) and
+    weight_hh (3H, H) in the order i, g, o, uniform in +-0.1, as in the paper's experiments; biases
+    zero. Memory cell blocks have size one. (torchrecurrent 0.2.5 squashes with tanh in both places;
+    here (2) is 2 tanh(a / 2) and (5) tanh(c / 2).)
 
     >>> import tinygrad_rnn as tg
     >>> outputs, state = tg.nn.Recurrent(tg.cells.OriginalLSTMCell(3, 4))(tg.zeros(5, 2, 3))

@@ -24,7 +24,8 @@ class ProjectedLSTMCell(Cell):
     Architectures for Large Vocabulary Speech Recognition", arXiv:1402.1128, without peepholes and
     without its second, non-recurrent projection: PyTorch's `LSTM(proj_size=...)`, with the same
     parameters. weight_ih (4H, I) and weight_hh (4H, P) in the order i, f, g, o, weight_hr (P, H),
-    biases (4H,), all uniform in +-1 / sqrt(H). The state is (r, c), (B, P) and (B, H); r is shown.
+    biases (4H,), all uniform in +-1 / sqrt(H). The state is (r, c), (B, P) and (B, H); the output
+    is r.
 
     >>> import tinygrad_rnn as tg
     >>> cell = tg.cells.ProjectedLSTMCell(3, 8, projection_size=2)

@@ -26,8 +26,8 @@ class ResLSTMCell(PublishedCell):
     Kim, El-Khamy & Lee 2017, "Residual LSTM: Design of a Deep Recurrent Architecture for Distant
     Speech Recognition", Interspeech, arXiv:1701.03360. weight_ih (4H, I) and weight_hh (4H, H) in
     the order i, f, g, o, weight_ph (3H,) with the diagonal weights p_i, p_f, p_o, weight_ch (H, H),
-    which is V, uniform in +-1 / sqrt(H); biases zero. Where x_t is not as wide as h_t, (7) has W_h
-    x_t, with weight_proj (H, I). (torchrecurrent 0.2.5 has that matrix always.)
+    V, uniform in +-1 / sqrt(H); biases zero. If x_t and h_t differ in size, (7) adds W_h x_t
+    instead of x_t, with weight_proj (H, I). (torchrecurrent 0.2.5 always has that matrix.)
 
     >>> import tinygrad_rnn as tg
     >>> outputs, state = tg.nn.Recurrent(tg.cells.ResLSTMCell(3, 4))(tg.zeros(5, 2, 3))

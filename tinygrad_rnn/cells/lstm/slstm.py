@@ -29,11 +29,11 @@ class sLSTMCell(Cell):
     exponential overflows (16, 17); h is the same with any m.
 
     Beck, Poeppel, Spanring, Auer, Prudnikova, Kopp, Klambauer, Brandstetter & Hochreiter 2024,
-    "xLSTM: Extended Long Short-Term Memory", NeurIPS, arXiv:2405.04517; one head, the sigmoid as
+    "xLSTM: Extended Long Short-Term Memory", NeurIPS, arXiv:2405.04517; one head, with a sigmoid
     forget gate. weight_ih (4H, I) in the order z, i, f, o, normal with variance 2 / (5 I);
-    weight_hh (4H, H) and the biases zero, but for the forget gate's, which falls from 5 to -7 as a
-    power law: the initial values of the authors' code (NX-AI/xlstm). |h_t| < 1 from the initial
-    state on. The state is (h, c, n, m).
+    weight_hh (4H, H) and the biases zero, except the forget gate's bias, which falls from 5 to -7
+    as a power law: the initial values of the authors' code (NX-AI/xlstm). |h_t| < 1 from the
+    initial state on. The state is (h, c, n, m).
 
     >>> import tinygrad_rnn as tg
     >>> outputs, state = tg.nn.Recurrent(tg.cells.sLSTMCell(3, 4))(tg.zeros(5, 2, 3))

@@ -24,7 +24,7 @@ class WMCLSTMCell(PublishedCell):
 
     Landi, Baraldi, Cornia & Cucchiara 2021, "Working Memory Connections for LSTM", Neural Networks,
     arXiv:2109.00020. weight_ih (4H, I) and weight_hh (4H, H) in the order i, f, g, o, weight_ch
-    (3H, H) in the order i, f, o, which is V, uniform in +-1 / sqrt(H); biases zero.
+    (3H, H) in the order i, f, o, V, uniform in +-1 / sqrt(H); biases zero.
 
     >>> import tinygrad_rnn as tg
     >>> outputs, state = tg.nn.Recurrent(tg.cells.WMCLSTMCell(3, 4))(tg.zeros(5, 2, 3))

@@ -26,8 +26,8 @@ class FastWeightsCell(Cell):
     Ba, Hinton, Mnih, Leibo & Ionescu 2016, "Using Fast Weights to Attend to the Recent Past",
     NeurIPS, arXiv:1610.06258. weight_hh W (H, H) is 0.05 times the identity, weight_ih C (H, I)
     uniform in +-1 / sqrt(H); norm is a LayerNorm with weight one and bias zero, the same for all g.
-    The state is (h, A), A (B, H, H). (jxwufan's cell for TensorFlow reads A before h_{t-1} is
-    written to it, so the fast weights are a step late.)
+    The state is (h, A), A (B, H, H). (jxwufan's TensorFlow cell reads A before h_{t-1} is written
+    to it, so its fast weights lag one step.)
 
     >>> import tinygrad_rnn as tg
     >>> outputs, state = tg.nn.Recurrent(tg.cells.FastWeightsCell(3, 4))(tg.zeros(5, 2, 3))

@@ -20,19 +20,19 @@ class GatedDeltaNetCell(Cell):
     """A decaying matrix memory in which each write replaces the value stored under a key.
 
     q_t, k_t = normalised silu(W_q x_t), silu(W_k x_t);  v_t = silu(W_v x_t)
-    b_t = s(W_b x_t)                                           writing strength, a number a head
-    a_t = exp(-exp(A_log) softplus(W_a x_t + b_a))             decay, a number a head
+    b_t = s(W_b x_t)                                           writing strength, one per head
+    a_t = exp(-exp(A_log) softplus(W_a x_t + b_a))             decay, one per head
     S_t = a_t S_{t-1} (I - b_t k_t k_t') + b_t v_t k_t'        (10)
     y_t = S_t q_t
 
     Yang, Kautz & Hatamizadeh 2025, "Gated Delta Networks: Improving Mamba2 with Delta Rule", ICLR,
-    arXiv:2412.06464. `heads`: memories side by side, of d = H / heads rows and columns. The short
-    convolutions, output gate and norm of the block around it are not part of it. (The authors'
-    code divides q by sqrt(d), which its output norm undoes.)
+    arXiv:2412.06464. `heads`: how many independent memories of d = H / heads rows and columns. The
+    short convolutions, output gate and norm of the surrounding block are not part of the cell. (The
+    authors' code divides q by sqrt(d); the output norm cancels this.)
 
     weight_ih (3H, I) in the order q, k, v and weight_gates (2 heads, I) in the order b, a Xavier
-    uniform; A_log (heads,) the log of uniform in 0 .. 16 and bias_a (heads,) such that the softplus
-    of it is log-uniform in 0.001 .. 0.1, as in the authors' code. The step is affine in its state.
+    uniform; A_log (heads,) the log of uniform in 0 .. 16 and bias_a (heads,) such that its softplus
+    is log-uniform in 0.001 .. 0.1, as in the authors' code. The step is affine in its state.
 
     >>> import tinygrad_rnn as tg
     >>> cell = tg.cells.GatedDeltaNetCell(3, 8, heads=2)
@@ -45,7 +45,7 @@ class GatedDeltaNetCell(Cell):
 
     def __init__(self, input_size: int, hidden_size: int, heads: int = 1) -> None:
         if hidden_size % heads:
-            raise ValueError(f"hidden_size {hidden_size} cannot be shared by {heads} heads")
+            raise ValueError(f"hidden_size {hidden_size} is not divisible by {heads} heads")
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.heads = heads
@@ -78,6 +78,6 @@ class GatedDeltaNetCell(Cell):
 
 
 def _normalised(a: Tensor) -> Tensor:
-    """Of length one, or less where it is tiny."""
+    """`a` scaled to length one, or less if it is tiny."""
     unit: Tensor = a / ops.sqrt(ops.sum(a * a, axis=-1, keepdims=True) + 1e-6)
     return unit

@@ -22,7 +22,7 @@ class mLSTMCell(Cell):
     q_t = W_q x_t + b_q                               query (22)
     k_t = (W_k x_t + b_k) / sqrt(d)                   key (23)
     v_t = W_v x_t + b_v                               value (24)
-    i_t = exp(w_i' x_t + b_i),  f_t = s(w_f' x_t + b_f)           gates, a number a head (25, 26)
+    i_t = exp(w_i' x_t + b_i),  f_t = s(w_f' x_t + b_f)           gates, one per head (25, 26)
     o_t = s(W_o x_t + b_o)                            output gate (27)
     C_t = f_t C_{t-1} + i_t v_t k_t'                  (19)
     n_t = f_t n_{t-1} + i_t k_t                       (20)
@@ -32,11 +32,11 @@ class mLSTMCell(Cell):
     exponential overflows; h is the same with any m.
 
     Beck et al. 2024, "xLSTM: Extended Long Short-Term Memory", NeurIPS, arXiv:2405.04517. `heads`:
-    matrices side by side, of d = H / heads rows and columns. weight_ih (4H, I) in the order
+    how many independent matrices of d = H / heads rows and columns. weight_ih (4H, I) in the order
     q, k, v, o, normal with variance 2 / (5 I), weight_gates (2 heads, I) for i and f zero, biases
-    zero but for the forget gates', 3 .. 6, and the input gates', normal with standard deviation
-    0.1: the initial values of the authors' code (NX-AI/xlstm, whose gates see q, k and v instead
-    of x, and which adds 1e-6 to the denominator). The step is affine in C and in n.
+    zero, except 3 .. 6 for the forget gates and normal with standard deviation 0.1 for the input
+    gates: the initial values of the authors' code (NX-AI/xlstm, in which the gates take q, k and v
+    instead of x, and 1e-6 is added to the denominator). The step is affine in C and in n.
 
     >>> import tinygrad_rnn as tg
     >>> outputs, [(c, n, m)] = tg.nn.Recurrent(tg.cells.mLSTMCell(3, 8, heads=2))(tg.zeros(5, 2, 3))
@@ -48,7 +48,7 @@ class mLSTMCell(Cell):
 
     def __init__(self, input_size: int, hidden_size: int, heads: int = 1) -> None:
         if hidden_size % heads:
-            raise ValueError(f"hidden_size {hidden_size} cannot be shared by {heads} heads")
+            raise ValueError(f"hidden_size {hidden_size} is not divisible by {heads} heads")
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.heads = heads

@@ -28,14 +28,14 @@ class RWKV4Cell(Cell):
     y_t = W_o (s(r_t) * wkv_t)                                 (15)
     a_t = exp(-w) * a_{t-1} + exp(k_t) * v_t,  b_t = exp(-w) * b_{t-1} + exp(k_t)     (appendix D)
 
-    w = exp(decay) > 0 is how fast a channel forgets, u what the present counts more. a and b are
-    stored times exp(-p), p the largest exponent so far, so that none overflows.
+    w = exp(decay) > 0 is how fast a channel forgets; u is the extra weight of the current step. a
+    and b are stored times exp(-p), where p is the largest exponent so far, so that none overflows.
 
     Peng et al. 2023, "RWKV: Reinventing RNNs for the Transformer Era", EMNLP Findings,
-    arXiv:2305.13048: time mixing; channel mixing is a layer without a memory but x_{t-1}. mix
-    (3, I) and weight_ih (3H, I) in the order r, k, v, weight_o (H, H), decay (H,), bonus u (H,).
-    They start as in the first layer of the authors' model, but for the matrices: orthogonal, where
-    the model has zeros for r, k and o, which suits residual blocks alone. The state is
+    arXiv:2305.13048: this is time mixing; channel mixing is a separate layer, whose only memory is
+    x_{t-1}. mix (3, I) and weight_ih (3H, I) in the order r, k, v, weight_o (H, H), decay (H,),
+    bonus u (H,). They start as in the first layer of the authors' model, except the matrices, which
+    are orthogonal: the zeros of the model for r, k and o only suit residual blocks. The state is
     (x_{t-1}, a, b, p); it is affine in a and b.
 
     >>> import tinygrad_rnn as tg

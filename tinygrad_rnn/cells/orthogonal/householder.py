@@ -23,9 +23,9 @@ class HouseholderRNNCell(Cell):
 
     Mhammedi, Hellicar, Rahman & Bailey 2017, "Efficient Orthogonal Parametrisation of Recurrent
     Neural Networks Using Householder Reflections", ICML, arXiv:1612.00188. `count` m: how many
-    reflections, at most H; with H every orthogonal matrix but for signs can be made. reflections
+    reflections, at most H; with H of them Q can be any orthogonal matrix up to signs. reflections
     (m, H) starts normal with rows of length one, weight_ih (H, I) Xavier uniform, bias zero, as in
-    the authors' code. `matrix()` is Q: it is made once for all steps.
+    the authors' code. `matrix()` is Q; it is computed once for all steps.
 
     >>> import numpy as np, tinygrad_rnn as tg
     >>> cell = tg.cells.HouseholderRNNCell(3, 4, count=2)

@@ -27,11 +27,12 @@ class UnitaryRNNCell(Cell):
 
     Arjovsky, Shah & Bengio 2016, "Unitary Evolution Recurrent Neural Networks", ICML,
     arXiv:1511.06464. Complex numbers are pairs of reals: the state h (B, 2H) is [real, imaginary]
-    and is shown. weight_ih V (2H, I) Xavier uniform, angles (3, H) uniform in +-pi, reflections
-    (2, 2, H), real and imaginary parts, uniform in +-1; bias_ih (H,) zero; the first state, start
-    (2H,), is learned, and uniform in +-sqrt(3 / 2H): from zero, inputs of zero would stay where
-    modReLU jumps if b > 0, and its derivative explodes. |z| is sqrt(|z|^2 + 1e-10), so that it has
-    a gradient at 0. `matrix()` is W: it is made once for all steps.
+    and is also the output. weight_ih V (2H, I) Xavier uniform, angles (3, H) uniform in +-pi,
+    reflections (2, 2, H), real and imaginary parts, uniform in +-1; bias_ih (H,) zero; the initial
+    state, start (2H,), is learned and starts uniform in +-sqrt(3 / 2H). A state of zero would stay
+    zero for inputs of zero, where modReLU is discontinuous if b > 0 and its derivative explodes.
+    |z| is sqrt(|z|^2 + 1e-10), so that it has a gradient at 0. `matrix()` is W; it is computed once
+    for all steps.
 
     >>> import numpy as np, tinygrad_rnn as tg
     >>> cell = tg.cells.UnitaryRNNCell(3, 4)
@@ -107,7 +108,7 @@ def _diagonal(d: Pair) -> Pair:
 
 
 def _scaled(d: Pair, m: Pair) -> Pair:
-    """Each row of m by an entry of d."""
+    """Each row of m times an entry of d."""
     real, imaginary = (ops.expand_dims(part, axis=-1) for part in d)
     return real * m[0] - imaginary * m[1], real * m[1] + imaginary * m[0]
 

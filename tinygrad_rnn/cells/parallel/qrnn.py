@@ -18,15 +18,15 @@ class QRNNCell(Cell):
     """Gates from a convolution over recent inputs; the recurrence is only a weighted average.
 
     z_t = tanh(W_z (x_{t-k+1}, ..., x_t))                      (1, 2)
-    f_t = s(W_f (x_{t-k+1}, ..., x_t)),  o_t alike
+    f_t = s(W_f (x_{t-k+1}, ..., x_t)),  o_t likewise
     c_t = f_t * c_{t-1} + (1 - f_t) * z_t                      fo-pooling (4)
     h_t = o_t * c_t
 
     Bradbury, Merity, Xiong & Socher 2017, "Quasi-Recurrent Neural Networks", ICLR,
     arXiv:1611.01576. `window` k: how many inputs a gate sees. weight_ih (k, 3H, I), the oldest
     input first, in the order z, f, o, uniform in +-1 / sqrt(k I); bias_ih (3H,) zero (the paper
-    names no initial values). The state is (c, the last k - 1 inputs (B, k - 1, I)). The step is
-    affine in c, each unit by itself, and |c_t| < 1.
+    gives no initial values). The state is (c, the last k - 1 inputs (B, k - 1, I)). The step is
+    affine in c, separately for each unit, and |c_t| < 1.
 
     >>> import tinygrad_rnn as tg
     >>> outputs, [(c, past)] = tg.nn.Recurrent(tg.cells.QRNNCell(3, 4))(tg.zeros(5, 2, 3))

@@ -22,13 +22,13 @@ class SRUCell(Cell):
     r_t = s(W_r x_t + v_r * c_{t-1} + b_r)                     reset gate
     h_t = r_t * c_t + (1 - r_t) * alpha x_t
 
-    Where H is not I, W_s x_t stands for x_t in h_t, as in the authors' code.
+    If H differs from I, h_t uses W_s x_t instead of x_t, as in the authors' code.
 
     Lei, Zhang, Wang, Dai & Artzi 2018, "Simple Recurrent Units for Highly Parallelizable
-    Recurrence", EMNLP, arXiv:1709.02755. `highway_bias`: where b_r starts; alpha is the constant
-    sqrt(1 + 2 exp(highway_bias)), so that h has the variance of x (section 3.2). weight_ih
+    Recurrence", EMNLP, arXiv:1709.02755. `highway_bias`: the initial value of b_r; alpha is the
+    constant sqrt(1 + 2 exp(highway_bias)), so that h has the variance of x (section 3.2). weight_ih
     (3H or 4H, I) in the order c, f, r, s, uniform in +-sqrt(3 / I); weight_ch (2H,) v_f and v_r,
-    uniform in +-1; bias_ih (2H,). The state is c, each unit by itself.
+    uniform in +-1; bias_ih (2H,). The state is c; its units do not depend on one another.
 
     >>> import tinygrad_rnn as tg
     >>> outputs, c = tg.nn.Recurrent(tg.cells.SRUCell(3, 4))(tg.zeros(5, 2, 3))

@@ -23,8 +23,8 @@ class TLSTMCell(PublishedCell):
 
     Balduzzi & Ghifary 2016, "Strongly-Typed Recurrent Neural Networks", ICML, arXiv:1602.02218,
     section 4. weight_ih (3H, I), of x_t, and weight_hh (3H, I), of x_{t-1}, in the order z, f, o,
-    uniform in +-1 / sqrt(H); biases zero. The state is c (B, H) and V x_{t-1} (B, 3H), which starts
-    as zeros.
+    uniform in +-1 / sqrt(H); biases zero. The state is c (B, H) and V x_{t-1} (B, 3H), initially
+    zero.
 
     >>> import tinygrad_rnn as tg
     >>> outputs, state = tg.nn.Recurrent(tg.cells.TLSTMCell(3, 4))(tg.zeros(5, 2, 3))

@@ -20,7 +20,7 @@ class TRNNCell(PublishedCell):
 
     Balduzzi & Ghifary 2016, "Strongly-Typed Recurrent Neural Networks", ICML, arXiv:1602.02218,
     section 4. weight_ih (2H, I) in the order z, f, uniform in +-1 / sqrt(H); bias_ih (H,), of f,
-    zero. (torchrecurrent 0.2.5 gives (1) a bias, too.)
+    zero. (torchrecurrent 0.2.5 has a bias in (1), too.)
 
     >>> import tinygrad_rnn as tg
     >>> outputs, state = tg.nn.Recurrent(tg.cells.TRNNCell(3, 4))(tg.zeros(5, 2, 3))

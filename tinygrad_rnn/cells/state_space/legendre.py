@@ -25,10 +25,10 @@ class LMUCell(Cell):
     i < j, (-1)^(i - j + 1) elsewhere, and b_i = (2i + 1) (-1)^i (1, 2), held over one step.
 
     Voelker, Kajic & Eliasmith 2019, "Legendre Memory Units: Continuous-Time Representation in
-    Recurrent Neural Networks", NeurIPS. `memory_size` D: how many polynomials; `theta`: the
-    window, in steps. encoder_x (I,) and encoder_h (H,) are LeCun uniform, encoder_m (D,) zero;
-    weight_ih (H, I), weight_hh (H, H), weight_mh (H, D) Xavier normal, after the authors' code. The
-    state is (h, m). m is linear in u.
+    Recurrent Neural Networks", NeurIPS. `memory_size` D: how many polynomials; `theta`: the window,
+    in steps. encoder_x (I,) and encoder_h (H,) are LeCun uniform, encoder_m (D,) zero; weight_ih
+    (H, I), weight_hh (H, H), weight_mh (H, D) Xavier normal, as in the authors' code. The state is
+    (h, m). m is linear in u.
 
     >>> import tinygrad_rnn as tg
     >>> outputs, [(h, m)] = tg.nn.Recurrent(tg.cells.LMUCell(3, 4))(tg.zeros(5, 2, 3))
@@ -87,7 +87,7 @@ def _held_over_one_step(size: int, theta: float) -> tuple[np.ndarray, np.ndarray
 
 
 def _exponential(matrix: np.ndarray) -> np.ndarray:
-    """exp of a square matrix: a Taylor series of a part of it, squared again and again."""
+    """exp of a square matrix: a Taylor series of a fraction of it, then repeated squaring."""
     halvings = max(0, int(np.ceil(np.log2(np.abs(matrix).sum(axis=0).max() + 1e-300))) + 4)
     small = matrix / 2.0**halvings
     total = term = np.eye(len(matrix))

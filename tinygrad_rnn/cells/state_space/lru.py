@@ -28,10 +28,10 @@ class LRUCell(Cell):
 
     Orvieto, Smith, Gu, Fernando, Gulcehre, Pascanu & De 2023, "Resurrecting Recurrent Neural
     Networks for Long Sequences", ICML, arXiv:2303.06349. `hidden_size` H: the size of y;
-    `state_size` N: of the complex state, H unless given. Complex numbers are pairs of reals, real
-    part first: the state is two Tensors (B, N), weight_ih B (2N, I), weight_ho C (2, H, N),
-    weight_io D (H, I). |lambda| starts uniform on the ring from `r_min` to `r_max`, its phase in
-    0 .. `max_phase` (Lemma 3.2); B, C and D are normal, with variance 1 / (2 I), 1 / N and 1 / I.
+    `state_size` N: the size of the complex state, H by default. Complex numbers are pairs of reals,
+    real part first: the state is two Tensors (B, N), weight_ih B (2N, I), weight_ho C (2, H, N),
+    weight_io D (H, I). |lambda| starts uniform on the ring from `r_min` to `r_max`, its phase in 0
+    .. `max_phase` (Lemma 3.2); B, C and D are normal, with variance 1 / (2 I), 1 / N and 1 / I.
     (The authors' listing has D as a diagonal, for layers with as many outputs as inputs.) The step
     is affine in its state.
 

@@ -24,17 +24,17 @@ class S5Cell(Cell):
     s_t = exp(L d) * s_{t-1} + L^-1 (exp(L d) - 1) * (B x_t)   zero-order hold
     y_t = 2 Re(C s_t) + D x_t
 
-    L: eigenvalues, of each conjugate pair one, hence the 2; d: a step length for each.
+    L: the eigenvalues, one of each conjugate pair (hence the factor 2); d: a step length for each.
 
-    Smith, Warrington & Linderman 2023, "Simplified State Space Layers for Sequence Modeling",
-    ICLR, arXiv:2208.04933. `hidden_size` H: the size of y; `state_size` P: how many pairs, H unless
-    given. Complex numbers are pairs of reals, real part first: the state is two Tensors (B, P),
-    eigenvalues (2, P), weight_ih B (2P, I), weight_ho C (2, H, P), log_step (P,), weight_io D
-    (H, I). Eigenvalues start as those of the normal part of the HiPPO-LegS matrix of size 2P, B and
-    C LeCun normal in its eigenvectors, d log-uniform in 0.001 .. 0.1, D normal with variance 1 / I.
+    Smith, Warrington & Linderman 2023, "Simplified State Space Layers for Sequence Modeling", ICLR,
+    arXiv:2208.04933. `hidden_size` H: the size of y; `state_size` P: how many pairs, H by default.
+    Complex numbers are pairs of reals, real part first: the state is two Tensors (B, P),
+    eigenvalues (2, P), weight_ih B (2P, I), weight_ho C (2, H, P), log_step (P,), weight_io D (H,
+    I). Eigenvalues start as those of the normal part of the HiPPO-LegS matrix of size 2P, B and C
+    LeCun normal in its eigenvectors, d log-uniform in 0.001 .. 0.1, D normal with variance 1 / I.
     (In the paper D is a diagonal, for layers with as many outputs as inputs.) The real part of L is
-    held at -0.0001 or less, as in the authors' code with `clip_eigs`: the state cannot grow by
-    itself. The step is affine in its state.
+    clipped to -0.0001 or less, as in the authors' code with `clip_eigs`, so that the state cannot
+    grow by itself. The step is affine in its state.
 
     >>> import tinygrad_rnn as tg
     >>> outputs, [state] = tg.nn.Recurrent(tg.cells.S5Cell(3, 4, state_size=8))(tg.zeros(5, 2, 3))

@@ -26,15 +26,16 @@ class SelectiveSSMCell(Cell):
     y_t = s_t C_t + D * u_t                                           (2b)
 
     Gu & Dao 2023, "Mamba: Linear-Time Sequence Modeling with Selective State Spaces",
-    arXiv:2312.00752, algorithm 2. `state_size` N; `rank`: of W_d W_r, H / 16 unless given. The
-    convolution, gate and projections of the block around it are not part of it; W (weight_ih)
-    stands for them. The paper discretises B by zero-order hold too (4), its code
-    (selective_scan_interface.py) by Euler's rule, d_t B_t: so here, as all trained models do.
+    arXiv:2312.00752, algorithm 2. `state_size` N; `rank`: the rank of W_d W_r, H / 16 by default.
+    The convolution, gate and projections of the surrounding block are not part of the cell; W
+    (weight_ih) takes their place. The paper discretises B by zero-order hold as well (4). Its code
+    (selective_scan_interface.py) uses Euler's rule, d_t B_t, as do all trained models; so does this
+    cell.
 
     weight_ih (H, I) and weight_x (rank + 2N, H), for r, B, C, uniform in +-1 / sqrt(columns);
-    weight_dt (H, rank) uniform in +-1 / sqrt(rank); bias_dt such that d starts log-uniform in
-    0.001 .. 0.1; A_log (H, N) = log(1 .. N); D (H,) = 1, as in the authors' code. The step is
-    affine in its state, and decays by itself.
+    weight_dt (H, rank) uniform in +-1 / sqrt(rank); bias_dt such that d starts log-uniform in 0.001
+    .. 0.1; A_log (H, N) = log(1 .. N); D (H,) = 1, as in the authors' code. The step is affine in
+    its state, and without input the state decays.
 
     >>> import tinygrad_rnn as tg
     >>> outputs, [s] = tg.nn.Recurrent(tg.cells.SelectiveSSMCell(3, 4))(tg.zeros(5, 2, 3))

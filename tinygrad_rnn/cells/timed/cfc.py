@@ -16,20 +16,20 @@ class CfCCell(Cell):
     """A continuous-time cell in closed form, without an ODE solver.
 
     z_t = 1.7159 tanh(0.666 (W_z (x_t, h_{t-1}) + b_z))        backbone
-    g_t = tanh(W_g z_t + b_g),  n_t = tanh(W_n z_t + b_n)      where it comes from, where it goes
-    s_t = s((W_a z_t + b_a) dt + W_b z_t + b_b)                how far it gets
+    g_t = tanh(W_g z_t + b_g),  n_t = tanh(W_n z_t + b_n)      start and target of the state
+    s_t = s((W_a z_t + b_a) dt + W_b z_t + b_b)                how far it moves
     h_t = (1 - s_t) * g_t + s_t * n_t
 
     Hasani, Lechner, Amini, Liebenwein, Ray, Tschaikowski, Teschl & Rus 2022, "Closed-form
     Continuous-time Neural Networks", Nature Machine Intelligence 4, arXiv:2106.13898. `dt` (B, 1):
-    the time since the step before, one where it is not given. Equation 10 of the paper has
-    s(-f dt) before g, which is 1 - s_t where W_a z_t + b_a is f; the offset W_b z_t + b_b is in the
-    authors' code alone (ncps.torch.CfCCell, by which this cell is tested, and which feeds a long
-    backbone of 128 units unless told otherwise).
+    the time since the previous step, 1 by default. Equation 10 of the paper has s(-f dt) as the
+    factor of g; this is 1 - s_t with f = W_a z_t + b_a. The offset W_b z_t + b_b is only in the
+    authors' code (ncps.torch.CfCCell, against which this cell is tested; its default backbone has
+    128 units).
 
     `backbone_size` Z. weight_z (Z, I + H) and weight_ih (4H, Z), in the order g, n, a, b, Xavier
     uniform; biases bias_z (Z,) uniform in +-1 / sqrt(I + H) and bias_ih (4H,) in +-1 / sqrt(Z), as
-    there. The state stays in (-1, 1).
+    in that code. The state stays in (-1, 1).
 
     >>> import tinygrad_rnn as tg
     >>> layer = tg.nn.Recurrent(tg.cells.CfCCell(3, 4))
@@ -51,7 +51,7 @@ class CfCCell(Cell):
         self.bias_ih = uniform(4 * hidden_size, bound=backbone_size**-0.5)
 
     def step(self, x: Tensor, state: Tensor, dt: Tensor | float = 1.0) -> tuple[Tensor, Tensor]:
-        """x (B, I), h_{t-1} (B, H) and dt (B, 1) -> h_t, twice."""
+        """x (B, I), h_{t-1} (B, H) and dt (B, 1) -> h_t, as output and as state."""
         h = state
         x = as_weights(x, h.dtype)
         z = linear(ops.concatenate([x, h], axis=-1), self.weight_z, self.bias_z)

@@ -22,13 +22,14 @@ class ClockworkRNNCell(Cell):
     h_t = tanh(W_H h_{t-1} + W_I x_t + b)             where t mod q = 0 (1)
     h_t = h_{t-1}                                     elsewhere
 
-    W_H is block-triangular: a group sees itself and slower ones. Steps count from 0, at which all
-    groups move (the paper does not say where its clock starts).
+    W_H is block-triangular: a group receives from itself and from slower groups. Steps count from
+    0, at which all groups are updated (the paper does not say where its clock starts).
 
     Koutnik, Greff, Gomez & Schmidhuber 2014, "A Clockwork RNN", ICML, arXiv:1402.3511. `periods`:
-    the period of each group, from fast to slow; the units are shared out as evenly as can be.
-    weight_ih (H, I), weight_hh (H, H), whose blocks towards faster groups are not used, normal
-    with standard deviation 0.1; bias zero. The state is (h, t), t (B, 1) of whole numbers.
+    the period of each group, from fast to slow; the units are divided among the groups as evenly as
+    possible. weight_ih (H, I), weight_hh (H, H), whose blocks towards faster groups are not used,
+    normal with standard deviation 0.1; bias zero. The state is (h, t), where t (B, 1) holds whole
+    numbers.
 
     >>> import tinygrad_rnn as tg
     >>> cell = tg.cells.ClockworkRNNCell(3, 6, periods=[1, 2, 4])
@@ -46,7 +47,7 @@ class ClockworkRNNCell(Cell):
         self, input_size: int, hidden_size: int, periods: Sequence[int] = (1, 2, 4, 8)
     ) -> None:
         if not periods or min(periods) < 1 or list(periods) != sorted(periods):
-            raise ValueError(f"periods must be from 1 on and in rising order, got {periods}")
+            raise ValueError(f"periods must be at least 1 and in ascending order, got {periods}")
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.periods = tuple(periods)
@@ -59,7 +60,7 @@ class ClockworkRNNCell(Cell):
         self.register_buffer("sees", period[:, None] <= period[None, :])
 
     def initial_state(self, batch_size: int) -> tuple[Tensor, Tensor]:
-        """(h_0, t_0): zeros (B, H), and steps done (B, 1)."""
+        """(h_0, t_0): zeros (B, H) and the number of steps done (B, 1)."""
         return self.zeros(batch_size, self.hidden_size), from_numpy(
             np.zeros((batch_size, 1), np.int64)
         )

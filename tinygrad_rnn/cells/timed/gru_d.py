@@ -19,24 +19,24 @@ State = tuple[Tensor, Tensor, Tensor]
 class GRUDCell(Cell):
     """A GRU whose missing inputs decay from their last value to the mean, and its state in time.
 
-    d_t = dt + d_{t-1} where x_{t-1} was missing, else dt      since each feature was last seen (2)
+    d_t = dt + d_{t-1} where x_{t-1} was missing, else dt      since each was last observed (2)
     gamma = exp(-max(0, W_gamma d_t + b_gamma))                decay (10); W_gamma x diagonal
     x^_t = m_t * x_t + (1 - m_t) * (gamma_x * x'_t + (1 - gamma_x) * mean)        (11)
     h^_t = gamma_h * h_{t-1}                                   (12)
-    r_t = s(W_r x^_t + U_r h^_t + V_r m_t + b_r),  z_t alike   (13, 14)
+    r_t = s(W_r x^_t + U_r h^_t + V_r m_t + b_r),  z_t likewise   (13, 14)
     n_t = tanh(W x^_t + U (r_t * h^_t) + V m_t + b)            (15)
-    h_t = (1 - z_t) * h^_t + z_t * n_t                         (16), x': the value last seen
+    h_t = (1 - z_t) * h^_t + z_t * n_t                         (16), x': the last observed value
 
     Che, Purushotham, Cho, Sontag & Liu 2018, "Recurrent Neural Networks for Multivariate Time
     Series with Missing Values", Scientific Reports 8, arXiv:1606.01865. Further inputs: `mask` m
-    (B, I), one where x is there and zero where it is missing, all there unless given (what stands
-    in x where it is missing does not matter, be it NaN); `dt` (B, 1), the time since the step
-    before, one unless given (in the paper the first is zero). `mean` (I,), a buffer: of each
-    feature, to be set before training; zero at first. In a stack it is the first of several cells.
+    (B, I), 1 where x is present and 0 where it is missing, by default all present (the values of x
+    where it is missing are ignored and may be NaN); `dt` (B, 1), the time since the previous step,
+    1 by default (in the paper the first is zero). `mean` (I,), a buffer: the mean of each feature,
+    to be set before training; initially zero. In a stack, use it as the first of several cells.
 
-    weight_ih (3H, I), weight_hh (3H, H), weight_mh (3H, I), which is V, in the order r, z, n,
-    decay_h (H, I) and decay_x (I,), uniform in +-1 / sqrt(H), biases zero (the paper names no
-    initial values). The state is (h, x', d), (B, H), (B, I) and (B, I).
+    weight_ih (3H, I), weight_hh (3H, H), weight_mh (3H, I), V, in the order r, z, n, decay_h (H, I)
+    and decay_x (I,), uniform in +-1 / sqrt(H), biases zero (the paper gives no initial values). The
+    state is (h, x', d), (B, H), (B, I) and (B, I).
 
     >>> import tinygrad_rnn as tg
     >>> layer = tg.nn.Recurrent(tg.cells.GRUDCell(3, 4))
@@ -97,8 +97,8 @@ class GRUDCell(Cell):
         features = mask.shape[-1] if isinstance(mask, Tensor) else 1
         if features not in (1, self.input_size):
             raise ValueError(
-                f"GRUDCell was made for {self.input_size} features, and its mask has {features}: "
-                "the mask is of the first layer's x; put another cell above, as in "
+                f"GRUDCell was made for {self.input_size} features, but its mask has {features}. "
+                "The mask describes the x of the first layer, so use another cell above it: "
                 "nn.Recurrent([GRUDCell(...), GRUCell(...)])"
             )
         whole: Tensor = as_weights(mask, like.dtype) * ops.ones_like(like)

@@ -20,18 +20,19 @@ class LTCCell(Cell):
     f_j = w_j s(sigma_j (u_j - mu_j))                          a synapse from x or another neuron
     v <- (cm / d v + gleak vleak + sum f E) / (cm / d + gleak + sum f)            d = dt / unfolds
 
-    The last line is an implicit Euler step, with f at the old v: the paper's fused solver
-    (algorithm 1), done `unfolds` times a step. It is stable for steps of any length.
+    The last line is an implicit Euler step, with f evaluated at the old v: the paper's fused solver
+    (algorithm 1), applied `unfolds` times per step. It is stable for steps of any length.
 
     Hasani, Lechner, Amini, Rus & Grosu 2021, "Liquid Time-constant Networks", AAAI,
-    arXiv:2006.04439. `dt` (B, 1): the time since the step before, one where it is not given. The
-    paper divides (1) by cm and writes tau for cm / gleak; here are the authors' code's synapses
-    (ncps.torch.LTCCell, fully connected, by which this cell is tested, and which adds 1e-8 to the
-    denominator). Parameters are named and start as there, uniform: gleak 0.001 .. 1,
-    vleak -0.2 .. 0.2, cm 0.4 .. 0.6, w and sensory_w 0.001 .. 1, sigma and sensory_sigma 3 .. 8,
-    mu and sensory_mu 0.3 .. 0.8, (H,), (from H, to H) or (from I, to H); erev and sensory_erev -1
-    or 1, by chance. The softplus of gleak, cm and w is what counts, so that they are positive in
-    training (`implicit_param_constraints` there). The state stays within the range of vleak and E.
+    arXiv:2006.04439. `dt` (B, 1): the time since the previous step, 1 by default. The paper divides
+    (1) by cm and writes tau for cm / gleak. The synapses are those of the authors' code
+    (ncps.torch.LTCCell, fully connected, against which this cell is tested; it adds 1e-8 to the
+    denominator). Parameters have the names and initial values of that code, uniform in: gleak 0.001
+    .. 1, vleak -0.2 .. 0.2, cm 0.4 .. 0.6, w and sensory_w 0.001 .. 1, sigma and sensory_sigma 3 ..
+    8, mu and sensory_mu 0.3 .. 0.8, (H,), (from H, to H) or (from I, to H); erev and sensory_erev
+    are randomly -1 or 1. gleak, cm and w enter through their softplus, so that they stay positive
+    in training (`implicit_param_constraints` in that code). The state stays within the range of
+    vleak and E.
 
     >>> import tinygrad_rnn as tg
     >>> layer = tg.nn.Recurrent(tg.cells.LTCCell(3, 4))
@@ -56,7 +57,7 @@ class LTCCell(Cell):
             erev.data[:] = np.sign(erev.data)
 
     def step(self, x: Tensor, state: Tensor, dt: Tensor | float = 1.0) -> tuple[Tensor, Tensor]:
-        """x (B, I), v_{t-1} (B, H) and dt (B, 1) -> v_t, twice."""
+        """x (B, I), v_{t-1} (B, H) and dt (B, 1) -> v_t, as output and as state."""
         v = state
         x = as_weights(x, v.dtype)
         w, sensory_w = ops.softplus(self.w), ops.softplus(self.sensory_w)

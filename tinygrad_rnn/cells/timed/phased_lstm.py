@@ -17,7 +17,7 @@ State = tuple[Tensor, Tensor, Tensor]
 
 
 class PhasedLSTMCell(Cell):
-    """An LSTM each unit of which has a rhythm of its own, and moves in a short phase of it alone.
+    """An LSTM in which each unit has its own period and is updated only in a short phase of it.
 
     phi_t = ((t - shift) mod period) / period                  phase (6)
     k_t = 2 phi / r                  where phi < r / 2         openness (6)
@@ -28,12 +28,12 @@ class PhasedLSTMCell(Cell):
     h_t = k_t * (o * tanh(f * c_{t-1} + i * g)) + (1 - k_t) * h_{t-1}             (9, 10)
 
     Neil, Pfeiffer & Liu 2016, "Phased LSTM: Accelerating Recurrent Network Training for Long or
-    Event-based Sequences", NeurIPS, arXiv:1610.09513. The time t grows by the input `dt` (B, 1) at
-    each step, by one where it is not given. weight_ih (4H, I) and weight_hh (4H, H) in the order
-    i, f, g, o and weight_ph (3H,), the peepholes of i, f, o, uniform in +-1 / sqrt(H), biases zero;
-    period (H,) log-uniform in exp(0) .. exp(3), shift (H,) uniform in 0 .. period, open (H,), which
-    is r, the share of a period that is open, 0.05; `leak` 0.001: the paper's. As in the authors'
-    code, of period and open the size counts, not the sign. The state is (h, c, t).
+    Event-based Sequences", NeurIPS, arXiv:1610.09513. At each step the time t grows by the input
+    `dt` (B, 1), by default 1. weight_ih (4H, I) and weight_hh (4H, H) in the order i, f, g, o and
+    weight_ph (3H,), the peepholes of i, f, o, uniform in +-1 / sqrt(H), biases zero; period (H,)
+    log-uniform in exp(0) .. exp(3), shift (H,) uniform in 0 .. period, open (H,), r, the open share
+    of a period, 0.05; `leak` 0.001, as in the paper. As in the authors' code, the signs of period
+    and open are ignored. The state is (h, c, t).
 
     >>> import tinygrad_rnn as tg
     >>> layer = tg.nn.Recurrent(tg.cells.PhasedLSTMCell(3, 4))

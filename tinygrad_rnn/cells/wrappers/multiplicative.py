@@ -12,7 +12,7 @@ __all__ = ["Multiplicative"]
 
 
 class Multiplicative(Wrapper):
-    """The cell inside is given m_t in the place of h_{t-1}, so that x chooses its recurrent matrix.
+    """The wrapped cell gets m_t instead of h_{t-1}, so that x determines its recurrent matrix.
 
     m_t = (W_mx x_t) * (W_mh h_{t-1})                                                    (eq. 10)
 
@@ -33,6 +33,6 @@ class Multiplicative(Wrapper):
         self.from_h = Linear(size, size, bias=False)
 
     def step(self, x: Any, state: Any, **inputs: Any) -> tuple[Any, Any]:
-        """As the cell inside, from m_t."""
+        """The step of the wrapped cell, from m_t."""
         m = (self.from_x(x) * self.from_h(pytree.leaves(state)[0])).named("m")
         return self.cell.advance(x, with_first(state, m), **inputs)

@@ -12,10 +12,11 @@ __all__ = ["NormalizedState"]
 
 
 class NormalizedState(Wrapper):
-    """h_t = LayerNorm(h of the cell inside), with a gain and a bias that are learned (eq. 4).
+    """h_t = LayerNorm(h of the cell inside), with a learned gain and bias (eq. 4).
 
-    h is the first leaf of the state. Ba, Kiros & Hinton 2016, "Layer Normalization", normalise what
-    goes into the gates; this normalises the state that they are computed from, for any cell.
+    h is the first leaf of the state. Ba, Kiros & Hinton 2016, "Layer Normalization", normalise the
+    inputs of the gates. This wrapper normalises the state from which the gates are computed, for
+    any cell.
 
     >>> import tinygrad_rnn as tg
     >>> cell = tg.cells.wrappers.NormalizedState(tg.nn.GRUCell(3, 4))
@@ -29,7 +30,7 @@ class NormalizedState(Wrapper):
         self.norm = LayerNorm(pytree.leaves(cell.initial_state(1))[0].shape[-1])
 
     def step(self, x: Any, state: Any, **inputs: Any) -> tuple[Any, Any]:
-        """As the cell inside, its h normalised."""
+        """The step of the wrapped cell, its h normalised."""
         output, new = self.cell.advance(x, state, **inputs)
         normed = with_first(new, self.norm(pytree.leaves(new)[0]))
         return shown(output, new, normed), normed

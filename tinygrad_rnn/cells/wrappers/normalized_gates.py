@@ -1,4 +1,4 @@
-"""Layer normalisation of what goes into the gates (Ba et al. 2016)."""
+"""Layer normalisation of the inputs of the gates (Ba et al. 2016)."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ __all__ = ["NormalizedGates"]
 
 
 class NormalizedGates(Wrapper):
-    """What x_t and h_{t-1} give to the gates is normalised, each product by itself.
+    """The products of x_t and of h_{t-1} with the gates' weights are normalised separately.
 
-    LN(W_h h_{t-1}; a_1, b_1) + LN(W_x x_t; a_2, b_2) + b in the place of W_h h_{t-1} + W_x x_t + b
+    LN(W_h h_{t-1}; a_1, b_1) + LN(W_x x_t; a_2, b_2) + b instead of W_h h_{t-1} + W_x x_t + b
 
-    Each LN is over all units of the product, with a gain and a bias that are learned. `names`: of
-    which weights, as `cell.named_parameters()` has them; by default each that is called `weight_ih`
-    or `weight_hh`, of this cell or of those inside it. It must multiply them whole by
-    `nn.functional.linear`, as most cells here do; for others, which split or add weights first, a
-    step is a TypeError.
+    Each LN is over all units of the product, with a learned gain and bias. `names`: the weights to
+    normalise, named as in `cell.named_parameters()`; by default every `weight_ih` and `weight_hh`
+    of this cell and of the cells inside it. The cell must pass these weights whole to
+    `nn.functional.linear`, as most cells here do. If it splits or adds them first, the step raises
+    TypeError.
 
     Ba, Kiros & Hinton 2016, "Layer Normalization", arXiv:1607.06450, equation 20, for any cell.
-    Their LSTM also normalises c before the output: `cells.LayerNormLSTMCell`. ValueError where
-    there is no weight of the name.
+    Their LSTM also normalises c before the output: `cells.LayerNormLSTMCell`. ValueError if there
+    is no weight of that name.
 
     >>> import tinygrad_rnn as tg
     >>> cell = tg.cells.wrappers.NormalizedGates(tg.nn.GRUCell(3, 4))

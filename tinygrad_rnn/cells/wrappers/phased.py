@@ -14,7 +14,7 @@ __all__ = ["Phased"]
 
 
 class Phased(Wrapper):
-    """Each unit changes only in its own part of a period of time; in the rest it leaks.
+    """Each unit is updated only in its own part of a period; otherwise it changes by a small leak.
 
     phi_t = ((time_t - s) mod tau) / tau                                                   (eq. 6)
     k_t = 2 phi / r            for phi < r / 2                                             (eq. 7)
@@ -22,7 +22,7 @@ class Phased(Wrapper):
           leak * phi           else (0 in evaluation)
     s_t = k_t * new_t + (1 - k_t) * s_{t-1}, for every leaf of the state             (eq. 8 and 9)
 
-    `time` (B, 1) is a further input of each step: when it is. tau starts log-uniform in
+    `time` (B, 1) is a further input of each step: its point in time. tau starts log-uniform in
     `periods`, s uniform in a period, r is `open_ratio`. All leaves of the state must have the size
     of the first. Neil, Pfeiffer & Liu 2016, "Phased LSTM: Accelerating Recurrent Network Training
     for Long or Event-based Sequences", NeurIPS.
@@ -51,7 +51,7 @@ class Phased(Wrapper):
     def step(  # type: ignore[override]
         self, x: Any, state: Any, time: Any, **inputs: Any
     ) -> tuple[Any, Any]:
-        """As the cell inside, as far as the gate is open at that time."""
+        """The step of the wrapped cell, weighted by how far the gate is open at that time."""
         turns = (time - self.shift) / ops.exp(self.log_tau)
         phi, r = turns - ops.floor(turns), self.open_ratio
         closed = self.leak * phi if self.training else 0.0 * phi

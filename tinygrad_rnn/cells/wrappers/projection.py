@@ -11,11 +11,11 @@ __all__ = ["Projection"]
 
 
 class Projection(Wrapper):
-    """output_t = W output of the cell inside, with `output_size` features.
+    """output_t = W times the output of the wrapped cell, with `output_size` features.
 
     The non-recurrent projection of Sak, Senior & Beaufays 2014, "Long Short-Term Memory Recurrent
     Neural Network Architectures for Large Scale Acoustic Modeling" (p_t there): the state of the
-    cell is as it was. `bias`: whether a bias is added, which the paper does not.
+    cell is unchanged. `bias`: whether to add a bias, which the paper does not have.
 
     >>> import tinygrad_rnn as tg
     >>> tg.cells.wrappers.Projection(tg.nn.LSTMCell(3, 8), 2)(tg.zeros(5, 3))[0].shape
@@ -28,6 +28,6 @@ class Projection(Wrapper):
         self.output_size = output_size
 
     def step(self, x: Any, state: Any, **inputs: Any) -> tuple[Any, Any]:
-        """As the cell inside, its output projected."""
+        """The step of the wrapped cell, its output projected."""
         output, new = self.cell.advance(x, state, **inputs)
         return self.projection(output), new

@@ -13,16 +13,16 @@ __all__ = ["WeightDrop"]
 
 
 class WeightDrop(Wrapper):
-    """DropConnect: elements of the recurrent weights are zero for a whole sequence, while training.
+    """DropConnect: in training, random recurrent weights are zero for a whole sequence.
 
     h_{t-1} is multiplied by W * M, M ~ Bernoulli(1 - rate) / (1 - rate), one mask for all steps and
-    rows, drawn anew by `initial_state`, which a layer asks for at each call. In evaluation M is 1.
-    `names`: which weights, as `cell.named_parameters()` has them; by default each that is called
-    `weight_hh`, of this cell or of those inside it. The cell's parameters keep their names.
+    rows. `initial_state`, which a layer calls for each sequence, draws a new mask. In evaluation M
+    is 1. `names`: the weights to mask, named as in `cell.named_parameters()`; by default every
+    `weight_hh` of this cell and of the cells inside it. The cell's parameters keep their names.
 
     Merity, Keskar & Socher 2018, "Regularizing and Optimizing LSTM Language Models", ICLR, section
-    2 (AWD-LSTM), after Wan et al. 2013. ValueError for a rate that is no probability below 1, and
-    where there is no weight of the name.
+    2 (AWD-LSTM), after Wan et al. 2013. ValueError for a rate outside [0, 1), or if there is no
+    weight of that name.
 
     >>> import tinygrad_rnn as tg
     >>> cell = tg.cells.wrappers.WeightDrop(tg.nn.LSTMCell(3, 4), 0.5)
@@ -33,7 +33,7 @@ class WeightDrop(Wrapper):
 
     def __init__(self, cell: Cell, rate: float, names: Sequence[str] | None = None) -> None:
         if not 0 <= rate < 1:
-            raise ValueError(f"rate is a probability below 1, got {rate}")
+            raise ValueError(f"rate must be at least 0 and below 1, got {rate}")
         super().__init__(cell)
         self.rate, self.names = rate, names
         self._masks = [
@@ -42,7 +42,7 @@ class WeightDrop(Wrapper):
         ]
 
     def initial_state(self, batch_size: int) -> Any:
-        """That of the cell inside; the masks are drawn."""
+        """That of the wrapped cell; draws the masks."""
         for module, name, place in self._masks:
             mask = dropout_mask(vars(module)[name], self.rate) if self.training else None
             setattr(module, place, mask)

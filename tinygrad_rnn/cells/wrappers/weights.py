@@ -1,4 +1,4 @@
-"""Weights of a cell inside a wrapper that are read through a function of the wrapper."""
+"""Weights of a wrapped cell that are read through a function of the wrapper."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Apply = Callable[[Module, Any, Any], Any]
 def found_weights(
     cell: Cell, names: Sequence[str] | None, usual: Sequence[str]
 ) -> dict[str, Place]:
-    """The modules that hold these parameters, and their names there, by their paths in the cell.
+    """By the path of each parameter in the cell: the module that holds it, and its name there.
 
-    Without `names`, all that are called by one of the `usual` names, in the cell or those inside
-    it. ValueError for a name that is not there, or if there is none.
+    Without `names`, every parameter with one of the `usual` names, in the cell and the cells inside
+    it. ValueError for a name that does not exist, or if there is no such parameter.
     """
     held = [path for path, _ in cell.named_parameters()]
     modules = dict(cell.named_modules())
@@ -35,18 +35,18 @@ def found_weights(
         found[path] = modules[place], name
     if not found:
         raise ValueError(
-            f"{type(cell).__name__} has no {' or '.join(usual)}: say which weights are meant, "
-            f"names=[...], of {held}"
+            f"{type(cell).__name__} has no {' or '.join(usual)}: choose the weights with "
+            f"names=[...], from {held}"
         )
     return found
 
 
 def read_through(module: Module, name: str, apply: Apply) -> str:
-    """Let `module.name` be `apply(module, parameter, held)`; the parameter itself stays as it is.
+    """Make `module.name` return `apply(module, parameter, held)`; the parameter does not change.
 
-    Returns the name of the module's attribute for what is `held`; while it is None, the parameter
-    is read as ever. The class of the module gets a property, as PyTorch's parametrizations do. Of
-    several functions for one weight, the later ones get what the earlier ones return.
+    Returns the name of the module's attribute for `held`; while that is None, `module.name` is the
+    plain parameter. The class of the module gets a property, as with PyTorch's parametrizations.
+    Several functions on one weight are applied in order.
     """
     place = f"_{apply.__name__}_{name}"
     kind: Any = type(module)

@@ -1,4 +1,4 @@
-"""Wrapper: a cell that does what the cell inside it does; wrappers change a part of that."""
+"""Wrapper: a cell that delegates to another; each wrapper changes a part of the step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Wrapper", "dropout_mask", "floating", "shown", "with_first"]
 
 
 class Wrapper(Cell):
-    """A cell around `cell`, of the same sizes, state and further inputs.
+    """A cell around `cell`, with the same sizes, state and further inputs.
 
     >>> import tinygrad_rnn as tg
     >>> class Halved(tg.cells.wrappers.Wrapper):
@@ -32,20 +32,20 @@ class Wrapper(Cell):
 
     @cached_property
     def output_size(self) -> int:
-        """That of the cell inside."""
+        """That of the wrapped cell."""
         return self.cell.output_size
 
     def initial_state(self, batch_size: int) -> Any:
-        """That of the cell inside."""
+        """That of the wrapped cell."""
         return self.cell.initial_state(batch_size)
 
     def step(self, x: Any, state: Any, **inputs: Any) -> tuple[Any, Any]:
-        """As the cell inside."""
+        """The step of the wrapped cell."""
         return self.cell.advance(x, state, **inputs)
 
 
 def shown(output: Any, before: Any, after: Any) -> Any:
-    """What a step shows once its state was changed: the new first leaf, if it had shown that."""
+    """The output for a changed state: the new first leaf if the output was the first leaf."""
     return pytree.leaves(after)[0] if output is pytree.leaves(before)[0] else output
 
 

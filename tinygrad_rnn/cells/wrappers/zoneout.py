@@ -16,8 +16,8 @@ class Zoneout(Wrapper):
 
     s_t = d_t * s_{t-1} + (1 - d_t) * new_t,  d_t ~ Bernoulli(rate), anew at each step   (eq. 4)
 
-    In evaluation d_t is its mean, `rate`. Of every floating leaf of the state. Krueger et al. 2017,
-    "Zoneout: Regularizing RNNs by Randomly Preserving Hidden Activations", ICLR.
+    In evaluation d_t is its mean, `rate`. It applies to every floating leaf of the state. Krueger
+    et al. 2017, "Zoneout: Regularizing RNNs by Randomly Preserving Hidden Activations", ICLR.
 
     >>> import tinygrad_rnn as tg
     >>> cell = tg.cells.wrappers.Zoneout(tg.nn.GRUCell(3, 4), 0.5).eval()
@@ -28,12 +28,12 @@ class Zoneout(Wrapper):
 
     def __init__(self, cell: Cell, rate: float) -> None:
         if not 0 <= rate <= 1:
-            raise ValueError(f"rate is a probability, got {rate}")
+            raise ValueError(f"rate must be a probability from 0 to 1, got {rate}")
         super().__init__(cell)
         self.rate = rate
 
     def step(self, x: Any, state: Any, **inputs: Any) -> tuple[Any, Any]:
-        """As the cell inside, with some units as they were."""
+        """The step of the wrapped cell, with some units unchanged."""
         output, new = self.cell.advance(x, state, **inputs)
 
         def mixed(after: Any, before: Any) -> Any:

@@ -17,7 +17,7 @@ from .panel import Panel
 __all__ = ["plot_confusion"]
 
 CELL = 21.0
-_CELL = "{true}, answered {answer}: {count} of {total}"
+_CELL = "{true}, predicted {answer}: {count} of {total}"
 
 
 def plot_confusion(counts: Any, classes: Sequence[str]) -> Chart:
@@ -39,7 +39,7 @@ def plot_confusion(counts: Any, classes: Sequence[str]) -> Chart:
     left = 20 + max((text_width(name, SMALL) for name in names), default=0.0)
     panel = Panel(
         left + max(size * CELL, 120.0) + 12, size * CELL, size,
-        say("true (row), answered (column)"),
+        say("true class (row), predicted class (column)"),
         labels=names, left=left, below=22.0,
     )  # fmt: skip
 

@@ -77,7 +77,7 @@ def _part(name: str, metric: str) -> str:
 
 
 def ticks(low: float, high: float) -> list[tuple[float, str]]:
-    """Three to six round numbers from `low` to `high`, and as labels as few digits as differ.
+    """Three to six round numbers from `low` to `high`, with labels just long enough to differ.
 
     >>> ticks(0.0, 1.1)
     [(0.0, '0'), (0.5, '0.5'), (1.0, '1')]

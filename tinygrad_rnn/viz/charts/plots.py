@@ -36,7 +36,7 @@ __all__ = ["plot_connectivity", "plot_gates", "plot_gradient_flow", "plot_ledger
 Array = Any
 Labels = Sequence[str] | None
 
-UNITS = 32  # units of a gate, shown at most: those that change most
+UNITS = 32  # at most this many units of a gate are shown: those that change most
 SCALE = 22.0  # the room for the scale of shades and its labels
 DECADES = 10.0  # decades that a scale of norms spans at most
 

@@ -1,4 +1,4 @@
-"""Functions that look into the gradient and return plain arrays, for any model made of ops.
+"""Functions that analyse the gradient and return plain arrays, for any model made of ops.
 
 Each runs `model(x)` once and observes it (`tg.observe`), so that layers and scans run compiled.
 `loss` is as in `bptt`: a function of what the model returns.

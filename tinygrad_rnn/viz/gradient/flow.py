@@ -33,7 +33,7 @@ class Gradients(Protocol):
         """The gradient of a node, an array; None if it has none."""
 
     def handed(self, i: int) -> float | None:
-        """The norm of what the steps left out of the graph send to a node; None for nothing."""
+        """The norm of the gradient that omitted steps send to a node; None if they send none."""
 
     def is_gradient(self, i: int) -> bool:
         """Whether the value of a node is itself a gradient."""
@@ -106,7 +106,7 @@ class Flow:
             self._handed[place] = grad if known is None else known + grad
 
     def handed(self, i: int) -> float | None:
-        """The norm of what steps left out of the graph send to a node; None for nothing."""
+        """The norm of the gradient that omitted steps send to a node; None if they send none."""
         total = self._handed.get(i)
         return None if total is None else norm(total)
 
@@ -144,7 +144,7 @@ class Flow:
 
 
 class _Only:
-    """Passes on to a Flow only the gradients of some nodes."""
+    """Passes only the gradients of some nodes on to a Flow."""
 
     def __init__(self, flow: Flow, numbers: Container[int]) -> None:
         self._flow = flow

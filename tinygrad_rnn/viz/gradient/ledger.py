@@ -41,8 +41,8 @@ def ledger(model: Model, x: Any, loss: Loss = None, *, norms: bool = False) -> A
     `W.grad`. A weight that is transposed or otherwise prepared once for all steps is split as well:
     each step's part is propagated back through the preparation by the ops' own gradient rules.
 
-    `norms`: the Euclidean norm of each part in place of the part, which is all that `plot_ledger`
-    shows. Where a scan uses a parameter as it is, the parts are then never held all at once.
+    `norms`: return the Euclidean norm of each part instead of the part; `plot_ledger` needs no
+    more. If a scan uses a parameter directly, the parts are then never all in memory at once.
 
     Layers and scans run compiled. ValueError if the model records no time steps.
 
@@ -104,7 +104,7 @@ class _Split:
         parts[step] = parts[step] + part if step in parts else part
 
     def _split_run(self, place: int) -> None:
-        """The parts of what a scan is given, step by step."""
+        """Split the gradients of a scan's inputs by step."""
         run, node = self._runs[place], self._graph[place]
         assert node.source is not None and node.source.inputs is not None
         inputs = node.inputs[1:]  # the first is the run
@@ -122,7 +122,7 @@ class _Split:
             self._add(inputs[k], step, part)
 
     def _is_norm_enough(self, i: int) -> bool:
-        """Whether no part of the gradient of a node has to be added to another, or led on."""
+        """Whether no part of a node's gradient is added to another or propagated further."""
         uses = [target for target, _, _ in self._flow.parts(i)]
         if not self._norms or self._graph[i].op is not None or not self._runs.keys() >= {*uses}:
             return False
@@ -130,7 +130,7 @@ class _Split:
         return len({*steps}) == len(steps)
 
     def _to_leaves(self) -> None:
-        """Propagate each part back through what was prepared, to the parameters."""
+        """Propagate each part back through the ops outside the steps, to the parameters."""
         for node in reversed(self._graph.nodes):
             if node.op is None or node.index not in self._parts:
                 continue

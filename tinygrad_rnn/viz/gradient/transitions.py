@@ -1,12 +1,11 @@
 """Which nodes of a recorded pass are the states and the inputs of a layer's steps.
 
-Where a layer is made of cells, the cells tell: each call of a cell is observed, and the cell is
-given its own copies of x and of the state. So a cell may return its input as its state, the same
-Tensor twice, or a Tensor that it never changes: each leaf of each step's state is a node of its
-own.
+In a layer made of cells, each call of a cell is observed, and the cell receives its own copies of x
+and of the state. So each leaf of each step's state is a separate node, even if a cell returns its
+input as its state, the same Tensor twice, or a Tensor that it never changes.
 
-Steps written without a cell, inside `with tg.scope("name", step=t):`, are read off the graph: what
-an op of one step takes from another step is a state.
+For steps written without a cell, inside `with tg.scope("name", step=t):`, the states are found in
+the graph: a value that an op of one step takes from another step is a state.
 """
 
 from __future__ import annotations
@@ -138,11 +137,11 @@ def _chosen(found: dict[str, list[_Call]], path: str | None) -> list[list[_Call]
     orders = {p: [call.step for call in found[p]] for p in chosen}
     for p, order in orders.items():
         if len(set(order)) != len(order) and None not in order:
-            raise ValueError(f"connectivity is of one run, but the model runs {p!r} more than once")
+            raise ValueError(f"connectivity needs a single run, but {p!r} runs more than once")
         if order != orders[chosen[0]]:
             raise ValueError(
-                f"connectivity of {path!r}: {p!r} and {chosen[0]!r} in it take different steps, or "
-                "in another order; give the path of one of them"
+                f"connectivity of {path!r}: {p!r} and {chosen[0]!r} in it run different steps, or "
+                "run them in another order; give the path of one of them"
             )
     return [found[p] for p in chosen]
 
@@ -217,14 +216,14 @@ def _named_in_calls(graph: Graph, starts: list[int]) -> Callable[[int], Hashable
     return keys.get
 
 
-# read off the graph, where there are no cells
+# From the graph, for steps without cells
 
 
 def _of_graph(run: Recorded, path: str | None) -> Transitions:
     graph = run.graph
     carried = run.states()
     if not carried:
-        raise ValueError("connectivity needs steps that hand a state on; this model has none")
+        raise ValueError("connectivity needs steps that pass a state on; this model has none")
     homes = {run.title(key)[0] for key in carried}
     roots = sorted(p for p in homes if not any(is_inside(p, q) for q in homes if q != p))
     if path is None and len(roots) == 1:

@@ -27,10 +27,11 @@ def led_back_by_path(
 ) -> tuple[dict[Node, dict[int, Any]], list[Node]]:
     """Propagate the gradients of the `seeds` back to the ends: `split` by path, or as a `whole`.
 
-    What passes a `named` node continues as the path of that node; the numbers of these paths start
-    at `first`, and -1 has passed none. `size`: of a leading axis that the gradients have and the
-    nodes do not, as many gradients at once. Returns the parts at each end, and the named nodes that
-    depend on an end, in the order of their numbers.
+    A gradient that passes a `named` node continues as the path of that node. These paths are
+    numbered from `first`; -1 is the path of a gradient that has passed no named node. `size`: the
+    length of a leading axis that the gradients have and the nodes do not, to propagate several
+    gradients at once. Returns the parts at each end, and the named nodes that depend on an end, in
+    the order of their numbers.
     """
     split, ends, named = frozenset(split), frozenset([*split, *whole]), frozenset(named)
     leads: dict[Node, bool] = {}
@@ -81,8 +82,8 @@ def led_back(
 ) -> Any:
     """The gradient of `to`, an input of `node`, that follows from `part`, added to `before`.
 
-    For an op of several outputs, `part` is a list with one gradient per output. `size`: of a
-    leading axis that `part` has and the node does not.
+    For an op of several outputs, `part` is a list with one gradient per output. `size`: the length
+    of a leading axis that `part` has and the node does not.
     """
     leading = () if size is None else (size,)
     if node.output_index is not None:

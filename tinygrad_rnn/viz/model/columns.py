@@ -9,8 +9,8 @@ from ...graph import Graph, GraphNode
 
 __all__ = ["AFTER", "BARS", "BEFORE", "assign_columns", "columns_of_use", "dependence"]
 
-# The columns of what no single step owns: ahead of all steps, after them, and bars across them,
-# which have columns of their own from BARS downward.
+# Columns of ops that belong to no single step: before all steps, after them, and bars across them,
+# each with a column of its own from BARS downward.
 BEFORE, AFTER, BARS = -1, -2, -3
 
 
@@ -89,7 +89,7 @@ def _find_bars(
 def dependence(
     graph: Graph, states: Container[int] = frozenset(), prepares: bool | None = None
 ) -> tuple[list[bool], list[bool]]:
-    """For each node, whether it depends on nothing but parameters; and whether on none.
+    """For each node, whether it depends on parameters alone, and whether it depends on none.
 
     `states`: places of nodes that count as neither, such as a learned initial state. `prepares`:
     whether something may be prepared for steps, by default whether there are any; if not, leaves

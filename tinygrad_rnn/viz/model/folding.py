@@ -1,7 +1,8 @@
-"""The graph of a long sequence without what a folded picture does not show.
+"""The graph of a long sequence, without the nodes that a folded picture does not show.
 
-One lean pass walks the whole history. The steps that are drawn are kept whole. Of those between,
-only what one step passes on to another is kept, so that the line of each state stays complete.
+One cheap pass visits the whole history. Steps that are drawn are kept completely. Of the steps
+between, only the values that one step passes to another are kept, so that the line of each state
+stays complete.
 """
 
 from __future__ import annotations

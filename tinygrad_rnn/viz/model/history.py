@@ -1,4 +1,4 @@
-"""What a run leaves for a picture: the history of everything, and what was detached."""
+"""What a run records for a picture: the history of every value, and what was detached."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class WholeHistory:
 
     @property
     def severed(self) -> list[Tensor]:
-        """In the order in which they were detached."""
+        """The tensors that were detached, in that order."""
         return list(self._severed.values())
 
     def forward(

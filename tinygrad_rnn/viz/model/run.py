@@ -1,4 +1,4 @@
-"""A model run so that every step is recorded, and the scalar that is differentiated."""
+"""Running a model so that every step is recorded, and the scalar that is differentiated."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["run_unrolled", "scalar_of"]
 
 
 def run_unrolled(model: Callable[..., Any], x: Any) -> Any:
-    """`model(x)`, with every scan in it run op by op, as it is where somebody watches each op.
+    """`model(x)`, with every scan in it run op by op, as scans do while ops are observed.
 
     TypeError for a model that cannot be called.
     """
@@ -23,7 +23,7 @@ def run_unrolled(model: Callable[..., Any], x: Any) -> Any:
 
 
 class _Onlooker:
-    """Someone who watches every op, and does nothing."""
+    """An observer of every op that does nothing."""
 
     def forward(self, *of: Any) -> None:
         """Called by each op with its outputs."""

@@ -316,7 +316,7 @@ class Unrolled:
         return list(dict.fromkeys(leaf.label for leaf in self._leaves(i))) or [self.graph[i].label]
 
     def short_name(self, name: str) -> str:
-        """The end of a parameter's path, as long as tells it from all other parameters."""
+        """The shortest end of a parameter's path that no other parameter has."""
         names = {other for row in self.rows.values() for other in row.parameters} - {name}
         parts = name.split(".")
         ends = (".".join(parts[n:]) for n in reversed(range(len(parts))))
@@ -371,7 +371,7 @@ def common_path(paths: Sequence[str]) -> str:
 
 
 def _kind(node: GraphNode) -> tuple[Any, ...]:
-    """What distinguishes one op of a step from others, except those made alike."""
+    """The kind of an op within its step; ops that are computed in the same way share it."""
     source = node.source
     if node.origin is not None:
         return (node.path, node.label, *node.origin)

@@ -1,4 +1,4 @@
-"""What the networks of a run answer: for one name, and for all held-out names."""
+"""What the networks of a run predict: for one name, and for all held-out names."""
 
 from __future__ import annotations
 
@@ -27,19 +27,20 @@ EXAMPLES = 8
 BATCH = 256
 
 _SCORES = (
-    "Right answers among {count:,} names that they never saw: {scores}. Who always said {class_}, "
-    "the commonest class, would get {share:.1%}."
+    "Accuracy on {count:,} names that they never saw: {scores}. Always answering {class_}, the "
+    "most common class, would give {share:.1%}."
 )
 _CURVES = (
-    "The loss and the share of right answers after each epoch, in training and on the names held "
-    "out (validation). Where the two lines part, it learns names by heart."
+    "The loss and the accuracy after each epoch, in training and on the held-out names "
+    "(validation). Where the two lines diverge, the network overfits: it memorises names."
 )
 _CONFUSION = (
-    "Every row holds the held-out names of one class: the darker a cell, the more of them got that "
-    "answer. On the diagonal the answer is right. Point at a cell for its number."
+    "Each row holds the held-out names of one class. The darker a cell, the more of them got that "
+    "answer. On the diagonal the answer is right. Hover over a cell for its number."
 )
 _EXAMPLES = (
-    "Held-out names of which it was surest, one for each answer. What would you have answered?"
+    "The held-out names of which the network was most certain, one for each answer. What would "
+    "you have answered?"
 )
 
 
@@ -118,7 +119,7 @@ def measured(all_answers: Mapping[str, Answers]) -> list[Section]:
     about = f"{say(_SCORES, **found)} {say(_CURVES)}"
     return [
         Section(say("How good are they?"), about, curves),
-        Section(say("What is mistaken for what?"), say(_CONFUSION),
+        Section(say("Which classes are confused?"), say(_CONFUSION),
                 [chart_figure(plot_confusion(best.counts(), classes), best.name)]),
         Section(say("Right and wrong"), say(_EXAMPLES),
                 [_examples(best, True), _examples(best, False)]),
@@ -131,7 +132,7 @@ def _examples(answers: Answers, right: bool) -> str:
     order = np.argsort(-np.where(answers.is_right == right, sure, -1.0), kind="stable")
 
     def rows() -> Iterator[str]:
-        seen: set[int] = set()  # one of each class: of the surest, most are of one language
+        seen: set[int] = set()  # one of each class: most of the surest answers are of one language
         for i in order:
             if answers.is_right[i] == right and said[i] not in seen and len(seen) < EXAMPLES:
                 seen.add(int(said[i]))

@@ -1,4 +1,4 @@
-"""The report of the main job, as a lesson: the answer, how good it is, what happened inside."""
+"""The report on name classifiers, as a lesson: the answer, how good it is, how it came about."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ if TYPE_CHECKING:
 __all__ = ["embedded", "names_report", "place_of"]
 
 _LEAD = (
-    "The networks read a name letter by letter; what is in their state after the last letter "
-    "decides. How good they are comes first, then what happens inside."
+    "The networks read a name letter by letter. Their state after the last letter decides the "
+    "answer. This page shows first how good they are, then what happens inside."
 )
 _HELD_OUT = "“{name}” is {class_}. It is one of the names held out: the networks never saw it."
 _TRAINED_ON = (
-    "“{name}” is {class_}. The networks were trained on this very name, so they may know it by "
-    "heart."
+    "“{name}” is {class_}. The networks were trained on this very name, so they may have "
+    "memorised it."
 )
-_NOWHERE = "“{name}” is in none of the lists: nobody here can say whether they are right."
+_NOWHERE = "“{name}” is in none of the lists, so there is no right answer to compare with."
 _LEFT = "{name} {short} in {count} letters, {long} in {many}"
 _HUNDRED = (
-    "Short names hardly show it: the gradient has only a few steps on which to become smaller. So "
-    "the same trained networks read {many} letters here, held-out names one after the other. What "
-    "is left of the gradient, from the last letter back to the first: {told}. This is where a "
-    "plain RNN and an LSTM part, and why LSTMs were made. (tinygrad-rnn show vanishing lets you "
-    "turn what decides about it.)"
+    "Short names hardly show it: the gradient has only a few steps in which to shrink. So here "
+    "the same trained networks read {many} letters, held-out names one after another. What is "
+    "left of the gradient, from the last letter back to the first: {told}. This is where a plain "
+    "RNN and an LSTM differ, and why LSTMs were invented. (tinygrad-rnn show vanishing lets you "
+    "change the values that decide it.)"
 )
 
 LONG = 100  # letters, a sequence long enough for a gradient to vanish

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["training_report"]
 
 STEPS = 10  # of a sequence that are shown
-_HISTORY = "What was measured after each epoch, or, for training, while it went on."
+_HISTORY = "Each metric after each epoch; those of training were measured during the epoch."
 
 
 def training_report(

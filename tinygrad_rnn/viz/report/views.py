@@ -23,30 +23,32 @@ __all__ = ["Models", "report", "views"]
 Models = Mapping[str, Callable[..., Any]]
 
 _FLOW = (
-    "The norm of the gradient of the loss with respect to each state, at each step. It enters at "
-    "the right. Where a line falls to the left, earlier steps have less to learn from."
+    "The norm of the gradient of the loss with respect to each state, at each step. The gradient "
+    "enters at the right. Where a line falls towards the left, less of it reaches the earlier "
+    "steps, and less is learnt from them."
 )
 _MAP = (
-    "The ops of each step and, in colour, the gradient that flows back along every line: "
-    "the larger, the wider, on one scale for all. Read it from the right to the left. The steps in "
-    "the middle are folded; inside is the course of the gradient along each state. “stack” "
+    "The ops of each step and, in colour, the gradient that flows back along every line. The "
+    "larger the gradient, the wider the line, on one scale for all pictures. Read from right to "
+    "left. The middle steps are folded into one band, which shows how the gradient changes along "
+    "each state. “stack” "
     "collects the outputs of all steps, “split” cuts one product into the gates, “getitem” picks "
     "one step out of many."
 )
 _GATES = (
-    "What has a name in the cell, unit by unit, over the steps. A gate lies between 0 (pale: it "
+    "Every named value of the cell, unit by unit, over the steps. A gate lies between 0 (pale: it "
     "lets nothing through) and 1 (dark: it lets everything through). A state or a candidate is "
     "orange where it is negative, blue where it is positive. Of many units, those that change most."
 )
 _LEDGER = (
     "A recurrent weight is used at every step, and its gradient is the sum of what each step adds. "
-    "Here are the parts: how much each step has to say about how each weight should change."
+    "These are the parts: how much each step contributes to the gradient of each weight."
 )
 _PATHS = (
     "How strongly the state after one step depends on the state after an earlier one, and on an "
     "earlier input: the norms of the Jacobians. Then the singular values of the Jacobian from each "
-    "step to the last: where all of them are small, nothing comes back. And the share of it that "
-    "travels by each path: along a state's own line, or through a gate."
+    "step to the last: where all of them are small, no gradient comes back. Last, the share of "
+    "that Jacobian that belongs to each path: along a state's own line, or through a gate."
 )
 
 

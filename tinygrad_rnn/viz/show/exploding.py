@@ -54,18 +54,19 @@ EXPLODING = Lesson(
     "Follow each coloured line from the right to the left: without squashing the gradient is "
     "multiplied by about ρ at every step, so above ρ = 1 it explodes; tanh holds it back.",
     (
-        "Each step back multiplies the gradient by the recurrent weights. Their largest "
-        "eigenvalue, the spectral radius ρ, decides what many such products come to: ρ to the "
+        "Each step back multiplies the gradient by the recurrent weights. The size of their "
+        "largest eigenvalue, the spectral radius ρ, decides how the product grows: as ρ to the "
         "power T. With ρ = 1.3 and T = 100 that is 2 · 10¹¹.",
         "tanh makes each factor smaller, the more so the further the units are from 0. So a plain "
-        "RNN explodes later; with ρ large enough it explodes all the same, and between the two "
-        "there is hardly a place where it does neither: balancing on an edge is no way to learn.",
-        "Against exploding there is a simple remedy: clip the norm of the gradient before each "
-        "update (optim.clip_grad_norm_). It keeps the direction and makes the step small. Against "
-        "vanishing no clipping helps.",
+        "RNN explodes later, but with ρ large enough it explodes all the same. Between vanishing "
+        "and exploding there is hardly a ρ that does neither: training cannot rely on that "
+        "balance.",
+        "There is a simple remedy for exploding: clip the norm of the gradient before each update "
+        "(optim.clip_grad_norm_). Clipping keeps the direction and shortens the step. It does not "
+        "help against vanishing.",
     ),
     (
-        "Set ρ to 1: what becomes of the linear network? And to 0.9?",
+        "Set ρ to 1: what happens in the linear network? And at 0.9?",
         "Set ρ to 3: now the network with tanh explodes, too.",
         "Set T to 10: how much worse is 100 than 10?",
     ),

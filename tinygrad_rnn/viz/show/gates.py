@@ -97,9 +97,9 @@ GATES = Lesson(
         "The same sequence is read twice, with and without a large input at one step. The line is "
         "what that input changes in the cell state c, as a share of the change when it came in.",
         "At each step c is multiplied by the forget gate f, then the input gate adds something "
-        "new. With f = 0.5 half of what was there is erased each time; with f near 1 it rides on, "
-        "as on a conveyor belt. The gradient comes back along the same belt: what is remembered "
-        "can be learnt, and what is forgotten cannot.",
+        "new. With f = 0.5 half of what was there is erased each time; with f near 1 it is "
+        "carried along, as on a conveyor belt. The gradient comes back along the same belt: the "
+        "network can learn from what it remembers, and cannot learn from what it forgets.",
         "Here the weights are random. A trained network opens and closes the gate by itself, unit "
         "by unit, according to what it reads: the report of tinygrad-rnn train shows it.",
     ),

@@ -96,15 +96,15 @@ NO_FUTURE = Lesson(
     (
         "A recurrent network reads from left to right. When it answers at step t, the inputs after "
         "t have not been read; so the gradient of that output with respect to them is exactly 0, "
-        "not just small. Whoever translates, tags words or fills gaps needs what comes later, too.",
+        "not just small. Translating, tagging words and filling gaps need the later inputs, too.",
         "A bidirectional layer has a second cell that reads from right to left, and joins the two "
         "states at every step. It can be used only where the whole sequence is known beforehand: "
         "not to predict what comes next.",
-        "In both directions the bars get shorter with the distance: this is the vanishing gradient "
-        "again, here as seen from the inputs.",
+        "In both directions the bars get shorter with distance: this is the vanishing gradient "
+        "again, seen from the inputs.",
     ),
     (
-        "Move t to 0: what does the LSTM know of the sequence there?",
+        "Move t to 0: what does the LSTM know about the sequence there?",
         "Move t to 99: now the two see the same inputs. What is the second network's advantage?",
     ),
     (STEP,),

@@ -23,8 +23,8 @@ __all__ = ["Show"]
 
 GAP, MARGIN = 20.0, 20.0
 _FOOT = (
-    "Every line is a real run of the networks; this page holds {count}. The same with other "
-    "numbers:"
+    "Every line is a real run of the networks; this page holds {count}. To make it with other "
+    "values:"
 )
 
 

@@ -23,8 +23,8 @@ BIAS = 3.0
 AXIS = (1e-3, 1e1)
 
 _FOUND = (
-    "Before t = {last} it is exactly 0: nothing there is learnt from. The gradient of the weights "
-    "has {share} of its length, and is turned by {angle:.0f}°."
+    "Before t = {last} it is exactly 0: the network learns nothing from those steps. The gradient "
+    "of the weights keeps {share} of its length and is turned by {angle:.0f}°."
 )
 
 Array = Any
@@ -47,7 +47,7 @@ def _weights(cut: int | None) -> Array:
 def _card(cut: int | None) -> Panel:
     if cut is None or cut >= LENGTH:
         text = say("The gradient of the loss reaches every step.")
-        title = say("The whole way back")
+        title = say("Full backpropagation")
         if cut is not None:
             title = say("Cut every {cut} steps: nowhere", cut=cut)
         return flow_card(title, say("{count} steps", count=LENGTH), _flow(None), 1, AXIS, text)
@@ -78,13 +78,14 @@ TRUNCATION = Lesson(
     "however well the LSTM could have carried it.",
     (
         "Backpropagation through time keeps every step until the gradient has come back through "
-        "it. For long texts that is too much memory, so the state is handed on every k steps as a "
-        "plain number (truncate=k, or detach): forward nothing changes, backward it is a wall.",
-        "The network still remembers over the cut; it only cannot learn to. The gradient of the "
-        "weights is a sum over all steps: truncated, it is the sum over the last few, shorter and "
-        "turned away from the true direction.",
-        "Where each step has a loss of its own, as in a language model, every block gets gradient "
-        "from its own losses, and only what would cross a cut is lost.",
+        "it. For long texts that is too much memory, so every k steps the state is passed on as "
+        "plain numbers (truncate=k, or detach). The forward pass does not change; the backward "
+        "pass stops there.",
+        "The network can still remember across the cut, but it cannot learn to. The gradient of "
+        "the weights is a sum over all steps. Truncated, it is a sum over the last few: it is "
+        "shorter and points in another direction.",
+        "Where each step has its own loss, as in a language model, every block gets a gradient "
+        "from its own losses. Only what would cross a cut is lost.",
     ),
     (
         "How large must k be for the gradient of the weights to point within 10° of the true one?",

@@ -72,11 +72,11 @@ def _flow(kind: str, value: float, steps: int) -> dict[str, Any]:
 def told(norms: Any) -> str:
     """What is left of the gradient at the first step, in words."""
     share = float(norms[0] / norms.max())
-    can = say("what was read there can still be learnt from")
+    can = say("the network can still learn from what it read there")
     if share < 1e-6:
-        can = say("what was read there cannot be learnt from")
+        can = say("the network cannot learn from what it read there")
     elif share < 0.01:
-        can = say("what was read there is learnt from very slowly")
+        can = say("the network learns only very slowly from what it read there")
     left = say("nothing of the gradient is left")
     if share:
         left = say("{share} of the gradient is left", share=in_words(share))
@@ -124,15 +124,17 @@ VANISHING = Lesson(
         "On its way back the gradient is multiplied at each step: in the plain RNN by its "
         "recurrent weights and the slope of tanh. Together they make it smaller by some factor; "
         "after T steps, by that factor to the power T.",
-        "In the LSTM the cell state c has a way of its own, on which the gradient is multiplied by "
-        "the forget gate f alone. Near f = 1 hardly anything is lost. The usual bias of 0 starts f "
+        "In the LSTM the cell state c has a path of its own, along which the gradient is "
+        "multiplied by the forget gate f alone. Near f = 1 hardly anything is lost. The usual "
+        "bias of 0 starts f "
         "at σ(0) = 0.5: half of the gradient is lost at each step, and the LSTM vanishes, too, "
         "until it has learnt to open the gate. So the bias is often set to 1 or more.",
-        "Short sequences are no such test: in 8 steps even the plain RNN has something left.",
+        "Short sequences do not show this: after 8 steps even the plain RNN has some gradient "
+        "left.",
     ),
     (
         "Set b to 0: the LSTM vanishes as well. At which b does it begin to keep the gradient?",
-        "Set T to 10: who could tell the two networks apart?",
+        "Set T to 10: can you still tell the two networks apart?",
         "Raise ρ: can a plain RNN be kept from vanishing, and what does it cost? (See exploding.)",
     ),
     (

@@ -1,4 +1,4 @@
-"""The width of text without asking a font, and safe ways to write it."""
+"""The width of text, estimated without a font, and safe ways to write it."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def _number(value: float) -> str:
 
 
 def in_words(value: float) -> str:
-    r"""A share or a factor in the words of a reader.
+    r"""A share or a factor, in words for the reader.
 
     >>> in_words(0.25), in_words(3.2e-9), in_words(0.0)
     ('25\xa0%', '3\xa0·\xa010⁻⁹', 'nothing')

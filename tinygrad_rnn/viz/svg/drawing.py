@@ -98,7 +98,7 @@ class Drawing:
         return [*(box for band in self.scene.sheet.bands for box in band.boxes), *self.ends.starts]
 
     def svg(self, still: bool = False) -> str:
-        """The SVG document. `still`: light and plain, for programs that know no themes."""
+        """The SVG document. `still`: light and plain, for programs that do not support themes."""
         content, definitions, view = self.parts()
         size = [number(part) for part in view]
         rules = style_sheet(palette(), halo=False) if still else themed()

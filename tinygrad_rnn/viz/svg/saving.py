@@ -22,7 +22,7 @@ class Saved:
     """An object with an SVG: it can be saved, and a notebook shows it."""
 
     def svg(self, still: bool = False) -> str:
-        """The SVG document. `still`: light and plain, for programs that know no themes."""
+        """The SVG document. `still`: light and plain, for programs that do not support themes."""
         raise NotImplementedError
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -49,7 +49,7 @@ class Saved:
 
 
 def _apart(svg: str) -> str:
-    """The picture with definitions of its own names: a page with several must not mix them up.
+    """The picture with unique ids, so that several pictures on one page do not share definitions.
 
     Arrow heads, which style sheets refer to, are the same in all pictures and keep their names.
     """
