@@ -40,8 +40,8 @@ def test_the_page_needs_no_network_and_its_links_lead_somewhere(cell) -> None:
 
 def test_structure_says_what_follows() -> None:
     affine, dense = page_of(tg.cells.MinGRUCell(3, 4)), page_of(nn.LSTMCell(3, 4))
-    assert "in parallel over time" in affine and "Nothing has to be in a loop" in affine
-    assert "The Jacobian of the step is dense" in dense and "one after the other" in dense
+    assert "in parallel over time" in affine and "No loop over time is needed" in affine
+    assert "The Jacobian of the step is dense" in dense and "one after another" in dense
 
 
 @pytest.mark.parametrize("executor", ["numpy", "llvm"])
@@ -50,7 +50,7 @@ def test_structure_does_not_depend_on_where_a_backend_computes_something(executo
         pytest.importorskip("llvmlite")
     with executing_on(executor):
         page = page_of(nn.LSTMCell(4, 16))
-    assert "80% of the arithmetic of a forward pass has to be in the loop" in page
+    assert "80% of the arithmetic of a forward pass must run in the loop" in page
 
 
 class Letters(nn.Cell):
@@ -89,7 +89,7 @@ class Delayed(nn.Cell):
 
 def test_a_delayed_input_is_told() -> None:
     page = page_of(Delayed(3))
-    assert "an input, kept for the next step" in page and "Nothing has to be in a loop" in page
+    assert "an input kept for the next step" in page and "No loop over time is needed" in page
 
 
 def test_numbers_are_those_of_the_cell() -> None:
@@ -128,7 +128,7 @@ def test_text_of_the_author_is_escaped() -> None:
 
 
 def test_what_is_wrong_is_said(tmp_path) -> None:
-    with pytest.raises(TypeError, match=r"give it one, LSTMCell\(...\)"):
+    with pytest.raises(TypeError, match=r"pass an instance, LSTMCell\(...\)"):
         tg.card(nn.LSTMCell)
     with pytest.raises(ValueError, match="no part 'speeed'; it has equations"):
         tg.card(nn.RNNCell(2, 3), only=["speeed"])

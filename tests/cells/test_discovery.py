@@ -57,7 +57,7 @@ def test_a_cell_of_another_distribution_has_what_ours_have(installed) -> None:
     assert found["mine"].__name__ == "Mine"
     assert found["lstm"] is nn.LSTMCell
     assert find_cell("mine").cell is found["mine"]
-    with pytest.raises(TinygradRnnError, match=r"my-cells declares the cell 'bad'.*no subclass"):
+    with pytest.raises(TinygradRnnError, match=r"my-cells declares the cell 'bad'.*not a subclass"):
         found["bad"]
 
 

@@ -31,7 +31,7 @@ def test_the_card_of_ones_own_cell(tmp_path, capsys) -> None:
     written = page.read_text(encoding="utf-8")
     assert "MyCell" in written and r"\operatorname{softplus} (\mathrm{dt}_{t})" in written
     assert main([*arguments, "--out", str(page)]) == 2
-    assert "is there already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
 
 
 def test_what_is_wrong_is_said(tmp_path, fails) -> None:

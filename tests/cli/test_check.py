@@ -80,7 +80,7 @@ def test_a_layer_of_the_cell(file: str, capsys: pytest.CaptureFixture[str]) -> N
     assert main(["check", f"{file}:Right", *layer]) == 0
     printed = capsys.readouterr().out
     assert printed.startswith("Recurrent(Right(hidden_size=1, input_size=2), bidirectional=True):")
-    assert "bidirectional: what it gives at a step depends on later steps too" in printed
+    assert "bidirectional: an output depends on later steps, too" in printed
     assert main(["check", "rnn", "--layer", "--with", "hidden_size=1"]) == 0
     assert capsys.readouterr().out.startswith("Recurrent(RNNCell(hidden_size=1, input_size=2)): ")
 

@@ -46,7 +46,7 @@ def test_compare_writes_a_table_a_page_and_results(tmp_path, monkeypatch, capsys
     ("command", "wrong"),
     [
         ("compare lstm --tasks nothing", "no task 'nothing'"),
-        ("compare lstm --workers 2 --dask tcp://x:1", "--workers: not with --dask"),
+        ("compare lstm --workers 2 --dask tcp://x:1", "--workers cannot be combined with --dask"),
         ("compare lstm --epochs 0", "epochs is 0"),
         ("compare my.py", "no_file|is a file"),
     ],

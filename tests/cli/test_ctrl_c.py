@@ -37,7 +37,7 @@ def test_stops_cleanly_with_the_last_complete_checkpoint(
     text = (folder / "rnn" / "metrics.jsonl").read_text()
     lines = [json.loads(line) for line in text.splitlines()]
     kept = f"kept in {folder}/: rnn after epoch {len(lines)}"
-    advice = f"(go on: {command('train', '--resume', folder)})"
+    advice = f"(to continue: {command('train', '--resume', folder)})"
     assert error.splitlines() == [f"tinygrad-rnn: stopped by Ctrl-C; {kept} {advice}"]
     assert Trained.load(folder).accuracies == {"rnn": lines[-1]["val_accuracy"]}
     assert sorted(f.name for f in folder.iterdir()) == ["rnn", "run.json"]

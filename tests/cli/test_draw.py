@@ -112,9 +112,9 @@ def test_no_file_is_written_over_without_being_asked(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.svg").write_text("mine")
-    assert "'a.svg' is there already: --force" in fails("draw", "rnn", "--out", "a.svg")
-    assert "'a.svg' is there already: --force" in fails("plan", "rnn", "--out", "a.svg")
-    assert "'a.svg' is there already: --force" in fails("show", "vanishing", "--out", "a.svg")
+    assert "'a.svg' already exists: overwrite it" in fails("draw", "rnn", "--out", "a.svg")
+    assert "'a.svg' already exists: overwrite it" in fails("plan", "rnn", "--out", "a.svg")
+    assert "'a.svg' already exists: overwrite it" in fails("show", "vanishing", "--out", "a.svg")
     assert (tmp_path / "a.svg").read_text() == "mine"
     for _ in range(2):
         assert main(["draw", "rnn", "--steps", "2"]) == 0

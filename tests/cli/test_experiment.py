@@ -111,7 +111,7 @@ def test_an_interrupted_experiment_goes_on(tmp_path: Path) -> None:
     done = subprocess.run(train, capture_output=True, text=True)
     assert done.returncode == 130
     folder = tmp_path / "my_experiment"
-    assert f"go on: {command('train', file, '--resume', folder)}" in done.stderr
+    assert f"to continue: {command('train', file, '--resume', folder)}" in done.stderr
     assert len((folder / "metrics.jsonl").read_text().splitlines()) == 1
     experiment(tmp_path, "train(run)")
     assert subprocess.run([*train[:-2], "--resume", str(folder)]).returncode == 0
@@ -122,7 +122,7 @@ def test_an_interrupted_experiment_goes_on(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ("pass", "trained nothing in the run: give it to fit(..., run=run)"),
+        ("pass", "trained nothing in the run: pass it on, fit(..., run=run)"),
         ("1 / 0", "line 38: ZeroDivisionError: division by zero"),
         ("run.nothing", "AttributeError"),
         (

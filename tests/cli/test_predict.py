@@ -146,4 +146,4 @@ def test_weights_that_are_not_finite(run_folder: Path, tmp_path: Path, fails: Fa
     saved["model"]["readout.weight"] = np.full_like(saved["model"]["readout.weight"], np.nan)
     tg.save(saved, tmp_path / "nan.safetensors")
     message = fails("predict", tmp_path / "nan.safetensors", "Nowak")
-    assert "not finite; train it again, with a smaller --learning-rate" in message
+    assert "not finite; train it again with a smaller --learning-rate" in message

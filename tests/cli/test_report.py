@@ -53,7 +53,7 @@ def test_the_accuracy_and_the_confusion_matrix_are_those_of_the_held_out_names(
 def test_the_lesson_is_in_its_order(page: str) -> None:
     assert re.findall(r"<h2>(.*?)</h2>", page) == [
         "How good are they?",
-        "What is mistaken for what?",
+        "Which classes are confused?",
         "Right and wrong",
         "Gradient flow",
         "And over a hundred letters?",

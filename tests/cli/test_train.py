@@ -146,7 +146,7 @@ def test_no_run_writes_over_another(names_folder: Path, tmp_path: Path, fails: F
     assert sorted(folder.name for folder in tmp_path.iterdir()) == ["names", "names-2"]
     before = (tmp_path / "names" / "rnn" / "checkpoint.safetensors").read_bytes()
     message = fails("train", "--data", names_folder, "--out", tmp_path, "--name", "names", *SMALL)
-    assert "names' is there already" in message
+    assert "names' already exists" in message
     assert (tmp_path / "names" / "rnn" / "checkpoint.safetensors").read_bytes() == before
 
 

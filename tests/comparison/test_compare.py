@@ -93,7 +93,7 @@ def test_sizes_that_are_not_matched() -> None:
     assert [entry.hidden_size for entry in same.entries] == [4, 4]
     own = compare(["rnn", "rnn,hidden_size=7"], ["adding"], seeds=1, match=None, **QUIET)
     assert [entry.hidden_size for entry in own.entries] == [4, 7]
-    with pytest.raises(ComparisonError, match="has a hidden size of its own"):
+    with pytest.raises(ComparisonError, match="has its own hidden size"):
         compare(["rnn", "gru,hidden_size=7"], ["adding"], **QUIET)
 
 
@@ -117,7 +117,7 @@ def test_what_is_stopped_goes_on_and_makes_nothing_twice(tmp_path, capsys) -> No
     (folder / "results.jsonl").write_text("".join(lines[:2]) + half)
     found = compare(["rnn"], ["adding", "parity"], seeds=2, folder=folder, **SMALL)
     told = capsys.readouterr().err
-    assert "only half written: it is dropped" in told
+    assert "is incomplete: it is dropped" in told
     assert len(re.findall(r"seed \d", told)) == 2, "two runs were there"
     assert rows(found) == rows(whole)
     now = (folder / "results.jsonl").read_text().splitlines(keepends=True)
@@ -147,7 +147,7 @@ def test_results_of_other_settings_or_code_are_not_taken_for_these(own, tmp_path
 def test_a_file_that_is_no_results_is_left_alone(tmp_path) -> None:
     file = tmp_path / "results.jsonl"
     file.write_text('{"epoch": 1}\n')
-    with pytest.raises(ComparisonError, match="line 1: this is no result"):
+    with pytest.raises(ComparisonError, match="line 1: not a result"):
         compare(["rnn"], folder=tmp_path, **QUIET)
     assert file.read_text() == '{"epoch": 1}\n'
 

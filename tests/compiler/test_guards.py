@@ -274,9 +274,9 @@ REFUSED = {
     "NumPy's numbers": (lambda h: h * np.random.rand(H).astype("float32"), "random"),
     "numbers by hand": (lambda h: h * tg.rand(H), "tg.rand_like"),
     "printing": (lambda h: h * (print(end="") or 0.5), "print"),
-    "a counter": (counts, "changes what the next one reads"),
-    "a list": (appends, "changes what the next one reads"),
-    "the third step": (late, "changes what the next one reads"),
+    "a counter": (counts, "changes something that the next step reads"),
+    "a list": (appends, "changes something that the next step reads"),
+    "the third step": (late, "changes something that the next step reads"),
     "a mask": (lambda h: h + h[h > 0.1].sum(), "depends on data"),
     "a mask that picks as much": (
         lambda h: h + (h * 0.0 + 1.0)[h * 0.0 > -1.0].sum(),

@@ -65,14 +65,14 @@ def test_lengths_must_be_an_input() -> None:
 
 
 def test_axes_that_do_not_fit() -> None:
-    with pytest.raises(export.ExportError, match="one word for each"):
+    with pytest.raises(export.ExportError, match="one word per axis"):
         left(lambda x: x, axes="time batch")
     torch = pytest.importorskip("torch", reason="needs torch")
     module = export.to_torch(nn.Recurrent(tg.cells.MGUCell(2, 3)))
     module(torch.tensor(X))
-    with pytest.raises(export.ExportError, match="axis 2 of input 0 is 5, and not 2"):
+    with pytest.raises(export.ExportError, match="axis 2 of input 0 has size 5, expected 2"):
         module(torch.zeros(4, 3, 5))
-    with pytest.raises(export.ExportError, match="axis 0 of input 1 is 7, and not 3"):
+    with pytest.raises(export.ExportError, match="axis 0 of input 1 has size 7, expected 3"):
         module(torch.zeros(4, 3, 2), lengths=torch.ones(7, dtype=torch.int64))
 
 
@@ -83,7 +83,7 @@ def test_what_is_not_installed_is_named_with_its_extra() -> None:
 
 def test_a_model_needs_an_example() -> None:
     pytest.importorskip("onnx", reason="needs onnx")
-    with pytest.raises(export.ExportError, match="needs an example"):
+    with pytest.raises(export.ExportError, match="needs example arguments"):
         export.to_onnx(nn.Linear(2, 3), "model.onnx")
 
 

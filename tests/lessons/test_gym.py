@@ -59,7 +59,7 @@ def test_the_command(
     monkeypatch.chdir(tmp_path)
     assert main(["gym"]) == 0
     printed = capsys.readouterr().out
-    assert "0 of 20 are mended. Next: gym/01_transposed_weight.py" in printed.replace("\\", "/")
+    assert "0 of 20 are fixed. Next: gym/01_transposed_weight.py" in printed.replace("\\", "/")
     file = "gym/13_forget_gate_looks_ahead.py"
     assert main(["gym", file, "--solution"]) == 1
     printed = capsys.readouterr().out
@@ -70,7 +70,7 @@ def test_the_command(
     path.write_text(path.read_text("utf-8").replace("d_new_c * new_c", "d_new_c * c"), "utf-8")
     assert main(["gym", file]) == 0
     assert main(["gym"]) == 0
-    assert "1 of 20 are mended" in capsys.readouterr().out
+    assert "1 of 20 are fixed" in capsys.readouterr().out
 
 
 def test_a_file_that_is_none_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -78,7 +78,7 @@ def test_a_file_that_is_none_of_it(tmp_path: Path, capsys: pytest.CaptureFixture
     for name in ("mine.py", "none.py"):
         assert main(["gym", str(tmp_path / name)]) == 2
     printed = capsys.readouterr().err
-    assert "mine.py is no file of the gym" in printed
+    assert "mine.py is not a file of the gym" in printed
     assert "there is no file" in printed
 
 

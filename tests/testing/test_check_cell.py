@@ -395,7 +395,7 @@ BROKEN = {
         (WrongStructure, ""),
     ],
     "dtype": [
-        (AsWide, "scale is made in float64, the default dtype is float32"),
+        (AsWide, "scale is created in float64, but the default dtype is float32"),
         (WidensWholeNumbers, "for x of bool, the output is float64, not float32"),
     ],
     "apart": [(Tied, r"shared.weight of a cell is shared.weight of the next")],
@@ -583,10 +583,10 @@ def test_what_cannot_be_asked() -> None:
         check_cell(lambda: nn.Linear(2, 2))
     with pytest.raises(TypeError, match="neither an argument nor an attribute input_size"):
         check_cell(Sizeless)
-    with pytest.raises(TypeError, match=r"give it the class, Plain, or a function, lambda: Plain"):
+    with pytest.raises(TypeError, match=r"pass the class, Plain, or a function, lambda: Plain"):
         check_cell(Plain(2))
     for inputs in (27, [], ["a"], [[1.0]]):
-        with pytest.raises(TypeError, match=r"inputs are the numbers that x is made of, as in ran"):
+        with pytest.raises(TypeError, match=r"inputs are the possible values of x, such as ran"):
             check_cell(Plain, inputs=inputs)
 
 

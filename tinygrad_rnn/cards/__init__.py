@@ -1,4 +1,4 @@
-"""Cards of cells: what is known of a cell, on one page. `tg.card(cell)` makes one."""
+"""Cards of cells: everything known about a cell, on one page. `tg.card(cell)` makes one."""
 
 from .card import Card, card, equations
 from .equations import Equation, Equations

@@ -1,4 +1,4 @@
-"""Card: all that is known of a cell on one page."""
+"""Card: everything known about a cell, on one page."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ def equations(
 ) -> Equations:
     """The equations of one step of a cell, recovered from a trace of it.
 
-    Printing them gives LaTeX; a notebook shows them. The arguments are those of
-    `testing.check_cell`: what its inputs are drawn from, where normal numbers of the cell's
-    `input_size` will not do.
+    Printing them gives LaTeX; a notebook shows them typeset. The arguments are those of
+    `testing.check_cell`. They describe the inputs, if a cell needs others than normal numbers of
+    its `input_size`.
 
     >>> import tinygrad_rnn as tg
     >>> found = equations(tg.nn.GRUCell(3, 4))
@@ -82,11 +82,11 @@ def _recovered(subject: Subject) -> Equations:
 
 @dataclass(eq=False)
 class Card:
-    """What is known of a cell; made by `card`. `html` is a page, which a notebook shows.
+    """The facts about a cell; made by `card`. `html` is a page, which a notebook shows.
 
-    `plan`: None for a cell that runs op by op. `laws`: None if they were not checked.
-    `dynamics`: the memory horizon, the Lyapunov spectrum and the errors of truncation, for the cell
-    at initialisation and trained. `seconds`: how long it took to make.
+    `plan`: None for a cell that runs op by op. `laws`: None if they were not checked. `dynamics`:
+    the memory horizon, the Lyapunov spectrum and the errors of truncation, for the cell at
+    initialisation and trained. `seconds`: how long the card took to make.
 
     >>> import tinygrad_rnn as tg
     >>> found = tg.card(tg.nn.RNNCell(2, 3), only=["equations"])
@@ -153,20 +153,21 @@ def card(
     seed: int = 0,
     progress: bool = False,
 ) -> Card:
-    """Find out all that there is to know of a cell, for one page.
+    """Collect everything about a cell on one page.
 
-    The equations of a step; parameters and FLOPs; what follows from the structure of its Jacobian;
-    pictures; the gradient through time, at initialisation and trained; learning and speed, beside
-    an LSTM; the laws. A minute or two; `quick` does less of what is slow, in some 20 seconds.
+    The page shows the equations of a step; parameters and FLOPs; what follows from the structure of
+    its Jacobian; pictures; the gradient through time, at initialisation and trained; learning and
+    speed, compared with an LSTM; the laws. It takes a minute or two; `quick` skips or shortens the
+    slow parts and takes about 20 seconds.
 
-    `inputs`, `input_shape`, `step_inputs`, `constants`: as of `testing.check_cell`. `task`: what
-    it learns, a function of `data.tasks` or one like it; adding over 30 steps by default. `only`:
-    the parts to make, of "equations", "structure", "pictures", "gradient", "learning", "speed" and
-    "laws". `progress`: show a progress bar. What is trained and timed are new cells, made with the
-    same arguments: the one that is given stays as it is.
+    `inputs`, `input_shape`, `step_inputs`, `constants`: as for `testing.check_cell`. `task`: the
+    task to learn, a function of `data.tasks` or one like it; adding over 30 steps by default.
+    `only`: the parts to write, from "equations", "structure", "pictures", "gradient", "learning",
+    "speed" and "laws". `progress`: show a progress bar. Training and timing use new cells, made
+    with the same arguments; the given cell does not change.
 
-    TypeError if it is no cell or cannot be run on such inputs, ValueError for an unknown part;
-    what the cell raises in a step passes through.
+    TypeError if it is not a cell or cannot run on such inputs, ValueError for an unknown part.
+    Errors that the cell raises in a step are passed on.
 
     >>> import tinygrad_rnn as tg
     >>> found = card(tg.nn.RNNCell(2, 3), only=["equations", "structure"])
@@ -185,7 +186,7 @@ def card(
         "step_inputs": step_inputs,
         "constants": constants,
     }
-    found = _recovered(subject)  # a cell that cannot take a step says so here
+    found = _recovered(subject)  # a cell that cannot take a step fails here
     plan, why_not = _planned(subject)
     made = Card(_title(cell), words_of(cell), found, plan)
     made.head = numbers(subject, plan)
@@ -229,8 +230,8 @@ def _title(cell: Cell) -> str:
 def _planned(subject: Subject) -> tuple[PlanReport | None, str]:
     """The plan of the cell, or why there is none.
 
-    That of the NumPy executor, which leaves in the loop only what has to be there: a compiled loop
-    also takes in what is cheaper there, and this would hide the structure.
+    The plan is that of the NumPy executor, whose loop contains only what has to be in it. A
+    compiled loop also contains what is cheaper there, which would hide the structure.
     """
     shape = subject.input_shape
     with executing_on("numpy"):

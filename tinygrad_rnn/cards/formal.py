@@ -1,4 +1,4 @@
-"""The sections of a card that are read off the cell: equations, structure, pictures, laws."""
+"""The sections of a card that need no training: equations, structure, pictures, laws."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def numbers(subject: Subject, plan: PlanReport | None) -> str:
 
 
 def equations_section(found: Equations, words: str) -> Section:
-    """The equations, what their letters mean, and LaTeX to copy."""
+    """The equations, the meanings of their letters, and LaTeX to copy."""
     says = {line.left.latex(): line.says for line in found.lines if len(line.says) > 1}
     lines = "".join(
         f'<div class="equation"><div class="pan"><math display="block"><mrow>{line.left.mathml()}'
@@ -87,21 +87,21 @@ def equations_section(found: Equations, words: str) -> Section:
     error = found.error
     exact = "exactly" if error == 0 else f"to {error:.1g}"
     true = (
-        f"Read back and evaluated with NumPy, they give what the cell gives, "
+        f"Parsed again and evaluated with NumPy, they give the same result as the cell, "
         f"{linked(exact, 'equations')}."
     )
     if not error < 1e-4:
-        wrong = f"Read back and evaluated, they differ from the cell by {error:.2g}."
+        wrong = f"Parsed again and evaluated, they differ from the cell by {error:.2g}."
         true = f"<b class='alarm'>{wrong}</b>"
     source = escaped(found.latex())
     content = (
         f'{refused}<div class="equations">{lines}</div><p>{true}</p>'
-        f"<details><summary>What the letters stand for</summary>{where}"
+        f"<details><summary>Meanings of the letters</summary>{where}"
         f"{functions if known else ''}</details>"
         f'<details><summary>LaTeX</summary><button class="copy" type="button">copy</button>'
         f"<pre>{source}</pre></details>"
     )
-    about = "What one step computes, recovered from the operations of a step that was run."
+    about = "What one step computes, recovered from the operations of a traced step."
     return Section("equations", "Equations", about, content, ("equations",))
 
 
@@ -116,10 +116,10 @@ def _shape(shape: tuple[int, ...]) -> str:
 
 
 def structure_section(plan: PlanReport | None, why_not: str) -> Section:
-    """What follows from how the next state depends on the state."""
-    about = "How the next state depends on the state, read off the operations, and what follows."
+    """How the next state depends on the state, and what follows."""
+    about = "How the next state depends on the state, and what follows."
     if plan is None:
-        content = f'<p class="alarm">Nothing is known of it: {escaped(why_not)}</p>'
+        content = f'<p class="alarm">The structure is unknown: {escaped(why_not)}</p>'
         return Section("structure", "Structure", about, content)
     found = facts(plan)
     each = "".join(
@@ -143,7 +143,7 @@ def pictures_section(subject: Subject) -> Section:
     picture = viz.bptt(model, given.x, level="gates", fold=3, title="")
     figures = []
     for level, prefix, caption in (
-        ("rolled", "r", "One step, with the state's way back to itself"),
+        ("rolled", "r", "One step, with the state fed back"),
         (
             "gates",
             "g",
@@ -156,8 +156,8 @@ def pictures_section(subject: Subject) -> Section:
             f"<div class='pan'>{svg}</div></figure>"
         )
     about = (
-        "Boxes are operations; in colour the gradient of the last state, the larger, the wider. "
-        "Where it thins out to the left, earlier steps have less to learn from."
+        "Boxes are operations. Coloured lines are the gradient of the last state; wider means "
+        "larger. Where it thins out to the left, less is learnt from earlier steps."
     )
     return Section("pictures", "Pictures", about, "".join(figures))
 
@@ -170,7 +170,7 @@ def laws_of(subject: Subject, seconds: float, **arguments: Any) -> CellReport:
     if not subject.is_plain and subject.choices is None:
         arguments["input_shape"] = subject.input_shape
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # the table says what there was no time for
+        warnings.simplefilter("ignore", UserWarning)  # the table says what was not checked
         try:
             return check_cell(lambda: _small(subject), seconds=seconds, **arguments)
         except CellError as error:
@@ -205,7 +205,7 @@ def laws_section(report: CellReport) -> Section:
     head = tiles(
         [Tile(str(holding), "laws hold", "laws"), Tile(str(broken), "laws broken", "laws")]
     )
-    about = "What must hold of every cell, and what this one's author claims of it."
+    about = "Laws that every cell must satisfy, and claims by the author of this one."
     whole = table(("verdict", "law", "it says"), rows, "laws")
     if report.ok:
         whole = f"<details><summary>All laws</summary>{whole}</details>"

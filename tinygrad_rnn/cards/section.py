@@ -1,4 +1,4 @@
-"""A section of a card: a heading, a sentence on what to look at, and what is to be seen."""
+"""A section of a card: a heading, a sentence on what to look at, and the content."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Tile(NamedTuple):
 
 
 def tiles(several: Sequence[Tile]) -> str:
-    """Numbers side by side."""
+    """Several numbers, side by side."""
     each = "".join(
         f'<div class="tile"><b>{escaped(tile.number)}</b>{linked(tile.name, tile.means)}</div>'
         for tile in several
@@ -50,7 +50,7 @@ def tiles(several: Sequence[Tile]) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "") -> str:
-    """A table of cells that are HTML already; numbers are aligned by the style sheet."""
+    """A table whose cells are HTML; the style sheet aligns numbers."""
     top = "".join(f"<th>{cell}</th>" for cell in head)
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
     return (

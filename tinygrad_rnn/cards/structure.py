@@ -1,4 +1,4 @@
-"""What the structure of a cell's step is, and what follows from it, in sentences."""
+"""The structure of a cell's step, and what follows from it, in sentences."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Fact", "facts"]
 
 
 class Fact(NamedTuple):
-    """Something that is true of a step, and what follows from it."""
+    """A fact about a step, and what follows from it."""
 
     says: str
     therefore: str
@@ -19,7 +19,7 @@ class Fact(NamedTuple):
 
 
 def facts(plan: PlanReport) -> list[Fact]:
-    """The facts that a plan tells."""
+    """The facts in a plan."""
     return [*_jacobian(plan.state), *_affine(plan.state), *_delayed(plan.state), *_loop(plan)]
 
 
@@ -32,9 +32,9 @@ def _jacobian(lines: Sequence[StateLine]) -> Iterator[Fact]:
     if parts and not dense and not block and len(diagonal) == len(own):
         yield Fact(
             "Each unit of the next state depends on that unit alone (the Jacobian is diagonal).",
-            "The gradient of a unit through time is a product of single numbers: it cannot be "
-            "mixed or rotated, and exact real-time recurrent learning costs no more than a "
-            "forward step for each parameter.",
+            "The gradient of a unit through time is a product of single numbers: it cannot mix or "
+            "rotate, and exact real-time recurrent learning costs no more than a forward step for "
+            "each parameter.",
             "jacobian",
         )
     for p in block:
@@ -48,15 +48,15 @@ def _jacobian(lines: Sequence[StateLine]) -> Iterator[Fact]:
         yield Fact(
             f"The Jacobian of the step is dense{_because(dense[0])}: {names}, every unit on every "
             "unit.",
-            "The gradient is multiplied by a matrix at every step. The Lyapunov exponents tell how "
-            "it grows or shrinks; no single weight does.",
+            "The gradient is multiplied by a matrix at every step. Its growth is given by the "
+            "Lyapunov exponents, not by any single weight.",
             "jacobian",
         )
     if dense and diagonal:
         names = _listed([p.name for p in diagonal])
         yield Fact(
             f"{_upper(names)} also {_reaches(diagonal)} the next step unit by unit.",
-            "On that path the gradient meets no matrix: a gate near 1 passes it on unchanged.",
+            "On that path no matrix multiplies the gradient: a gate near 1 passes it on unchanged.",
             "jacobian",
         )
 
@@ -68,7 +68,7 @@ def _affine(lines: Sequence[StateLine]) -> Iterator[Fact]:
         yield Fact(
             "The next state is affine in the state: A h + b.",
             "A and b depend on the input alone, so all steps can be computed at once, in parallel "
-            "over time, and the gradient's factors are the same whatever the state is.",
+            "over time, and the factors of the gradient do not depend on the state.",
             "affine",
         )
     elif bent:
@@ -78,8 +78,8 @@ def _affine(lines: Sequence[StateLine]) -> Iterator[Fact]:
         yield Fact(
             f"{_upper(_listed([b.name for b in bent]))} {_is(bent)} not affine in the state"
             f"{_because(bent[0])}.{kept}",
-            "The steps must be taken one after the other. The Jacobian depends on the state, so "
-            "the gradient's factor differs from sequence to sequence.",
+            "The steps must run one after another. The Jacobian depends on the state, so the "
+            "factor of the gradient differs from sequence to sequence.",
             "affine",
         )
 
@@ -88,8 +88,10 @@ def _delayed(lines: Sequence[StateLine]) -> Iterator[Fact]:
     delayed = [line.name for line in lines if line.kind == "delayed input"]
     if delayed:
         yield Fact(
-            f"{_upper(_listed(delayed))}: an input, kept for the next step; no state enters.",
-            "It goes back one step and no further, and is computed for all steps at once.",
+            f"{_upper(_listed(delayed))}: an input kept for the next step, independent of the "
+            "state.",
+            "Its gradient goes back one step and no further, and it is computed for all steps at "
+            "once.",
             "delayed",
         )
 
@@ -99,15 +101,15 @@ def _loop(plan: PlanReport) -> Iterator[Fact]:
     share = loop / whole if whole else 0.0
     if not loop:
         yield Fact(
-            "Nothing has to be in a loop over time.",
+            "No loop over time is needed.",
             "The whole layer is a few operations on all steps at once, however long the sequence.",
             "flops",
         )
     else:
         yield Fact(
-            f"{share:.0%} of the arithmetic of a forward pass has to be in the loop over time.",
-            "The rest does not depend on the state: it can be computed for all steps in one go, "
-            "where processors are several times as fast.",
+            f"{share:.0%} of the arithmetic of a forward pass must run in the loop over time.",
+            "The rest does not depend on the state: it is computed for all steps at once, which "
+            "is several times as fast.",
             "flops",
         )
 

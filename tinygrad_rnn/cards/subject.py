@@ -1,4 +1,4 @@
-"""The subject of a card: a cell, and what it is run on."""
+"""The subject of a card: a cell, and its inputs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Given(NamedTuple):
 class Subject:
     """A cell and how its inputs are drawn. The arguments are those of `check_cell`.
 
-    TypeError if the cell is none, has no size for its x, or takes no input of a name.
+    TypeError if it is not a cell, has no size for its x, or does not take an input of that name.
     """
 
     def __init__(
@@ -47,8 +47,8 @@ class Subject:
         seed: int = 0,
     ) -> None:
         if not isinstance(cell, Cell):
-            made = f": give it one, {cell.__name__}(...)" if isinstance(cell, type) else ""
-            raise TypeError(f"a card is of a cell, a tg.nn.Cell, not of {_called(cell)}{made}")
+            made = f": pass an instance, {cell.__name__}(...)" if isinstance(cell, type) else ""
+            raise TypeError(f"a card needs a cell, a tg.nn.Cell, not {_called(cell)}{made}")
         self.cell, self.seed = cell, seed
         self.name = type(cell).__name__
         step_inputs, constants = dict(step_inputs or {}), dict(constants or {})
@@ -62,14 +62,14 @@ class Subject:
         self.dtype = cell.zeros().dtype
 
     def _shape(self) -> tuple[int, ...]:
-        """The shape of one x_t: features, on a map as large as the state's for images."""
+        """The shape of one x_t: its features; for images, on a map as large as the state's."""
         size = getattr(self.cell, "input_size", None)
         if self.choices is not None:
             size = 1 if size is None else size
         if size is None:
             raise TypeError(
-                f"{self.name} has no attribute input_size: how long is its x? Give it the "
-                "attribute, or say input_shape=(3,), or (3, 8, 8) if it is an image"
+                f"{self.name} has no attribute input_size: how long is its x? Add the attribute, "
+                "or pass input_shape=(3,), or (3, 8, 8) for an image"
             )
         if not isinstance(size, int | np.integer):
             return tuple(size)
@@ -79,13 +79,13 @@ class Subject:
 
     @property
     def is_plain(self) -> bool:
-        """Whether x_t is a vector of numbers as long as the cell's `input_size`."""
+        """Whether x_t is a vector of length `input_size`."""
         size = getattr(self.cell, "input_size", None)
         return self.choices is None and self.input_shape == (size,)
 
     @property
     def input_dtype(self) -> Any:
-        """The dtype of x: the cell's own, or that of the indices which x is drawn from."""
+        """The dtype of x: the cell's, or that of the indices from which x is drawn."""
         if self.choices is None or is_floating(self.choices):
             return self.dtype
         return self.choices.dtype
@@ -101,7 +101,7 @@ class Subject:
         return {name: how.shape for name, how in self._constants.items()}
 
     def given(self, steps: int, rows: int, seed: int | None = None) -> Given:
-        """Random sequences: normal numbers, or what was said."""
+        """Random sequences: normal numbers, unless the arguments say otherwise."""
         rng = np.random.default_rng([self.seed if seed is None else seed, steps, rows])
         if self.choices is None:
             x = self._tensor(rng.normal(size=(steps, rows, *self.input_shape)))
@@ -130,13 +130,13 @@ class Subject:
         return ops.astype(found, dtype=self.dtype) if is_floating(array) else found
 
     def model(self, given: Given, cell: Cell | None = None, **options: Any) -> Callable[..., Any]:
-        """A layer of the cell as a function of x alone, with the further inputs that were drawn."""
+        """A layer of the cell as a function of x alone, with the further inputs fixed."""
         layer = Recurrent(cell or self.cell, **options)
         further = {"constants": given.constants} if given.constants else {}
         return lambda x: layer(x, **given.inputs, **further)
 
     def again(self, **sizes: Any) -> Cell:
-        """Another such cell, initialised anew."""
+        """A new cell of this kind, freshly initialised."""
         made: Cell = self.cell.made_again(**sizes)
         return made
 

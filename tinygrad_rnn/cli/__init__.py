@@ -23,7 +23,7 @@ _DESCRIPTION = """\
 Recurrent networks composed from differentiable NumPy ops.
 """
 _EPILOG = """\
-train on the surnames that come along, ask the network, see what LSTMs are for:
+train on the bundled surnames, query the network, see what LSTMs are for:
   tinygrad-rnn train
   tinygrad-rnn predict runs/surnames Kowalski
   tinygrad-rnn show vanishing
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return status
     except KeyboardInterrupt:
         return _fail("stopped by Ctrl-C", 130)
-    except BrokenPipeError:  # as with `| head`: the reader has stopped, which is no error
+    except BrokenPipeError:  # as with `| head`: the reader has stopped, which is not an error
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Ctrl-C that stops between two steps of the work, not in the middle of one."""
+"""Ctrl-C that stops between two steps of work, not in the middle of one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["between_steps"]
 
 @contextmanager
 def between_steps() -> Iterator[Callable[[], None]]:
-    """Within this context Ctrl-C is only noted; the function given raises KeyboardInterrupt later.
+    """Within this context Ctrl-C is only noted; the yielded function raises KeyboardInterrupt.
 
     So a file that is being written is finished. A second Ctrl-C stops at once.
 
@@ -32,7 +32,7 @@ def between_steps() -> Iterator[Callable[[], None]]:
             raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread():
-        yield check  # signals concern the main thread only
+        yield check  # only the main thread receives signals
         return
     before = signal.signal(signal.SIGINT, note)
     try:

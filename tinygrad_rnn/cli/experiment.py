@@ -39,7 +39,9 @@ def run_experiment(options: argparse.Namespace) -> int:
     if options.resume:
         folder = Path(options.resume)
         if options.out or options.name:
-            raise CommandError("--out, --name: not with --resume, which names the folder")
+            raise CommandError(
+                "--out and --name cannot be combined with --resume, which gives the folder"
+            )
         if not folder.is_dir():
             raise CommandError(f"--resume: there is no folder {str(folder)!r}")
     else:
@@ -57,7 +59,7 @@ def run_experiment(options: argparse.Namespace) -> int:
         remove_if_nothing_was_learnt(folder)
     if not run.trainings:
         raise CommandError(
-            f"{options.experiment} trained nothing in the run: give it to fit(..., run=run)"
+            f"{options.experiment} trained nothing in the run: pass it on, fit(..., run=run)"
         )
     _results(run, found)
     return 0
@@ -74,8 +76,8 @@ def _main_of(file: Path) -> Callable[[Run], Any]:
         inspect.signature(found).bind(None)
     except TypeError:
         raise UserCodeError(
-            f"{str(file)!r}: main{inspect.signature(found)} should be main(run): it is given the "
-            "run, and gives that to fit(..., run=run)"
+            f"{str(file)!r}: main{inspect.signature(found)} should be main(run): it receives the "
+            "run and passes it on, fit(..., run=run)"
         ) from None
     return found
 
@@ -93,7 +95,7 @@ def _called(main: Callable[[Run], Any], run: Run, file: str) -> Any:
 
 
 def _results(run: Run, found: Any) -> None:
-    """What each training ended with, what `main` returned, and where all of it is."""
+    """The last metrics of each training, the result of `main`, and where everything is."""
     for name, training in run.trainings.items():
         last = {n: v for n, v in training.metrics.items() if n not in ("epoch", "seconds")}
         shown = "  ".join(f"{n} {v:.4g}" for n, v in last.items())

@@ -1,4 +1,4 @@
-"""The folders of runs: a new one for each, so that no run overwrites another."""
+"""The folders of runs: each run has a new one, so that no run overwrites another."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def new_folder(options: argparse.Namespace, base: str) -> Path:
             folder.mkdir(parents=True)
         except FileExistsError:
             raise CommandError(
-                f"{str(folder)!r} is there already: choose another --name, or remove it"
+                f"{str(folder)!r} already exists: choose another --name, or remove it"
             ) from None
         return folder
     for number in count(1):

@@ -17,7 +17,7 @@ Shapes = dict[str, tuple[int, ...]]
 def add_further_inputs(parser: Parser) -> None:
     """The options `--step-inputs` and `--constants`: dicts of the shapes of further inputs."""
     for option, what in (
-        ("step-inputs", "further inputs of each step (1 for each that is needed and not named)"),
+        ("step-inputs", "further inputs of each step (those not given have shape 1)"),
         ("constants", "inputs that are the same at every step"),
     ):
         parser.add_argument(
@@ -54,9 +54,9 @@ def further_inputs(cell: Cell, options: argparse.Namespace) -> tuple[Shapes, Sha
 
 
 def random_inputs(cell: Cell, options: argparse.Namespace) -> dict[str, Any]:
-    """What a layer of the cell is called with besides x: named Tensors, uniform in [0, 1).
+    """The arguments of a layer of the cell besides x: named Tensors, uniform in [0, 1).
 
-    They are drawn from the generator of the package. TypeError as of `further_inputs`.
+    They are drawn from the package's generator. TypeError as for `further_inputs`.
     """
     from .. import ops
 

@@ -1,4 +1,4 @@
-"""What all commands share: a parser whose errors are one line, files to write, suggestions."""
+"""Shared by all commands: a parser with one-line errors, output files, suggestions."""
 
 from __future__ import annotations
 
@@ -22,17 +22,18 @@ __all__ = ["CommandError", "Parser", "add_command", "add_out", "out_file"]
 
 
 class CommandError(TinygradRnnError):
-    """A command that cannot do what it was asked for; the message is one line."""
+    """A command that cannot do what was asked; the message is one line."""
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse's, but what is wrong is said on one line, with what may have been meant.
+    """argparse's parser, with errors of one line that suggest what may have been meant.
 
-    In help texts a line that begins with `tinygrad-rnn` is a command: it is shown as it was called.
+    In help texts a line that begins with `tinygrad-rnn` is a command. It is printed the way the
+    user called the program.
     """
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong and where help is; leave with exit status 2."""
+        """Print what is wrong and how to get help; exit with status 2."""
         wrong = re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message)
         if wrong:
             message += did_you_mean(wrong[1], re.findall(r"[\w-]+", wrong[2]))
@@ -42,7 +43,7 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: Any = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        """As argparse's, but what is unknown is refused here, where its neighbours are known."""
+        """As in argparse, but unknown arguments are refused here, where similar names are known."""
         found, rest = super().parse_known_args(args, namespace)
         if rest:
             option = next((word for word in rest if word.startswith("-")), "").partition("=")[0]
@@ -51,7 +52,7 @@ class Parser(argparse.ArgumentParser):
         return found, rest
 
     def format_help(self) -> str:
-        """As argparse's, with its examples as they can be pasted."""
+        """As in argparse, with examples that can be pasted."""
         return re.sub(r"^( +)tinygrad-rnn\b", rf"\1{command()}", super().format_help(), flags=re.M)
 
 
@@ -59,22 +60,25 @@ def add_out(parser: Parser, default: str | None, what: str) -> None:
     """The options `--out` and `--force`, for `out_file`. `default`: shown, and used if given."""
     shown = f" (default: {default})" if default else ""
     parser.add_argument("--out", metavar="FILE", help=f"{what}{shown}")
-    parser.add_argument("--force", action="store_true", help="write over a file that is there")
+    parser.add_argument("--force", action="store_true", help="overwrite an existing file")
 
 
 def add_language(parser: Parser) -> None:
-    """The option `--lang`, which the program heeds for every command that has it."""
+    """The option `--lang`; `main` applies it for every command that has it."""
     parser.add_argument(
         "--lang",
         dest="language",
         choices=LANGUAGES,
-        help="language of what is written: en, or ko for Korean (default: en, or "
-        "TINYGRAD_RNN_LANGUAGE of the environment)",
+        help="language of the output: en, or ko for Korean (default: the environment variable "
+        "TINYGRAD_RNN_LANGUAGE, or en)",
     )
 
 
 def out_file(options: argparse.Namespace, default: str) -> Path:
-    """The file to write: `--out` if it is not there yet, else the next free name like `default`."""
+    """The file to write:
+
+    `--out`, which must not exist yet, or the next free name like `default`.
+    """
     if options.out is None:
         base = Path(default)
         names = (base.with_stem(f"{base.stem}-{n}") if n > 1 else base for n in count(1))
@@ -82,13 +86,13 @@ def out_file(options: argparse.Namespace, default: str) -> Path:
     path = Path(options.out)
     if path.exists() and not options.force:
         raise CommandError(
-            f"{options.out!r} is there already: --force writes over it, or choose another --out"
+            f"{options.out!r} already exists: overwrite it with --force, or choose another --out"
         )
     return path
 
 
 def _wrapped(text: str) -> str:
-    """Lines that belong together as one paragraph; an empty line, or one that is indented, parts.
+    """Join the lines of each paragraph; empty and indented lines separate paragraphs.
 
     >>> print(_wrapped("one line\\nand another\\n  a command\\n"))
     one line and another
@@ -106,8 +110,8 @@ def _wrapped(text: str) -> str:
 def add_command(commands: Commands, name: str, summary: str, details: str) -> Parser:
     """A parser for the command `name`: `summary` is its line in the list of commands.
 
-    `details` is the text above and below its options, parted by a line `OPTIONS`. Its prose is
-    wrapped to 79 columns; lines that begin with a space are shown as they are.
+    `details` is the text above and below its options, separated by a line `OPTIONS`. Its prose is
+    wrapped to 79 columns; lines that begin with a space are printed unchanged.
     """
     above, _, below = _wrapped(details).partition("OPTIONS\n")
     return commands.add_parser(

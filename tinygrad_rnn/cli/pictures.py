@@ -1,4 +1,4 @@
-"""What `tinygrad-rnn train` draws at its end: how the networks read a name that they never saw."""
+"""What `tinygrad-rnn train` draws at the end: how the networks read a name they never saw."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ PICTURE_FILE = "bptt.svg"
 REPORT_FILE = "report.html"
 
 _LETTERS_IN_PICTURE = 5  # so that it fits a screen
-LETTERS_IN_REPORT = 8  # long enough for the gradient to have a way to go
+LETTERS_IN_REPORT = 8  # long enough to see how the gradient changes
 
 
 def draw(models: Mapping[NamedCell, Classifier], run: NamesRun) -> None:
     """Draw the last model's picture, for a short name, and write the report on all of them.
 
-    What cannot be drawn, such as weights that are not finite, is said: the training is kept.
+    If something cannot be drawn, for example because weights are not finite, a message says so and
+    the training is kept.
     """
     from .. import viz
 
@@ -58,7 +59,7 @@ def reading(
 ) -> Picture:
     """The map of a trained network reading a name, with the gradient of its loss.
 
-    For a name whose class nobody knows, the loss is that of the network's own answer.
+    For a name of unknown class, the loss is that of the network's own answer.
     """
     from .. import ops, viz
     from ..viz.report.names import embedded, place_of
@@ -78,5 +79,5 @@ def reading(
 
 
 def name_of_length(corpus: Corpus, letters: int) -> str:
-    """The first held-out name of about so many letters."""
+    """The first held-out name of about that many letters."""
     return min(corpus.held_out.names, key=lambda name: abs(len(name) - letters))

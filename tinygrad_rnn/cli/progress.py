@@ -1,4 +1,4 @@
-"""What `tinygrad-rnn train` says while it runs and at its end; fits a terminal of 80 columns."""
+"""What `tinygrad-rnn train` prints as it runs and at the end, within 80 columns."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _WIDTH = 80
 
 
 def beginning(corpus: Corpus, folder: Path) -> None:
-    """What is trained on, and where the results go."""
+    """Print the size of the data and where the results go."""
     train, held_out = len(corpus.train), len(corpus.held_out)
     print(f"{train + held_out:,} names of {len(corpus.classes)} classes; {held_out:,} are held out")
     print(f"Results go to {folder}/")
@@ -58,7 +58,7 @@ class EpochTable(Callback):
             self._line(row)
 
     def close(self, training: Training) -> None:
-        """No bar any more."""
+        """Remove the bar."""
         self._bar.close()
 
     def after_step(self, training: Training) -> None:
@@ -103,7 +103,7 @@ def results(models: Mapping[NamedCell, Classifier], run: NamesRun) -> None:
 
 
 def stopped(models: Mapping[NamedCell, Classifier], run: NamesRun) -> int:
-    """What is kept after Ctrl-C; returns the exit status."""
+    """Print what is kept after Ctrl-C; returns the exit status."""
     parts = {cell.name: run.part(cell.name) for cell in models}
     kept = ", ".join(
         f"{cell} after epoch {len(part.history())}"
@@ -113,7 +113,7 @@ def stopped(models: Mapping[NamedCell, Classifier], run: NamesRun) -> int:
     where = "no epoch was complete: nothing kept"
     if kept:
         resume = command("train", "--resume", run.folder)
-        where = f"kept in {run.folder}/: {kept} (go on: {resume})"
+        where = f"kept in {run.folder}/: {kept} (to continue: {resume})"
     print(f"tinygrad-rnn: stopped by Ctrl-C; {where}", file=sys.stderr)
     return 130
 
@@ -123,5 +123,5 @@ def _weights(model: Classifier) -> int:
 
 
 def _loss(value: float) -> str:
-    """A loss as the table has room for: one that has grown without bounds, too."""
+    """A loss that fits into the table, even a very large one."""
     return f"{value:.3f}" if abs(value) < 1e6 else f"{value:.3g}"

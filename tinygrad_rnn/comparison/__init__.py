@@ -1,8 +1,8 @@
-"""Comparing cells: each trained on the same tasks, under the same seeds, with as many weights.
+"""Comparing cells, trained on the same tasks with the same seeds and equally many weights.
 
-`comparing.py` has `compare`. Below it: `run` trains one cell on one task under one seed, `jobs`
-makes of it something that any process can do, `engines` are where it is done, `results` is the file
-that every finished run goes to. `table` and `report` show what was found.
+`comparing.py` has `compare`. Below it, `run` trains one cell on one task with one seed; `jobs`
+describes a run as data for any process; `engines` are the places where runs happen; `results` is
+the file of finished runs. `table` and `report` present the results.
 """
 
 from .comparing import Comparison, compare

@@ -17,7 +17,7 @@ from .entries import Entry, leaders
 __all__ = ["MANY", "curves", "dots_of_losses", "dots_of_speed", "flows", "small_curves"]
 __all__ += ["small_flows"]
 
-MANY = 8  # cells whose lines are told apart in one panel; of more, each has a panel of its own
+MANY = 8  # cells in one panel, at most; if there are more, each has its own panel
 _WIDE, _TALL = 350.0, 210.0
 _SMALL_WIDE, _SMALL_TALL = 160.0, 70.0
 _ROW = 15.0
@@ -33,7 +33,7 @@ class Dot(NamedTuple):
 
 
 def dots_of_losses(entries: Sequence[Entry]) -> Panel:
-    """A row for each cell, the best first: its losses under all seeds, on a logarithmic axis."""
+    """A row for each cell, the best first: its losses for all seeds, on a logarithmic axis."""
     best = {entry.cell for entry in leaders(entries)}
     rows, notes = {}, {}
     for entry in sorted(entries, key=_mean_loss):
@@ -63,7 +63,7 @@ def dots_of_speed(tasks: Mapping[str, Sequence[Entry]]) -> Panel:
     middle = {cell: statistics.median(d.value for d in dots) for cell, dots in found.items()}
     rows = {cell: found[cell] for cell in sorted(found, key=middle.__getitem__)}
     lines = [Line(task, [], series) for series, task in enumerate(tasks)]
-    return _dots("ms of CPU a step of training", rows, {}, None, "", lines)
+    return _dots("CPU ms per training step", rows, {}, None, "", lines)
 
 
 def _dots(
@@ -147,7 +147,7 @@ def _ticks(low: float, high: float) -> Iterable[tuple[float, str]]:
 
 
 def curves(entries: Sequence[Entry]) -> Panel:
-    """The loss on what was held out after each epoch: the median of the seeds, and their range."""
+    """The loss on held-out data after each epoch: the median of the seeds, and their range."""
     lines = [
         Line(fitted(entry.cell, TEXT, 150.0), _median(entry.curves("val_loss")), n)
         for n, entry in enumerate(entries)
@@ -161,7 +161,7 @@ def curves(entries: Sequence[Entry]) -> Panel:
 
 
 def flows(entries: Sequence[Entry], when: str) -> Panel:
-    """The norm of the gradient of the last answer's loss by the state, at every step."""
+    """The norm of the gradient of the last output's loss at each state, by step."""
     lines = [
         Line(fitted(entry.cell, TEXT, 150.0), _at_least(entry.flow(when)), n)
         for n, entry in enumerate(entries)
@@ -247,7 +247,7 @@ def _draw_ranges(panel: Panel, ranges: Sequence[Sequence[Sequence[float]]]) -> N
 
 
 def _median(runs: Sequence[Sequence[float]]) -> list[float]:
-    """At each place, of the runs that came so far."""
+    """The median at each place, over the runs that got that far."""
     longest = max(map(len, runs), default=0)
     columns = ([run[t] for run in runs if t < len(run)] for t in range(longest))
     return [statistics.median(column) for column in columns]

@@ -1,4 +1,4 @@
-"""compare: every cell on every task under every seed; and what is found, a Comparison."""
+"""compare: every cell on every task with every seed; its result is a Comparison."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Match: TypeAlias = Literal["parameters", "hidden"] | None
 
 
 class Comparison:
-    """What `compare` has found: an `Entry` for each task and cell, a row for each run.
+    """The result of `compare`: an `Entry` for each task and cell, a row for each run.
 
     Printed, or as the last line of a notebook's cell, it is a table for each task.
 
@@ -48,7 +48,7 @@ class Comparison:
 
     @property
     def rows(self) -> list[Row]:
-        """All runs, by task, cell and seed: what stands in the lines of the file of results."""
+        """All runs, by task, cell and seed, as in the lines of the file of results."""
         return [row for entry in self.entries for row in entry.rows]
 
     @property
@@ -69,7 +69,7 @@ class Comparison:
         return text_tables(self.tasks, self.recipe)
 
     def report(self, path: str | os.PathLike[str], title: str = "Comparison") -> Path:
-        """Write a page of it: tables, learning curves, gradient flow, speed. It needs no network.
+        """Write it as a page: tables, learning curves, gradient flow, speed. It needs no network.
 
         OSError if it cannot be written.
         """
@@ -103,33 +103,33 @@ def compare(
     dask: str | None = None,
     progress: bool = True,
 ) -> Comparison:
-    """Train every cell on every task under every seed, and compare what they have learnt.
+    """Train every cell on every task with every seed, and compare the results.
 
     `cells`: names, such as "lstm", "mogrifierlstm,rounds=3" or "my_file.py:MyCell"; classes or
-    functions of (input_size, hidden_size); or a mapping from names of your own to these. `tasks`:
+    functions of (input_size, hidden_size); or a mapping from your own names to these. `tasks`:
     names, such as "adding" or "my_file.py:my_task", functions of `data.tasks`, or a mapping.
     `seeds`: their number, counted from 0, or the seeds.
 
     `match`: "parameters" gives each cell the hidden size whose number of parameters is nearest to
-    that of the first cell with `hidden_size`; "hidden" gives all `hidden_size`; with None each has
-    the size in its name, "lstm,hidden_size=20", or `hidden_size`.
+    that of the first cell with `hidden_size`; "hidden" gives all `hidden_size`; with None each cell
+    has the size in its name, "lstm,hidden_size=20", or `hidden_size`.
 
     Each run is `epochs` times `batches` steps of Adam on `batch_size` sequences of `steps` steps
-    (None: as long as the task has them), as `learn` does them; sizes that a task does not have are
-    left out. After each epoch the loss on other sequences is measured, the same ones for all.
+    (None: the task's length), as in `learn`. Sizes that a task does not take are ignored. After
+    each epoch the loss on held-out sequences is measured, the same ones for all cells.
 
-    `folder`: keep a line of JSON for each finished run there. A comparison that finds its runs
-    there does not make them again, so one that was stopped goes on, and one of more cells, tasks
-    or seeds only does what is new. ComparisonError if they were made otherwise, or the code of a
-    cell has changed; `again` makes those anew.
+    `folder`: write a line of JSON for each finished run there. Runs that are already in the folder
+    are not repeated: an interrupted comparison continues, and one with more cells, tasks or seeds
+    runs only the new ones. ComparisonError if they were made with other settings, or if the code of
+    a cell has changed; `again` repeats those.
 
-    `workers`: spread the runs over this many processes; in a script, under
-    `if __name__ == "__main__":`. `dask`: the address of a Dask cluster's scheduler, to spread them
-    over machines. The rows are the same, bit for bit, but for the times. `progress`: show a
-    progress bar, and a line for each run, on stderr.
+    `workers`: spread the runs over this many processes; in a script, under `if __name__ ==
+    "__main__":`. `dask`: the address of a Dask cluster's scheduler, to spread them over machines.
+    The rows are bitwise the same, except the times. `progress`: show a progress bar, and a line for
+    each run, on stderr.
 
-    ComparisonError, TypeError, ValueError or `UserCodeError` for what cannot be compared, before
-    anything is trained: each cell first takes one step on each task.
+    ComparisonError, TypeError, ValueError or `UserCodeError` for something that cannot be compared.
+    They are raised before any training: each cell first takes one step on each task.
 
     >>> found = compare(["lstm", "mingru"], ["adding"], seeds=2, hidden_size=8, epochs=2,
     ...     batches=10, steps=10, progress=False)
@@ -147,7 +147,9 @@ def compare(
     recipe = Recipe(epochs, batches, batch_size, steps, learning_rate, clip)
     chosen = list(range(seeds) if isinstance(seeds, int) else seeds)
     if not chosen or len(set(chosen)) < len(chosen):
-        raise ComparisonError(f"the seeds are {chosen}, but must be at least one, each once")
+        raise ComparisonError(
+            f"the seeds are {chosen}, but must be at least one seed, without repetition"
+        )
     jobs, entries = [], []
     for task in tasks_of(tasks):
         for cell, size, number, target, baseline in _sized(
@@ -155,7 +157,9 @@ def compare(
         ):
             entries.append((task, cell, size, number, target, baseline))
             jobs += [_job(cell, task, seed, size, recipe) for seed in chosen]
-    jobs.sort(key=lambda job: chosen.index(job.seed))  # what is stopped early has all cells
+    jobs.sort(
+        key=lambda job: chosen.index(job.seed)
+    )  # so that an interrupted comparison has all cells
     with Results(folder) as results:
         _tell(results.dropped, progress)
         missing = results.missing(jobs, again)
@@ -181,9 +185,9 @@ def compare(
 def _sized(
     cells: Sequence[Subject], task: Subject, recipe: Recipe, match: Match, hidden_size: int
 ) -> Iterator[tuple[Subject, int, int, int | None, float]]:
-    """Each cell with its hidden size, parameters, those it was to have, and the task's baseline.
+    """Each cell with its hidden size, parameters, target number of parameters, and baseline.
 
-    Each has taken a step, so that what does not fit is told before hours of training.
+    Each cell has taken a step, so that a mismatch is reported before hours of training.
     """
     made: Task = task.make(seed=0, **recipe.of_task)
     target = None
@@ -191,8 +195,8 @@ def _sized(
         own = cell.hidden_size
         if own is not None and (match == "hidden" or (match == "parameters" and place)):
             raise ComparisonError(
-                f"{cell.name} has a hidden size of its own, where match={match!r} gives it one: "
-                "leave it out, or match=None (--match none)"
+                f"{cell.name} has its own hidden size, but match={match!r} chooses one: leave it "
+                "out, or use match=None (--match none)"
             )
         size = own or hidden_size
         if target is not None:
@@ -207,7 +211,7 @@ def _sized(
 def _take_a_step(cell: Subject, task: Task, hidden_size: int) -> None:
     with reproducible(0):
         network = Answers(cell.make(task.input_size, hidden_size), task)
-        network.recurrent.unroll = True  # nothing is to be compiled for a step or two
+        network.recurrent.unroll = True  # compiling is not worth it for a step or two
         batch = next(iter(task.held_out))
         further = {name: array[:2, :2] for name, array in batch.further.items()}
         try:
@@ -227,10 +231,10 @@ def _job(cell: Subject, task: Subject, seed: int, hidden_size: int, recipe: Reci
 def _done(
     results: Results, jobs: list[Job], total: int, workers: int, dask: str | None, progress: bool
 ) -> None:
-    """Do the jobs, and keep what comes of each as soon as it is there."""
+    """Do the jobs, and store each result as soon as it arrives."""
     if not jobs:
         return
-    # tqdm shows `None` for a file: no bar; a line for each run is told in any case.
+    # tqdm shows `None` for a file: no bar; a line for each run is printed in any case.
     bar = new_bar(
         total=total,
         initial=total - len(jobs),

@@ -1,4 +1,4 @@
-"""Where runs are done: here, in other processes, or on a Dask cluster. Each gives the same rows."""
+"""Where runs happen: here, in other processes, or on a Dask cluster. All give the same rows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .subjects import ComparisonError, Subject
 __all__ = ["here", "in_processes", "on_dask"]
 
 Told: TypeAlias = Callable[[float], object]
-"""Called with the share of a run that has been done since the last call."""
+"""Called with the share of a run that was completed since the last call."""
 
 Rows: TypeAlias = Generator[Row, None, None]
 
@@ -44,7 +44,7 @@ class _Share(Callback):
 
 
 def in_processes(jobs: Sequence[Job], told: Told, workers: int) -> Rows:
-    """In `workers` new processes; they end with this one, however it ends.
+    """In `workers` new processes, which end when this one ends, in whatever way.
 
     ComparisonError for a cell or task that another process cannot find again.
     """
@@ -59,8 +59,9 @@ def in_processes(jobs: Sequence[Job], told: Told, workers: int) -> Rows:
             yield row
     except BrokenProcessPool:
         raise ComparisonError(
-            "a process ended in the middle of its work: killed, out of memory, or your script has "
-            "no `if __name__ == '__main__':` around what it does, which every new process reads"
+            "a worker process ended unexpectedly: it was killed, ran out of memory, or your "
+            "script has no `if __name__ == '__main__':` around its code, which every new process "
+            "imports"
         ) from None
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
@@ -70,7 +71,7 @@ def in_processes(jobs: Sequence[Job], told: Told, workers: int) -> Rows:
 
 
 def _begin() -> None:
-    """In a new process: Ctrl-C ends it without a word, and so does the end of its parent."""
+    """In a new process: end silently on Ctrl-C and when the parent ends."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     parent = multiprocessing.parent_process()
     assert parent is not None
@@ -94,13 +95,13 @@ def _check_found_elsewhere(jobs: Iterable[Job]) -> None:
             if here_only or nested:
                 where = "inside a function" if nested else "in a notebook or a prompt"
                 raise ComparisonError(
-                    f"{subject.name} is written {where}, where another process cannot find it: put "
-                    f"it into a file and name it, 'my_file.py:{subject.name}', or use workers=1"
+                    f"{subject.name} is defined {where}, where another process cannot find it: "
+                    f"put it into a file and pass 'my_file.py:{subject.name}', or use workers=1"
                 )
 
 
 def on_dask(jobs: Sequence[Job], told: Told, address: str) -> Rows:
-    """On the workers of a Dask cluster, which need this package, and nothing of the user's.
+    """On the workers of a Dask cluster, which need this package but none of the user's files.
 
     ComparisonError without the extra `cluster`, or if there is no cluster at the address.
     """
@@ -109,7 +110,7 @@ def on_dask(jobs: Sequence[Job], told: Told, address: str) -> Rows:
         import distributed
     except ImportError:
         raise ComparisonError(
-            f"a cluster is reached by Dask, which the extra `cluster` brings: "
+            f"a cluster needs Dask, which comes with the extra `cluster`: "
             f"{install_command('cluster')}"
         ) from None
     try:
@@ -142,7 +143,7 @@ def _result(future: Any) -> Row:
 
 @contextmanager
 def _by_value(jobs: Iterable[Job], cloudpickle: Any) -> Iterator[list[Job]]:
-    """The jobs with the code of the user's files in them: it is not on the other machines."""
+    """The jobs with the code of the user's files, which the other machines do not have."""
     modules = {
         id(module): module
         for job in jobs

@@ -1,4 +1,4 @@
-"""Entry: a cell on a task, over all seeds; and which cells of a task are not told apart."""
+"""Entry: a cell on a task, over all seeds; and which cells of a task the seeds cannot separate."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ["Entry", "leaders"]
 
 @dataclass(frozen=True)
 class Entry:
-    """What a cell has shown on a task: `rows` holds a run for each seed.
+    """The results of a cell on a task: `rows` holds a run for each seed.
 
-    `target`: the number of parameters it was to have; None if any. `baseline`: the loss of the
-    best answer that does not look at the inputs.
+    `target`: the intended number of parameters; None if there was none. `baseline`: the loss of the
+    best answer that ignores the inputs.
 
     >>> rows = [{"loss": 0.2, "accuracy": None, "step_seconds": 0.004, "diverged": ""}] * 2
     >>> entry = Entry("adding", "lstm", 32, 4641, None, 1 / 6, rows)
@@ -36,27 +36,27 @@ class Entry:
 
     @property
     def distance(self) -> float:
-        """By which share the number of parameters misses the one it was to have."""
+        """The relative difference between the number of parameters and its target."""
         return 0.0 if self.target is None else self.parameters / self.target - 1
 
     @property
     def loss(self) -> Spread:
-        """The loss on what was held out, after the last epoch; of the runs that came so far."""
+        """The loss on held-out data after the last epoch, over the runs that got that far."""
         return self._spread("loss")
 
     @property
     def accuracy(self) -> Spread:
-        """The share of right answers, likewise; of no values if the task has no classes."""
+        """The accuracy, likewise; empty if the task has no classes."""
         return self._spread("accuracy")
 
     @property
     def diverged(self) -> int:
-        """How many runs came to an end because something became infinite."""
+        """How many runs ended because something became infinite."""
         return sum(bool(row["diverged"]) for row in self.rows)
 
     @property
     def step_seconds(self) -> float:
-        """The CPU time of a step of training, the median of all runs."""
+        """The CPU time of a training step, the median of all runs."""
         known = [row["step_seconds"] for row in self.rows if row["step_seconds"] is not None]
         return statistics.median(known) if known else math.nan
 
@@ -78,10 +78,10 @@ class Entry:
 
 
 def leaders(entries: Sequence[Entry]) -> list[Entry]:
-    """The cell of the lowest mean loss, and all that its spread does not tell apart from it.
+    """The cell with the lowest mean loss, and all cells that the seeds do not separate from it.
 
-    That is: those whose best seed is no worse than the worst seed of that cell. Cells of which a
-    run diverged are not among them.
+    These are the cells whose best seed is no worse than the worst seed of that cell. Cells with a
+    diverged run are excluded.
 
     >>> def entry(cell, *losses):
     ...     rows = [{"loss": loss, "diverged": ""} for loss in losses]

@@ -1,4 +1,4 @@
-"""Job: one run of a comparison as data, which any process can do; and what it gives, a row."""
+"""Job: one run of a comparison as data, for any process; its result is a row."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ Row: TypeAlias = dict[str, Any]
 Key: TypeAlias = tuple[str, str, int]
 
 TIMED = ("seconds", "step_seconds", "environment")
-"""What of a row differs from run to run: all the rest is the same wherever it is run."""
+"""The entries of a row that differ from run to run; all others are the same everywhere."""
 
 
 @dataclass(frozen=True)
 class Recipe:
     """How every cell is trained: with Adam, `epochs` times `batches` steps.
 
-    `steps`: the length of the sequences; None: as the task has it.
+    `steps`: the length of the sequences; None: the task's.
 
     >>> Recipe(epochs=5).batches
     50
@@ -52,14 +52,14 @@ class Recipe:
 
     @property
     def of_task(self) -> dict[str, int]:
-        """What of it a task is made with."""
+        """The arguments of the task."""
         sizes = {"steps": self.steps, "batch_size": self.batch_size, "batches": self.batches}
         return {name: size for name, size in sizes.items() if size is not None}
 
 
 @dataclass(frozen=True)
 class Job:
-    """A cell of a hidden size, to be trained on a task under a seed, on an executor, in a dtype."""
+    """A cell with a hidden size, to be trained on a task with a seed, an executor and a dtype."""
 
     cell: Subject
     task: Subject
@@ -72,12 +72,12 @@ class Job:
 
     @property
     def key(self) -> Key:
-        """Task, cell and seed: what tells a run apart from the others of its comparison."""
+        """Task, cell and seed, which identify a run within its comparison."""
         return self.task.name, self.cell.name, self.seed
 
     @property
     def setup(self) -> dict[str, Any]:
-        """All that the result follows from besides: a result of another setup is another's."""
+        """Everything else that determines the result; with another setup it is another result."""
         return {
             **asdict(self.recipe),
             "hidden_size": self.hidden_size,
@@ -89,7 +89,7 @@ class Job:
         }
 
     def run(self, callbacks: tuple[Callback, ...] = ()) -> Row:
-        """Train, and tell what came of it."""
+        """Train, and return the result."""
         with reproducible(self.seed), executing_on(self.executor):
             dtype = get_default_dtype()
             set_default_dtype(self.dtype)
@@ -133,7 +133,7 @@ class Job:
 
 
 def as_read(row: Mapping[str, Any]) -> Row:
-    """The row as it will be read from its line of JSON: NaN and infinity become None."""
+    """The row as read back from its line of JSON: NaN and infinity become None."""
     found: Row = json.loads(json.dumps(_finite(row), allow_nan=False))
     return found
 
@@ -147,7 +147,7 @@ def _finite(value: Any) -> Any:
 
 
 def comparable(row: Row) -> Row:
-    """The row without the times, and where it was run: what is the same, bit for bit.
+    """The row without the times and the place of the run: the part that is bitwise the same.
 
     >>> comparable({"loss": 0.5, "seconds": 3.2})
     {'loss': 0.5}

@@ -19,11 +19,10 @@ CellMaker: TypeAlias = Callable[[int, int], nn.Cell]
 
 
 class Answers(nn.Module):
-    """What a network answers to the sequences of a task: of every step, or of the last one.
+    """The outputs of a network for the sequences of a task, at every step or only the last.
 
-    A further input that the cell needs and the task lacks is 1 at every step: a `dt` of evenly
-    spaced steps, a `mask` where everything was seen. A cell that takes images is given images of
-    one pixel.
+    A further input that the cell needs and the task lacks is 1 at every step: a `dt` for evenly
+    spaced steps, a `mask` of complete data. A cell for images gets images of one pixel.
 
     >>> from tinygrad_rnn.data.tasks import adding
     >>> task = adding(steps=6, batch_size=4)
@@ -38,7 +37,7 @@ class Answers(nn.Module):
         self.every_step = task.every_step
 
     def forward(self, x: Any, further: Mapping[str, Any] = MappingProxyType({})) -> Tensor:
-        """The answers, (T, B, O) or (B, O), to x (T, B, I) and the further inputs there are."""
+        """The answers, (T, B, O) or (B, O), for x (T, B, I) and the further inputs, if any."""
         cell = self.recurrent.cells[0]
         pixel = -1 - cell.feature_axis  # axes of an image, after that of its features
         inputs = _further(cell, x, further)
@@ -57,7 +56,7 @@ def _further(cell: nn.Cell, x: Any, further: Mapping[str, Any]) -> Mapping[str, 
 
 
 def loss(model: Answers, batch: TaskBatch) -> tuple[Tensor, Mapping[str, tuple[float, float]]]:
-    """The mean loss of all answers asked; of classes, also the accuracy. What `fit` takes.
+    """The mean loss of all answers asked for; for classes, also the accuracy. For `fit`.
 
     >>> from tinygrad_rnn.data.tasks import parity
     >>> task = parity(steps=6)
@@ -75,7 +74,7 @@ def loss(model: Answers, batch: TaskBatch) -> tuple[Tensor, Mapping[str, tuple[f
 
 
 def error(answers: Tensor, targets: Any) -> Tensor:
-    """The mean squared error of numbers, or the cross entropy of scores of classes.
+    """The mean squared error of numbers, or the cross entropy of class scores.
 
     >>> error(ops.zeros(2, 3, 4), np.array([[1, IGNORE, IGNORE], [0, 2, IGNORE]]))
     tensor(1.3862944, dtype=float32)

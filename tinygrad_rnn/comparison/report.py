@@ -33,26 +33,26 @@ __all__ = ["sections", "write"]
 
 _LEGEND = 330.0  # px, which a phone has
 _RESULTS = (
-    "The loss on sequences that were held out, after the last epoch: a dot for each seed, the best "
-    "mean first. Cells in violet are not told apart from the best one by their spread: their best "
-    "seed is no worse than its worst."
+    "The loss on held-out sequences after the last epoch: a dot for each seed, the best mean "
+    "first. Cells in violet cannot be separated from the best one: their best seed is no worse "
+    "than its worst."
 )
 _CURVES = (
-    "The loss on what was held out after each epoch: the median of the seeds, and the range from "
-    "the best to the worst of them."
+    "The loss on held-out data after each epoch: the median of the seeds, and the range from the "
+    "best to the worst."
 )
 _SHARES = (
-    "The loss on what was held out after each epoch, as a share of what a guess has, which is 1: "
-    "the median of the seeds, and the range from the best to the worst of them."
+    "The loss on held-out data after each epoch, relative to that of a guess, which is 1: the "
+    "median of the seeds, and the range from the best to the worst."
 )
 _FLOWS = (
-    "How far back the gradient reaches: the norm of the derivative of the last answer's loss by "
-    "the state after each step, before training and after. What falls to the left has vanished "
-    "there: what was seen then cannot be learnt from."
+    "How far back the gradient reaches: the norm of the gradient of the last output's loss with "
+    "respect to the state after each step, before and after training. Where a line falls to the "
+    "left, the gradient vanishes: the network cannot learn from what it saw there."
 )
 _SPEED = (
-    "The CPU time of a step of training, batch and optimiser included: the mean without the "
-    "first epoch, which compiles. Other programs that run at the same time slow it down."
+    "The CPU time of a training step, batch and optimiser included: the mean without the first "
+    "epoch, which compiles. Other running programs make it longer."
 )
 
 
@@ -95,7 +95,7 @@ def _by_cell(comparison: Comparison) -> list[list[Entry]]:
 
 
 def _legend(names: Sequence[str], dashes: Sequence[int] = (1, 0)) -> Panel:
-    """What the lines of small panels are."""
+    """The legend for the lines of small panels."""
     lines = [
         Line(name, [], n // len(dashes), dashes[n % len(dashes)]) for n, name in enumerate(names)
     ]
@@ -122,23 +122,23 @@ def _tables(comparison: Comparison) -> list[str]:
 
 
 def _lead(comparison: Comparison) -> str:
-    """What was done, in a paragraph, and where."""
+    """What was compared, in a paragraph, and on which machine."""
     recipe, cells, tasks = comparison.recipe, comparison.cells, comparison.tasks
     seeds = len({row["seed"] for row in comparison.rows})
     sizes = "All have the same hidden size"
     if comparison.match == "parameters":
         off = max(abs(entry.distance) for entry in comparison.entries)
         sizes = (
-            f"Each has the hidden size that brings it nearest to the parameters of {cells[0]}; "
-            f"the farthest is {off:.1%} off"
+            f"Hidden sizes are chosen so that all have about as many parameters as {cells[0]}; "
+            f"the largest difference is {off:.1%}"
         )
     elif comparison.match is None:
-        sizes = "Each has a hidden size of its own"
+        sizes = "Each has its own hidden size"
     told = (
         f"{_count(len(cells), 'cell')}, {_count(len(tasks), 'task')}, {_count(seeds, 'seed')}. "
-        f"{sizes}. All are trained alike: {recipe.epochs} epochs of {recipe.batches} steps of Adam "
-        f"at {recipe.learning_rate:g}, {recipe.batch_size} sequences a step. The learning rate was "
-        "not tuned for any of them."
+        f"{sizes}. All are trained in the same way: {recipe.epochs} epochs of {recipe.batches} "
+        f"steps of Adam at {recipe.learning_rate:g}, {recipe.batch_size} sequences per step. The "
+        "learning rate was not tuned for any of them."
     )
     places = {_place(row["environment"]) for row in comparison.rows}
     where = "".join(f"<p>{escaped(place)}</p>" for place in sorted(places))

@@ -1,7 +1,7 @@
-"""The file of results: a line of JSON for each finished run, on the disk before the next is told.
+"""The file of results: a line of JSON for each finished run, flushed to disk at once.
 
-So a comparison that was stopped, by Ctrl-C, a kill or a power cut, has lost the runs that were
-going on and no other.
+So a comparison that is stopped, by Ctrl-C, a kill or a power cut, loses only the runs that were in
+progress.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ RESULTS_FILE = "results.jsonl"
 
 
 class Results:
-    """The rows in a folder, or, without one, in memory.
+    """The rows in a folder or, without one, in memory.
 
-    `with` it is open: nobody else writes there. A last line that was only half written is removed;
+    A `with` statement opens it and locks out other writers. An incomplete last line is removed;
     `dropped` says so.
 
     >>> with Results() as results:
@@ -68,7 +68,7 @@ class Results:
             self._lock = None
 
     def add(self, row: Row) -> None:
-        """Keep a row; when this returns it is on the disk."""
+        """Store a row; when this returns it is on disk."""
         self.rows[_key(row)] = row
         if self.path is not None:
             line = (json.dumps(row, allow_nan=False) + "\n").encode()
@@ -80,8 +80,8 @@ class Results:
     def missing(self, jobs: Iterable[Job], again: bool = False) -> list[Job]:
         """The jobs whose rows are not there yet.
 
-        ComparisonError for a row that is there, but was made in another way; with `again` that job
-        is to be done anew.
+        ComparisonError for a row that was made with other settings; with `again` its job is
+        repeated.
         """
         wanted = []
         for job in jobs:
@@ -92,8 +92,8 @@ class Results:
                 if not again:
                     raise ComparisonError(
                         f"{str(self.folder)!r} has a result of {job.cell.name} on {job.task.name} "
-                        f"that was made otherwise: {changed}. Choose another folder, or make such "
-                        "runs anew (--again, again=True)"
+                        f"that was made with other settings: {changed}. Choose another folder, or "
+                        "repeat such runs (--again, again=True)"
                     )
                 wanted.append(job)
         return wanted
@@ -106,8 +106,8 @@ class Results:
         whole, _, half = content.rpartition(b"\n")
         if half:
             self.dropped = (
-                f"the last line of {str(self.path)!r} was only half written: it is dropped, and "
-                "its run made again"
+                f"the last line of {str(self.path)!r} is incomplete: it is dropped, and its run "
+                "is repeated"
             )
             with open(self.path, "r+b") as file:
                 file.truncate(len(content) - len(half))
@@ -118,12 +118,12 @@ class Results:
                 self.rows[_key(row)] = row
             except (ValueError, TypeError, KeyError):
                 raise ComparisonError(
-                    f"{str(self.path)!r}, line {number}: this is no result of a comparison"
+                    f"{str(self.path)!r}, line {number}: not a result of a comparison"
                 ) from None
 
 
 def _key(row: Row) -> Key:
-    row["setup"].items()  # of a row that has none: not ours
+    row["setup"].items()  # a row without it is not ours
     return str(row["task"]), str(row["cell"]), int(row["seed"])
 
 

@@ -1,4 +1,4 @@
-"""One run: a cell, trained on a task under one seed. The same numbers wherever it is run."""
+"""One run: a cell, trained on a task with one seed. It gives the same numbers everywhere."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from .network import Answers, CellMaker, error, loss
 __all__ = ["Learnt", "TaskMaker", "learn", "reproducible"]
 
 TaskMaker: TypeAlias = Callable[..., Task]
-"""Makes the task whose batches are drawn from `seed=`: a function of `data.tasks`, or like one."""
+"""Makes the task whose batches are drawn from `seed=`: a function of `data.tasks` or similar."""
 
-_alone = threading.RLock()  # the random numbers are those of the process
+_alone = threading.RLock()  # the random generator belongs to the process
 
 
 @dataclass(frozen=True)
 class Learnt:
-    """What a cell has learnt in one run.
+    """The result of one run.
 
-    `history`: a row for each epoch, with `val_loss`, and for classes `val_accuracy`, on what was
-    held out. `flow_before` and `flow_after`, (T,): the norm of dL/d(state after step t), where L is
-    the loss of the last answer alone, at the beginning and at the end. `step_seconds`: the CPU time
-    of a step of training, the mean without the first epoch, which compiles. `diverged`: what
-    became infinite and where; empty if nothing.
+    `history`: a row for each epoch, with `val_loss`, and for classes `val_accuracy`, on held-out
+    data. `flow_before` and `flow_after`, (T,): the norm of dL/d(state after step t), where L is the
+    loss of the last output alone, before and after training. `step_seconds`: the CPU time of a
+    training step, the mean without the first epoch, which compiles. `diverged`: what became
+    infinite and where; empty if nothing.
 
     >>> from tinygrad_rnn import nn
     >>> from tinygrad_rnn.data.tasks import parity
@@ -73,9 +73,9 @@ def learn(
 ) -> Learnt:
     """Train a cell and a linear layer on a task, with Adam, gradients clipped to the norm `clip`.
 
-    The initial weights, the batches and everything else that is random follow from `seed`; the
-    random numbers that the caller draws afterwards are as if nothing had happened. BLAS has one
-    thread. So the same call gives the same history, bit for bit, in any process on one machine.
+    `seed` determines the initial weights, the batches and everything else that is random. The
+    caller's random generator is restored afterwards. BLAS uses one thread. So the same call gives
+    the same history, bit for bit, in any process on one machine.
 
     >>> from functools import partial
     >>> from tinygrad_rnn import nn
@@ -120,7 +120,7 @@ def learn(
 
 @contextmanager
 def reproducible(seed: int) -> Iterator[None]:
-    """Inside, all random numbers follow from `seed`, and BLAS has one thread; one at a time.
+    """Inside, `seed` determines all random numbers, and BLAS uses one thread; not reentrant.
 
     >>> import tinygrad_rnn as tg
     >>> with reproducible(3):
@@ -141,7 +141,7 @@ def reproducible(seed: int) -> Iterator[None]:
 
 
 class _Clock(Callback):
-    """The CPU time of the steps, and the history, which is wanted even if the training fails."""
+    """The CPU time of the steps, and the history, which is needed even if the training fails."""
 
     def before_fit(self, training: Training) -> None:
         self.history = training.history
@@ -159,14 +159,14 @@ class _Clock(Callback):
 
     @property
     def mean(self) -> float:
-        """Over many steps: on some systems the clock of the CPU ticks every 4 ms."""
+        """The mean over many steps: on some systems the CPU clock ticks every 4 ms."""
         first, *others = self._epochs
         steps = [step for epoch in others for step in epoch] or first
         return statistics.fmean(steps) if steps else math.nan
 
 
 def _flow(network: Answers, task: Task) -> list[float]:
-    """The norm of dL/d(state) after each step, L being the loss of the last answer asked."""
+    """The norm of dL/d(state) after each step, where L is the loss of the last answer asked for."""
     batch = next(islice(task.held_out, 1))
     ends = slice(-1, None) if task.every_step else slice(None)
 
@@ -185,7 +185,7 @@ def _flow(network: Answers, task: Task) -> list[float]:
 
 
 def _together(by_state: Mapping[str, Mapping[str, Any]]) -> list[float]:
-    """The norm of all states of a step together."""
+    """The joint norm of all states of a step."""
     norms = [state for states in by_state.values() for state in states.values()]
     squares = np.nansum(np.square(np.asarray(norms, np.float64)), axis=0)
     return [float(f"{norm:.4g}") for norm in np.sqrt(squares)]

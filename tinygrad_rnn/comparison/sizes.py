@@ -1,4 +1,4 @@
-"""Hidden sizes with which different cells have nearly as many parameters."""
+"""Hidden sizes that give different cells nearly the same number of parameters."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NEAR = 4  # sizes on either side that are tried, too: not every cell takes ever
 
 
 def parameters(make_cell: CellMaker, task: Task, hidden_size: int) -> int:
-    """How many numbers are trained: those of the cell, and of the linear layer on its outputs.
+    """The number of trained parameters: the cell's and those of the linear layer on its outputs.
 
     >>> from tinygrad_rnn import nn
     >>> from tinygrad_rnn.data.tasks import adding
@@ -31,8 +31,8 @@ def parameters(make_cell: CellMaker, task: Task, hidden_size: int) -> int:
 def nearest_size(make_cell: CellMaker, task: Task, target: int) -> int:
     """The hidden size whose number of parameters is nearest to `target`.
 
-    Sizes that the cell refuses with a ValueError, such as one that its heads do not divide, are
-    passed over. ComparisonError if it refuses all.
+    Sizes that the cell rejects with a ValueError, for example because its heads do not divide them,
+    are skipped. ComparisonError if it rejects all.
 
     >>> from tinygrad_rnn import nn
     >>> from tinygrad_rnn.data.tasks import adding
@@ -66,5 +66,5 @@ def nearest_size(make_cell: CellMaker, task: Task, target: int) -> int:
     tried = range(max(1, low - 2 * _NEAR), high + 2 * _NEAR + 1)
     known = {size: n for size in tried if (n := count(size)) is not None}
     if not known:
-        raise ComparisonError(f"no hidden size near {high} will do: {refused[-1]}")
+        raise ComparisonError(f"no hidden size near {high} works: {refused[-1]}")
     return min(known, key=lambda size: abs(known[size] - target))

@@ -1,4 +1,4 @@
-"""What is compared: cells and tasks by name, each with how it is made."""
+"""What is compared: cells and tasks by name, each with a function that makes it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
 
 
 class ComparisonError(TinygradRnnError, ValueError):
-    """A comparison that cannot be made, or results that do not belong to it; says what differs.
+    """A comparison that is impossible, or results that do not belong to it; names the difference.
 
     >>> issubclass(ComparisonError, ValueError)
     True
@@ -34,9 +34,9 @@ class ComparisonError(TinygradRnnError, ValueError):
 class Subject:
     """A cell or a task: its name in the results, and what makes it.
 
-    `code`: a short fingerprint of the text that makes it. `hidden_size`: the one that is asked for
-    in its name. `found_by` and `spec`: the function that finds it again in another process, and
-    what that is given; a subject without them travels as the class or function that it is.
+    `code`: a short fingerprint of its source. `hidden_size`: the size given in its name. `found_by`
+    and `spec`: the function that finds it in another process, and its argument; a subject without
+    them is pickled as its class or function.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Subject:
 def _found_again(found_by: Callable[[str], Subject], spec: str, code: str) -> Subject:
     found = found_by(spec)
     if found.code != code:
-        raise ComparisonError(f"the code of {spec} was changed while it was compared")
+        raise ComparisonError(f"the code of {spec} changed during the comparison")
     return found
 
 
@@ -68,9 +68,9 @@ def _innermost(function: Any) -> Any:
 
 
 def _code(made_by: Any, file: Path | None = None) -> str:
-    """A fingerprint of the user's file, or of what can be read of a class or function.
+    """A fingerprint of the user's file, or of the source of a class or function.
 
-    Of what it does: comments, docstrings and the layout do not count.
+    It ignores comments, docstrings and layout.
     """
     text = ""
     if file is not None:
@@ -78,7 +78,7 @@ def _code(made_by: Any, file: Path | None = None) -> str:
     else:
         with suppress(OSError, TypeError):
             text = textwrap.dedent(inspect.getsource(_innermost(made_by)))
-    with suppress(SyntaxError):  # of a lambda there may be half a statement
+    with suppress(SyntaxError):  # the source of a lambda may be half a statement
         tree = ast.parse(text)
         for node in ast.walk(tree):
             if isinstance(node, _DOCUMENTED) and ast.get_docstring(node) is not None:
@@ -88,7 +88,7 @@ def _code(made_by: Any, file: Path | None = None) -> str:
 
 
 def cells_of(given: Any) -> list[Subject]:
-    """Cells by name, class or function, or a mapping from names of one's own to these.
+    """Cells by name, class or function, or a mapping from names to these.
 
     >>> [cell.name for cell in cells_of(["lstm", "mogrifierlstm,rounds=3"])]
     ['lstm', 'mogrifierlstm,rounds=3']
@@ -97,7 +97,7 @@ def cells_of(given: Any) -> list[Subject]:
 
 
 def tasks_of(given: Any) -> list[Subject]:
-    """Tasks by name or function, or a mapping from names of one's own to these.
+    """Tasks by name or function, or a mapping from names to these.
 
     >>> [task.name for task in tasks_of(["adding", "copy"])]
     ['adding', 'copy_memory']
@@ -117,14 +117,14 @@ def _all_of(given: Any, kind: str, one: Callable[[Any], Subject]) -> list[Subjec
     names = [subject.name for subject in found]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise ComparisonError(
-            f"there are two {kind}s {twice!r}: leave one out, or give names of your own, "
+            f"there are two {kind}s {twice!r}: leave one out, or give your own names, "
             f"{{'first': ..., 'second': ...}}"
         )
     return found
 
 
 def _renamed(subject: Subject, name: str) -> Subject:
-    # Found by its own name only, so it travels as what it is.
+    # It can only be found by its own name, so it is pickled.
     return replace(subject, name=name, found_by=None)
 
 
@@ -132,14 +132,14 @@ def _cell(given: Any) -> Subject:
     if isinstance(given, str):
         return _cell_by_name(given)
     if not callable(given):
-        raise TypeError(f"{given!r} is no cell: neither a name, nor a class, nor a function")
+        raise TypeError(f"{given!r} is not a cell: expected a name, a class or a function")
     names = {cell: name for name, cell in discover().items()}
     name = names.get(given, getattr(given, "__name__", type(given).__name__))
     return Subject(name, given, _code(given))
 
 
 def _cell_by_name(spec: str) -> Subject:
-    """`lstm` or `my_file.py:MyCell`, and after a comma what it is made with: `lstm,bias=False`."""
+    """`lstm` or `my_file.py:MyCell`, with arguments after a comma: `lstm,bias=False`."""
     path, colon, rest = spec.rpartition(":")
     name, _, settings = rest.partition(",")
     named = find_cell(f"{path}{colon}{name}")
@@ -158,7 +158,7 @@ def _cell_by_name(spec: str) -> Subject:
 
 
 def _settings(text: str, spec: str) -> dict[str, Any]:
-    """What stands behind a cell's name, as it would in a call: `bias=False, rounds=3`."""
+    """The settings after a cell's name, as in a call: `bias=False, rounds=3`."""
     try:
         call = ast.parse(f"f({text})", mode="eval").body
         assert isinstance(call, ast.Call) and not call.args
@@ -173,7 +173,7 @@ def _task(given: Any) -> Subject:
     if isinstance(given, str):
         return _task_by_name(given)
     if not callable(given):
-        raise TypeError(f"{given!r} is no task: neither a name nor a function")
+        raise TypeError(f"{given!r} is not a task: expected a name or a function")
     name = getattr(_innermost(given), "__name__", type(given).__name__)
     return Subject(name, NamedTask(name, given, None).make, _code(given))
 

@@ -19,7 +19,7 @@ Tasks = Mapping[str, Sequence[Entry]]
 
 
 def text_tables(tasks: Tasks, recipe: Recipe) -> str:
-    """All tables, and what the star in them says."""
+    """All tables, and the meaning of the star in them."""
     parts = []
     for name, of in tasks.items():
         head = textwrap.fill(heading(name, of, recipe), _WIDTH - 1, break_long_words=False)
@@ -36,7 +36,7 @@ def html_tables(tasks: Tasks, recipe: Recipe) -> str:
 
 
 def heading(task: str, entries: Sequence[Entry], recipe: Recipe) -> str:
-    """What was measured, and what a guess would have."""
+    """What was measured, and the value of a guess."""
     baseline, seeds = entries[0].baseline, len(entries[0].rows)
     steps = f"{recipe.epochs} x {recipe.batches} steps"
     if "train_accuracy" not in entries[0].rows[0]["curves"] and not entries[0].accuracy.values:
@@ -44,20 +44,20 @@ def heading(task: str, entries: Sequence[Entry], recipe: Recipe) -> str:
     else:
         kind = "cross entropy"
     return (
-        f"{task}: {kind} on what was held out (a guess: {baseline:.3g}), {steps}, "
+        f"{task}: {kind} on held-out data (a guess: {baseline:.3g}), {steps}, "
         f"{seeds} seed{'s' * (seeds > 1)}"
     )
 
 
 def tie_note(tasks: Tasks) -> str:
-    """What the star says."""
+    """The meaning of the star."""
     if any(len(entry.rows) > 1 for of in tasks.values() for entry in of):
-        return "* the best, and what its spread over the seeds does not tell apart from it"
+        return "* the best, and those that its spread over the seeds does not separate from it"
     return "* the best; a single seed says nothing about the spread"
 
 
 def rows_of(entries: Sequence[Entry]) -> list[list[str]]:
-    """The head, then a row for each cell; columns that would be empty are left out."""
+    """The head, then a row for each cell; empty columns are omitted."""
     best = {entry.cell for entry in leaders(entries)}
     head = ["  cell", "hidden", "weights", "off", "loss", "accuracy", "ms/step"]
     rows = [head]
@@ -103,7 +103,7 @@ def _percent(spread: Spread) -> str:
 
 
 def _pair(spread: Spread, scale: float, unit: str) -> str:
-    """Mean and spread, in as many digits as there is room for."""
+    """Mean and spread, with as many digits as fit."""
     mean, several = spread.mean * scale, len(spread.values) > 1
     digits = 1 if unit else 4 if abs(mean) < 1 else 3
     if not unit and 0 < abs(mean) < 1e-3:

@@ -23,7 +23,7 @@ __all__ = ["another_step", "compile_step", "compiled_without_running", "compilin
 def compiled_without_running(
     sequence: Scan,
 ) -> tuple[Specialization | Refusal, Binding | None]:
-    """The specialization for a sequence, and its leaves; known, or recorded on its first step."""
+    """The specialization for a sequence, existing or recorded on the first step; and its leaves."""
     known = specializations(sequence.function.owner)
     recording = is_grad_enabled()
     key = sequence.key(recording)
@@ -37,10 +37,10 @@ def compiled_without_running(
 
 
 def _recorded(sequence: Scan, recording: bool) -> Specialization | Refusal:
-    """The specialization for such a sequence, of a function that is known to have no effects.
+    """A new specialization for such a sequence, of a function known to have no side effects.
 
-    It is recorded on one step of the sequence; the random numbers that it draws leave the caller's
-    generator unchanged.
+    It is recorded on one step of the sequence. Random numbers that the step draws do not advance
+    the caller's generator.
     """
     step, files = sequence.step, sequence.function.files
     at = sequence.at(sequence.order[0])
@@ -55,7 +55,7 @@ def _recorded(sequence: Scan, recording: bool) -> Specialization | Refusal:
 
 
 def another_step(sequence: Scan, carry: Sequence[Tensor]) -> Record:
-    """The recording of a later step of a function without effects; no generator is advanced."""
+    """The recording of a later step of a function without side effects; advances no generator."""
     at = sequence.at(sequence.order[0])
     with compiling_for(sequence.executor):
         return record(sequence.step, _detached(carry), at, sequence.function.files)[2]
@@ -63,7 +63,7 @@ def another_step(sequence: Scan, carry: Sequence[Tensor]) -> Record:
 
 @contextmanager
 def compiling_for(executor: str | None) -> Iterator[None]:
-    """Compile for that executor, without advancing anyone's random generator."""
+    """Compile for that executor, without advancing any random generator."""
     with executing_on(executor), drawing_from(ops.generator().bit_generator.state):
         yield
 
@@ -77,7 +77,7 @@ def _detached(carry: Sequence[Tensor]) -> list[Tensor]:
 
 
 def compile_step(sequence: Scan) -> tuple[CompiledStep, list[Tensor]]:
-    """The compiled step for a sequence that is not run, and the Tensors that it reads.
+    """The compiled step for a sequence that is not run, and the Tensors that the step reads.
 
     TraceError if there is none.
     """
@@ -85,5 +85,5 @@ def compile_step(sequence: Scan) -> tuple[CompiledStep, list[Tensor]]:
     if isinstance(found, Refusal):
         raise TraceError(found.reason)
     if binding is None:
-        raise TraceError("it reads something that changes while it is looked at")
+        raise TraceError("it reads something that changes during the inspection")
     return found.compiled, found.leaves(binding)

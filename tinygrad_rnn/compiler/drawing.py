@@ -1,4 +1,4 @@
-"""Random numbers drawn again: the same numbers, without advancing anyone's generator."""
+"""Drawing the same random numbers again, without advancing any generator."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ __all__ = ["drawing_from"]
 
 @contextmanager
 def drawing_from(state: Any) -> Iterator[None]:
-    """Within this context this thread draws the numbers after that state of the generator.
+    """Within this context this thread draws the numbers that follow that state of the generator.
 
-    None: as always.
+    None: the usual numbers.
     """
     if state is None:
         yield

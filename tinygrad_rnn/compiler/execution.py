@@ -1,7 +1,8 @@
 """Execution of a scan: by a known program, or op by op while the first steps are recorded.
 
 The first run is its own trace: its first two steps run op by op and are recorded. If a program can
-replace them, it runs the whole; otherwise the rest runs op by op, and one message says why.
+replace them, it runs the whole sequence. Otherwise the rest runs op by op, and one message says
+why.
 """
 
 from __future__ import annotations
@@ -52,8 +53,8 @@ _runner: ContextVar[Runner | None] = ContextVar("tinygrad_rnn.runner", default=N
 def scans_taken_by(runner: Runner | None) -> Iterator[None]:
     """Within this context `runner(sequence)` runs every scan of this thread.
 
-    It returns the last carry and the ys. For exporters, which record a whole model: a scan in it is
-    one call, neither unrolled nor compiled. None: scans run as usual again.
+    It returns the last carry and the ys. Exporters use this to record a whole model, in which a
+    scan is one call, neither unrolled nor compiled. None: scans run as usual again.
     """
     token = _runner.set(runner)
     try:
@@ -63,7 +64,7 @@ def scans_taken_by(runner: Runner | None) -> Iterator[None]:
 
 
 def scans_are_taken() -> bool:
-    """Whether a runner takes the scans of this thread, see `scans_taken_by`."""
+    """Whether a runner handles the scans of this thread; see `scans_taken_by`."""
     return _runner.get() is not None
 
 
@@ -92,7 +93,7 @@ def run(sequence: Scan, *, unroll: bool = False) -> tuple[Any, Any]:
 
 
 def _nothing(sequence: Scan) -> tuple[Any, Any]:
-    """No steps: the carry as it is, and empty ys. Their shapes come from a step on zeros.
+    """No steps: the unchanged carry, and empty ys whose shapes come from a step on zeros.
 
     No generator is advanced.
     """
@@ -123,7 +124,7 @@ def _unrolled(
 
 
 def _compiled(sequence: Scan) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
-    """The last carry and the leaves of the ys: by a program if one is found or can be made."""
+    """The last carry and the leaves of the ys, by a program if one exists or can be compiled."""
     known = specializations(sequence.function.owner)
     recording = is_grad_enabled()
     key = sequence.key(recording)
@@ -149,7 +150,7 @@ def _first_run(
     ys: dict[int, Sequence[Tensor]] = {}
     before: Seen | None = known.pending.pop(key, None)
     if before is not None and before.guards.bind(function.function, strict=True) is None:
-        before = None  # it was another step, or it changed what it reads
+        before = None  # it was another step, or it changed what the step reads
     dtypes = known.dtypes(key) if before is None else before.dtypes
     carry = carry if dtypes is None else _cast(carry, dtypes)
     last: Record | None = None
@@ -168,9 +169,9 @@ def _first_run(
                 before = seen(step, last)
                 if sequence.length > 1 or any(names_in(code).writes for code in last.codes):
                     continue
-                last = another_step(sequence, carry)  # a run of one step, which writes nothing
+                last = another_step(sequence, carry)  # a run of one step, which has no side effects
             if before.guards.bind(function.function, strict=True) is None:
-                raise TraceError("a step changes what the next one reads")
+                raise TraceError("a step changes something that the next step reads")
             with compiling_for(sequence.executor):
                 made = specialize(step, last, before, recording, sequence.reverse)
             known.add(key, made)
@@ -191,7 +192,7 @@ def _first_run(
                 return result
         if made.compiled.step.drawn and done == sequence.length:
             return carry, stacked(ys)
-        if made.compiled.step.drawn:  # these steps have drawn their random numbers already
+        if made.compiled.step.drawn:  # these steps have already drawn their random numbers
             rest = sequence.rest(carry, done)
             carry, others = _run(rest, made, made.leaves(binding))
             mine = stacked(ys)
@@ -208,7 +209,7 @@ def _drawn_again(
 ) -> tuple[Sequence[Tensor], Sequence[Tensor]] | None:
     """The whole run with the random numbers of its first steps, and those that follow.
 
-    None if another thread has drawn meanwhile: those numbers belong to it.
+    None if another thread has drawn numbers in the meantime: those belong to it.
     """
     generator = ops.generator().bit_generator
     drawn = generator.state
@@ -224,7 +225,7 @@ def _drawn_again(
 def _same_but_numbers(
     sequence: Scan, key: Any, last: Record
 ) -> tuple[Specialization, list[Tensor]] | None:
-    """A specialization for a step that differs in numbers only, and the leaves for a run.
+    """A specialization for a step that differs only in numbers, and the leaves for a run.
 
     Numbers that have changed become inputs of the program.
     """
@@ -290,7 +291,8 @@ def _cast(carry: Sequence[Tensor], dtypes: Sequence[Any]) -> Sequence[Tensor]:
 
 def _notify(function: StepFunction, reason: str) -> None:
     notify(
-        f"{function.name} runs step by step, unrolled, because {reason}. With ops instead "
-        "(tg.where, tg.rand_like, ...) it would run as a scan; unroll=True says it is meant",
+        f"{function.name} runs step by step, unrolled, because {reason}. Written with ops "
+        "(tg.where, tg.rand_like, ...) it would run as a scan; if this is intended, pass "
+        "unroll=True",
         function.kind,
     )

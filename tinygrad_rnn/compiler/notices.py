@@ -1,4 +1,4 @@
-"""Notices: warnings that are given once."""
+"""Notices: warnings that are issued only once."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """observe: the named values of every step of every scan, and their gradients, at full speed.
 
-An observed value is one more output of the compiled step. Its gradient is that of a *tap*: an input
-of zeros that could be added to the value at each step, so that what reaches the tap in a backward
-pass is what has reached the value, from all its uses. The program adds nothing, and a tap has no
-memory: only its gradient does.
+An observed value is an additional output of the compiled step. Its gradient is that of a *tap*: an
+input of zeros that is added to the value in the mathematics, so that the gradient of the tap is the
+gradient of the value, summed over all its uses. The program performs no addition, and the tap
+itself takes no memory; only its gradient does.
 """
 
 from __future__ import annotations
@@ -38,25 +38,25 @@ __all__ = ["Observation", "ObservedRun", "inside_observed_step", "observe", "obs
 def observe(
     model: Any = None, names: Iterable[str] | None = None, *, states_only: bool = False
 ) -> Iterator[Observation]:
-    """Keep the value of all that has a name, at every step, and the gradient that reached it.
+    """Record every named value at every step, and the gradient that reached it.
 
     Names are given with `named`, as in `f = tg.sigmoid(...).named("forget gate")`; the gates and
-    states of all cells of this package have theirs. A state without a name is called "state", or
-    "state[0]", `state["memory"]`, ... by its place in the nest of states. Nothing is unrolled:
-    layers and `tg.scan` run compiled, at nearly the speed at which they train.
+    states of all cells of this package have names. A state without a name is called "state", or
+    "state[0]", `state["memory"]`, ... after its position in the pytree of states. Nothing is
+    unrolled: layers and `tg.scan` run compiled, at nearly the speed at which they train.
 
-    `model`: the Module to look into while it is called; None for everything inside the block.
-    `names`: those of the values to keep, as without their module paths; None for all.
-    `states_only`: keep what the steps of cells and scans hand on, and nothing else.
+    `model`: the Module to observe while it is called; None for everything inside the block.
+    `names`: the names of the values to keep, without module paths; None for all. `states_only`:
+    keep only the states that the steps of cells and scans pass on.
 
-    The block is given a mapping. Its keys are the module path, seen from the model, and the name:
+    The block gets a mapping. A key consists of the module path within the model and the name:
     "lstm.l0: forget gate". The second value of a name in the same step is "forget gate#2". Each
     entry is an `ObservedValue`, whose `data` are the values (T, B, ...), zero in the padding, and
     whose `grad` is, after a backward pass, the gradient that reached each of them, summed over all
     backward passes; or a list of these if a layer was called more than once.
 
-    ValueError after the block for one of `names` that nothing had. KeyError for a key that is not
-    there. Both list what there is.
+    ValueError at the end of the block if no value had one of the `names`. KeyError for an unknown
+    key. Both list the available names.
 
     >>> import tinygrad_rnn as tg
     >>> layer, x = tg.nn.LSTM(3, 4), tg.randn(5, 2, 3)
@@ -71,8 +71,8 @@ def observe(
         raise TypeError(f"names is a list of names: names=[{names!r}]")
     if model is not None and not hasattr(model, "named_modules"):
         raise TypeError(
-            f"observe looks into a Module, and {model!r} is none; without a model, as in "
-            "`with tg.observe() as seen:`, it looks at everything inside the block"
+            f"observe needs a Module, and {model!r} is not one; without a model, as in `with "
+            "tg.observe() as seen:`, it observes everything inside the block"
         )
     seen = Observation(model, None if names is None else frozenset(names), states_only)
     with ModeChange(observer=Observer(seen, model, "")):
@@ -81,10 +81,10 @@ def observe(
 
 
 class Observer:
-    """Hands on to an Observation what is named in some part of a program.
+    """Passes the named values of some part of a program to an Observation.
 
-    `waits_for`: the module inside whose calls it looks; None inside them. `base`: the path from
-    which those of the keys start.
+    `waits_for`: the module whose calls it observes; None inside such a call. `base`: the module
+    path to which keys are relative.
     """
 
     def __init__(self, seen: Observation, waits_for: Any, base: str) -> None:
@@ -92,16 +92,16 @@ class Observer:
 
     @property
     def wanted(self) -> Wanted:
-        """What it looks for."""
+        """The values to observe."""
         return Wanted(self.waits_for, self.seen.wanted, self.seen.states_only)
 
     def inside(self, path: str) -> Observer:
-        """Inside the module that it waits for, which is at that path."""
+        """The observer inside the module that this one waits for, which is at that path."""
         self.seen.forget_counts()
         return Observer(self.seen, None, path)
 
     def named(self, node: Any, name: str) -> None:
-        """Keep a value that is named outside of all scans."""
+        """Keep a value that is named outside all scans."""
         if self.waits_for is not None:
             return
         scope = current_mode().scope
@@ -115,9 +115,9 @@ class Observer:
 
 
 def observer_of(owner: Any) -> Observer | None:
-    """Who observes the scans of that owner here, if anybody does.
+    """The current observer of that owner's scans, if there is one.
 
-    A scan inside a step that is observed runs op by op, and what it names is of that step.
+    A scan inside an observed step runs op by op, and its named values belong to that step.
     """
     observer = current_mode().observer
     if not isinstance(observer, Observer):
@@ -129,20 +129,20 @@ def observer_of(owner: Any) -> Observer | None:
 
 
 def inside_observed_step() -> bool:
-    """Whether a step is being taken of which each named value is noted."""
+    """Whether an observed step, whose named values are recorded, is running."""
     return isinstance(current_mode().observer, StepNotes)
 
 
-# What is seen
+# What is observed
 
 
 class Observation(Mapping[str, Any]):
-    """What `observe` has kept: by module path and name, an `ObservedValue` or a list of them."""
+    """The result of `observe`: by module path and name, an `ObservedValue` or a list of them."""
 
     def __init__(self, model: Any, wanted: frozenset[str] | None, states_only: bool) -> None:
         self.wanted, self.states_only = wanted, states_only
-        self.names: set[str] = set()  # all there were, also of values that are not kept
-        self.runs: list[ObservedRun] = []  # of scans, in their order
+        self.names: set[str] = set()  # all names, including those of values that are not kept
+        self.runs: list[ObservedRun] = []  # of scans, in order
         self._model = model
         self._found: dict[str, list[ObservedValue]] = {}
         self._counts: dict[str, tuple[int | None, dict[str, int]]] = {}
@@ -169,9 +169,9 @@ class Observation(Mapping[str, Any]):
                 yield key, value
 
     def differentiate(self, output: Tensor) -> None:
-        """Let the gradient of a number, or of a sum of numbers, reach the values, and only these.
+        """Propagate the gradient of a number, or of a sum of numbers, only to the values.
 
-        As `output.backward()` would, but parameters get no gradient, and the graph is kept.
+        This works like `output.backward()`, but parameters get no gradient, and the graph is kept.
 
         >>> import tinygrad_rnn as tg
         >>> layer = tg.nn.RNN(2, 3)
@@ -190,7 +190,7 @@ class Observation(Mapping[str, Any]):
             node._grad = Tensor.of(grad if node._grad is None else node._grad._data + grad)
 
     def clear(self) -> None:
-        """Forget everything that was seen so far, such as before the next batch."""
+        """Discard everything observed so far, for example before the next batch."""
         self._found.clear()
         self.runs.clear()
 
@@ -208,7 +208,7 @@ class Observation(Mapping[str, Any]):
         return f"was the {type(self._model).__name__} called inside the block?"
 
     def check_names(self) -> None:
-        """ValueError if a name was asked for that nothing had."""
+        """ValueError if no value had one of the requested names."""
         missing = sorted((self.wanted or frozenset()) - self.names)
         missing = [name for name in missing if name.partition("#")[0] not in self.names]
         if missing and self.names:
@@ -221,10 +221,10 @@ class Observation(Mapping[str, Any]):
         if missing:
             raise ValueError(f"nothing is named {missing[0]!r}: {self._nothing()}")
 
-    # Filling it
+    # Recording
 
     def count(self, path: str, step: int | None, name: str) -> str:
-        """The name, numbered if the same step has had a value of that name."""
+        """The name, with a number if the step has already had a value of that name."""
         at, counts = self._counts.get(path, (step, {}))
         if at != step:
             counts = {}
@@ -233,11 +233,11 @@ class Observation(Mapping[str, Any]):
         return numbered(name, counts[name])
 
     def forget_counts(self) -> None:
-        """The model is called: names are counted from the beginning."""
+        """Called when the model is called: names are counted from the beginning again."""
         self._counts.clear()
 
     def add(self, path: str, name: str, part: Nodes | Outputs) -> None:
-        """Add values to those of their name: further steps of the same call, or another call."""
+        """Add values under their name: further steps of the same call, or another call."""
         calls = self._found.setdefault(f"{path}: {name}" if path else name, [])
         if not calls or not calls[-1].continues_with(part):
             calls.append(ObservedValue(path, name))
@@ -256,7 +256,8 @@ class ObservedRun:
     """The named values of one run of a scan, while it runs: of its compiled parts, and of steps
     that run op by op.
 
-    `valid` (T, B): which steps are real; None for all. `first`: the number of the first step.
+    `valid` (T, B): which steps are not padding; None for all. `first`: the number of the first
+    step.
     """
 
     def __init__(self, observer: Observer, step: ObservedStep, valid: Any, first: int) -> None:
@@ -272,7 +273,7 @@ class ObservedRun:
         self._outputs: list[tuple[Label, Outputs]] = []
 
     def note(self, t: int) -> None:
-        """Keep the named values of step `t`, which was the last that was taken."""
+        """Keep the named values of step `t`, the last step that ran."""
         assert self._observer is not None
         for label, node in self.step.noted.items():
             self._nodes.setdefault(label, {})[t] = node
@@ -297,14 +298,17 @@ class ObservedRun:
     def states(self) -> dict[int, Any] | None:
         """Each leaf of the carry after each step, (T, ...); None if it is not known from one run.
 
-        Leaves that are handed on unnoted, such as one that is there twice, are left out.
+        Leaves that were not recorded, such as one that occurs twice, are omitted.
         """
         if self._nodes:
             return None
         return {label.leaf: out.values() for label, out in self._outputs if label.leaf is not None}
 
     def finish(self) -> None:
-        """Hand all of it to the observation. A step that ran twice counts as it ran compiled."""
+        """Pass everything to the observation.
+
+        For a step that ran twice, the compiled run counts.
+        """
         compiled: set[int] = set()
         if self._nodes:
             compiled.update(*(outputs.steps for _, outputs in self._outputs))

@@ -1,4 +1,4 @@
-"""ObservedStep: a step that also tells what its named values are, and its states."""
+"""ObservedStep: a step that also records its named values and its states."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ __all__ = ["Label", "Observed", "ObservedStep", "StepNotes", "Wanted", "joined",
 
 
 class Label(NamedTuple):
-    """What a value of a step is called: the module path inside the step, and the name.
+    """The label of a value of a step: the module path inside the step, and the name.
 
-    `leaf`: of a value that the step hands on to the next, which leaf of the carry it is.
+    `leaf`: for a value that the step passes to the next, which leaf of the carry it is.
     """
 
     path: str
@@ -28,10 +28,10 @@ class Label(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """What an observer looks for.
+    """The values that an observer wants.
 
-    `waits_for`: the module inside whose calls it looks; None inside them. `names`: of the values;
-    None for all. `states_only`: whether it looks for the leaves of carries alone.
+    `waits_for`: the module whose calls are observed; None inside such a call. `names`: the names of
+    the values; None for all. `states_only`: whether only leaves of carries are wanted.
     """
 
     waits_for: Any
@@ -46,15 +46,15 @@ class Wanted(NamedTuple):
 
     @property
     def key(self) -> Any:
-        """What an observed program depends on."""
+        """The key of an observed program."""
         waits_for = None if self.waits_for is None else weakref.ref(self.waits_for)
         return waits_for, self.names, self.states_only
 
 
 class Observed(NamedTuple):
-    """What a compiled step puts out of its named values.
+    """The named values that a compiled step returns.
 
-    `samples`: the values in the step that was traced. `names`: all that were given.
+    `samples`: the values in the traced step. `names`: all names in the step.
     """
 
     labels: Sequence[Label]
@@ -63,10 +63,10 @@ class Observed(NamedTuple):
 
 
 class ObservedStep(FlatStep):
-    """A step on leaves whose named values and states are noted each time that it is taken.
+    """A step on leaves whose named values and states are recorded each time it runs.
 
-    The function is given copies of the carry and of x_t, so that what it names, or hands on, is
-    this step's own and no other's. A compiler removes them.
+    The function receives copies of the carry and of x_t, so that a value that it names or passes on
+    belongs to this step only. The compiler removes the copies.
     """
 
     def __init__(self, wanted: Wanted, *of: Any) -> None:
@@ -90,39 +90,39 @@ class ObservedStep(FlatStep):
 
     @property
     def noted(self) -> dict[Label, Tensor]:  # type: ignore[override]
-        """The named values and the states of the step that was taken last."""
+        """The named values and the states of the last step."""
         return self._notes.labelled()
 
     @property
     def names(self) -> frozenset[str]:  # type: ignore[override]
-        """All names in that step, also of values that nobody wants to see."""
+        """All names in that step, including those of values that are not wanted."""
         return frozenset(name for _, name in self._notes.found.values())
 
 
 class StepNotes:
-    """What is named while a step is taken. An observer of the engine."""
+    """Records the values named during a step. An observer of the engine."""
 
     def __init__(self, wanted: Wanted, base: str) -> None:
         self.waits_for = wanted.waits_for
-        self.base = base  # the path that those of labels start from
+        self.base = base  # the path to which those of labels are relative
         self.start = tick()
         self.found: dict[Tensor, tuple[str, str]] = {}  # path and name
         self._leaves: dict[Tensor, int] = {}
         self._wants = wanted
 
     def inside(self, path: str) -> StepNotes:
-        """The same notes, inside the module that is waited for."""
+        """These notes inside the module that they wait for."""
         inner = object.__new__(StepNotes)
         inner.__dict__.update(vars(self), waits_for=None, base=path)
         return inner
 
     def named(self, node: Any, name: str) -> None:
-        """Note a value of this step; one that was there before it is none."""
+        """Record a value of this step; values from before the step are ignored."""
         if self.waits_for is None and node.number > self.start:
             self.found[node] = relative(path_here(), self.base), name
 
     def add_states(self, of: StepFunction, leaves: Sequence[Tensor], tree: Any) -> None:
-        """Note the leaves of the next carry: under their names or, without one, their places."""
+        """Record the leaves of the next carry, by name or, without one, by position."""
         if self.waits_for not in (None, of.owner):
             return
         path = of.path if self.waits_for is None else ""
@@ -132,7 +132,7 @@ class StepNotes:
                 self._leaves.setdefault(leaf, k)
 
     def labelled(self) -> dict[Label, Tensor]:
-        """The values that are wanted, in the order in which they were named."""
+        """The wanted values, in the order in which they were named."""
         found: dict[Label, Tensor] = {}
         count: dict[tuple[str, str], int] = {}
         for node, place in self.found.items():
@@ -145,19 +145,19 @@ class StepNotes:
 
 
 def _own(leaf: Tensor) -> Tensor:
-    """The same value as a node of this step."""
+    """The same value as a new node of this step."""
     return ops.copy(leaf) if is_floating(leaf._data) else leaf
 
 
 def _differentiable(leaf: Tensor) -> Tensor:
-    """The node, to which a gradient flows also where it comes from nothing that wants one."""
+    """The node, made to require a gradient even if none of its inputs does."""
     if is_grad_enabled() and is_floating(leaf._data):
         leaf.requires_grad = True
     return leaf
 
 
 def numbered(name: str, count: int) -> str:
-    """The name of the so-manyth value of that name.
+    """The name of value number `count` of that name.
 
     >>> numbered("gate", 1), numbered("gate", 2)
     ('gate', 'gate#2')
@@ -169,13 +169,13 @@ def numbered(name: str, count: int) -> str:
 
 
 def path_here() -> str:
-    """The module path in which we are."""
+    """The current module path."""
     scope = current_mode().scope
     return "" if scope is None else scope.path
 
 
 def relative(path: str, base: str) -> str:
-    """A module path as it is seen from another that it is inside of.
+    """A module path relative to another that contains it.
 
     >>> relative("Net.lstm.l0", "Net"), relative("Net", "Net")
     ('lstm.l0', '')
@@ -184,7 +184,7 @@ def relative(path: str, base: str) -> str:
 
 
 def joined(*paths: str) -> str:
-    """Module paths one inside the other.
+    """Module paths nested in one another.
 
     >>> joined("Net", "", "lstm")
     'Net.lstm'

@@ -1,4 +1,4 @@
-"""ObservedValue: what one name stood for over time, and where values and gradients come from."""
+"""ObservedValue: the values of one name over time, and where values and gradients come from."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ __all__ = ["Nodes", "ObservedValue", "Outputs", "StateRun", "taps"]
 class ObservedValue:
     """The values that had one name during a call, and the gradients that reached them.
 
-    `path` and `name`: of the value. `steps`: of time, in order; None for a value outside of them.
+    `path` and `name` identify the value. `steps`: its time steps in order; None for a value outside
+    all steps.
 
     >>> import tinygrad_rnn as tg
     >>> with tg.observe() as seen:
@@ -34,7 +35,7 @@ class ObservedValue:
         self.parts: list[Nodes | Outputs] = []
 
     def continues_with(self, part: Nodes | Outputs) -> bool:
-        """Whether the values of that part are of steps that are not there yet."""
+        """Whether the values of that part belong to steps that are still missing."""
         here: set[int | None] = set()
         here.update(*(known.steps for known in self.parts))
         return here.isdisjoint(part.steps)
@@ -47,22 +48,22 @@ class ObservedValue:
 
     @property
     def is_state(self) -> bool:
-        """Whether each step hands the value on to the next."""
+        """Whether each step passes the value on to the next."""
         return self.leaf is not None
 
     @property
     def leaf(self) -> int | None:
-        """Which leaf of the carry it is; None if it is no state."""
+        """Which leaf of the carry it is; None if it is not a state."""
         return self.parts[0].leaf
 
     @property
     def data(self) -> Any:
-        """The values, an ndarray (T, ...): at each step, in order of time; zero in the padding."""
+        """The values, an ndarray (T, ...), in order of time; zero in the padding."""
         return self._over_time([part.values() for part in self.parts])
 
     @property
     def grad(self) -> Tensor | None:
-        """The gradient that backward passes have summed up at each value; None before any."""
+        """The gradient of each value, summed over all backward passes; None before the first."""
         found = [part.gradients() for part in self.parts]
         if all(grads is None for grads in found):
             return None
@@ -74,7 +75,7 @@ class ObservedValue:
 
     @property
     def mask(self) -> Any:
-        """Which of the values (T, B) are no padding, bools; None if all are."""
+        """Which of the values (T, B) are not padding, bools; None if no value is padding."""
         masks = [part.valid for part in self.parts]
         if any(mask is None for mask in masks):
             return None
@@ -82,7 +83,7 @@ class ObservedValue:
         return found if self.data.shape[:2] == found.shape else None
 
     def _over_time(self, arrays: Sequence[Any]) -> Any:
-        """One array of those of all parts, in order of time."""
+        """The arrays of all parts joined, in order of time."""
         if self.steps is None:
             return arrays[0][0]
         if len(arrays) == 1:
@@ -91,10 +92,11 @@ class ObservedValue:
         return np.concatenate(arrays)[order]
 
     def reached(self, output: Tensor) -> Any:
-        """At which steps a gradient of `output` comes to a state, however small: bools (T,).
+        """At which steps a gradient of `output` reaches the state, however small: bools (T,).
 
-        It enters a run where `output` takes something of it, and goes on against the order of the
-        run. There it may vanish, to a zero of the dtype; on the other side there is none.
+        The gradient enters a run where `output` uses a value of it, and continues against the
+        running order. On that side it may underflow to zero, but it exists; on the other side there
+        is none.
 
         >>> import tinygrad_rnn as tg
         >>> layer = tg.nn.RNN(2, 3)
@@ -118,7 +120,7 @@ class ObservedValue:
             if run is not None and self.leaf is not None:
                 backwards = places if run.reverse else places[::-1]
                 last = run.last[self.leaf]
-                # Of unrolled steps, it may be there for the sake of a stack of outputs alone.
+                # In unrolled steps it may be there only because of a stack of outputs.
                 through_the_end = last in behind and last not in nodes
                 found[backwards] = np.logical_or.accumulate(found[backwards]) | through_the_end
         return found & self._over_time([part.real() for part in self.parts])
@@ -129,7 +131,7 @@ class ObservedValue:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the values: (T, ...)."""
+        """The shape of the values: (T, ...)."""
         return np.shape(self.data)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
@@ -140,7 +142,7 @@ class ObservedValue:
         return f"<observed {title}, {self.described()}>"
 
     def described(self) -> str:
-        """Dtype and shape, in words."""
+        """Dtype and shape as text."""
         data = self.data
         return f"{data.dtype} {data.shape}"
 
@@ -150,16 +152,16 @@ class ObservedValue:
 
 @dataclass(eq=False)
 class StateRun:
-    """The run of a scan that states are of: the carry after the last step, and the direction."""
+    """The scan run to which states belong: the carry after the last step, and the direction."""
 
     last: Sequence[Tensor]
     reverse: bool
 
 
 class Nodes:
-    """Values that were recorded one by one, by step; or one value, of no step (None).
+    """Values that were recorded step by step, or one value outside all steps (None).
 
-    `valid` (T, B): where they are no padding.
+    `valid` (T, B): where they are not padding.
     """
 
     run: StateRun | None = None
@@ -178,24 +180,25 @@ class Nodes:
         return [*self._nodes]
 
     def values(self) -> Any:
-        """One after the other, (T, ...). ValueError if they differ in shape."""
+        """All values, (T, ...). ValueError if they differ in shape."""
         shapes = {node.shape for node in self._nodes.values()}
         if len(shapes) > 1:
             raise ValueError(
-                f"a value that has other shapes at other steps is no array: {sorted(shapes)}"
+                "a value whose shape differs between steps cannot become an array: "
+                f"{sorted(shapes)}"
             )
         return without_padding(np.stack([node._data for node in self._nodes.values()]), self.valid)
 
     def real(self) -> Any:
-        """At which steps they are not all padding, bools (T,)."""
+        """At which steps not all of them are padding, bools (T,)."""
         return real_steps(self.valid, len(self._nodes))
 
     def nodes(self) -> list[Tensor]:
-        """What the gradients of the values arrive at."""
+        """The nodes that receive the gradients of the values."""
         return [*self._nodes.values()]
 
     def gradients(self) -> Any:
-        """Those that reached them, None if none did."""
+        """The gradients of the values, None if there are none."""
         grads = [node._grad for node in self._nodes.values()]
         if all(grad is None for grad in grads):
             return None
@@ -207,7 +210,7 @@ class Nodes:
 
 
 class Outputs:
-    """Values that a compiled scan has put out, and the tap of which the gradient is theirs."""
+    """Values that a compiled scan returned, and the tap whose gradient is theirs."""
 
     run: StateRun | None = None
 
@@ -217,38 +220,38 @@ class Outputs:
         self._tap, self.leaf, self.valid = tap, leaf, valid
 
     def values(self) -> Any:
-        """One after the other, (T, ...)."""
+        """All values, (T, ...)."""
         return self._values
 
     def real(self) -> Any:
-        """At which steps they are not all padding, bools (T,)."""
+        """At which steps not all of them are padding, bools (T,)."""
         return real_steps(self.valid, len(self.steps))
 
     def nodes(self) -> list[Tensor]:
-        """What the gradients of the values arrive at."""
+        """The nodes that receive the gradients of the values."""
         return [self._tap]
 
     def gradients(self) -> Any:
-        """Those that reached them, None if none did."""
+        """The gradients of the values, None if there are none."""
         if self._tap._grad is None:
             return None
         return without_padding(self._tap._grad._data, self.valid)
 
 
 def without_padding(array: Any, valid: Any) -> Any:
-    """Values (T, B, ...) with zeros where a sequence has no such step; others as they are."""
+    """Values (T, B, ...) with zeros where a sequence has no such step; unchanged elsewhere."""
     if valid is not None and array.shape[:2] == valid.shape and not valid.all():
         array[~valid] = 0
     return array
 
 
 def real_steps(valid: Any, steps: int) -> Any:
-    """At which steps there is any sequence, by the mask (T, B); without one, at all."""
+    """Which steps belong to any sequence, by the mask (T, B); without a mask, all."""
     return np.ones(steps, bool) if valid is None else valid.reshape(steps, -1).any(axis=1)
 
 
 def taps(like: Sequence[Any], steps: int, wanted: Sequence[bool]) -> list[Tensor]:
-    """Zeros (T, ...), without memory of their own, for values like those of one step."""
+    """Zeros (T, ...) that take no memory, for values like those of one step."""
     found = []
     for value, want in zip(like, wanted, strict=True):
         found.append(Tensor.of(zeros((steps, *value.shape), value.dtype)))

@@ -1,4 +1,4 @@
-"""Padded sequences: divided into segments of time, each on the rows that have not ended."""
+"""Padded sequences: divided into time segments, each on the rows that have not ended."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def divided(sequence: Scan, of: Specialization, leaves: Any) -> Segments | None:
 
 
 def _part(sequence: Scan, span: Span) -> tuple[Specialization, list[Tensor], Any] | None:
-    """The specialization for so many rows; it does not depend on which rows they are."""
+    """The specialization for that many rows; it does not depend on which rows they are."""
     valid = sequence.valid[span.first : span.last][:, span.rows]
     some = slice(span.size)
 

@@ -1,7 +1,7 @@
 """Export: a model in PyTorch, in JAX or in ONNX, without rewriting it.
 
-All three read the same program: the call of a model, recorded and lowered to NumPy's ufuncs and the
-ops of this package, with each scan as one loop. A cell of your own is exported like a built-in one.
+All three targets read the same program: a recorded call of the model, lowered to NumPy's ufuncs and
+the ops of this package, with each scan as one loop. Your own cells are exported like built-in ones.
 """
 
 from .errors import ExportError

@@ -1,4 +1,4 @@
-"""Errors of exports: what has no counterpart, and where it is used."""
+"""Errors of exports: which op has no counterpart, and where it is used."""
 
 from __future__ import annotations
 

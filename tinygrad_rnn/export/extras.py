@@ -20,6 +20,6 @@ def imported(module: str, extra: str, name: str) -> Any:
         return importlib.import_module(module)
     except ImportError as error:
         raise ImportError(
-            f"exporting to {name} needs {module.partition('.')[0]}, which the extra {extra!r} "
-            f"brings: {install_command(extra)}"
+            f"exporting to {name} needs {module.partition('.')[0]}, which comes with the extra "
+            f"{extra!r}: {install_command(extra)}"
         ) from error

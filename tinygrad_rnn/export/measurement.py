@@ -1,4 +1,4 @@
-"""A cell's training step, timed: here, and as its own export in JAX and in PyTorch."""
+"""The time of a cell's training step: here, and for its export in JAX and in PyTorch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from ..engine.tensor import Tensor
 
 __all__ = ["LIBRARIES", "Measurement", "available", "measured"]
 
-_SECONDS, _LEAST = 2.0, 3  # for each library: how long steps are timed, and how many at least
+_SECONDS, _LEAST = (
+    2.0,
+    3,
+)  # for each library: how long steps are timed, and the least number of steps
 
 
 class Measurement(NamedTuple):
@@ -49,8 +52,8 @@ def measured(
 ) -> Measurement:
     """A cell's step on x (T, B, ...), an array, in one of the `LIBRARIES`.
 
-    `given`: what a layer of it takes besides x, as arrays: further inputs and `constants`.
-    The memory is meaningful only if nothing else has run in this process.
+    `given`: the other arguments of its layer, as arrays: further inputs and `constants`. The memory
+    is meaningful only if nothing else has run in this process.
 
     >>> found = measured("numpy", nn.RNNCell(2, 3), np.ones((5, 2, 2), np.float32))
     >>> found.step < found.first

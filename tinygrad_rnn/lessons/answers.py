@@ -15,7 +15,7 @@ from .exercise import exercise
     "order.1",
     "A network takes the mean over the letters of a word. How many of the six orders of the "
     "letters a, b, c can it tell apart?",
-    hint="What is the mean of three vectors, if they come in another order?",
+    hint="What is the mean of three vectors in another order?",
     because="A mean does not depend on the order, so all six give the same answer.",
 )
 def _orders() -> float:
@@ -29,7 +29,7 @@ def _orders() -> float:
     "A feed-forward network runs each of its layers once. How many times does the hidden layer of"
     " a recurrent network run, when it reads a name of seven letters?",
     hint="Once for each letter.",
-    because="Once for each letter, each time with the state of the letter before.",
+    because="Once for each letter, each time with the state after the previous letter.",
 )
 def _runs() -> float:
     outputs, _ = nn.RNN(2, 3)(np.zeros((7, 1, 2), np.float32))
@@ -41,7 +41,7 @@ def _runs() -> float:
     "The input has 10 numbers, the hidden layer 20 units, the output 5 numbers. How many weights "
     "do W_xh, W_hh, W_hy and the bias b of the hidden layer have together?",
     hint="W_xh has a row for each hidden unit and a column for each input; the others likewise.",
-    because="20 x 10 + 20 x 20 + 5 x 20 + 20. The number of steps is not in it.",
+    because="20 x 10 + 20 x 20 + 5 x 20 + 20. It does not depend on the number of steps.",
 )
 def _weights() -> float:
     hidden = nn.RNNCell(10, 20, bias=False)
@@ -54,7 +54,7 @@ def _weights() -> float:
     "step.2",
     "A network of one unit has W_xh = 0.5, W_hh = 2, b = 0 and starts from h_0 = 0. It reads 1, "
     "0, 0. What is h_3?",
-    hint="h_1 = tanh(0.5 * 1). From then on the input is 0, and only W_hh is left.",
+    hint="h_1 = tanh(0.5 * 1). From then on the input is 0, and only W_hh matters.",
     because="The input is gone after one step, and the state remembers it.",
 )
 def _third_state() -> float:
@@ -102,7 +102,7 @@ def _parts() -> float:
     "A forward layer reads x_0, ..., x_7. At how many of these inputs is the gradient of output 3"
     " not zero?",
     hint="Output 3 has seen the inputs up to x_3.",
-    because="At x_0, x_1, x_2 and x_3. It knows nothing of the rest.",
+    because="At x_0, x_1, x_2 and x_3. It knows nothing about the others.",
 )
 def _seen() -> float:
     return _reached(nn.RNN(2, 3), 8, 3)
@@ -172,15 +172,20 @@ def _bias() -> float:
 
 @exercise(
     "lstm.3",
-    "A number lies on the belt, unchanged, for a hundred steps, and all the time h is zero. Which"
-    " gate is closed?",
-    hint="Which gate stands between the belt and h?",
+    "A number stays on the belt, unchanged, for a hundred steps, while h is always zero. Which "
+    "gate is closed?",
+    hint="Which gate is between the belt and h?",
     because="The output gate: what is kept need not be shown.",
 )
 def _closed() -> str:
     cell = nn.LSTMCell(1, 1)
     zero, one = ops.zeros(1, 1), ops.ones(1, 1)
-    gates = ["input gate", "forget gate", "candidate", "output gate"]  # as their biases stand
+    gates = [
+        "input gate",
+        "forget gate",
+        "candidate",
+        "output gate",
+    ]  # in the order of their biases
     for place, name in enumerate(gates):
         for p in cell.parameters():
             p.data[...] = 0.0
@@ -194,8 +199,8 @@ def _closed() -> str:
 
 @exercise(
     "gru.1",
-    "The update gate z is 1 for every unit, whatever it is given. By which number is the gradient"
-    " multiplied on its way from h_t to h_{t-1}?",
+    "The update gate z is 1 for every unit and every input. By which number is the gradient "
+    "multiplied on its way from h_t to h_{t-1}?",
     hint="Put z = 1 into the last equation.",
     because="h_t = h_{t-1}, so by 1: nothing is forgotten, and nothing is learnt, either.",
 )
@@ -212,7 +217,7 @@ def _open_gru() -> float:
 
 @exercise(
     "gru.2",
-    "What share of the weights of an LSTM of the same size has a GRU?",
+    "A GRU has what share of the weights of an LSTM of the same size?",
     hint="An LSTM has four products with the input and four with the state.",
     because="Three products instead of four, with the input and with the state.",
 )
@@ -223,8 +228,8 @@ def _share() -> float:
 
 @exercise(
     "truncation.1",
-    "A layer with truncate=5 reads 20 steps. To how many inputs does the gradient of the last "
-    "output come?",
+    "A layer with truncate=5 reads 20 steps. How many inputs does the gradient of the last output "
+    "reach?",
     hint="To those of its own block.",
     because="To the five of the last block.",
 )
@@ -257,9 +262,10 @@ def _features() -> float:
 
 @exercise(
     "both-ways.2",
-    "How many inputs has the backward direction read when it makes its part of `outputs[-1]`?",
+    "How many inputs has the backward direction read when it computes its part of `outputs[-1]`?",
     hint="It begins at the end.",
-    because="One, the last: it begins there. For a summary take its output at step 0.",
+    because="One, the last: it begins there. For a summary of the sequence take its "
+    "output at step 0.",
 )
 def _read() -> float:
     x = ops.ones(6, 1, 2, requires_grad=True)
@@ -271,7 +277,7 @@ def _read() -> float:
 
 @exercise(
     "shapes.1",
-    "A network reads a name and says its language. Is that one to many, many to one or many to "
+    "A network reads a name and outputs its language. Is that one to many, many to one or many to "
     "many?",
     hint="What goes in: one thing or many? What comes out?",
     because="Many letters, one language.",
@@ -282,10 +288,10 @@ def _shape() -> str:
 
 @exercise(
     "shapes.2",
-    "The loss is the mean over the outputs of 6 steps. At how many of these outputs does gradient"
-    " come in from the loss itself?",
+    "The loss is the mean over the outputs of 6 steps. Into how many of these outputs does "
+    "gradient flow directly from the loss?",
     hint="Which outputs does the mean depend on?",
-    because="At all six. Each also hands on what comes back from the steps after it.",
+    because="Into all six. Each also passes on the gradient that comes back from later steps.",
 )
 def _entries() -> float:
     outputs, _ = nn.GRU(2, 3)(ops.ones(6, 1, 2))

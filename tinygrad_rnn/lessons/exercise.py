@@ -16,9 +16,9 @@ Answer = float | str
 
 @dataclass(frozen=True)
 class Exercise:
-    """A question of the guide; `answer()` computes what is right, `because` says why.
+    """A question of the guide; `answer()` computes the right answer, `because` explains it.
 
-    An answer that is a number is right within `tolerance`, relative to the true one.
+    A numeric answer may differ by `tolerance`, relative to the true one.
 
     >>> import tinygrad_rnn as tg
     >>> tg.lessons.question("gru.2").answer()
@@ -33,7 +33,7 @@ class Exercise:
     tolerance: float = 0.01
 
     def accepts(self, answer: Answer) -> bool:
-        """Whether `answer` is right. TypeError for a text where a number is asked for, or back."""
+        """Whether `answer` is right. TypeError for text instead of a number, or vice versa."""
         right = self.answer()
         if isinstance(right, str) != isinstance(answer, str):
             kind = "a text" if isinstance(right, str) else "a number"
@@ -53,7 +53,7 @@ class Exercise:
 
 @dataclass(frozen=True, repr=False)
 class Verdict:
-    """Whether an answer is `right`, and what is to be said of it; true where it is right.
+    """Whether an answer is `right`, and a comment on it; true if it is right.
 
     >>> import tinygrad_rnn as tg
     >>> tg.lessons.check("shapes.1", "many to one").says
@@ -87,7 +87,7 @@ def exercise(
 
 
 def question(name: str) -> Exercise:
-    """The exercise of that name. ValueError for a name that there is not.
+    """The exercise of that name. ValueError if there is none.
 
     >>> import tinygrad_rnn as tg
     >>> tg.lessons.question("lstm.1")
@@ -104,7 +104,7 @@ def question(name: str) -> Exercise:
 def check(name: str, answer: Answer) -> Verdict:
     """Compare an answer with the one that the package computes.
 
-    TypeError for a text where a number is asked for, or the other way round.
+    TypeError for text instead of a number, or vice versa.
 
     >>> import tinygrad_rnn as tg
     >>> tg.lessons.check("lstm.1", 0.9)

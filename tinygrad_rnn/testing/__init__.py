@@ -1,4 +1,4 @@
-"""Tools to trust a gradient: of an op, of a function, of a cell of your own."""
+"""Tools to check gradients: of an op, of a function, of your own cell."""
 
 from .check_cell import CellError, CellReport, LawReport, check_cell
 from .check_op import OpReport, check_op

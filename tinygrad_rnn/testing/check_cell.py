@@ -1,4 +1,4 @@
-"""check_cell: all laws of a recurrent cell, checked without a test written for it."""
+"""check_cell: check all laws of a recurrent cell without writing a test for each."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class LawReport:
     says: str
     verdict: str
     note: str = ""  # the smallest counterexample, or why it does not apply
-    same_error: bool = False  # as a law above: the cell itself raised it
+    same_error: bool = False  # as an earlier law: the cell itself raised it
 
 
 @dataclass(repr=False)
@@ -146,37 +146,36 @@ def check_cell(
     """Check all laws of a cell: `check_cell(MyCell)`; `sizes` are arguments for `MyCell`.
 
     `cell`: a class, or a function that returns a cell or a layer (`nn.Recurrent`) with any options.
-    Arguments without a default that are not given are small: `input_size` 2, other sizes 3. The
-    cell is constructed in float64 (and in float32, to check dtypes), from `seed`, and run on random
+    Sizes without a default that are not given are small: `input_size` 2, others 3. The cell is
+    constructed in float64 (and in float32, to check dtypes), from `seed`, and run on random
     sequences of 0 to 50 steps. `inputs`: what the elements of x (T, B, input_size) are drawn from,
-    such as `range(27)` for a cell that looks indices up (`input_size` is then 1 unless the cell
-    says otherwise); normal numbers by default. `input_shape`: the shape of one input x_t without
-    the batch axis, for a cell that takes images or the like: (3, 8, 8) makes x (T, B, 3, 8, 8); by
+    such as `range(27)` for a cell that takes indices (`input_size` is then 1 unless the cell says
+    otherwise); normal numbers by default. `input_shape`: the shape of one input x_t without the
+    batch axis, for a cell that takes images or the like: (3, 8, 8) makes x (T, B, 3, 8, 8); by
     default (input_size,).
 
     `step_inputs`, `constants`: what the further inputs of a step are drawn from, by name. Give a
     shape without the batch axis for normal numbers, such as {"dt": (1,)}; a required input that is
-    not named here gets them, too. Or give a function of a generator and the leading sizes, such as
-    {"dt": lambda rng, *sizes: rng.exponential(size=(*sizes, 1))}. The laws of x also apply to step
-    inputs, and those of a state to constants.
+    not given here gets normal numbers, too. Or give a function of a generator and the leading
+    sizes, such as {"dt": lambda rng, *sizes: rng.exponential(size=(*sizes, 1))}. The laws of x also
+    apply to step inputs, and those of a state to constants.
 
     Returns the table of laws, for `print`. Raises `CellError`, an AssertionError that carries the
-    table, if a law is broken. A broken law is also tried on fewer steps and rows, so that it
-    reports a small counterexample. A law that a layer's options rule out says why it does not
-    apply.
+    table, if a law is broken. A broken law is tried again with fewer steps and rows, to report a
+    small counterexample. If a layer's options rule out a law, the table says why it does not apply.
 
     `seconds`: the time budget. Laws for which no time is left are "not checked", and a UserWarning
     says so. A run of the cell is never interrupted.
 
     Gradients are compared with the complex step as in `gradcheck`, per time step, along directions
-    that weight every element equally. A wrong one is traced to its op, time step and line. A cell
-    that draws random numbers is seeded, and laws about rows of a batch do not apply to it.
-    `except_for`: the names of laws that the cell is not meant to keep, as batch normalisation does
-    not keep "rows"; they are reported, but do not raise. `only`: the names of the laws to check,
-    instead of all. The `claims` that a cell declares (see `nn.claims`) are laws, too. ValueError
-    for an unknown law, TypeError if the cell cannot be constructed.
+    that weight every element equally. A wrong gradient is traced to its op, time step and line. For
+    a cell that draws random numbers the generator is seeded; laws about rows of a batch do not
+    apply to it. `except_for`: the names of laws that the cell is not meant to satisfy, such as
+    "rows" for batch normalisation; they are reported, but do not raise. `only`: the names of the
+    laws to check, instead of all. The `claims` that a cell declares (see `nn.claims`) are laws,
+    too. ValueError for an unknown law, TypeError if the cell cannot be constructed.
 
-    A test of your own is one line:
+    Your own test is one line:
 
     >>> import tinygrad_rnn as tg
     >>> def test_my_cell():
@@ -190,7 +189,7 @@ def check_cell(
 
     >>> report = tg.testing.check_cell(tg.nn.LSTM, hidden_size=1, bidirectional=True)
     >>> [law.note for law in report.laws if law.name == "split"]
-    ['bidirectional: what it gives at a step depends on later steps too']
+    ['bidirectional: an output depends on later steps, too']
     >>> class Letters(tg.nn.Cell):
     ...     def __init__(self, hidden_size):
     ...         self.hidden_size = hidden_size
@@ -221,7 +220,7 @@ def check_cell(
         late = ", ".join(law.name for law in report.unchecked)
         warnings.warn(
             f"check_cell: {seconds:g} seconds were not enough for {report.cell}; not checked: "
-            f"{late}. Give it more (seconds=..., or --seconds in a shell) or smaller sizes.",
+            f"{late}. Allow more (seconds=..., or --seconds in a shell) or use smaller sizes.",
             stacklevel=2,
         )
     return report
@@ -233,7 +232,7 @@ def _verdict(law: Law, subject: Subject, excepted: bool, earlier: list[str]) -> 
         cases = [c for c in _by_size(*cases, *law.smaller) if not _limit(law, subject, [c])]
         if not cases:
             return LawReport(law.name, law.says, "does not apply", why)
-        note = f"not asked of {max(law.cases)[0]} steps: {why}"
+        note = f"not checked over {max(law.cases)[0]} steps: {why}"
     for number, case in enumerate(cases):
         found = _of_case(law, subject, excepted, earlier, case)
         if found.verdict == "not checked" and number:
@@ -244,7 +243,7 @@ def _verdict(law: Law, subject: Subject, excepted: bool, earlier: list[str]) -> 
 
 
 def _limit(law: Law, subject: Subject, cases: Sequence[tuple[int, int]]) -> str:
-    """Why some of these cases cannot be asked; "" if all can."""
+    """Why some of these cases cannot be checked; "" if all can."""
     for steps, _ in cases:
         limits = subject.network.limits(steps)
         for name in law.unless:
@@ -264,7 +263,7 @@ def _smallest(
     excepted: bool,
     case: tuple[int, int],
 ) -> LawReport:
-    """What was found in `case`; of a broken law, in a smaller case if it is broken there, too."""
+    """The result in `case`; for a broken law, in a smaller case if it is broken there, too."""
     if found.verdict not in ("BROKEN", "excepted") or found.same_error:
         return found
     for small in _by_size(*law.smaller):
@@ -289,7 +288,7 @@ def _of_case(
         return LawReport(law.name, law.says, "does not apply", str(reason))
     except Broken as seen:
         return LawReport(law.name, law.says, broken, f"with {case}:\n{seen}")
-    except Exception as error:  # the cell's own: a law that cannot be checked does not hold
+    except Exception as error:  # raised by the cell: a law that cannot be checked does not hold
         note, known = _error(error, earlier)
         return LawReport(law.name, law.says, broken, f"with {case}:\n{note}", known)
     return LawReport(law.name, law.says, "holds")
@@ -304,7 +303,7 @@ def _counted(number: int, noun: str) -> str:
 
 
 def _error(error: Exception, earlier: list[str]) -> tuple[str, bool]:
-    """The error that kept a law from being checked, and whether an earlier law failed with it."""
+    """The error that prevented the check of a law, and whether an earlier law failed with it."""
     place = _users_line(error)
     kind = f"{type(error).__name__}{f' [{place}]' if place else ''}"
     if kind in earlier:

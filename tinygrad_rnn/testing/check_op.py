@@ -1,4 +1,4 @@
-"""check_op: all laws of an op, of this package's or your own."""
+"""check_op: check all laws of an op, from this package or your own."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["OpReport", "check_op"]
 
 _ROUNDINGS = 64
-"""Units in the last place, of the contributions, that float32 may be away from float64."""
+"""How far float32 may differ from float64, in units in the last place of the contributions."""
 
 
 @dataclass

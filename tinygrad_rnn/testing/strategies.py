@@ -23,7 +23,7 @@ except ImportError as error:
     from ..invocation import install_command
 
     raise ImportError(
-        "tinygrad_rnn.testing.strategies needs hypothesis, which the extra 'test' brings: "
+        "tinygrad_rnn.testing.strategies needs hypothesis, which comes with the extra 'test': "
         f"{install_command('test')}"
     ) from error
 
@@ -75,7 +75,7 @@ def dtypes() -> Strategy:
 
 
 def numbers(low: float = -4.0, high: float = 4.0) -> Strategy:
-    """Numbers from `low` to `high` that float32 holds exactly: eighths, and finer ones.
+    """Numbers from `low` to `high` that float32 represents exactly: eighths, and finer ones.
 
     Eighths often coincide, which is how ties, zeros and cancellation are found.
 
@@ -203,7 +203,7 @@ def axis(ndim: int) -> Strategy:
 
 
 def axes(ndim: int) -> Strategy:
-    """What NumPy's reductions take as `axis`: None, an int, a tuple of distinct ints, ().
+    """Values of `axis` for NumPy's reductions: None, an int, a tuple of distinct ints, ().
 
     >>> from hypothesis import find
     >>> find(axes(3), lambda axis: isinstance(axis, tuple) and len(axis) == 2)

@@ -25,7 +25,7 @@ Array = Any
 
 
 class Equation(NamedTuple):
-    """One line: what is defined, what it is, and what its author calls it, if anything.
+    """One line: the symbol, its definition, and the author's name for it, if there is one.
 
     >>> import tinygrad_rnn as tg
     >>> line = tg.cards.equations(tg.nn.LSTMCell(3, 4)).lines[4]
@@ -43,7 +43,7 @@ class Equation(NamedTuple):
 
 
 class Meaning(NamedTuple):
-    """What a symbol stands for: "parameter weight_ih", and its shape in one row."""
+    """The meaning of a symbol: "parameter weight_ih", and its shape in one row of the batch."""
 
     symbol: Layout
     says: str
@@ -52,12 +52,12 @@ class Meaning(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Equations:
-    """The equations of a step of a cell, from its trace. `str` of it is LaTeX; a notebook shows it.
+    """The equations of a step of a cell, from its trace. `str()` gives LaTeX; a notebook shows it.
 
-    They are those of one row of a batch, whose vectors are columns: W x is a matrix times a
-    vector, ⊙ a product of elements. `meanings`: of the symbols that are not defined by a line.
-    `functions`: the ops behind the names of functions. `refusal`: why another step may have other
-    equations, such as a branch that depends on data; None for a step that is always the same.
+    They describe one row of a batch. Vectors are columns: W x is a matrix times a vector, ⊙ the
+    elementwise product. `meanings`: the meanings of symbols that no line defines. `functions`: the
+    ops behind the names of functions. `refusal`: why another step may have other equations, for
+    example because of a branch that depends on data; None for a step that is always the same.
 
     >>> import tinygrad_rnn as tg
     >>> found = tg.cards.equations(tg.cells.MinGRUCell(3, 4))
@@ -102,7 +102,7 @@ class Equations:
     def evaluate(self) -> tuple[list[Array], list[Array]]:
         """The outputs and the next state of the traced step, from the lines as they are printed.
 
-        The LaTeX of each line is read again and evaluated with NumPy, line by line.
+        The LaTeX of each line is parsed and evaluated with NumPy, line by line.
         """
         values = {
             self._symbols[id(e)].latex(): Value(e.sample, e.rows)
@@ -135,7 +135,7 @@ class Equations:
             yield from (e for e in result.behind() if e.leaf is not None)
 
     def _pieces(self) -> list[Expression]:
-        """Parts of symbols, which have symbols themselves."""
+        """Parts of symbols, which have their own symbols."""
         lines = {line.left.latex() for line in self.lines}
         found: dict[int, Expression] = {}
         for result in (*self._step.next_state, *self._step.outputs):

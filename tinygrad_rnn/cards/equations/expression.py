@@ -1,4 +1,4 @@
-"""Expression: a value of one step of a cell as mathematics, a tree of ops over symbols."""
+"""Expression: a value in one step of a cell as mathematics, a tree of ops over symbols."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Leaf:
     """What an expression without an op stands for.
 
     `kind`: "input", "state", "parameter", "constant", "number" or "drawn" (a random number).
-    `name`: what it is called there; of the state, its place among the leaves.
+    `name`: its name there; for the state, its place among the leaves.
     """
 
     kind: str
@@ -35,10 +35,10 @@ class Leaf:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Expression:
-    """An op applied to expressions; a leaf has none. Equal ones are the same object.
+    """An op applied to expressions; a leaf has no op. Equal expressions are the same object.
 
-    `sample`: the value in the step that was traced. `rows`: whether its first axis is the batch's,
-    as it is of all that comes from x_t or the state; the mathematics is that of one row.
+    `sample`: the value in the traced step. `rows`: whether its first axis is the batch, as for
+    everything computed from x_t or the state; the mathematics is that of one row.
     """
 
     op: Primitive | None
@@ -66,7 +66,7 @@ class Expression:
         return not self.rows and not np.ndim(self.sample)
 
     def behind(self) -> list[Expression]:
-        """All expressions that it is made of, inputs first, itself last."""
+        """All expressions that it consists of, inputs first, itself last."""
         found: dict[int, Expression] = {}
 
         def visit(e: Expression) -> None:
@@ -91,16 +91,16 @@ part.name = "part"
 
 @dataclass
 class Expressions:
-    """Makes expressions, each once, and in the form in which they are read.
+    """Makes expressions, each once, in the form in which they will be printed.
 
-    A part of a sum is written as the sum of the parts, and a part of W x as a part of W times x:
-    so the gates that a cell computes as one matrix product have an equation each. `kept`: those
-    that have a name, and stay whole.
+    A part of a sum is written as the sum of the parts, and a part of W x as a part of W times x: so
+    gates that a cell computes as one matrix product get one equation each. `kept`: expressions that
+    have a name and stay whole.
     """
 
     kept: set[int] = field(default_factory=set)
     _known: dict[Any, Expression] = field(default_factory=dict)
-    _alive: list[Any] = field(default_factory=list)  # so that ids stay theirs
+    _alive: list[Any] = field(default_factory=list)  # so that no id is reused
 
     def leaf(self, of: Any, kind: str, name: str, sample: Array, rows: bool = False) -> Expression:
         """The leaf that stands for `of`."""
@@ -146,7 +146,7 @@ class Expressions:
         return self._known[key]
 
     def part(self, x: Expression, section: Section) -> Expression:
-        """A part of x along one axis, taken as near to the symbols as it can be."""
+        """A part of x along one axis, taken as close to the symbols as possible."""
         axis, start, stop = section
         size = x.sample.shape[axis]
         if (start, stop) == (0, size):
@@ -161,7 +161,7 @@ class Expressions:
         return self.apply(part, [x], section._asdict())
 
     def _is_cut(self, x: Expression, axis: int) -> bool:
-        """Whether a part of x is made of parts of symbols, with nothing computed anew for each."""
+        """Whether a part of x consists of parts of symbols, without recomputation for each."""
         if x.op is None or id(x) in self.kept:
             return False
         if x.op.traits.elementwise:
@@ -180,7 +180,7 @@ class Expressions:
         return is_product(x) and axis >= -2
 
     def _of_parts(self, x: Expression, section: Section) -> Expression | None:
-        """A part of what an op gives, as the op on parts; None if it is none."""
+        """A part of an op's result as the op on parts of its inputs; None if that is impossible."""
         axis, start, stop = section
         assert x.op is not None
         if x.op.traits.elementwise:
@@ -222,7 +222,7 @@ def _without_identity(op: Primitive, inputs: tuple[Expression, ...]) -> Expressi
 
 
 def _added_axes(x: Expression) -> int:
-    """How many axes of size 1 a reshape adds at the end of its input, and nothing else; or 0."""
+    """How many axes of size 1 a reshape appends to its input; 0 if it does anything else."""
     if x.op is not reshape:
         return 0
     before, after = x.inputs[0].sample.shape, x.sample.shape
@@ -248,7 +248,7 @@ convolution.name = "conv"
 
 
 def convolved(x: Expression) -> tuple[Expression, Expression, Mapping[str, Any]] | None:
-    """Of what `ops.conv2d` computes by a product: the kernels, the maps, and how they meet."""
+    """For a product that `ops.conv2d` made: the kernels, the maps, and the options."""
     if x.op is not reshape or not is_product(x.inputs[0]):
         return None
     kernels, seen = x.inputs[0].inputs
@@ -266,7 +266,7 @@ def is_product(x: Expression) -> bool:
 
 
 def parts_of(x: Expression) -> tuple[Section, int] | None:
-    """Of a part: which, and the size of the whole along its axis."""
+    """For a part: which part it is, and the size of the whole along its axis."""
     if x.op is not part:
         return None
     return Section(**x.attributes), x.inputs[0].sample.shape[x.attributes["axis"]]

@@ -21,7 +21,7 @@ class Layout:
     """A piece of mathematics."""
 
     def latex(self) -> str:
-        """In LaTeX's math mode; Layouts that are equal have the same."""
+        """In LaTeX's math mode; equal Layouts have equal LaTeX."""
         raise NotImplementedError
 
     def mathml(self) -> str:
@@ -76,7 +76,7 @@ class Mark(Layout):
     command: str
     character: str
     form: str = "infix"
-    grows: bool = True  # with what stands between
+    grows: bool = True  # with its contents
 
     def latex(self) -> str:
         """See `Layout`."""
@@ -175,7 +175,7 @@ class Root(Layout):
 
 @dataclass(frozen=True)
 class Group(Layout):
-    """Pieces with commas, or whatever parts them, between brackets that grow with them."""
+    """Pieces separated by commas or another mark, in brackets that grow with them."""
 
     pieces: tuple[Layout, ...]
     opening: str = "("
@@ -203,8 +203,8 @@ class Group(Layout):
 def symbol(name: str, subscripts: Sequence[Layout] = ()) -> Layout:
     """A name in a program as a symbol: `h`, `gamma_x`, `weight_ih`, `gate.linear.bias`.
 
-    What follows the first underscore or dot is a subscript. A weight is W and a bias b, as
-    everywhere in the literature.
+    Everything after the first underscore or dot is a subscript. A weight is W and a bias is b, as
+    in the literature.
 
     >>> symbol("weight_ih").latex(), symbol("gamma_x", [Letter("t")]).latex()
     ('W_{ih}', '\\\\gamma_{x,t}')

@@ -1,7 +1,7 @@
-"""Naming: which values of a step have an equation of their own, and by which symbols they go.
+"""Naming: which values of a step have their own equation, and which symbols they get.
 
-A value is called what its author called it: by the letter or the word of `named`, else by the
-variable that the line assigns it to. So a card speaks the language of the cell's own source.
+A value gets the name that its author gave it: the letter or word passed to `named`, otherwise the
+variable to which it is assigned. So a card uses the names of the cell's own source.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from .recovery import TracedStep, Written
 
 __all__ = ["Named", "Symbols", "named_values"]
 
-_SHARED = 3  # symbols from which a value that is used twice has an equation
-_LONG = 9  # symbols on a line, from which its largest part has an equation
+_SHARED = 3  # a value used twice gets an equation if it has at least this many symbols
+_LONG = 9  # a line with more symbols is split: its largest part gets an equation
 
 
 class Named(NamedTuple):
-    """A value with an equation: its symbol, and what its author called it in words."""
+    """A value with an equation: its symbol, and its author's name for it."""
 
     expression: Expression
     symbol: Layout
@@ -33,10 +33,10 @@ class Named(NamedTuple):
 
 
 class Symbols(NamedTuple):
-    """The equations in their order, and the symbols by the identity of what has one.
+    """The equations in order, and the symbols by the id of the expression.
 
-    `outputs`, `next_state`: the symbols of these. `parts`: what the labels of parts of parameters
-    mean, such as "(f): rows 4 to 8 of W".
+    `outputs`, `next_state`: their symbols. `parts`: the meanings of labels of parts of parameters,
+    such as "(f): rows 4 to 8 of W".
     """
 
     equations: tuple[Named, ...]
@@ -76,7 +76,7 @@ class _Naming:
         uses = Counter(id(x) for e in self.order for x in e.inputs)
         chosen = {id(e) for e in self.results if e.leaf is None}
         chosen |= {i for i, (says, _) in self.author.items() if says}
-        for e in self.order:  # a part is of something that has a symbol
+        for e in self.order:  # a part belongs to something that has a symbol
             if _is_piece(e) and e.inputs[0].leaf is None and not _is_piece(e.inputs[0]):
                 chosen.add(id(e.inputs[0]))
         size: dict[int, int] = {}
@@ -101,7 +101,7 @@ class _Naming:
     # By which symbols
 
     def _put(self, e: Expression, name: str, *subscripts: Layout) -> None:
-        """The symbol of that name, with a number if another has it."""
+        """The symbol of that name, with a number if it is taken."""
         time = [Letter("t")] if e.rows and not subscripts else list(subscripts)
         for number in range(1, 1000):
             text = name if number == 1 else f"{name}_{number}"
@@ -119,7 +119,7 @@ class _Naming:
             self._put(e, "K" if e.leaf.name == "constant" else e.leaf.name)
 
     def _states(self) -> None:
-        """h_{t-1} is what h_t was: each leaf of the state by the name of the one after it."""
+        """Name each leaf of the previous state after its successor: h_{t-1} after h_t."""
         before = Listed((Letter("t"), _Mark("-", "−"), Number("1")), "")
         for k, (old, new) in enumerate(zip(self.step.state, self.step.next_state, strict=True)):
             name = self._name(new) if new.leaf is None else ""
@@ -193,7 +193,7 @@ class _Naming:
 
 
 def _is_piece(e: Expression) -> bool:
-    """Whether it is a part of something, or one output of an op of several."""
+    """Whether it is a part of something, or one of several outputs of an op."""
     if len(e.inputs) != 1:
         return False
     return parts_of(e) is not None or e.output is not None or _picked(e) is not None
@@ -209,7 +209,7 @@ def _picked(e: Expression) -> int | None:
 
 
 def _inside(e: Expression, equations: Sequence[Expression]) -> list[Expression]:
-    """What an equation is written of: down to others that have one."""
+    """The expressions in an equation, down to those with their own equations."""
     ends = {id(x) for x in equations}
     found: dict[int, Expression] = {}
     waiting = list(e.inputs)
@@ -222,7 +222,7 @@ def _inside(e: Expression, equations: Sequence[Expression]) -> list[Expression]:
 
 
 def _in_order(step: TracedStep) -> list[Expression]:
-    """All that the results are made of, in the order in which the author wrote it."""
+    """All expressions behind the results, in the order in which the author wrote them."""
     needed = {id(e) for result in (*step.next_state, *step.outputs) for e in result.behind()}
     found: dict[int, Expression] = {}
     for root in (*(w.expression for w in step.written), *step.next_state, *step.outputs):
@@ -249,7 +249,7 @@ def _word(says: str) -> str:
 
 
 def _authors_names(written: Iterable[Written]) -> dict[int, tuple[str, str]]:
-    """By identity: the words that a value was `named`, and the variable that it is assigned to."""
+    """By id: the words passed to `named` for a value, and the variable to which it is assigned."""
     found: dict[int, tuple[str, str]] = {}
     for w in written:
         if w.expression.leaf is not None:

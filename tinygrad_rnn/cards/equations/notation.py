@@ -1,7 +1,7 @@
 """Notation: an expression as it is written in the literature.
 
-Sums, products, powers and the common functions have their signs; any other op is a function by its
-own name, with its attributes as a subscript. What is written can be read again: `reading`.
+Sums, products, powers and the common functions have their usual signs. Any other op is written as a
+function with its own name and its attributes as a subscript. `reading` parses this notation.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .layout import Fraction, Group, Layout, Letter, Listed, Mark, Number, Root,
 
 __all__ = ["TOP", "Function", "Notation"]
 
-# How tightly a form binds: what stands inside a tighter one is put in brackets.
+# How tightly a form binds: inside a tighter one it is put in brackets.
 _RELATION, _SUM, _ELEMENTWISE, _PRODUCT, _POWER, _ATOM = range(6)
 
 TOP = Mark("\\top", "⊤")
@@ -37,7 +37,7 @@ _COMMANDS = {"tanh", "exp", "log", "cos", "sin", "max", "min", "sinh", "cosh", "
 
 
 class Function(NamedTuple):
-    """What the name of a function stands for."""
+    """The op behind the name of a function."""
 
     op: Primitive
     attributes: Mapping[str, Any]
@@ -60,9 +60,9 @@ class Name(Letter):
 
 
 class Notation:
-    """Writes expressions; `symbols` are those that have one, by identity.
+    """Writes expressions; `symbols`: the symbols of those that have one, by id.
 
-    `functions`: what the names stand for that were written, by their LaTeX.
+    `functions`: the ops behind the function names written so far, by their LaTeX.
     """
 
     def __init__(self, symbols: Mapping[int, Layout]) -> None:
@@ -70,7 +70,7 @@ class Notation:
         self.functions: dict[str, Function] = {}
 
     def write(self, e: Expression) -> Layout:
-        """The expression itself, though it may have a symbol."""
+        """Write the expression itself, even if it has a symbol."""
         return self._form(e).layout
 
     def _any(self, e: Expression) -> Written:
@@ -135,7 +135,7 @@ class Notation:
         return self._sum(self._at_least(a, _SUM), Mark("-", "−"), self._any(b), _ELEMENTWISE)
 
     def _sum(self, left: Layout, sign: Mark, right: Written, binds: int) -> Written:
-        """Terms of sums stand in one row."""
+        """Terms of a sum share one row."""
         second = right.layout if right.binds >= binds else Group((right.layout,))
         before = left.pieces if isinstance(left, Row) and _is_sum(left) else (left,)
         after = second.pieces if isinstance(second, Row) and _is_sum(second) else (second,)
@@ -192,7 +192,7 @@ class Notation:
         return Written(Script(self._base(e.inputs[0]), above=Number("2")), _POWER)
 
     def _base(self, e: Expression) -> Layout:
-        """What has an exponent: in brackets, if it is no plain letter."""
+        """The base of a power: in brackets unless it is a plain letter."""
         found = self._at_least(e, _ATOM)
         is_plain = isinstance(found, Letter | Group | Number) or (
             isinstance(found, Script) and found.above is None
@@ -263,7 +263,7 @@ class Notation:
         return Written(Row((self._name(e), arguments)), _ATOM)
 
     def _name(self, e: Expression) -> Layout:
-        """The name of an op: with what of its attributes tells it from others."""
+        """The name of an op, with the attributes that distinguish it from others."""
         assert e.op is not None
         what = Function(e.op, e.attributes, e.output)
         base = Name(_FUNCTIONS.get(e.op.name, e.op.name))

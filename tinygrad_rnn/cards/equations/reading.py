@@ -1,4 +1,4 @@
-"""Reading: LaTeX of the notation, evaluated with NumPy. What shows that the equations are true."""
+"""Reading: LaTeX of the notation, evaluated with NumPy, to show that the equations are right."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _RELATIONS: Mapping[str, Callable[..., Array]] = {
 
 
 class Value(NamedTuple):
-    """A value, whose first axis is the batch's if it has `rows`; a vector may be transposed."""
+    """A value whose first axis is the batch if it has `rows`; a vector may be transposed."""
 
     array: Array
     rows: bool = False
@@ -38,10 +38,10 @@ class Value(NamedTuple):
 
 
 def evaluated(latex: str, symbols: Mapping[str, Value], functions: Mapping[str, Function]) -> Value:
-    """The value of an expression. `symbols`, `functions`: what its letters and names stand for.
+    """The value of an expression. `symbols`, `functions`: the meanings of its letters and names.
 
-    Sums and products with the sign ⊙ are of elements, and broadcast as NumPy's do. Factors side
-    by side are multiplied as matrices and vectors, from the right. ValueError if it cannot be read.
+    Sums and products with the sign ⊙ are elementwise and broadcast as in NumPy. Adjacent factors
+    are multiplied as matrices and vectors, from the right. ValueError if it cannot be parsed.
 
     >>> half = Value(np.array([0.5, 1.0]))
     >>> evaluated("1 - 2 \\\\, x_{t}^{2}", {"x_{t}": half}, {}).array
@@ -91,7 +91,7 @@ class _Reader:
         return token
 
     def end(self) -> None:
-        """All has been read."""
+        """Check that nothing is left."""
         if self.peek():
             raise ValueError(f"cannot read {self.text[self.place :]!r} in {self.text!r}")
 

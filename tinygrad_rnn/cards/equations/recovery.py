@@ -27,8 +27,8 @@ class TracedStep:
     """The next state and the output of one step as expressions.
 
     `state`: the leaves of the state before the step; `next_state`, `outputs`: the leaves after it.
-    `nodes`: what the author wrote, in order: an expression, its name, the line, and the number of
-    the call's output. `refusal`: why the equations may not be those of every step, or None.
+    `nodes`: the author's values in order: an expression, its name, the line, and the number of the
+    call's output. `refusal`: why other steps may have other equations, or None.
     """
 
     inputs: dict[str, Expression]
@@ -41,13 +41,13 @@ class TracedStep:
 
 @dataclass(frozen=True)
 class Written:
-    """A value as its author wrote it: its name if it was `named`, and its line `file.py:12`."""
+    """A value in the author's code: its name if it was `named`, and its line `file.py:12`."""
 
     expression: Expression
     name: str | None
     line: str | None
     output: int | None
-    is_last: bool  # of its statement: nothing in the same one goes on from it
+    is_last: bool  # in its statement: nothing else in the same statement uses it
 
 
 def traced_step(
@@ -115,11 +115,11 @@ class _Recovery:
         )
 
     def _expression(self, node: Node) -> Expression:
-        """What a node is, from what its inputs are."""
+        """The expression of a node, from those of its inputs."""
         if node.op is None:
             return self._constant(node._data)
         whole = node
-        if node.output_index is not None:  # one output of an op of several
+        if node.output_index is not None:  # one of several outputs of an op
             assert node.inputs is not None
             whole = node.inputs[0]
         op, attributes = whole.op, dict(whole.attributes or {})
@@ -144,7 +144,7 @@ class _Recovery:
         return self.expressions.number(x)
 
     def _if_everywhere_equal(self, x: Expression) -> Expression:
-        """An array of one number, as a factor or a term, is that number."""
+        """An array whose elements are all equal, as a factor or a term, becomes one number."""
         is_constant = x.leaf is not None and x.leaf.kind == "constant" and x.leaf.name == "constant"
         if is_constant and x.sample.size and (x.sample == x.sample.flat[0]).all():
             return self.expressions.number(x.sample.flat[0])
@@ -181,11 +181,11 @@ def _is_cast(op: Any, inputs: Sequence[Expression], node: Node) -> bool:
 
 
 def _input_names(count: int, further: Sequence[str]) -> list[str]:
-    """Of the leaves of x_t, and of the further inputs, which follow them."""
+    """Names of the leaves of x_t and of the further inputs, which follow them."""
     own = count - len(further)
     return [*(["x"] if own == 1 else [f"x_{k + 1}" for k in range(own)]), *further]
 
 
 def first_leaves(tree: Any) -> list[Any]:
-    """The arrays of a nest."""
+    """The leaves of a pytree."""
     return [np.asarray(getattr(leaf, "_data", leaf)) for leaf in pytree.leaves(tree)]

@@ -21,7 +21,7 @@ _DECADES = 12.0  # that a logarithmic axis spans at most
 
 
 class _Named(Panel):
-    """A panel whose places are called by a word of their own: "10 steps back"."""
+    """A panel whose positions have a unit of their own: "10 steps back"."""
 
     said = "{}"
 
@@ -40,10 +40,10 @@ def curves(
     note: str = "",
     dashed: Sequence[str] = (),
 ) -> Chart:
-    """A panel of lines by name; `said` is what a place is called, `names` those under the axis.
+    """A panel of lines by name; `said`: the text for a position, `names`: the labels of the axis.
 
-    `log`: a logarithmic axis, if the values span more than a power of ten. A line of `dashed` is
-    drawn with dashes: something to compare with.
+    `log`: a logarithmic axis, if the values span more than a power of ten. The lines in `dashed`
+    are drawn dashed, as references.
     """
     count = max((len(values) for values in lines.values()), default=1)
     drawn = [

@@ -19,7 +19,7 @@ from .trained import Trained
 __all__ = ["Case", "Dynamics", "dynamics", "dynamics_section"]
 
 WINDOWS = (1, 2, 5, 10, 20, 50)
-DIRECTIONS = 32  # of the state that are followed at most
+DIRECTIONS = 32  # of the state, at most, that are followed
 SHARES = (0.5, 0.1, 0.01)
 
 
@@ -35,7 +35,7 @@ class Case(NamedTuple):
 
 
 class Dynamics(NamedTuple):
-    """What was measured of a case."""
+    """The measurements of a case."""
 
     case: Case
     horizon: analysis.MemoryHorizon
@@ -106,7 +106,7 @@ def _number(x: float) -> str:
 
 
 def _says(found: list[Dynamics]) -> str:
-    """What the largest exponent says, in a sentence for each case."""
+    """What the largest exponent means, in a sentence for each case."""
     return "".join(f"<p>{d.case.name.capitalize()}: {_meaning(d)}</p>" for d in found)
 
 
@@ -114,16 +114,16 @@ def _meaning(d: Dynamics) -> str:
     top = float(d.spectrum.exponents[0])
     if top > 0.01:
         return (
-            f"a small change of the state grows by {np.expm1(top):.0%} a step on these sequences, "
-            "and the gradient explodes. If the state stays bounded, this is chaos."
+            f"a small change of the state grows by {np.expm1(top):.0%} per step on these "
+            "sequences, and the gradient explodes. If the state stays bounded, this is chaos."
         )
     if top > -0.01:
-        return "some direction of the state is neither forgotten nor blown up."
+        return "some direction of the state neither decays nor grows."
     lost = -np.expm1(top)
     half = np.log(0.5) / top
     return (
-        f"even the direction that lasts longest loses {lost:.0%} a step: in the long run half of "
-        f"what is left of the gradient is lost every {half:.2g} steps."
+        f"even the most persistent direction loses {lost:.0%} per step: in the long run the "
+        f"gradient halves every {half:.2g} steps."
     )
 
 
@@ -140,7 +140,7 @@ def _flows(found: list[Dynamics]) -> list[Chart]:
         return []
     return [
         curves(
-            "Gradient flow of the last answer's loss",
+            "Gradient flow of the last output's loss",
             lines,
             said="step {}",
             log=True,

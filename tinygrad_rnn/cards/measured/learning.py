@@ -12,7 +12,7 @@ __all__ = ["learning_section"]
 
 
 def learning_section(name: str, found: Trained) -> Section:
-    """Curves of the loss on what was held out, and the last numbers."""
+    """Curves of the loss on held-out data, and the final numbers."""
     learnt = {name: found.learnt}
     if name != "LSTMCell":
         learnt["LSTMCell"] = found.reference
@@ -47,9 +47,9 @@ def learning_section(name: str, found: Trained) -> Section:
         *(["stopped"] if any_diverged else []),
     )
     about = (
-        f"The task “{found.task.name}”: {found.updates:,} updates of the cell, and of an LSTM with "
-        "as many units, under one seed, with Adam at 0.01. One run says little: “tinygrad-rnn "
-        "compare” repeats it, on more tasks."
+        f"The task “{found.task.name}”: {found.updates:,} updates of the cell, and of an LSTM "
+        "with as many units, with one seed and Adam at 0.01. A single run says little; "
+        "“tinygrad-rnn compare” repeats it with more seeds and tasks."
     )
     content = charts(chart) + table(head, rows, "numbers")
     return Section("learning", "Learning", about, content, ("parameters", "loss", "step"))

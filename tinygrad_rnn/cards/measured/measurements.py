@@ -16,7 +16,7 @@ __all__ = ["Measurements"]
 
 
 class Measurements:
-    """What is measured of a subject. `task`: what it learns."""
+    """The measurements of a subject. `task`: the task that it learns."""
 
     def __init__(self, subject: Subject, task: TaskMaker | None, quick: bool, seed: int) -> None:
         self.subject, self.task, self.quick, self.seed = subject, task, quick, seed
@@ -41,13 +41,13 @@ class Measurements:
         found = self._trained
         if isinstance(found, str):
             several = [self._as_it_is()]
-            about = f"Of the cell as it is, on random sequences: {found}."
+            about = f"Measured on the given cell and random sequences: {found}."
         else:
             several = cases(found)
             about = (
-                f"Of the cell on sequences of the task “{found.task.name}”, at initialisation and "
-                f"after {found.updates:,} updates on it: how far back its gradient reaches, and "
-                "how fast changes of its state grow or shrink."
+                "How far back the gradient of the cell reaches and how fast changes of its state "
+                f"grow or shrink, on sequences of the task “{found.task.name}”, at initialisation "
+                f"and after {found.updates:,} updates."
             )
         try:
             measured = [dynamics(case, self.quick) for case in several]

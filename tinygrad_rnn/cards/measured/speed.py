@@ -1,4 +1,4 @@
-"""The section on speed: a training step of the cell and of an LSTM, in every library there is."""
+"""The section on speed: a training step of the cell and of an LSTM, in every installed library."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class _Alone(Cell):
 
 
 def speed_section(subject: Subject, quick: bool) -> Section:
-    """Milliseconds of a training step, and how many LSTMs of the size that is."""
+    """Milliseconds per training step, and the ratio to an LSTM of the same size."""
     takes = inspect.signature(type(subject.cell).__init__).parameters
     sizes: tuple[int, ...] = SIZES if "hidden_size" in takes else (0,)
     libraries = available()
@@ -116,7 +116,7 @@ def _milliseconds(library: str, cell: Cell, x: Any, quick: bool) -> float | str:
         warnings.simplefilter("ignore")
         try:
             return 1000 * measured(library, cell, x, 0.2 if quick else 1.0).step
-        except Exception as error:  # what an export cannot do, or the library's own
+        except Exception as error:  # from the export, or from the library
             return f"{type(error).__name__}: {error}"
 
 

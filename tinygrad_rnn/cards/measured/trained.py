@@ -1,4 +1,4 @@
-"""Trained: the cell of a card before and after it has learnt a task, with an LSTM beside it."""
+"""Trained: the cell of a card before and after learning a task, and an LSTM for comparison."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ..subject import Subject
 __all__ = ["CannotLearn", "TaskMaker", "Trained", "trained"]
 
 TaskMaker = Callable[..., Task]
-_LONG = 200  # steps that the gradient is followed back through
+_LONG = 200  # steps through which the gradient is followed back
 
 
 class CannotLearn(Exception):
@@ -29,10 +29,10 @@ class CannotLearn(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A cell at initialisation and trained, and what it and an LSTM of its size have learnt.
+    """A cell at initialisation and trained, and the results of it and of an LSTM of its size.
 
     `updates`: how many steps of training. `x` (T, B, I), `inputs`: sequences of the task, several
-    one after the other if one is short.
+    joined if one is short.
     """
 
     task: Task
@@ -46,12 +46,17 @@ class Trained:
 
 
 def trained(subject: Subject, make_task: TaskMaker | None, quick: bool, seed: int) -> Trained:
-    """Train the cell of the subject, made anew for the task. CannotLearn says why it cannot be."""
+    """Train a new cell like the subject's on the task.
+
+    CannotLearn says why it cannot be trained.
+    """
     takes = inspect.signature(type(subject.cell).__init__).parameters
     if "input_size" not in takes:
         raise CannotLearn(f"{subject.name} takes no input_size, so it fits no task")
     if subject.choices is not None or len(subject.input_shape) != 1 or subject.constants:
-        raise CannotLearn(f"the tasks are of vectors at each step, {subject.name} takes others")
+        raise CannotLearn(
+            f"the tasks have a vector at each step, but {subject.name} takes other inputs"
+        )
     if make_task is None:
         steps, batches = (15, 100) if quick else (30, 100)
         make_task = partial(adding, steps=steps, batches=batches)
@@ -82,7 +87,7 @@ def trained(subject: Subject, make_task: TaskMaker | None, quick: bool, seed: in
 
 
 def _long(task: Task, cell: Cell, least: int) -> tuple[Any, dict[str, Any]]:
-    """Held-out sequences, one after the other until there are so many steps; 16 rows at most."""
+    """Held-out sequences, joined until there are at least that many steps; at most 16 rows."""
     first = next(iter(task.held_out))
     count = -(-least // len(first.inputs))
     batches = list(islice(task.held_out, count))

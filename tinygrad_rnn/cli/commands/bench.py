@@ -1,4 +1,4 @@
-"""`tinygrad-rnn bench`: a cell's training step here, and as its own export in JAX and PyTorch."""
+"""`tinygrad-rnn bench`: a cell's training step here, and its export in JAX and PyTorch."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 _DETAILS = """\
-Times a training step of a cell: the values of a scan over sequences and all gradients. Then the
-same cell leaves as it would with tg.export, and its step is timed in JAX (jit) and in PyTorch,
-whichever are installed. Each library runs in a process of its own; that all of them have computed
-the same is checked, too.
+Times a training step of a cell: a scan over sequences, forward and backward.
+The same cell is then exported with tg.export, and its step is timed in JAX
+(jit) and in PyTorch, if they are installed. Each library runs in its own
+process. The results are checked to agree.
 OPTIONS
 examples:
   tinygrad-rnn bench my_file.py:MyCell
@@ -47,12 +47,12 @@ def register(commands: Commands) -> None:
     """Add the command to the parser."""
     parser = add_command(commands, "bench", "time a cell against JAX and PyTorch", _DETAILS)
     parser.add_argument(
-        "cell", metavar="CELL", help="rnn, lstm, gru, or a cell of your own: my_file.py:MyCell"
+        "cell", metavar="CELL", help="rnn, lstm, gru, or your own cell: my_file.py:MyCell"
     )
     for name, default, meaning in (
-        ("input-size", 32, "elements of the input at each step"),
+        ("input-size", 32, "features of the input at each step"),
         ("hidden-size", 64, "elements of the state"),
-        ("batch-size", 16, "sequences side by side"),
+        ("batch-size", 16, "sequences in a batch"),
         ("steps", 100, "length of the sequences"),
         ("threads", 1, "threads for each library"),
     ):
@@ -64,7 +64,7 @@ def register(commands: Commands) -> None:
             help=f"{meaning} (default: {default})",
         )
     add_further_inputs(parser)
-    parser.add_argument("--only", choices=sorted(_NAMES), help="measure this one alone")
+    parser.add_argument("--only", choices=sorted(_NAMES), help="measure only this library")
     parser.add_argument("--json", action="store_true", help="in this process, as a line of JSON")
     parser.set_defaults(command=_bench)
 
@@ -123,7 +123,7 @@ def _in_a_process(library: str, options: argparse.Namespace) -> Sequence[Any]:
     ended = subprocess.run(call, capture_output=True, encoding="utf-8", env=os.environ | threads)
     lines = ended.stdout.splitlines()
     if ended.returncode or not lines:
-        said = ended.stderr.strip().splitlines() or ["it ended without a word"]
+        said = ended.stderr.strip().splitlines() or ["it ended without a message"]
         raise CommandError(said[-1].removeprefix("tinygrad-rnn: "))
     found: Sequence[Any] = json.loads(lines[-1])
     return found
@@ -152,7 +152,7 @@ def _report(found: dict[str, Measurement], options: argparse.Namespace) -> str:
             text_table(rows, right=[1, 2, 3]),
             "",
             *filter(None, [agree]),
-            "The first step compiles; memory is what the process grew by.",
+            "The first step compiles; memory is how much the process grew.",
             processor if len(processor) <= _WIDTH else f"{processor[: _WIDTH - 3]}...",
         ]
     )

@@ -1,4 +1,4 @@
-"""`tinygrad-rnn card`: all that is known of a cell, on one page."""
+"""`tinygrad-rnn card`: everything known about a cell, on one page."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 _DETAILS = """\
-Writes one HTML page about a cell that needs no network: the equations of a step,
-recovered from its operations; parameters and FLOPs; what its structure implies;
-pictures; how far back the gradient reaches, its Lyapunov exponents and the error of
-truncation, at initialisation and trained; learning and speed beside an LSTM; the
-table of laws. Every number links to what it means. It takes a minute or two, with
---quick some 20 seconds.
+Writes one HTML page about a cell that needs no network: the equations of a
+step, recovered from its operations; parameters and FLOPs; what its structure
+implies; pictures; how far back the gradient reaches, its Lyapunov exponents and
+the error of truncation, at initialisation and trained; learning and speed
+beside an LSTM; the table of laws. Every number links to its explanation. It
+takes a minute or two, with --quick about 20 seconds.
 
 OPTIONS
 examples:
@@ -44,7 +44,7 @@ def register(commands: Commands) -> None:
     parser.add_argument(
         "cell",
         metavar="CELL",
-        help="lstm, mingru or any of tinygrad_rnn.cells, or a cell of your own: my_file.py:MyCell",
+        help="lstm, mingru or any of tinygrad_rnn.cells, or your own cell: my_file.py:MyCell",
     )
     parser.add_argument(
         "--with",
@@ -53,13 +53,13 @@ def register(commands: Commands) -> None:
         nargs="+",
         type=setting,
         default=[],
-        help="what the cell is made with (default: input_size=8 hidden_size=16)",
+        help="the cell's arguments (default: input_size=8 hidden_size=16)",
     )
     parser.add_argument(
         "--indices",
         type=int,
         metavar="N",
-        help="x holds indices from 0 to N - 1, such as of characters, instead of numbers",
+        help="x holds indices from 0 to N - 1, such as characters, instead of numbers",
     )
     parser.add_argument(
         "--input-shape",
@@ -73,15 +73,15 @@ def register(commands: Commands) -> None:
         "--only",
         metavar="PART",
         nargs="+",
-        help="the parts to make, such as: equations structure",
+        help="the parts to write, such as: equations structure",
     )
     parser.add_argument(
         "--task",
         metavar="TASK",
-        help="what it learns: parity or any of tinygrad_rnn.data.tasks, or my_file.py:my_task "
+        help="the task to learn: parity or any of tinygrad_rnn.data.tasks, or my_file.py:my_task "
         "(default: adding, over 30 steps)",
     )
-    parser.add_argument("--quick", action="store_true", help="less of what is slow")
+    parser.add_argument("--quick", action="store_true", help="skip or shorten the slow parts")
     parser.add_argument("--seed", type=int, metavar="N", default=0, help="(default: %(default)s)")
     add_out(parser, "card-NAME.html", "the file")
     parser.set_defaults(command=_card)

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 __all__ = ["register", "setting"]
 
 _DETAILS = """\
-Checks a cell, or with --layer the layer that runs it: its gradients by every
-parameter, input and initial state, at each time step; that rows of a batch stay
-apart; padding, splitting, reversing, saving and loading. Prints a table of laws;
-for a broken one the smallest counterexample, with the op, time step and line where
-a gradient first goes wrong.
+Checks a cell, or with --layer the layer that runs it: its gradients with
+respect to every parameter, input and initial state, at each time step; that
+rows of a batch are independent; padding, splitting, reversing, saving and
+loading. Prints a table of laws. For a broken law it prints the smallest
+counterexample, with the op, time step and line where a gradient first goes
+wrong.
 
 OPTIONS
 examples:
@@ -31,7 +32,7 @@ examples:
   tinygrad-rnn check lstm --layer num_layers=2 bidirectional=True
 
 Exit status: 0 if all laws hold, 1 if one is broken, 2 if the cell cannot be run.
-In a test of your own: tinygrad_rnn.testing.check_cell(MyCell)
+In your own tests: tinygrad_rnn.testing.check_cell(MyCell)
 """
 
 
@@ -50,13 +51,13 @@ def register(commands: Commands) -> None:
         nargs="+",
         type=setting,
         default=[],
-        help="what the cell is made with (default: 2 for input_size, 3 for others without default)",
+        help="the cell's arguments (default: 2 for input_size, 3 for others without default)",
     )
     parser.add_argument(
         "--indices",
         type=int,
         metavar="N",
-        help="x holds indices from 0 to N - 1, such as of characters, instead of numbers",
+        help="x holds indices from 0 to N - 1, such as characters, instead of numbers",
     )
     parser.add_argument(
         "--input-shape",
@@ -71,7 +72,7 @@ def register(commands: Commands) -> None:
         type=float,
         metavar="X",
         default=60.0,
-        help="how long the check may take; what is left is not checked (default: %(default)g)",
+        help="time limit; laws not reached by then are not checked (default: %(default)g)",
     )
     parser.add_argument(
         "--layer",
@@ -86,14 +87,14 @@ def register(commands: Commands) -> None:
         metavar="LAW",
         nargs="+",
         default=[],
-        help="laws by the names in the table that the cell is not meant to keep",
+        help="laws that the cell is not meant to satisfy, by their names in the table",
     )
     parser.add_argument("--seed", type=int, metavar="N", default=0, help="(default: %(default)s)")
     parser.set_defaults(command=_check)
 
 
 def setting(text: str) -> tuple[str, Any]:
-    """An argument of a cell as it is written on the command line: `heads=2`."""
+    """An argument of a cell on the command line: `heads=2`."""
     name, equals, value = text.partition("=")
     if not equals or not name.isidentifier():
         raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")

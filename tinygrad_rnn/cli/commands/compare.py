@@ -1,4 +1,4 @@
-"""`tinygrad-rnn compare`: cells on the same tasks, with as many weights; a table and a page."""
+"""`tinygrad-rnn compare`: cells of equal size on the same tasks; a table and a page."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 _DETAILS = """\
-Trains each cell on each task under each seed, and compares: loss and accuracy on
-what was held out, with the spread over the seeds; learning curves; the gradient
+Trains each cell on each task with each seed, and compares: loss and accuracy on
+held-out data, with the spread over the seeds; learning curves; the gradient
 flow before and after training; speed. Writes FOLDER/report.html, and a line of
-JSON for each finished run to FOLDER/results.jsonl. Stopped at any time, the same
-command goes on where it was; with more cells, tasks or seeds it does what is new.
+JSON for each finished run to FOLDER/results.jsonl. If interrupted, the same
+command continues where it stopped; with more cells, tasks or seeds it runs only
+the new ones.
 
 OPTIONS
 examples:
@@ -30,7 +31,7 @@ examples:
   tinygrad-rnn compare lstm gru --tasks my_file.py:my_task --workers 2
   tinygrad-rnn compare lstm gru --dask tcp://10.0.0.5:8786
 
-A task of your own is a function that returns a tinygrad_rnn.data.tasks.Task.
+Your own task is a function that returns a tinygrad_rnn.data.tasks.Task.
 """
 
 
@@ -39,8 +40,8 @@ def register(commands: Commands) -> None:
     parser = add_command(commands, "compare", "compare cells on the same tasks", _DETAILS)
     parser.add_argument(
         "cells", metavar="CELL", nargs="+",
-        help="lstm, mingru, or any of tinygrad_rnn.cells, or my_file.py:MyCell; after a comma what "
-        "it is made with: lstm,bias=False",
+        help="lstm, mingru, or any of tinygrad_rnn.cells, or my_file.py:MyCell; its arguments "
+            "follow a comma: lstm,bias=False",
     )  # fmt: skip
     parser.add_argument(
         "--tasks", metavar="TASK", nargs="+", default=["adding"],
@@ -49,17 +50,17 @@ def register(commands: Commands) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--match", choices=("parameters", "hidden", "none"), default="parameters",
-        help="give each cell the hidden size that brings it nearest to the parameters of the first "
-        "cell; or all the same hidden size; or each its own, lstm,hidden_size=20 "
-        "(default: %(default)s)",
+        help="choose each cell's hidden size so that its parameter count is nearest to the first "
+            "cell's; or give all the same hidden size; or give each its own, "
+                "lstm,hidden_size=20 (default: %(default)s)",
     )  # fmt: skip
     sizes: list[tuple[str, type, Any, str]] = [
         ("seeds", int, 3, "runs of each cell on each task"),
         ("hidden-size", int, 32, "elements of the first cell's state"),
-        ("epochs", int, 10, "measurements on what is held out, one after each epoch"),
+        ("epochs", int, 10, "epochs; each ends with a measurement on held-out data"),
         ("batches", int, 50, "steps of training in an epoch"),
         ("batch-size", int, 32, "sequences in a step of training"),
-        ("steps", int, None, "length of the sequences (default: as the task has it)"),
+        ("steps", int, None, "length of the sequences (default: the task's)"),
         ("learning-rate", float, 0.01, "of Adam"),
         ("workers", int, 1, "processes to spread the runs over"),
     ]
@@ -73,14 +74,14 @@ def register(commands: Commands) -> None:
             help=f"{meaning}{shown}",
         )
     parser.add_argument(
-        "--dask", metavar="ADDRESS", help="spread them over a Dask cluster: its scheduler's address"
+        "--dask", metavar="ADDRESS", help="run on a Dask cluster: the address of its scheduler"
     )
     parser.add_argument(
         "--out", metavar="FOLDER", default="runs/compare",
-        help="where results are kept, and looked for (default: %(default)s)",
+        help="folder for results, also read for finished runs (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
-        "--again", action="store_true", help="make runs anew that were made with other settings"
+        "--again", action="store_true", help="repeat runs that were made with other settings"
     )
     parser.set_defaults(command=_compare)
 
@@ -89,7 +90,9 @@ def _compare(options: argparse.Namespace) -> int:
     from ...comparison import ComparisonError, compare
 
     if options.dask is not None and options.workers > 1:
-        raise ComparisonError("--workers: not with --dask, whose cluster has workers of its own")
+        raise ComparisonError(
+            "--workers cannot be combined with --dask: the cluster has its own workers"
+        )
     folder = Path(options.out)
     try:
         found = compare(
@@ -123,5 +126,5 @@ def _stopped(folder: Path) -> int:
     kept = len(path.read_bytes().splitlines()) if path.exists() else 0
     told = f"{kept} finished run{'s are' if kept != 1 else ' is'} kept in {path}"
     again = command(*sys.argv[1:])
-    print(f"tinygrad-rnn: stopped by Ctrl-C; {told}; go on: {again}", file=sys.stderr)
+    print(f"tinygrad-rnn: stopped by Ctrl-C; {told}; to continue: {again}", file=sys.stderr)
     return 130

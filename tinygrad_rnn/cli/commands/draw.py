@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 _DETAILS = """\
-Runs a cell, its weights as they are at first, over random inputs, and draws the
-unrolled network with the gradient of the last step on its way back; or draws a
-trained network of a run reading a name.
+Runs an untrained cell over random inputs and draws the unrolled network, with
+the gradient that flows back from the last step. Or draws a trained network of a
+run as it reads a name.
 OPTIONS
 examples:
   tinygrad-rnn draw lstm
@@ -30,18 +30,18 @@ examples:
   tinygrad-rnn draw my_file.py:MyCell --steps 30 --out map.html
   tinygrad-rnn draw gru --level ops --steps 4 --out gru.svg
 
-A cell of your own is a class with MyCell(input_size, hidden_size).
+Your own cell is a class with MyCell(input_size, hidden_size).
 """
 _FILE = "bptt.html"
 _NUMBERS = {  # option: (default, least, what it is)
     "steps": (12, 1, "time steps"),
-    "fold": (12, 0, "steps drawn in full, those between are folded; 0: all"),
-    "input-size": (8, 1, "numbers in an input"),
+    "fold": (12, 0, "steps drawn in full, the middle ones are folded; 0: draw all"),
+    "input-size": (8, 1, "features of an input"),
     "hidden-size": (16, 1, "units of the state"),
     "batch-size": (1, 1, "sequences at once"),
     "layers": (1, 1, "recurrent layers"),
-    "truncate": (0, 0, "steps after which the gradient is cut; 0: nowhere"),
-    "seed": (0, 0, "of weights and inputs"),
+    "truncate": (0, 0, "steps after which the gradient is cut; 0: never"),
+    "seed": (0, 0, "seed of weights and inputs"),
 }
 
 
@@ -55,9 +55,9 @@ def register(commands: Commands) -> None:
         metavar="CELL",
         help="lstm, mingru or any of tinygrad_rnn.cells, my_file.py:MyCell, or the folder of a run",
     )
-    parser.add_argument("--name", metavar="NAME", help="of a run: the name that is read")
+    parser.add_argument("--name", metavar="NAME", help="for a run: the name to read")
     parser.add_argument(
-        "--trained", metavar="CELL", help="of a run: the network (default: the most accurate)"
+        "--trained", metavar="CELL", help="for a run: the network (default: the most accurate)"
     )
     parser.add_argument(
         "--forget-bias", type=float, metavar="X", help="bias of an LSTM's forget gate"
@@ -66,13 +66,15 @@ def register(commands: Commands) -> None:
     add_language(parser)
     add_out(parser, _FILE, "file to write, .html, .svg, .png, .pdf or .dot")
     parser.add_argument(
-        "--level", choices=LEVELS, default="gates", help="of detail (default: %(default)s)"
+        "--level", choices=LEVELS, default="gates", help="level of detail (default: %(default)s)"
     )
     for name, (default, _, what) in _NUMBERS.items():
         parser.add_argument(
             f"--{name}", type=int, metavar="N", default=default, help=f"{what} (default: {default})"
         )
-    parser.add_argument("--bidirectional", action="store_true", help="a second cell reads backward")
+    parser.add_argument(
+        "--bidirectional", action="store_true", help="add a second cell that reads backward"
+    )
     parser.set_defaults(command=_draw)
 
 
@@ -152,7 +154,7 @@ def _open_forget_gate(cell: Cell, bias: float) -> None:
     from ... import nn
 
     if not isinstance(cell, nn.LSTMCell):
-        raise CommandError("--forget-bias is for lstm: no other cell has that gate's bias")
+        raise CommandError("--forget-bias is for lstm: no other cell has the bias of that gate")
     nn.init.forget_gate_bias_(cell.bias_ih, bias)
     nn.init.forget_gate_bias_(cell.bias_hh, 0.0)
 

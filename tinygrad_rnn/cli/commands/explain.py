@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["register", "server"]
 
 _DETAILS = """\
-Serves the explainer on this machine alone: a page with an editor for your own cell, its picture,
-its gradient through time and its training, all of which runs in the browser. SITE is its folder,
-built from a checkout of the package by
+Serves the explainer on this machine only: a page with an editor for your own
+cell, its picture, its gradient through time and its training, all run in the
+browser. SITE is its folder, built from a checkout of the package by
 
   python docs/explainer/build.py
 
@@ -39,7 +39,7 @@ def register(commands: Commands) -> None:
     parser = add_command(commands, "explain", "serve the live explainer to a browser", _DETAILS)
     parser.add_argument("site", metavar="SITE", nargs="?", type=Path, help="its folder")
     parser.add_argument(
-        "--port", type=int, default=_PORT, help="0 for any that is free (default: %(default)s)"
+        "--port", type=int, default=_PORT, help="0 for any free port (default: %(default)s)"
     )
     parser.add_argument("--open", action="store_true", help="open it in the browser")
     parser.set_defaults(command=_explain)
@@ -57,7 +57,7 @@ def _explain(options: argparse.Namespace) -> int:
     except OSError as error:
         raise CommandError(
             f"port {options.port} cannot be used ({error.strerror}): choose another with --port, "
-            "or 0 for any that is free"
+            "or 0 for any free port"
         ) from error
     with serving:
         address = f"http://127.0.0.1:{serving.server_port}/"
@@ -74,10 +74,10 @@ def server(site: Path, port: int) -> ThreadingHTTPServer:
 
 
 class _Files(SimpleHTTPRequestHandler):
-    """Files with the types that browsers insist on, from a page of its own.
+    """Files with the MIME types that browsers require, in a cross-origin isolated page.
 
-    With the two headers a page may share memory with its worker, so that an endless loop in it can
-    be interrupted without losing what was trained.
+    The two headers let a page share memory with its worker, so that an endless loop there can be
+    interrupted without losing the training.
     """
 
     extensions_map = {
@@ -91,7 +91,7 @@ class _Files(SimpleHTTPRequestHandler):
     }
 
     def end_headers(self) -> None:
-        """Add the headers, and let browsers ask again for what has been built anew."""
+        """Add the headers, and make browsers revalidate files that were rebuilt."""
         self.send_header("Cross-Origin-Opener-Policy", "same-origin")
         self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
         self.send_header("Cache-Control", "no-cache")

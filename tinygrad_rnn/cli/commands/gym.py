@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 _DETAILS = """\
-Twenty files, each an RNN, LSTM or GRU with its backward pass written out by hand in NumPy, and one
-slip in it. Mend it: every value and every gradient is compared with the engine's. Without a file,
-writes those that are not in the folder `gym` yet, and says which are mended.
+Twenty files, each an RNN, LSTM or GRU with a backward pass written by hand in
+NumPy, and one bug in it. Fix it: every value and every gradient is compared
+with the engine's. Without a file, writes the missing files to the folder `gym`,
+and lists which are fixed.
 OPTIONS
 examples:
   tinygrad-rnn gym
@@ -31,13 +32,15 @@ examples:
 
 def register(commands: Commands) -> None:
     """Add the command to the parser."""
-    parser = add_command(commands, "gym", "find slips in backpropagation through time", _DETAILS)
+    parser = add_command(commands, "gym", "find bugs in backpropagation through time", _DETAILS)
     parser.add_argument(
         "path", metavar="PATH", nargs="?", type=Path, default=Path("gym"),
-        help="a file, or the folder of all (default: %(default)s)",
+        help="a file, or the folder of all files (default: %(default)s)",
     )  # fmt: skip
-    parser.add_argument("--hint", action="store_true", help="ask the question that leads to it")
-    parser.add_argument("--solution", action="store_true", help="show the line, wrong and right")
+    parser.add_argument(
+        "--hint", action="store_true", help="print a question that leads to the bug"
+    )
+    parser.add_argument("--solution", action="store_true", help="print the line, wrong and right")
     parser.set_defaults(command=_gym)
 
 
@@ -55,18 +58,18 @@ def _gym(options: argparse.Namespace) -> int:
         return 0 if finding.mended else 1
     findings = {path: gym.inspect_file(path) for path in gym.start(options.path)}
     for path, finding in findings.items():
-        print(f"  {'mended' if finding.mended else '-':8}{path}")
-    mended = sum(finding.mended for finding in findings.values())
-    print(f"{mended} of {len(findings)} are mended.", end=" ")
+        print(f"  {'fixed' if finding.mended else '-':7}{path}")
+    fixed = sum(finding.mended for finding in findings.values())
+    print(f"{fixed} of {len(findings)} are fixed.", end=" ")
     next_one = next((path for path, finding in findings.items() if not finding.mended), None)
-    print(f"Next: {next_one}" if next_one else "That was all of them.")
+    print(f"Next: {next_one}" if next_one else "All bugs are fixed.")
     return 0
 
 
 def _described(finding: Finding, options: argparse.Namespace) -> list[str]:
     fault = finding.fault
     if finding.mended:
-        return [say("Mended: all values and gradients are right.")]
+        return [say("Fixed: all values and gradients are right.")]
     over = {0: say("It does not run:"), 1: say("Wrong, already in a single step:")}
     later = say("A single step is right. Over {steps} steps, wrong:", steps=finding.steps)
     lines = [over.get(finding.steps, later)]

@@ -1,4 +1,4 @@
-"""`tinygrad-rnn plan`: what a scan of a cell computes at which stage, and what each line costs."""
+"""`tinygrad-rnn plan`: what a scan of a cell computes at each stage, and what each line costs."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 _DETAILS = """\
-A cell runs over a sequence as a scan: what does not depend on its state is taken out of the loop
-over time and computed for all steps at once, forward and backward. This prints which instructions
-run once, before, in and after the loop, then what each line of the cell's own source costs.
+A cell runs over a sequence as a scan. Whatever does not depend on its state is
+moved out of the loop over time and computed for all steps at once, forward and
+backward. This command prints which instructions run once, before, in and after
+the loop, then the cost of each line of the cell's source.
 OPTIONS
 examples:
   tinygrad-rnn plan lstm --batch-size 32
@@ -30,16 +31,16 @@ examples:
 
 def register(commands: Commands) -> None:
     """Add the command to the parser."""
-    parser = add_command(commands, "plan", "show how a cell is computed, and its costs", _DETAILS)
+    parser = add_command(commands, "plan", "show how a cell is compiled, and its costs", _DETAILS)
     parser.add_argument(
         "cell",
         metavar="CELL",
-        help="lstm, mingru or any of tinygrad_rnn.cells, or a cell of your own: my_file.py:MyCell",
+        help="lstm, mingru or any of tinygrad_rnn.cells, or your own cell: my_file.py:MyCell",
     )
     for name, default, meaning in (
-        ("input-size", 32, "elements of the input at each step"),
+        ("input-size", 32, "features of the input at each step"),
         ("hidden-size", 64, "elements of the state"),
-        ("batch-size", 16, "sequences side by side"),
+        ("batch-size", 16, "sequences in a batch"),
         ("steps", 100, "length of the sequences"),
     ):
         parser.add_argument(
@@ -54,7 +55,7 @@ def register(commands: Commands) -> None:
     parser.add_argument(
         "--passes", action="store_true", help="print the step after each pass of the compiler"
     )
-    add_out(parser, None, "also draw the plan into this file, which ends in .svg")
+    add_out(parser, None, "also draw the plan to this .svg file")
     parser.set_defaults(command=_plan)
 
 

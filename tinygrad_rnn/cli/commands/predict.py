@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 _DETAILS = """\
-Prints, for each name, the languages that it may come from, the most probable first.
+Prints the most probable languages of each name.
 OPTIONS
 example:
   tinygrad-rnn predict runs/surnames Kowalski Esposito
@@ -29,13 +29,15 @@ _BAR_WIDTH = 30
 def register(commands: Commands) -> None:
     """Add the command to the parser."""
     parser = add_command(commands, "predict", "tell which language a name comes from", _DETAILS)
-    parser.add_argument("run", metavar="RUN", help="folder of a training run, as runs/surnames")
+    parser.add_argument(
+        "run", metavar="RUN", help="folder of a training run, such as runs/surnames"
+    )
     parser.add_argument("names", metavar="NAME", nargs="+", help="a name")
     parser.add_argument(
         "--cell",
         metavar="CELL",
-        help="the cell to ask, if the run has several (default: the most accurate); "
-        "one of your own needs its code: my_file.py:MyCell",
+        help="the cell to use, if the run has several (default: the most accurate); your own cell "
+        "needs its code: my_file.py:MyCell",
     )
     parser.add_argument(
         "--top", type=int, metavar="N", default=5, help="languages to show (default: %(default)s)"
@@ -62,8 +64,8 @@ def _predict(options: argparse.Namespace) -> int:
         ranked = trained.rank(model, codes)
         if not all(math.isfinite(probability) for _, probability in ranked):
             raise CommandError(
-                f"{cell} gives no probabilities, as some of its weights are not finite; train it "
-                "again, with a smaller --learning-rate"
+                f"{cell} gives no probabilities, because some of its weights are not finite; "
+                "train it again with a smaller --learning-rate"
             )
         print(printable(f"\n{name}"))
         for language, probability in ranked[: options.top]:
@@ -88,7 +90,7 @@ def _model(trained: Trained, spec: str | None) -> tuple[str, Classifier]:
     if spec is None and trained.best not in discover():
         raise CommandError(
             f"the most accurate cell of {str(trained.path)!r} is {trained.best!r}, whose code is "
-            f"not in the model file; say where it is: --cell {trained.best}"
+            f"not in the model file; say where the code is: --cell {trained.best}"
         )
     cell = find_cell(trained.best if spec is None else spec)
     with blame(cell.file):

@@ -1,4 +1,4 @@
-"""`tinygrad-rnn report`: a page about trained networks, for a name of the reader's choice."""
+"""`tinygrad-rnn report`: a page about trained networks, for a name that the reader chooses."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 __all__ = ["corpus_of", "register", "trained_models"]
 
 _DETAILS = """\
-Writes a page about the networks of a run: what they answer to a name and whether it is right,
-how good they are, what they mistake for what, and what happens inside, letter by letter.
+Writes a page about the networks of a run: what they predict for a name and
+whether it is right, how good they are, which classes they confuse, and what
+happens inside, letter by letter.
 OPTIONS
 examples:
   tinygrad-rnn report runs/surnames --name Kowalski
@@ -26,14 +27,16 @@ examples:
 
 def register(commands: Commands) -> None:
     """Add the command to the parser."""
-    parser = add_command(commands, "report", "a page about trained networks", _DETAILS)
-    parser.add_argument("run", metavar="RUN", help="folder of a training run, as runs/surnames")
-    parser.add_argument("--name", metavar="NAME", help="the name to read (default: one held out)")
+    parser = add_command(commands, "report", "write a page about trained networks", _DETAILS)
+    parser.add_argument(
+        "run", metavar="RUN", help="folder of a training run, such as runs/surnames"
+    )
+    parser.add_argument("--name", metavar="NAME", help="the name to read (default: a held-out one)")
     parser.add_argument(
         "--cell",
         metavar="CELL",
         nargs="+",
-        help="the cells to compare (default: all of the run); one of your own needs its code: "
+        help="the cells to compare (default: all of the run); your own cell needs its code: "
         "my_file.py:MyCell",
     )
     add_language(parser)
@@ -71,8 +74,8 @@ def trained_models(trained: Trained, specs: list[str] | None) -> dict[str, Class
     own = [name for name in trained.histories if name not in discover()]
     if specs is None and own:
         raise CommandError(
-            f"{str(trained.path)!r} has cells whose code is not in it; say where it is, or which "
-            f"cells are wanted: --cell {' '.join(trained.histories)}"
+            f"{str(trained.path)!r} has cells whose code is not in it; say where the code is, or "
+            f"which cells to use: --cell {' '.join(trained.histories)}"
         )
     models = {}
     for spec in specs or Told.read(trained.path).cells:
@@ -83,7 +86,7 @@ def trained_models(trained: Trained, specs: list[str] | None) -> dict[str, Class
 
 
 def corpus_of(run: str, trained: Trained) -> Corpus:
-    """The names that a run learnt from and the held-out ones, read again from their source."""
+    """The names that a run was trained on and the held-out ones, read again from their source."""
     from ...data import load_names
     from ...training.names import Corpus, Told
 

@@ -20,16 +20,17 @@ _LESSONS = {
     "no-future": "which inputs an output depends on",
     "truncation": "what is lost where the gradient is cut",
 }
-_KNOBS = {  # option: what it is; which lesson has it, the lesson says
+_KNOBS = {  # option: what it is, and the lessons that have it
     "forget-bias": "bias of the LSTM's forget gate (vanishing, gates)",
-    "spectral-radius": "of recurrent weights (vanishing, exploding)",
+    "spectral-radius": "of the recurrent weights (vanishing, exploding)",
     "steps": "length of the sequence (vanishing, exploding, gates)",
-    "step": "of the output that is looked at (no-future)",
+    "step": "step of the output to look at (no-future)",
     "truncate": "steps after which the gradient is cut (truncation)",
 }
 _DETAILS = f"""\
-Runs two networks over the same sequence and writes a page on which they stand side by side,
-with sliders for what makes the difference. Each position of a slider is a real run.
+Runs two networks over the same sequence and writes a page that shows them side
+by side, with sliders for the values that make the difference. Each position of
+a slider is a real run.
 
 {chr(10).join(f"  {name:<12}{what}" for name, what in _LESSONS.items())}
 OPTIONS
@@ -42,7 +43,7 @@ examples:
 
 def register(commands: Commands) -> None:
     """Add the command to the parser."""
-    parser = add_command(commands, "show", "show what is to be seen in the gradient", _DETAILS)
+    parser = add_command(commands, "show", "write a lesson about the gradient", _DETAILS)
     parser.add_argument("lesson", metavar="LESSON", choices=_LESSONS, help=", ".join(_LESSONS))
     for name, what in _KNOBS.items():
         parser.add_argument(f"--{name}", type=float, metavar="X", help=what)

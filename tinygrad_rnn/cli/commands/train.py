@@ -1,4 +1,4 @@
-"""`tinygrad-rnn train`: the main job. Trains cells, measures them, keeps what they learnt."""
+"""`tinygrad-rnn train`: trains cells to classify names, measures them, and saves them."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ __all__ = ["register"]
 
 _DETAILS = """\
 Trains recurrent networks to tell which language a surname comes from, letter by
-letter: the plain RNN, then the LSTM, or the cells that you name. One name in five
-is held out, to measure on.
+letter: the plain RNN, then the LSTM, or the cells that you choose. One name in
+five is held out for evaluation.
 
 Each run has a folder of its own, runs/NAME, with
-  CELL/checkpoint.safetensors  weights and all else that training depends on, as
-                               they were after the last complete epoch
-  CELL/metrics.jsonl           what was measured, one line an epoch
-  run.json                     what the run was told
+  CELL/checkpoint.safetensors  weights and everything else that training needs,
+                               as of the last complete epoch
+  CELL/metrics.jsonl           the metrics, one line per epoch
+  run.json                     the settings of the run
   bptt.svg                     backpropagation through time of a name, unrolled
-  report.html                  what they answer and how good they are, what
-                               gradients and gates do
+  report.html                  what the networks predict, how good they are, and
+                               what their gradients and gates do
 
-With EXPERIMENT, a Python file of your own with a function main(run), that is
-called instead, and trains what it likes with fit(..., run=run).
+EXPERIMENT is your own Python file with a function main(run). It is called
+instead and may train anything with fit(..., run=run).
 OPTIONS
 examples:
   tinygrad-rnn train
@@ -40,20 +40,20 @@ examples:
   tinygrad-rnn train my_experiment.py
   tinygrad-rnn train --resume runs/surnames
 
-A cell of your own is a class with MyCell(input_size, hidden_size).
-Ctrl-C stops; what was learnt up to the last complete epoch is kept. --resume goes
-on from there, also if the run was killed, and ends with the same weights.
+Your own cell is a class with MyCell(input_size, hidden_size). Ctrl-C stops the
+run; everything up to the last complete epoch is kept. --resume continues from
+there, even if the run was killed, and ends with the same weights.
 """
 
 
 def register(commands: Commands) -> None:
     """Add the command to the parser."""
-    parser = add_command(commands, "train", "train networks to tell names apart", _DETAILS)
+    parser = add_command(commands, "train", "train networks to classify names", _DETAILS)
     parser.add_argument(
         "experiment",
         metavar="EXPERIMENT",
         nargs="?",
-        help="my_experiment.py, with a function main(run) (default: the main job, as above)",
+        help="my_experiment.py, with a function main(run) (default: classify names, as above)",
     )
     parser.add_argument(
         "--cell",
@@ -66,15 +66,16 @@ def register(commands: Commands) -> None:
     parser.add_argument(
         "--data",
         metavar="DIR",
-        help="folder with a UTF-8 text file CLASS.txt for each class, one name a line "
-        "(default: surnames of 21 languages, which come along)",
+        help="folder with a UTF-8 text file CLASS.txt for each class, one name per line (default: "
+        "the bundled surnames of 21 languages)",
     )
     parser.add_argument("--out", metavar="DIR", help="folder of runs (default: runs)")
     parser.add_argument(
-        "--name", help="the run's folder in it (default: that of the data, or the next free)"
+        "--name",
+        help="the run's folder in it (default: the name of the data, or the next free one)",
     )
     parser.add_argument(
-        "--resume", metavar="RUN", help="go on with the run in this folder, as it was begun"
+        "--resume", metavar="RUN", help="continue the run in this folder, with its settings"
     )
     add_language(parser)
     _add_settings(parser)
@@ -128,7 +129,7 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _told(options: argparse.Namespace) -> tuple[Told, list[str]]:
-    """What the run is told, by the options or by its own record, and how its cells are found."""
+    """The settings of the run, from the options or its own record, and how to find its cells."""
     from ...training.names import Settings, Told
 
     if not options.resume:
@@ -140,8 +141,8 @@ def _told(options: argparse.Namespace) -> tuple[Told, list[str]]:
     folder = Path(options.resume)
     if not (folder / "run.json").exists() and next(folder.rglob("checkpoint.safetensors"), None):
         raise CommandError(
-            f"{options.resume!r} is the run of an experiment; name its file, too: "
-            f"train my_experiment.py --resume {options.resume}"
+            f"{options.resume!r} is the run of an experiment; give its file, too: train "
+            f"my_experiment.py --resume {options.resume}"
         )
     told = Told.read(options.resume)
     return told, _cells_again(options, told)
@@ -155,8 +156,8 @@ def _cells_again(options: argparse.Namespace, told: Told) -> list[str]:
         raise CommandError(f"--cell: the run in {options.resume!r} has {' '.join(told.cells)}")
     if options.cell is None and any(":" in name for name in told.cells):
         raise CommandError(
-            f"the run in {options.resume!r} has cells whose code is not in it; say where it is: "
-            f"--cell {' '.join(told.cells)}"
+            f"the run in {options.resume!r} has cells whose code is not in it; say where the code "
+            f"is: --cell {' '.join(told.cells)}"
         )
     return specs
 
@@ -171,7 +172,7 @@ def refuse_options(options: argparse.Namespace, where: str, except_for: tuple[st
 
 
 def _built(cell: NamedCell, corpus: Corpus, settings: Settings) -> Classifier:
-    """The model around `cell`, tried on a few names, so that mistakes show before anything runs."""
+    """The model around `cell`, tried on a few names so that mistakes show before training."""
     from ...data import pad
     from ...training.names import build
     from ...user_code import blame

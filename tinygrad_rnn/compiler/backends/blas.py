@@ -1,8 +1,8 @@
-"""The threads of NumPy's matrix products. For small networks one is best.
+"""The threads of NumPy's matrix products. For small networks one thread is best.
 
-OpenBLAS, which computes them, starts as many threads as there are cores, and idle threads spin. At
-these matrix sizes that gains little, and it costs a multiple of the time when other programs need
-the cores as well.
+OpenBLAS computes these products with as many threads as there are cores, and its idle threads spin.
+At these matrix sizes that gains little, and products take several times as long when other programs
+need the cores.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _CHOSEN_BY_USER = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
 def one_blas_thread() -> Iterator[None]:
     """Within this context OpenBLAS uses one thread, unless the environment sets their number.
 
-    Does nothing where NumPy has another library, or it cannot be reached.
+    Does nothing if NumPy uses another library, or if OpenBLAS cannot be found.
 
     >>> with one_blas_thread():
     ...     pass
@@ -55,7 +55,7 @@ def blas_threads() -> int | None:
 def _openblas(verb: str) -> Callable[..., int] | None:
     """OpenBLAS's function that gets or sets the number of threads, if NumPy is linked to it."""
     try:
-        # A handle of NumPy's core also finds what is in the libraries that it is linked to.
+        # A handle of NumPy's core also finds symbols of the libraries that it is linked to.
         core = ctypes.CDLL(importlib.import_module("numpy._core._multiarray_umath").__file__)
     except (ImportError, OSError):
         return None

@@ -1,4 +1,4 @@
-"""Executor: who runs the loop of a scan, NumPy step by step or one compiled function."""
+"""Executor: runs the loop of a scan, with NumPy step by step or as one compiled function."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def set_executor(name: str) -> None:
     """Choose what runs the loops of recurrent layers from now on: "numpy" or "llvm".
 
     With "llvm", which needs the extra `llvm`, the loop over time of a cell is one compiled function
-    of machine code. The first sequence of a new shape waits for LLVM; the code is kept on disk, in
-    `~/.cache/tinygrad_rnn` or the directory named by the environment variable TINYGRAD_RNN_CACHE,
-    where later processes find it. A cell with an op that has no compiled form runs on NumPy; one
+    of machine code. The first sequence of a new shape waits for LLVM. The code is cached on disk
+    for later processes, in `~/.cache/tinygrad_rnn` or the directory named by the environment
+    variable TINYGRAD_RNN_CACHE. A cell that uses an op without a compiled form runs on NumPy; one
     message names the op and its line. Values agree to rounding: in float32 a compiled `tanh`,
     `exp`, `log` or `sin` is within 3 units in the last place; in float64 they are the C library's.
-    The environment variable TINYGRAD_RNN_EXECUTOR sets the executor for programs that choose none.
-    ValueError for another name, ImportError if its package is missing.
+    The environment variable TINYGRAD_RNN_EXECUTOR sets the executor for programs that do not choose
+    one. ValueError for another name, ImportError if its package is missing.
 
     >>> import tinygrad_rnn as tg
     >>> tg.set_executor("numpy")
@@ -65,7 +65,7 @@ _here: ContextVar[str | None] = ContextVar("tinygrad_rnn.executor", default=None
 
 @contextmanager
 def executing_on(name: str | None) -> Iterator[None]:
-    """Within this context, in this thread, that executor is used (None: as always)."""
+    """Within this context, this thread uses that executor (None: the usual one)."""
     token = _here.set(_here.get() if name is None else _checked(name, "executor"))
     try:
         yield
@@ -97,7 +97,7 @@ def build(cell: str, direction: str, *arguments: Any, **keywords: Any) -> Execut
 
 
 def _notify(cell: str, direction: str, reason: str, value: Instruction | None) -> None:
-    """Say once what is not compiled: `value` is the instruction, if it is a single one."""
+    """Say once what is not compiled; `value`: the instruction, if it is a single one."""
     scope = None if value is None else value.origin
     op = getattr(scope, "op", None)
     found = reason.removeprefix("the op ")

@@ -1,4 +1,4 @@
-"""Threads: how many of them run the loops of scans and the products beside them."""
+"""Threads: how many run the loops of scans and the products outside them."""
 
 from __future__ import annotations
 
@@ -91,9 +91,9 @@ def ranges(size: int, unit: int, least: int) -> list[tuple[int, int]]:
 def run_parts(parts: Sequence[Callable[[], object]]) -> None:
     """Call each part once, on this thread and on those of the pool; return when all are done.
 
-    This thread takes part after part like the others, so that it never waits for one that nobody
-    has begun: scans of several threads may run at once, or one inside another's part. The first
-    error of a part is raised when all have ended.
+    This thread takes parts like the others, so it never waits for a part that no thread has begun.
+    Scans of several threads may run at once, or one scan inside a part of another. The first error
+    of a part is raised after all parts have ended.
     """
     waiting = deque(parts)
     ended: SimpleQueue[BaseException | None] = SimpleQueue()

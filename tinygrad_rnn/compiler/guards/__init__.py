@@ -1,1 +1,1 @@
-"""Guards: what a step has read besides its arguments, and whether it is still the same."""
+"""Guards: what a step reads besides its arguments, and whether it is still the same."""

@@ -23,10 +23,10 @@ MISSING: Any = type("Missing", (), {"__repr__": lambda self: "nothing"})()
 
 
 class Binding:
-    """What one run of all checks finds: the Tensor for each leaf, and what differed.
+    """The result of one run of all checks: the Tensor for each leaf, and what differed.
 
-    `numbers`: whether numbers may have changed; `changed` then lists the checks of numbers that
-    have failed. `strict`: whether Tensors that the program does not read must be the same as well.
+    `numbers`: whether numbers may have changed; `changed` then lists the failed checks of numbers.
+    `strict`: whether Tensors that the program does not read must be the same, too.
     """
 
     __slots__ = ("changed", "leaves", "numbers", "strict")
@@ -48,7 +48,7 @@ class Check:
 
 
 class Constant(Check):
-    """Something immutable: equal, and of the same type."""
+    """An immutable value: equal, and of the same type."""
 
     __slots__ = ("value",)
 
@@ -168,7 +168,7 @@ class Entries(Check):
 
 
 class ContextCheck(Check):
-    """A context variable, by its value here and now."""
+    """A context variable, by its current value."""
 
     __slots__ = ("check", "variable")
 
@@ -180,7 +180,7 @@ class ContextCheck(Check):
 
 
 class Function(Check):
-    """A Python function, perhaps made anew: its code, its defaults, its closure."""
+    """A Python function, which may be re-created: its code, its defaults, its closure."""
 
     __slots__ = ("cells", "code", "defaults", "globals", "keywords")
 
@@ -232,7 +232,7 @@ class Method(Check):
 
 
 class Namespace:
-    """Some names of an object, a class or a module, compared in plain loops: before every scan.
+    """Some names of an object, a class or a module, compared in plain loops before every scan.
 
     `read`: the mapping, or None if the object no longer exists.
     """

@@ -1,9 +1,9 @@
 """Guards: everything that a recorded step could read besides its arguments, turned into checks.
 
 Start from the step's function. Follow its closure, its defaults and the globals that the executed
-code names; in objects, the attributes whose names that code contains. Whatever is reached is either
-an immutable value, a container, an array or a Tensor, and gets a check; or it cannot be guarded,
-and then the step is not compiled.
+code names; in objects, the attributes whose names that code contains. Everything that is reached
+gets a check if it is an immutable value, a container, an array or a Tensor. Anything else cannot be
+guarded, and then the step is not compiled.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from .names import names_in
 
 __all__ = ["Guards", "Unguardable"]
 
-MOST = 5000  # values that the guards of one step check at most
+MOST = 5000  # the most values that the guards of one step check
 
 _CONSTANTS = (
     type(None), bool, complex, str, bytes, range, slice, type(...), type(NotImplemented), np.dtype,
@@ -60,18 +60,18 @@ _OBJECTS = (
     types.CodeType, types.GenericAlias, types.MethodWrapperType, types.MappingProxyType,
 )  # fmt: skip
 _NEVER: dict[type, str] = {
-    np.random.Generator: "a random generator of its own; use tg.rand_like",
-    np.random.RandomState: "random numbers of NumPy's; use tg.rand_like",
-    np.random.BitGenerator: "a random generator of its own; use tg.rand_like",
-    random.Random: "random numbers of Python's; use tg.rand_like",
+    np.random.Generator: "a separate random generator; use tg.rand_like",
+    np.random.RandomState: "NumPy's random numbers; use tg.rand_like",
+    np.random.BitGenerator: "a separate random generator; use tg.rand_like",
+    random.Random: "Python's random numbers; use tg.rand_like",
     io.IOBase: "a file",
     type(environ): "the environment",
-    threading.local: "a thread's own storage",
+    threading.local: "thread-local storage",
 }
 
 
 class Unguardable(Exception):
-    """Something that a step reads can change without being noticed."""
+    """The step reads something that can change unnoticed."""
 
 
 class Guards:
@@ -88,7 +88,7 @@ class Guards:
         self._alive: list[Any] = [function]  # so that no id is reused while this is built
         self._seen: dict[int, Check] = {}
         self._namespaces: list[Namespace] = []
-        self.arrays: list[Any] = []  # those that a check was made for
+        self.arrays: list[Any] = []  # those that have a check
         self._visited: set[types.CodeType] = set()
         names = [names_in(code) for code in codes]
         self._attributes = frozenset({"__call__"}).union(*(n.attributes for n in names))
@@ -103,7 +103,7 @@ class Guards:
         self._follow_all_closures()
         binding = self.bind(function, strict=True)
         if binding is None:
-            raise Unguardable("it reads something that changes while it is looked at")
+            raise Unguardable("it reads something that changes during the inspection")
         for tensor, k in self._numbers.items():
             if binding.leaves[k] is None:
                 name = f"the tensor {tensor.name!r}" if tensor.name else "a tensor"
@@ -115,7 +115,7 @@ class Guards:
     ) -> Binding | None:
         """The current Tensors for the leaves; None if anything else has changed.
 
-        `numbers`: numbers may have changed. `strict`: no Tensor may have been exchanged.
+        `numbers`: numbers may have changed. `strict`: no Tensor may have been replaced.
         """
         binding = Binding(self.leaves, numbers, strict)
         if not self._root.holds(function, binding):
@@ -130,10 +130,10 @@ class Guards:
         """How many Tensors the step reads."""
         return self._leaves
 
-    # What is reached
+    # Following values
 
     def _check(self, value: Any, where: str) -> Check:
-        """The check for a value; its parts are followed."""
+        """The check for a value and for everything that it contains."""
         if isinstance(value, _CONSTANTS) or value is MISSING:
             return Constant(value)
         if isinstance(value, int | float | np.generic):
@@ -143,7 +143,7 @@ class Guards:
             return known
         self._alive.append(value)
         if len(self._alive) > MOST:
-            raise Unguardable(f"it can read more than {MOST} values, as {where}")
+            raise Unguardable(f"it can read more than {MOST} values, for example {where}")
         self._seen[id(value)] = Same(value)  # for values that contain themselves
         made = self._seen[id(value)] = self._of_kind(value, where)
         return made
@@ -220,7 +220,7 @@ class Guards:
         return found
 
     def _namespace(self, read: Callable[[], Any], held: Any, kind: type | None, label: str) -> None:
-        """Guard the names in `held` that the code contains, and that the class keeps its own."""
+        """Guard the names in `held` that the code reads; inherited names must stay absent."""
         space = Namespace(read)
         for name, part in list(held.items()):
             if self._is_read(name) and name not in _UNREAD:
@@ -232,7 +232,7 @@ class Guards:
         self._namespaces.append(space)
 
     def _class(self, kind: type) -> None:
-        """Guard the code and data of an object, in each class that it consists of."""
+        """Guard the code and data of an object, in each of its classes."""
         for base in kind.__mro__:
             if (id(base) in self._seen and base is not kind) or base.__flags__ & _IMMUTABLE:
                 continue
@@ -276,7 +276,7 @@ class Guards:
         self._namespaces.append(space)
 
     def _module(self, module: types.ModuleType) -> None:
-        """Guard the names of a module that is reached other than by a global."""
+        """Guard the names of a module that is not reached through a global."""
         if home_of(getattr(module, "__file__", None) or "<frozen") == "user":
             self._namespace(lambda: vars(module), vars(module), None, f"{module.__name__}.")
 

@@ -15,10 +15,10 @@ __all__ = ["Names", "names_in"]
 class Names(NamedTuple):
     """What a code object names.
 
-    `chains`: globals, each with the attributes that are read from it at once: `np.random.rand` is
-    ("np", "random", "rand"). `attributes`: all names after a dot. `imports`: modules. `dynamic`:
-    whether names may be made up as it runs, as with getattr. `writes`: whether it may change
-    something that is not its own.
+    `chains`: globals, each with the chain of attributes read from it: `np.random.rand` is ("np",
+    "random", "rand"). `attributes`: all names after a dot. `imports`: modules. `dynamic`: whether
+    names may be computed at run time, as with getattr. `writes`: whether it may change something
+    other than its local variables.
     """
 
     chains: frozenset[tuple[str, ...]]
@@ -44,7 +44,7 @@ _GLOBAL = {"LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL", "DELETE_GLOBAL"}
 
 @lru_cache(maxsize=4096)
 def names_in(code: CodeType) -> Names:
-    """The names in this code; not those of functions defined in it, which have code of their own.
+    """The names in this code, without those of functions defined in it, which have their own code.
 
     >>> import numpy as np
     >>> sorted(names_in((lambda x: np.linalg.norm(x.data)).__code__).chains)

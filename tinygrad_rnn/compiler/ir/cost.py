@@ -1,7 +1,7 @@
 """The cost of an instruction: floating-point operations and bytes of memory traffic.
 
-Both are counted from the shapes, not measured. A ufunc counts as one operation per element of its
-result, whatever it computes: a tanh counts like an addition, although it takes ten times as long.
+Both are counted from the shapes, not measured. Every ufunc counts as one operation per element of
+its result: a tanh counts like an addition, although it takes ten times as long.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .schedule import Schedule
 
 __all__ = ["Cost", "cost", "loop_seconds", "row_seconds"]
 
-# Per second of one thread, roughly: to weigh the work of a step against fixed costs.
+# Per second of one thread, roughly, to compare the work of a step with fixed costs.
 FLOPS = 5e10
 BYTES = 1e10
 
@@ -42,8 +42,8 @@ def cost(
 ) -> Cost:
     """The cost of an instruction in a run of `steps` steps.
 
-    `time_varying` tells whether a value differs between steps. One that does not is read once by an
-    instruction outside the loop, and at each step by an instruction inside it.
+    `time_varying` tells whether a value differs between steps. A value that does not is read once
+    by an instruction outside the loop, and at each step by one inside it.
     """
     if value.is_view:
         return Cost(0, 0)
@@ -79,7 +79,7 @@ def _flops_of_a_step(instruction: Instruction, arrays: list[Any]) -> int:
 
 
 def loop_seconds(schedule: Schedule) -> float:
-    """About how long one thread takes for one step of the loop, in seconds."""
+    """An estimate of the time of one step of the loop on one thread, in seconds."""
     of_all = Cost(0, 0)
     for value in schedule.stages["loop"]:
         of_all += cost(value, 1, schedule.time_varying, in_loop=True)

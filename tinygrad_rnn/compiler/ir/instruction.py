@@ -56,10 +56,9 @@ class Instruction:
     `primitive`: a ufunc, an op, or a function of arrays; None for an input of the program.
     `inputs`: instructions, and arrays or numbers for constants. `output`: which output this is, for
     a primitive with several. `sample`: its value in the step that was traced, an example of shape
-    and dtype; NumPy's promotion decided these there, and no pass changes them. `name`: the name
-    that its author gave it. `origin`: where it was written. `depends_on`: the instructions among
-    its inputs. `traits`: those of its primitive. Two instructions are equal only if they are the
-    same object.
+    and dtype; NumPy's promotion decided both, and no pass changes them. `name`: the author's name
+    for it. `origin`: where it was written. `depends_on`: the instructions among its inputs.
+    `traits`: those of its primitive. Two instructions are equal only if they are the same object.
 
     >>> x = Instruction.input(np.ones(3, np.float32), "x")
     >>> y = Instruction.of(np.multiply, x, 2.0)
@@ -117,17 +116,17 @@ class Instruction:
         )
 
     def called(self, name: str | None, origin: Scope | None) -> Instruction:
-        """The same instruction with another name and origin, where these are given."""
+        """The same instruction with another name and origin, if these are given."""
         name, origin = name or self.name, origin or self.origin
         if name is self.name and origin is self.origin:
             return self
         return replace(self, name=name, origin=origin)
 
-    # What it is
+    # Properties
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the value at one step."""
+        """The shape of the value at one step."""
         return self.sample.shape  # type: ignore[no-any-return]
 
     @property
@@ -147,7 +146,7 @@ class Instruction:
 
     @property
     def is_copy(self) -> bool:
-        """Whether its result equals its only input, in memory of its own."""
+        """Whether its result equals its only input, in separate memory."""
         return self.traits.copies and not self.attributes
 
     @property
@@ -205,13 +204,13 @@ class Instruction:
 
     @property
     def op_name(self) -> str:
-        """What its primitive is called."""
+        """The name of its primitive."""
         found = getattr(self.primitive, "name", None) or getattr(
             self.primitive, "__name__", "input"
         )
         return str(found)
 
-    # What it computes
+    # Computation
 
     def compute(self, *arrays: Any) -> Any:
         """The operation applied to arrays for its inputs."""
@@ -237,7 +236,7 @@ class Instruction:
     def can_batch(self, time_varying: Sequence[bool]) -> bool:
         """Whether the instruction can be run for all steps at once.
 
-        Its batching rule is tried on two steps: the sample, and one with other contents.
+        The batching rule is tested on two steps: the sample, and one with other contents.
         """
         if self.is_ufunc:
             return True
@@ -255,10 +254,10 @@ class Instruction:
         return _batchable[key]
 
     def _form(self, time_varying: Sequence[bool]) -> Hashable | None:
-        """What instructions share that batch alike; None if the answer holds for this one alone.
+        """A key shared by instructions that batch alike; None if the answer holds only here.
 
-        So it is if a constant array is among the inputs, whose content may matter, and if a sample
-        is all zeros, say, and the two steps that are tried are the same.
+        It is None if an input is a constant array, whose content may matter, and if the two test
+        steps are the same, for example because a sample is all zeros.
         """
         if any(isinstance(x, np.ndarray) for x in self.inputs):
             return None
@@ -269,7 +268,7 @@ class Instruction:
             form = signature((self.attributes, self.output, *samples(self.inputs)))
         except TypeError:  # of an attribute that may be any object
             return None
-        rule = getattr(self.primitive, "lifted", None)  # its author may declare another
+        rule = getattr(self.primitive, "lifted", None)  # its author may declare a new rule
         return self.primitive, rule, form, *time_varying
 
     def _batches(self, time_varying: Sequence[bool]) -> bool:
@@ -282,7 +281,7 @@ class Instruction:
             with np.errstate(all="ignore"):
                 batched = self.compute_batched(2, time_varying, *both)
                 expected = np.stack([self.sample, self.compute(*second)])
-        except Exception:  # no batching rule for such inputs, or an author's rule that fails
+        except Exception:  # no batching rule for such inputs, or a user's rule that fails
             return False
         return np.shape(batched) == expected.shape and _agree(batched, expected)
 
@@ -363,7 +362,7 @@ def value_number(instruction: Instruction) -> tuple[Any, ...]:
 
 
 def promotion_kind(x: Any) -> Any:
-    """What NumPy's promotion looks at: a dtype, or the type of a Python number."""
+    """The input of NumPy's promotion: a dtype, or the type of a Python number."""
     if isinstance(x, bool):
         return np.dtype(bool)
     return x.dtype if hasattr(x, "dtype") else type(x)
@@ -379,7 +378,7 @@ def may_reassociate(dtype: np.dtype[Any]) -> bool:
 
 
 def native(x: Any) -> Any:
-    """An array in the byte order of the processor; anything else as it is.
+    """An array in the byte order of the processor; anything else unchanged.
 
     >>> native(np.ones(1, ">f8")).dtype.isnative
     True

@@ -17,7 +17,7 @@ from .step import Step, needed_for
 
 __all__ = ["Printer", "changes", "input_names"]
 
-_WIDTH = 76  # of an instruction: 80 columns without its indentation and the mark of a change
+_WIDTH = 76  # of an instruction: 80 columns minus the indentation and the change mark
 _LEAST, _MOST = 30, 49  # of what it computes
 _NO_BREAK = "\N{NO-BREAK SPACE}"
 
@@ -47,8 +47,8 @@ def _numbered(values: Sequence[Instruction], name: str) -> dict[Instruction, str
 class Printer:
     """Names values, the same after every pass, and prints programs.
 
-    A value has the name that its author gave it, or its primitive's name and a number. A pass that
-    changes the inputs of an instruction keeps its sample, by which the value is recognised.
+    A value has its author's name, or its primitive's name and a number. A pass that changes the
+    inputs of an instruction keeps its sample, which identifies the value.
     """
 
     def __init__(self, names: Mapping[Instruction, str]) -> None:
@@ -73,7 +73,7 @@ class Printer:
         return self._names[key]
 
     def _authors_name(self, name: str, key: int) -> str:
-        """The name that the author gave, with a number if other values of the program have it."""
+        """The author's name, with a number if other values of the program have the same name."""
         keys = self._by_author.setdefault(name, [])
         if key not in keys:
             keys.append(key)
@@ -102,7 +102,7 @@ class Printer:
         return "\n".join([*lines, f"{last:<{room}} {right}"]).replace(_NO_BREAK, " ")
 
     def lines(self, program: Program) -> list[str]:
-        """The program: as a step or, once it is scheduled, stage by stage."""
+        """The program: as a step or, once scheduled, stage by stage."""
         self._by_author.clear()
         if program.forward is None:
             return list(self._step(program.step))

@@ -15,10 +15,10 @@ __all__ = ["Pass", "Program"]
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """A traced step and, once it is scheduled, its forward and backward run over a sequence.
+    """A traced step and, once scheduled, its forward and backward run over a sequence.
 
-    The backward run reads values of the forward run: the `residuals` of that schedule, an array for
-    all steps each, and `invariants`, which are the same at every step. `backward` is None if
+    The backward run reads values of the forward run: the `residuals` of that schedule, each an
+    array for all steps, and `invariants`, which are the same at every step. `backward` is None if
     nothing requires a gradient.
     """
 

@@ -27,7 +27,7 @@ STATIC = ("once", "total")  # the stages whose values are the same at every step
 class Schedule:
     """The instructions of one direction by stage, in order, and the stage of every value.
 
-    `carry_in[k]` is at each step what `carry_out[k]` was at the step before. `results` are the
+    At each step `carry_in[k]` is the `carry_out[k]` of the previous step. `results` are the
     requested values (arrays and numbers for constants). `residuals` are the values that the
     backward run reads.
     """
@@ -49,7 +49,7 @@ class Schedule:
         return read | set(inputs_of([*self.carry_out, *self.results]))
 
     def time_varying(self, x: Any) -> bool:
-        """Whether x has a value of its own at each step."""
+        """Whether x has a different value at each step."""
         return isinstance(x, Instruction) and self.stage_of[x] not in STATIC
 
     def stages_of_results(self) -> list[Stage]:
@@ -57,7 +57,7 @@ class Schedule:
         return [self.stage_of[x] if isinstance(x, Instruction) else "once" for x in self.results]
 
     def substituted(self, substitution: Substitution) -> Schedule:
-        """The schedule after a substitution that some instructions went through."""
+        """The schedule after a substitution of some of its instructions."""
         stages = {stage: tuple(substitution.apply(v)) for stage, v in self.stages.items()}
 
         def each(values: Sequence[Any]) -> tuple[Any, ...]:

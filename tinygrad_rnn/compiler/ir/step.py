@@ -21,8 +21,8 @@ class Step:
     `leaves` (everything else the step reads, mostly parameters) to `next_carry`, `ys`, and `sums`,
     which are summed over time. Backward: from these and `grad_carry`, `grad_ys` and `grad_sums`
     (the gradients of the results) to `d_xs`, `d_carry` and `d_leaves`; None where no result depends
-    on the input. The last ys may be `observed` values that are not results of the step; their
-    gradients enter through as many of the xs, the last ones before the mask, which no instruction
+    on the input. The last ys may be `observed` values, which are not results of the step. Their
+    gradients enter through an equal number of xs, the last before the mask, which no instruction
     reads.
     """
 
@@ -35,7 +35,7 @@ class Step:
     instructions: tuple[Instruction, ...]
     next_carry: tuple[Result, ...]
     ys: tuple[Result, ...]
-    drawn: tuple[Result, ...]  # random numbers, also those on which nothing depends
+    drawn: tuple[Result, ...]  # random numbers, including unused ones
     sums: tuple[Result, ...] = ()
     grad_carry: tuple[Instruction, ...] = ()
     grad_ys: tuple[Instruction, ...] = ()

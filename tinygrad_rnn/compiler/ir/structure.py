@@ -29,7 +29,7 @@ class Dependence(NamedTuple):
 
     `kind`: "diagonal": each element on the one in its own position; "permuted": each on one
     element, in another position; "block": on those with the same position along `axes`; "dense": on
-    any. `because`: the instruction that makes it so, None for a diagonal.
+    any. `because`: the instruction that causes it, None for a diagonal.
     """
 
     carry: int
@@ -78,7 +78,7 @@ def _depending_on(
 
 
 def _positions(value: Instruction, values: set[Instruction]) -> list[int]:
-    """The positions of the inputs that are among the values."""
+    """The positions of those inputs that are among the values."""
     return [k for k, x in enumerate(value.inputs) if isinstance(x, Instruction) and x in values]
 
 

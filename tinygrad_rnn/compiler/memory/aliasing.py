@@ -1,4 +1,4 @@
-"""Aliasing: which values are views of other values' memory. It is decided here and nowhere else."""
+"""Aliasing: which values are views of other values' memory. Only this file decides it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def viewed_input(value: Instruction) -> Instruction | None:
 def viewed(value: Instruction, source: Array, steps: int, time_varying: bool) -> Array | None:
     """The value as a view of its input's array; None where NumPy has to copy.
 
-    `time_varying`: the array has a leading axis of so many steps.
+    `time_varying`: the array has a leading axis of `steps` steps.
     """
     if not source.size or (time_varying and not value.can_batch([True])):
         return None

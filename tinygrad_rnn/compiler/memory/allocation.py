@@ -1,8 +1,8 @@
 """Buffer allocation: which values of a schedule get an array for all steps, one array, or none.
 
-Arrays are made once for a length T and reused by later runs. A view (a slice, a transpose) shares
-its input's array and costs nothing in the loop. The inputs of a concatenation are written directly
-into its parts.
+Arrays are allocated once for a length T and reused by later runs. A view (a slice, a transpose)
+shares its input's array and costs nothing in the loop. The inputs of a concatenation are written
+directly into its parts.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ __all__ = ["Arrays", "Layout", "batch_last_helps"]
 
 Array = Any
 
-# Measured by tests/benchmarks/recurrent.py. In larger arrays the time is spent on elements, not
-# on calls, and a transposition costs more than it saves.
+# Measured by tests/benchmarks/recurrent.py. With larger arrays, time goes into elements rather than
+# calls, and a transposition costs more than it saves.
 MOST_ELEMENTS = 1 << 14
 
 
@@ -100,7 +100,7 @@ class Layout:
                 self.lasting.update(x for x in value.inputs if schedule.time_varying(x))
         self._leaving = set(
             inputs_of(schedule.results)
-        )  # they leave the run, so their arrays are not reused
+        )  # they outlive the run, so their arrays are not reused
         for value in reversed([v for stage in ("before", "after") for v in schedule.stages[stage]]):
             if value in self._leaving and not value.writes_anywhere:
                 self._leaving.update(value.depends_on)
@@ -122,7 +122,7 @@ class Layout:
     ) -> Arrays:
         """The arrays for a run of that many steps.
 
-        Those in `shared` serve several runs in turn; values to be kept are not among them.
+        Arrays in `shared` serve several runs in turn; values to be kept are not among them.
         """
         arrays = Arrays({value: outer[value] for value in self.outer} if outer else None, shared)
         for k, (carry_in, carry_out) in enumerate(
@@ -191,7 +191,7 @@ class Layout:
         return bool(flags.f_contiguous if self.batch_last else flags.c_contiguous)
 
     def _read_by_products(self) -> list[Instruction]:
-        """Values of the loop, or from before it, that products and the like read after the loop."""
+        """Values computed up to the loop that products and similar ops read after it."""
         stages = self.schedule.stages
         outside = [v for v in stages["after"] + stages["total"] if not v.is_ufunc]
         read = dict.fromkeys(x for v in outside if not v.traits.places for x in v.depends_on)
@@ -215,7 +215,7 @@ class Layout:
         return own
 
     def _lend(self, reader: Instruction, stage: str, arrays: Arrays) -> None:
-        """Compute an input in place: in the array of the only ufunc that reads it."""
+        """Compute an input in place, in the array of the only ufunc that reads it."""
         array = arrays[reader]
         if array is None or not reader.is_ufunc:
             return
@@ -257,7 +257,7 @@ class Layout:
         seen = viewed(value, arrays[x], steps, time_varying)
         if seen is None:
             if steps:
-                self._copies.add((value, time_varying))  # tried once, not at each allocation
+                self._copies.add((value, time_varying))  # tested once, not at each allocation
             return None
         arrays.views.add(value)
         return seen, time_varying
@@ -283,8 +283,8 @@ class Layout:
 def batch_last_helps(schedule: Schedule) -> bool:
     """Whether a loop is faster with the batch as the last axis in memory.
 
-    A ufunc takes longer to start on a slice of the features that is not contiguous, such as a gate.
-    In return, what products outside the loop read has to be transposed.
+    A ufunc has a higher fixed cost on a slice of the features that is not contiguous, such as a
+    gate. In return, values that products outside the loop read have to be transposed.
     """
     loop = schedule.stages["loop"]
     shapes = [value.shape for value in loop if len(value.shape) == 2]

@@ -1,7 +1,7 @@
 """The pool of idle workspaces: one for the process, with one bound.
 
-A training step reuses the arrays of the step before. Between two steps these arrays are idle, and
-so are those of other batch sizes and lengths. The least recently used are freed first.
+A training step reuses the arrays of the previous step. Between two steps these arrays are idle,
+like those of other batch sizes and lengths. The least recently used are freed first.
 """
 
 from __future__ import annotations
@@ -22,9 +22,8 @@ _DEFAULT = 1 << 29
 def set_workspace_limit(nbytes: int) -> None:
     """Bound the memory of idle arrays that scans keep for reuse, in bytes, for this process.
 
-    The default is 512 MiB, or the environment variable TINYGRAD_RNN_WORKSPACE_LIMIT. 0 keeps
-    nothing: every run then allocates its arrays anew. Arrays in use do not count. ValueError if it
-    is negative.
+    The default is 512 MiB, or the environment variable TINYGRAD_RNN_WORKSPACE_LIMIT. With 0, every
+    run allocates new arrays. Arrays in use do not count. ValueError if it is negative.
 
     >>> import tinygrad_rnn as tg
     >>> tg.set_workspace_limit(1 << 30)
@@ -33,7 +32,7 @@ def set_workspace_limit(nbytes: int) -> None:
     >>> tg.set_workspace_limit(1 << 29)
     """
     if nbytes < 0:
-        raise ValueError(f"a limit of memory is at least 0 bytes, got {nbytes}")
+        raise ValueError(f"the memory limit must be at least 0 bytes, got {nbytes}")
     workspaces.limit = int(nbytes)
     workspaces.shrink()
 
@@ -53,16 +52,16 @@ class Workspaces(Protocol):
 
     @property
     def nbytes(self) -> int:
-        """The memory blocks, which stay the same while the arrays are idle."""
+        """The bytes of each block of memory; they do not change while the arrays are idle."""
         ...
 
 
 class Pool:
-    """Idle workspaces by what they were made for; at most `limit` bytes in all.
+    """Idle workspaces by their purpose; at most `limit` bytes in total.
 
-    There is no lock: the garbage collector may return workspaces in the middle of any of these
-    methods, in any thread. Each list operation is atomic, and copes with entries that another
-    thread took first. The running count of bytes is not atomic, so the bytes are counted again
+    There is no lock, because the garbage collector may return workspaces in the middle of any of
+    these methods, in any thread. Each list operation is atomic and tolerates that another thread
+    took an entry first. The running count of bytes is not atomic, so the bytes are counted again
     before anything is freed.
     """
 
@@ -77,7 +76,7 @@ class Pool:
         return sum(held.nbytes for _, held in list(self._idle))
 
     def take(self, key: Key) -> Any:
-        """Workspaces made for that key, now reserved for the caller; None if there are none."""
+        """Workspaces for that key, now reserved for the caller; None if there are none."""
         for entry in reversed(list(self._idle)):
             if entry[0] == key and self._removed(entry):
                 self._count -= entry[1].nbytes
@@ -86,7 +85,7 @@ class Pool:
         return None
 
     def give_back(self, key: Key, held: Workspaces) -> None:
-        """Keep the workspaces of a run that is over, if the limit allows it."""
+        """Keep the workspaces of a finished run, if the limit allows it."""
         self._idle.append((key, held))
         self._count += held.nbytes
         if self._count > self.limit:
@@ -108,7 +107,7 @@ class Pool:
     def _removed(self, entry: tuple[Key, Workspaces]) -> bool:
         try:
             self._idle.remove(entry)
-        except ValueError:  # another thread was quicker
+        except ValueError:  # another thread was faster
             return False
         return True
 

@@ -1,8 +1,8 @@
-"""Memory of results: the arrays that a run returns reuse the memory of earlier results.
+"""Memory of results: arrays returned by a run reuse the memory of earlier results.
 
-The first write to newly allocated memory faults in its pages, which costs more than the write. A
-training step frees as much memory as the next one needs, so the blocks are reused: the last array
-that refers to a block returns it to the pool of idle workspaces.
+The first write to newly allocated memory causes page faults, which cost more than the write. A
+training step frees as much memory as the next one needs, so the blocks are reused: when the last
+array that refers to a block is freed, the block returns to the pool of idle workspaces.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SMALLEST = 1 << 16  # bytes; smaller arrays are quick to allocate
 
 
 class Results:
-    """Makes arrays for the results of one program. No run overwrites one that is still referenced.
+    """Allocates arrays for the results of one program; no run overwrites one still in use.
 
     `owner`: the first part of the keys of its memory in the pool.
     """
@@ -53,7 +53,7 @@ class Results:
 
 
 class _Block:
-    """Memory that serves one result after another."""
+    """A block of memory that is used for one result after another."""
 
     def __init__(self, memory: Array) -> None:
         self.nbytes = memory.nbytes
@@ -62,9 +62,9 @@ class _Block:
 
 
 class _Loan:
-    """Lends a block to an array and its views, until the last of them is gone."""
+    """Lends a block to an array and its views, until the last of them is freed."""
 
-    private = True  # nobody else holds the memory: see `engine/recording/guard.py`
+    private = True  # nothing else refers to the memory: see `engine/recording/guard.py`
 
     def __init__(
         self,

@@ -20,7 +20,7 @@ class Workspace:
 
     def __init__(self, arrays: Arrays, stored: Sequence[Array], rows: Any) -> None:
         self.arrays = arrays
-        self.stored = stored  # those that the executable's source names, in order
+        self.stored = stored  # the arrays named in the executable's source, in order
         self.rows = rows
         held = [*arrays.time_varying.values(), *arrays.scratch.values(), *arrays.carries]
         held += arrays.besides.values()
@@ -35,7 +35,7 @@ def owner(array: Any) -> Any:
 
 
 def outside(workspace: Workspace, array: Any) -> Any:
-    """The array, or a copy of one that lies in the workspace, where the next run overwrites it."""
+    """The array, or a copy if it is in the workspace, where the next run would overwrite it."""
     return np.array(array, order="C") if id(owner(array)) in workspace.owners else array
 
 
@@ -44,12 +44,12 @@ def rows(
 ) -> Any:
     """What a loop iterates over: for each step, in running order, views of its operands.
 
-    A column is a value and which form of it is meant: "" for the value itself, "T" for its
-    transpose, or the name of a further array.
+    A column is a value and one of its forms: "" for the value itself, "T" for its transpose, or the
+    name of a further array.
     """
     order = slice(None, None, -1 if reverse else 1)
     found = [_steps_of(_column(arrays, *column)[order]) for column in columns]
-    # Row by row, so that the views of a step lie side by side in memory.
+    # Row by row, so that the views of a step are adjacent in memory.
     return list(zip(*found, strict=True)) if found else [()] * steps
 
 

@@ -33,22 +33,21 @@ def to_jax(
 
     `model`: a Module, a Cell, or a function of Tensors. `parameters`: a dict of arrays by the names
     of `state_dict()`, including buffers. `apply` is pure: `jax.jit`, `jax.grad`, `jax.vmap` and
-    `shard_map` take it. A scan in the model is one `jax.lax.scan`. States and `lengths` are
-    arguments, as they are of the model. `model.load_state_dict(...)` takes trained parameters back.
+    `shard_map` accept it. A scan in the model becomes one `jax.lax.scan`. States and `lengths` are
+    arguments, as for the model. `model.load_state_dict(...)` loads trained parameters back.
 
-    The model is read when `apply` is first called with arguments of a given structure, and not
-    again for that structure: the sizes of named axes may change. `axes`: the axes of each input,
-    one word each, `_` for one of fixed size, as in "time batch _"; by default, those of layers and
-    cells.
+    The model is recorded at the first call of `apply` with arguments of a given structure. It is
+    not recorded again for that structure, even if the sizes of named axes change. `axes`: the names
+    of the axes of each input, one word per axis, `_` for an axis of fixed size, as in "time batch
+    _"; by default, the axes that layers and cells use.
 
     `training`: export the model as it is in `train()`, with its dropout, instead of `eval()`. JAX
-    makes random numbers from a key, so a model that draws some (`rand_like`, `randn_like`) takes
+    derives random numbers from a key, so a model that draws some (`rand_like`, `randn_like`) needs
     one: `apply(parameters, x, rng_key=jax.random.key(0))`. Each op, and each step of a scan, draws
-    its own numbers from it; the same key gives the same numbers, but not those that NumPy draws
-    here.
+    its own numbers. The same key gives the same numbers, which differ from NumPy's.
 
     With `jax_enable_x64` float64 stays float64. ExportError if the model cannot be exported, or if
-    it draws random numbers and is given no key.
+    it draws random numbers and gets no key.
 
     >>> import numpy as np, tinygrad_rnn as tg
     >>> layer = tg.nn.LSTM(3, 4)
@@ -87,7 +86,7 @@ def _applied(
     if random is not None and key is None:
         raise ExportError(
             f"the model draws random numbers ({random.op_name}{at(random.origin)}), which JAX "
-            "makes from a key: give one, as in apply(parameters, x, rng_key=jax.random.key(0))"
+            "derives from a key: pass one, as in apply(parameters, x, rng_key=jax.random.key(0))"
         )
     target = _Jax(table, key)
     sizes = sizes_of([x.shape for x in inputs], program.axes, program.shapes)

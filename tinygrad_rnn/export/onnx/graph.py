@@ -1,4 +1,4 @@
-"""OnnxGraph: an ONNX graph under construction, with its subgraphs and the sizes in it."""
+"""OnnxGraph: an ONNX graph under construction, with its subgraphs and its dynamic sizes."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class OnnxGraph:
     def add_all(
         self, kind: str, inputs: Sequence[Value | str], outputs: int, **given: Any
     ) -> list[str]:
-        """A node; the names of its outputs. An input may be "" for one that is left out."""
+        """Add a node; returns the names of its outputs. The input "" is an omitted one."""
         from onnx import helper
 
         names = [x.name if isinstance(x, Value) else x for x in inputs]

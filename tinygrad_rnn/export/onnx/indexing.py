@@ -30,7 +30,7 @@ def getitem(g: G, x: V, *arrays: V, template: tuple[Any, ...]) -> V:
 
 
 def index_update(g: G, x: V, values: V, *arrays: V, template: tuple[Any, ...], add: bool) -> V:
-    """`x[key] = values`, or `+=`, by the numbers of the elements."""
+    """`x[key] = values`, or `+=`, by the flat indices of the elements."""
     shape = g.add("Shape", x, dtype=_INT, ndim=1)
     count = g.add("ReduceProd", shape, dtype=_INT, ndim=0, keepdims=0)
     line = g.add("Range", g.constant(0, _INT), count, g.constant(1, _INT), ndim=1)
@@ -86,8 +86,10 @@ def _picked(g: G, x: V, parts: Sequence[Any]) -> tuple[V, list[int]]:
 
 
 def _gathered(g: G, x: V, parts: Sequence[Any]) -> tuple[V, list[int]]:
-    """Index arrays, with integers among them: they broadcast, and their axes come first, or where
-    the first of them was if they stand side by side."""
+    """Index arrays and the integers among them, which broadcast.
+
+    Their axes come first, or in place of the first of them if they are adjacent.
+    """
     axes = [axis for axis, part in enumerate(parts) if not isinstance(part, slice)]
     indices = [
         g.cast(part, _INT) if isinstance(part, V) else _number(g, part)
@@ -119,7 +121,7 @@ def _gathered(g: G, x: V, parts: Sequence[Any]) -> tuple[V, list[int]]:
     if beside:
         made[axes[0]] = ndim
         return found, made
-    return found, [ndim, *made]  # the new axes stand before all others
+    return found, [ndim, *made]  # the new axes come before all others
 
 
 def _with_new_axes(g: G, x: V, key: Sequence[Any], made: Sequence[int]) -> V:

@@ -51,7 +51,7 @@ def operator(g: OnnxGraph, made: Loop, given: Parts) -> list[Value] | None:
         g.add("Squeeze", Value(name, np.dtype(np.float32), 3), g.constant([0], np.int64), ndim=2)
         for name in outputs[1:]
     ]
-    if given.lengths is not None:  # a sequence without steps ends as it began
+    if given.lengths is not None:  # a sequence of length 0 ends in its initial state
         zero = g.constant(0, given.lengths.dtype)
         some = g.add("Greater", given.lengths, zero, dtype=np.dtype(bool))
         some = g.add("Unsqueeze", some, one, ndim=2)

@@ -37,16 +37,16 @@ def to_onnx(
 
     `inputs`, `named`: example arguments of the model, of which only shapes and dtypes matter; a
     layer or a cell needs no example of x. With `lengths=True` the file also takes the lengths of
-    padded sequences. Inputs are named after the arguments of the model's `forward`, the leaves of
-    nests by number (`state_0`); outputs are `output_0`, `output_1`, ... in order. Batch and length
-    are dynamic; `axes`: the axes of each input, one word each, `_` for one of fixed size, as in
-    "time batch _".
+    padded sequences. Inputs are named after the arguments of the model's `forward`; the leaves of a
+    pytree are numbered (`state_0`). Outputs are `output_0`, `output_1`, ... in order. Batch and
+    length are dynamic. `axes`: the names of the axes of each input, one word per axis, `_` for an
+    axis of fixed size, as in "time batch _".
 
     A scan of a built-in cell becomes ONNX's LSTM, GRU or RNN (in float32; the runtime supports no
     other), with `lengths` as its `sequence_lens`. A scan of any other cell becomes a Scan of
     primitive operators, not unrolled. Integers are int64. A Module is exported as it is in
-    `eval()`. Random numbers (`rand_like`, `randn_like`) are drawn by the runtime, anew in each run
-    and at each step. `truncate=`, which affects only gradients, has no effect on the file.
+    `eval()`. The runtime draws random numbers (`rand_like`, `randn_like`), new ones in each run and
+    at each step. `truncate=`, which affects only gradients, has no effect on the file.
 
     ImportError without the extra `onnx`; ExportError if the model cannot be exported.
 
@@ -90,7 +90,7 @@ def _input_of(model: Any, named: Any) -> Any:
         return named.pop("x")
     if not isinstance(model, nn.Recurrent | nn.Cell) or not isinstance(size, int):
         raise ExportError(
-            "to_onnx needs an example of what the model is called with, for its shape and dtype: "
+            "to_onnx needs example arguments of the model, for their shapes and dtypes: "
             "to_onnx(model, path, x)"
         )
     dtype = next((p.dtype for p in model.parameters()), np.dtype(np.float32))
@@ -98,7 +98,7 @@ def _input_of(model: Any, named: Any) -> Any:
 
 
 def _names(names: Sequence[str]) -> list[str]:
-    """A name for each input: that of its argument, numbered if the argument is a nest.
+    """A name for each input: that of its argument, numbered if the argument is a pytree.
 
     >>> _names(["x", "state", "state"])
     ['x', 'state_0', 'state_1']
@@ -110,7 +110,7 @@ def _names(names: Sequence[str]) -> list[str]:
 
 
 class _Graph(Target):
-    """The graph of a program, which the interpreter builds while it runs through it."""
+    """The graph of a program, which the interpreter builds as it runs the program."""
 
     name = "ONNX"
 

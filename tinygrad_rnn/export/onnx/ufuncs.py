@@ -105,7 +105,7 @@ def _exp2(g: G, x: V) -> V:
 
 
 def _expm1(g: G, x: V) -> V:
-    """Near 0 by 2 t / (1 - t) with t = tanh(x/2), which loses no digits there."""
+    """Near 0 as 2 t / (1 - t) with t = tanh(x/2), which does not cancel there."""
     t = g.add("Tanh", g.add("Mul", x, _number(g, x, 0.5)))
     near = g.add("Div", g.add("Add", t, t), g.add("Sub", _number(g, x, 1), t, ndim=x.ndim))
     far = g.add("Sub", g.add("Exp", x), _number(g, x, 1))

@@ -1,4 +1,4 @@
-"""The axes of a model's inputs by name: which of them may change their size after the export."""
+"""The axes of a model's inputs by name: named axes may change their size after the export."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def argument_names(model: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -
 def named_axes(
     axes: str | Sequence[str] | None, ranks: Sequence[int], names: Sequence[str], model: Any
 ) -> list[tuple[str | None, ...]]:
-    """For each input the names of its axes: from `axes`, or as layers and cells have them.
+    """For each input the names of its axes: from `axes`, or the defaults of layers and cells.
 
-    `axes`: for each input its axes in order, one word each; `_` for one of fixed size. `names`: the
-    arguments to which the inputs belong.
+    `axes`: for each input the names of its axes in order; `_` for an axis of fixed size. `names`:
+    the arguments to which the inputs belong.
 
     >>> named_axes(["time batch _", "batch"], [3, 1], ["x", "lengths"], None)
     [('time', 'batch', None), ('batch',)]
@@ -46,8 +46,8 @@ def named_axes(
     found = [tuple(None if word == "_" else word for word in text.split()) for text in texts]
     if [len(each) for each in found] != [*ranks]:
         raise ExportError(
-            f"axes={axes!r} for inputs of {', '.join(map(str, ranks))} axes: one text for each "
-            "input, one word for each of its axes, such as 'time batch _'"
+            f"axes={axes!r} for inputs of {', '.join(map(str, ranks))} axes: give one string per "
+            "input and one word per axis, such as 'time batch _'"
         )
     return found
 
@@ -98,7 +98,7 @@ def sizes_of(
                 fits = expected == size
             if not fits:
                 raise ExportError(
-                    f"axis {axis} of input {number} is {size}, and not {expected}"
+                    f"axis {axis} of input {number} has size {size}, expected {expected}"
                     + (f", which {name!r} is elsewhere" if name else "")
                 )
     return found

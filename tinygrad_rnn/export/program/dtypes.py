@@ -1,4 +1,4 @@
-"""The dtype in which an instruction computes: NumPy's rule, for targets that have another one."""
+"""The dtype in which an instruction computes: NumPy's rule, for targets with other rules."""
 
 from __future__ import annotations
 

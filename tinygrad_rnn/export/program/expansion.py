@@ -1,7 +1,7 @@
 """Expansion: an op without a counterpart in the target, rewritten in ops that have one.
 
-The value of an op is NumPy expressions, and `Tensor` answers NumPy's functions. So its value is run
-on Tensors and recorded, and the ops that it is composed of replace it.
+The value of an op is written in NumPy functions, and these work on Tensors. So the value is run on
+Tensors and recorded, and the recorded ops replace the op.
 """
 
 from __future__ import annotations

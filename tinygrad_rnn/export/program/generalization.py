@@ -1,7 +1,7 @@
-"""Generalization: one program from recordings of the same call at several sizes of its inputs.
+"""Generalization: one program from recordings of one call at several sizes of its inputs.
 
-What is the same in all recordings is kept; a number or a shape that differs becomes a `Size`. What
-can be neither is baked in, and an error with its line.
+Whatever is equal in all recordings is kept. A number or a shape that differs becomes a `Size`. If
+no `Size` fits, the size is baked into the model; the error names the line.
 """
 
 from __future__ import annotations
@@ -202,7 +202,7 @@ class _Merge:
     def _differs(self, origin: Scope | None, how: str) -> NoReturn:
         names = " or ".join(self._sizes[0])
         raise ExportError(
-            f"the size of {names} is baked into the model{at(origin)}: {how}. Write it with the "
+            f"the size of {names} is baked into the model{at(origin)}: {how}. Compute it from the "
             "shapes of the inputs, or name the axes that may change with axes="
         )
 

@@ -23,7 +23,7 @@ class Target:
     ops: Mapping[str, Callable[..., Value]]
     """The counterpart of each op: `ops[name](*operands, **attributes)`.
 
-    For an op of several outputs it returns the sequence of them.
+    For an op with several outputs it returns a sequence.
     """
 
     def ufunc(self, name: str) -> Callable[..., Value] | None:
@@ -65,7 +65,9 @@ def interpreted(
 class _Run:
     def __init__(self, target: Target, sizes: Mapping[str, int]) -> None:
         self._target, self._sizes = target, sizes
-        self._prepared: dict[Instruction, Any] = {}  # once, even if a loop runs them repeatedly
+        self._prepared: dict[
+            Instruction, Any
+        ] = {}  # prepared once, even if a loop runs them repeatedly
 
     def values(
         self, instructions: Iterable[Instruction], results: Sequence[Any], of: dict[Any, Value]

@@ -19,11 +19,11 @@ Array = Any
 
 @dataclass(frozen=True, eq=False)
 class Loop:
-    """What a scan repeats: the lowered step, the direction, and whether its rows may end early.
+    """The body of a scan: the lowered step, the direction, and whether rows may end early.
 
-    `owner`: the cell, or the code of the function, that the step belongs to. `leaves`: the names of
-    the owner's parameters among what the step reads; None for other arrays. `truncate`: the number
-    of steps after which the carry is detached, repeatedly; None for never.
+    `owner`: the cell, or the code of the function, that the step belongs to. `leaves`: for each
+    array that the step reads, the name of the owner's parameter, or None. `truncate`: the number of
+    steps after which the carry is detached, repeatedly; None for never.
     """
 
     step: Step
@@ -43,8 +43,8 @@ class Loop:
     def detaches(self, t: Any, length: Any) -> Any:
         """Whether the carry is detached before step t: between the blocks of truncated BPTT.
 
-        For rows that end early, only if their length is greater than `t + reverse`: rows that were
-        running before and continue.
+        Among rows that end early, this concerns only those longer than `t + reverse`: rows that
+        were running before and continue.
         """
         done = length - 1 - t if self.reverse else t
         return (done > 0) & (done % self.truncate == 0)

@@ -40,7 +40,7 @@ def random_ops(step: Step) -> Iterator[Instruction]:
 class Program:
     """A model's call as a step: `step.xs` are the inputs, `step.ys` the outputs.
 
-    `step.leaves` are everything else that is read: `leaves[k]` is the name of a parameter or
+    `step.leaves` are all other values that it reads: `leaves[k]` is the name of a parameter or
     buffer, or an array for a constant.
 
     `shapes`: those of the given inputs; `axes`: the names of the axes that may change. `inputs`,
@@ -75,7 +75,7 @@ def program_of(
 ) -> Program:
     """The program of `model(*args, **kwargs)` in the `known` ops.
 
-    Only shapes and dtypes of the arguments matter, not their elements. A Module is recorded as it
+    Only the shapes and dtypes of the arguments matter, not their values. A Module is recorded as it
     is in `eval()` or, for `training`, in `train()`. `kept`: the modules in it whose calls stay one
     op each. ExportError if it cannot be exported.
     """
@@ -84,7 +84,7 @@ def program_of(
     for x in given:
         if not hasattr(x, "shape"):
             raise ExportError(
-                f"{target} takes arrays for the inputs of a model; one is {type(x).__name__}"
+                f"{target} expects arrays as inputs of a model, got {type(x).__name__}"
             )
     arguments = argument_names(model, args, kwargs)
     names = named_axes(axes, [len(x.shape) for x in given], arguments, model)
@@ -97,7 +97,7 @@ def program_of(
                 made = _recorded(model, structure, given, names, at, kept)
             except Exception as error:
                 works = sizes[0]
-                if first is None:  # if it runs as it was called, the sizes are to blame
+                if first is None:  # if it runs at the sizes of the call, the sizes are the cause
                     works = dict(sizes_of([x.shape for x in given], names))
                     _recorded(model, structure, given, names, works, kept)
                 if isinstance(error, ExportError):
@@ -138,7 +138,7 @@ def _in_mode(model: Any, training: bool) -> Iterator[None]:
 
 @contextmanager
 def _drawing_nothing(model: Any) -> Iterator[None]:
-    """Recording draws none of the user's random numbers: generators are put back afterwards."""
+    """Recording uses up none of the user's random numbers: generators are restored afterwards."""
     modules = model.modules() if isinstance(model, Module) else ()
     own = [x for m in modules for x in vars(m).values() if isinstance(x, np.random.Generator)]
     states = [x.bit_generator.state for x in own]
@@ -166,7 +166,7 @@ def _recorded(
         except LengthsAreAnInput as found:
             like = inputs[found.position]._data
             inputs[found.position] = Tensor.of(np.full_like(like, found.steps))
-    raise AssertionError("lengths that do not stay what they are")
+    raise AssertionError("lengths that change while recording")
 
 
 def _example(x: Any, axes: Sequence[str | None], sizes: Mapping[str, int], random: Any) -> Tensor:

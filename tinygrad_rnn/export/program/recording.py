@@ -1,6 +1,6 @@
 """Recording a call of a model: its ops as a program, each scan in it as one `loop`.
 
-The call runs once, op by op, on small arrays. The result is the compiler's lowered form of it,
+The call runs once, op by op, on small arrays. The result is its lowered form in the compiler's IR,
 before any pass: NumPy's ufuncs and the ops of this package, by name, with their attributes.
 """
 
@@ -34,7 +34,7 @@ __all__ = ["LengthsAreAnInput", "Recorded", "module_call", "recorded", "stop_gra
 
 
 class Recorded(NamedTuple):
-    """A recorded call. `sources`: for each leaf of the step, the Tensor that it is.
+    """A recorded call. `sources`: for each leaf of the step, its Tensor.
 
     `structure`: that of what the call returned.
     """
@@ -58,7 +58,7 @@ def recorded(
 ) -> Recorded:
     """The program of `function(*args, **kwargs)`; `structure` is that of (args, kwargs).
 
-    A call of one of the modules `kept` is one op, `module_call`. ExportError if no program can
+    A call of a module in `kept` is recorded as one op, `module_call`. ExportError if no program can
     replace the function.
     """
     found: list[Any] = []
@@ -100,7 +100,7 @@ def _called(module: Module, *args: Any, **kwargs: Any) -> Any:
 
 @op
 def module_call(*arrays: Any, module: Module, tree: Any, results: list[Any]) -> Any:
-    """A call of a module that the target has a counterpart for; `tree`: that of its arguments.
+    """A call of a module that exists in the target; `tree`: the structure of its arguments.
 
     `results`: receives the structure of what the module returned.
     """
@@ -118,12 +118,14 @@ def _unrolled(sequence: Scan) -> tuple[Any, Any]:
 
 def _as_tensor(x: Any) -> Tensor:
     if not isinstance(x, Tensor):
-        raise ExportError(f"what is exported must return Tensors; it returned {type(x).__name__}")
+        raise ExportError(
+            f"an exported model must return Tensors; this one returned {type(x).__name__}"
+        )
     return x
 
 
 class LengthsAreAnInput(Exception):
-    """The lengths of a scan are this input: in the recording, all must be the number of steps."""
+    """The lengths of a scan are this input; while recording, all must equal the number of steps."""
 
     def __init__(self, position: int, steps: int) -> None:
         super().__init__()
@@ -131,7 +133,7 @@ class LengthsAreAnInput(Exception):
 
 
 class _Scans:
-    """Takes each scan of a call: records its step, and applies `loop` in its place."""
+    """Intercepts each scan of a call: records its step, and applies `loop` instead."""
 
     def __init__(self, inputs: Sequence[Tensor]) -> None:
         self._inputs = inputs
@@ -165,7 +167,7 @@ class _Scans:
         )
 
     def _step(self, sequence: Scan) -> tuple[list[Tensor], Step, list[Tensor]]:
-        """The carry in its final dtypes, the lowered step, and what it reads besides."""
+        """The carry in its final dtypes, the lowered step, and the other Tensors that it reads."""
         files, step, name = sequence.function.files, sequence.step, sequence.function.name
         at = [Tensor.of(x._data[0]) for x in sequence.xs]
         records: list[Record] = []
@@ -191,8 +193,8 @@ class _Scans:
                     raise LengthsAreAnInput(position, sequence.length)
                 return [given]
         raise ExportError(
-            f"the lengths that {sequence.function.name} runs with must be an input of what is "
-            "exported, as it is given: not a list, and not computed in the model"
+            f"the lengths given to {sequence.function.name} must be an input of the exported "
+            "model, passed on unchanged: not a list, and not computed in the model"
         )
 
 
@@ -204,7 +206,7 @@ def _named_tensors(owner: Any) -> Iterator[tuple[Tensor, str]]:
 
 
 def _lowered(made: Record, carries: int, name: str) -> tuple[Step, list[Tensor]]:
-    """The forward step of a recording, and what each of its leaves is."""
+    """The forward step of a recording, and the Tensor of each of its leaves."""
     if made.refusal is not None:
         raise ExportError(f"{name} cannot be exported: {made.refusal}")
     _with_stops(made)
@@ -213,7 +215,7 @@ def _lowered(made: Record, carries: int, name: str) -> tuple[Step, list[Tensor]]
 
 
 def _with_stops(made: Record) -> None:
-    """Insert a `stop_gradient` where the model stops gradients, and record no gradient here."""
+    """Insert a `stop_gradient` wherever the model stops gradients; no gradient is recorded."""
     calls: list[OpCall] = []
     moved: dict[int, Result] = {}  # where the result of each call is now
 

@@ -1,7 +1,8 @@
 """Size: a number that depends on the sizes of the inputs, as `time`, `2*batch` or `batch*time`.
 
 A model is recorded at a few sizes of each named axis. A number that differs between the recordings
-is fitted by a polynomial in these sizes, which is checked on a recording not used for the fit.
+is fitted by a polynomial in these sizes. The fit is checked on a recording that was not used for
+it.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Size:
 
 
 def recording_sizes(names: Sequence[str]) -> list[dict[str, int]]:
-    """The sizes at which a model is recorded: some, each of them changed alone, and all changed.
+    """The sizes at which a model is recorded: a base, then each size changed alone, then all.
 
     >>> recording_sizes(["time", "batch"])
     [{'time': 3, 'batch': 4}, {'time': 5, 'batch': 4}, {'time': 3, 'batch': 7}, \

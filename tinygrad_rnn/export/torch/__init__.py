@@ -1,4 +1,4 @@
-"""PyTorch: an `nn.Module`, and its weights back."""
+"""PyTorch: an `nn.Module`, and loading its weights back."""
 
 from .to_torch import from_torch, to_torch
 

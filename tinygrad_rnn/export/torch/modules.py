@@ -1,4 +1,4 @@
-"""Modules that PyTorch has as well: created there with the same sizes and the same weights."""
+"""Modules that exist in PyTorch, too: created there with the same sizes and weights."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def counterpart(module: nn.Module) -> Any:
 
 
 def _as_in_torch(layer: Any) -> bool:
-    """Whether the layer has no option that PyTorch's have not."""
+    """Whether PyTorch's layers have every option that this layer uses."""
     return not (layer.reverse or layer.residual or layer.skip) and layer.truncate is None
 
 

@@ -22,7 +22,7 @@ UFUNCS = {
     "right_shift": "bitwise_right_shift",
     "rint": "round",
 }
-"""The ufuncs that PyTorch has under another name; the others have NumPy's."""
+"""The ufuncs that have another name in PyTorch; all others have NumPy's."""
 
 
 def ops() -> dict[str, Callable[..., Value]]:
@@ -130,7 +130,7 @@ def _shape(shape: Any) -> tuple[int, ...]:
 
 
 def _indexed(x: Value, template: Any, arrays: Sequence[Value]) -> Value:
-    """`x[key]`; a negative step, which PyTorch lacks, is taken of the reversed axis."""
+    """`x[key]`; PyTorch has no negative steps, so those slice the reversed axis."""
     rest: Iterator[Value] = iter(arrays)
     basic = (int, slice, type(None), type(...), bool)
     key: list[Any] = [p if isinstance(p, basic) else next(rest) for p in template]

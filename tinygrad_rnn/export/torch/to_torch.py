@@ -1,4 +1,4 @@
-"""To PyTorch: an `nn.Module` with the same names for the same weights; and back."""
+"""To PyTorch: an `nn.Module` whose weights have the same names; and back."""
 
 from __future__ import annotations
 
@@ -26,16 +26,17 @@ Value = Any
 def to_torch(model: Callable[..., Any], *, axes: str | Sequence[str] | None = None) -> Any:
     """The model as a `torch.nn.Module`, with the same weights under the same names.
 
-    `nn.LSTM`, `nn.GRU` and `nn.RNN` become PyTorch's own, as do a layer of `ProjectedLSTMCell`
-    (with `proj_size`), Linear, Embedding and Dropout. In other modules the ops are PyTorch's, and
-    each scan is a loop over time. The module is called like the model, with tensors, including
-    `lengths=`; a model that is itself a layer PyTorch has takes PyTorch's arguments instead.
+    `nn.LSTM`, `nn.GRU` and `nn.RNN` become PyTorch's own, and so do a layer of `ProjectedLSTMCell`
+    (with `proj_size`), Linear, Embedding and Dropout. Other modules run PyTorch's ops, and each
+    scan becomes a loop over time. The module is called like the model, with PyTorch tensors,
+    including `lengths=`. If the model itself is a layer that exists in PyTorch, it takes PyTorch's
+    arguments instead.
 
-    It can be trained, moved to a device and saved; its `state_dict()` has our names, and
-    `model.load_state_dict(from_torch(module.state_dict()))` brings trained weights back. Modules
-    that PyTorch lacks are recorded at their first call, once in `train()` and once in `eval()`:
+    It can be trained, moved to a device and saved. Its `state_dict()` has the names used here, and
+    `model.load_state_dict(from_torch(module.state_dict()))` loads trained weights back. Modules
+    that PyTorch lacks are recorded at their first call, once in `train()` and once in `eval()`, so
     their dropout works as it does here. Random numbers (`rand_like`, `randn_like`) are PyTorch's:
-    `torch.manual_seed` sets them. `axes`: see `to_jax`. ExportError if the model cannot be
+    `torch.manual_seed` seeds them. `axes`: see `to_jax`. ExportError if the model cannot be
     exported.
 
     >>> import torch, tinygrad_rnn as tg  # doctest: +SKIP
@@ -54,7 +55,7 @@ def to_torch(model: Callable[..., Any], *, axes: str | Sequence[str] | None = No
 
 
 def from_torch(state: Any) -> dict[str, npt.NDArray[Any]]:
-    """A `state_dict()` of PyTorch's, or a module, as arrays: for `Module.load_state_dict`.
+    """The `state_dict()` of a PyTorch module as arrays, for `Module.load_state_dict`.
 
     The names are kept. bfloat16, which NumPy lacks, becomes float32.
 

@@ -1,4 +1,4 @@
-"""The fault gym: networks with a slip each in backpropagation through time, to be mended."""
+"""The fault gym: networks, each with one bug in backpropagation through time, to be fixed."""
 
 from .faults import FAULTS, Fault
 from .inspection import Finding, inspect_file, start

@@ -1,4 +1,4 @@
-"""The twenty faults: each is one line of a right network, and what is put in its place."""
+"""The twenty faults: each is one line of a correct network and its wrong replacement."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["FAULTS", "Fault"]
 
 
 class Fault(NamedTuple):
-    """A slip in a `network` ("rnn", "lstm", "gru"): the `right` line, the `wrong` one, a `hint`."""
+    """A bug in a `network` ("rnn", "lstm", "gru"): the `right` line, the `wrong` one, a `hint`."""
 
     name: str
     network: str
@@ -29,7 +29,7 @@ class Fault(NamedTuple):
         return text.replace(self.right, self.wrong)
 
     def solution(self) -> str:
-        """The text of the network as it should be."""
+        """The text of the correct network."""
         return (files(__package__) / "networks" / f"{self.network}.py").read_text(encoding="utf-8")
 
 
@@ -39,7 +39,8 @@ FAULTS = [
         "rnn",
         'd_a @ weights["W_hh"], d_h)',
         'd_a @ weights["W_hh"].T, d_h)',
-        "Forward, the state is multiplied by the transpose of W_hh. What is it on the way back?",
+        "In the forward pass the state is multiplied by the transpose of W_hh. By what in the "
+        "backward pass?",
     ),
     Fault(
         "slope of the wrong value",
@@ -60,7 +61,7 @@ FAULTS = [
         "rnn",
         "d_h + d_outputs[t], 0.0)",
         "d_h + (d_outputs[t] if t == len(x) - 1 else 0.0), 0.0)",
-        "A loss may look at every output. Where does its gradient come in?",
+        "A loss may use every output. Where does its gradient enter?",
     ),
     Fault(
         "overwritten sum",
@@ -95,7 +96,7 @@ FAULTS = [
         "rnn",
         'd_h = np.where(real, d_a @ weights["W_hh"], d_h)',
         'd_h = d_a @ weights["W_hh"]',
-        "Past the end of a sequence its state is handed on unchanged. What is its gradient?",
+        "Past the end of a sequence its state is passed on unchanged. What is its gradient?",
     ),
     Fault(
         "input of the wrong step",
@@ -151,28 +152,28 @@ FAULTS = [
         "lstm",
         "d_new_c + d_new_h * o * (1.0 - np.tanh(new_c) ** 2)",
         "d_new_c + d_new_h * o",
-        "Between c_t and h_t stands a tanh.",
+        "There is a tanh between c_t and h_t.",
     ),
     Fault(
         "reset too early",
         "gru",
         "n = np.tanh(x_n + r * h_n)",
         'n = np.tanh(x_n + np.split((r * h) @ weights["U"].T + weights["b_h"], 3, axis=1)[2])',
-        "Two kinds of GRU are about. In this one the reset gate comes after the product.",
+        "There are two kinds of GRU. In this one the reset gate is applied after the product.",
     ),
     Fault(
         "wrong sign at the update gate",
         "gru",
         "d_z = d_new * (h - n)",
         "d_z = d_new * (n - h)",
-        "h_t = (1 - z) * n + z * h_{t-1}. Differentiate it by z.",
+        "h_t = (1 - z) * n + z * h_{t-1}. Differentiate it with respect to z.",
     ),
     Fault(
         "the belt is cut",
         "gru",
         'd_h_part @ weights["U"] + d_new * z, d_h)',
         'd_h_part @ weights["U"], d_h)',
-        "h_{t-1} goes into h_t by two ways: through the products, and along the belt.",
+        "h_{t-1} enters h_t in two ways: through the products, and along the belt.",
     ),
 ]
 """All faults, in the order of their files."""

@@ -1,4 +1,4 @@
-"""What is wrong with a file of the gym, found by comparing it with the engine's own gradients."""
+"""What is wrong with a file of the gym, found by comparison with the engine's gradients."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ STATES = ("h", "c")
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found in a file over a run of so many `steps`: nothing, if `wrong` is empty."""
+    """The result of running a file for `steps` steps; it is right if `wrong` is empty."""
 
     fault: Fault
     steps: int
@@ -42,12 +42,12 @@ class Finding:
 
     @property
     def mended(self) -> bool:
-        """Whether values and gradients are all right."""
+        """Whether all values and gradients are right."""
         return not self.wrong
 
 
 def start(folder: str | Path) -> list[Path]:
-    """Write the files that are not in `folder` yet; returns all of them, in their order.
+    """Write the files that are not in `folder` yet; returns all of them, in order.
 
     >>> import tempfile
     >>> from tinygrad_rnn.lessons import gym
@@ -65,9 +65,9 @@ def start(folder: str | Path) -> list[Path]:
 
 
 def inspect_file(path: str | Path) -> Finding:
-    """Run a file of the gym beside the layer that it means to be; it is run as a program is.
+    """Run a file of the gym, as a program, and compare it with the layer that it implements.
 
-    ValueError if its name is none of the gym's.
+    ValueError if its name is not one of the gym's files.
 
     >>> import tempfile
     >>> from tinygrad_rnn.lessons import gym
@@ -77,7 +77,7 @@ def inspect_file(path: str | Path) -> Finding:
     path = Path(path)
     fault = next((fault for fault in FAULTS if fault.file == path.name), None)
     if fault is None:
-        raise ValueError(f"{path.name} is no file of the gym; they are made by `tinygrad-rnn gym`")
+        raise ValueError(f"{path.name} is not a file of the gym; `tinygrad-rnn gym` writes them")
     try:
         program = runpy.run_path(str(path))
         for lengths in (ONE_STEP, FIVE_STEPS):
@@ -92,7 +92,7 @@ def inspect_file(path: str | Path) -> Finding:
 
 
 def _differences(network: str, program: dict[str, Any], lengths: Array) -> Iterator[str]:
-    """What differs, of the values or, if they are right, of the gradients."""
+    """The values that differ or, if all are right, the gradients that differ."""
     rng = np.random.default_rng(0)
     layer = LAYERS[network](INPUTS, UNITS)
     for parameter in layer.parameters():
@@ -163,7 +163,7 @@ def _differ(found: Array, true: Array) -> bool:
 
 
 def _rows(found: Array, true: Array) -> str:
-    """Which sequences are wrong, if those that end early are wrong alone."""
+    """Which sequences are wrong, if only sequences that end early are wrong."""
     wrong = [b for b in range(BATCH) if _differ(found[:, b], true[:, b])]
     if wrong and 0 not in wrong:
         sequences = ", ".join(map(str, wrong))

@@ -1,1 +1,1 @@
-"""Cells under test: networks of them, what they are fed with, runs of them, and the results."""
+"""Cells under test: networks of them, their inputs, their runs, and the results."""

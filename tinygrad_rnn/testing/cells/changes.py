@@ -1,7 +1,7 @@
-"""Changes to what a step reads besides its arguments, each of which can be undone.
+"""Reversible changes to what a step reads besides its arguments.
 
 A compiled step must notice when an attribute, a global or an array has changed since the last call.
-So a check changes everything of that kind that a cell's code names, one after the other.
+So a check changes all such values that a cell's code names, one at a time.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ class Change(NamedTuple):
 
 
 def changes_of(module: Module) -> Iterator[Change]:
-    """Changes to everything that the code of a module and of its parts can read.
+    """Changes to everything that the code of a module and its submodules can read.
 
-    Numbers, switches, arrays and parameters: as attributes of objects and of classes, in
-    containers, in globals and in closures. Arrays and parameters are changed in place, too. Only
-    what the code names is changed, and nothing in this package.
+    These are numbers, booleans, arrays and parameters, in attributes of objects and classes, in
+    containers, in globals and in closures. Arrays and parameters are also changed in place. Only
+    values that the code names are changed, and nothing in this package.
     """
     for name, part in module.named_modules():
         label = f"{name}." if name else "self."

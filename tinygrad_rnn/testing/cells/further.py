@@ -1,6 +1,6 @@
 """Cells with further inputs under test: their inputs as columns of x, their constants in the state.
 
-So every law of x and of the state is checked for them, too: gradients at each time step, padding,
+So every law about x and the state is checked for them, too: gradients at each time step, padding,
 rows of a batch, splitting, reversing.
 """
 
@@ -54,7 +54,7 @@ def _normal(shape: tuple[int, ...]) -> Callable[..., Any]:
 
 
 class FurtherInputs(Network):
-    """A network whose x is x beside its further inputs, and whose state is (state, constants)."""
+    """A network whose x includes its further inputs, and whose state is (state, constants)."""
 
     def __init__(
         self,
@@ -68,22 +68,22 @@ class FurtherInputs(Network):
 
     @property
     def cell(self) -> Cell:
-        """That of the network inside."""
+        """That of the wrapped network."""
         return self._inner.cell
 
     def limits(self, steps: int) -> dict[str, str]:
-        """Those of the network inside."""
+        """Those of the wrapped network."""
         return self._inner.limits(steps)
 
     def start(self, rows: int) -> Any:
-        """The initial state, and constants that are drawn for it."""
+        """The initial state and randomly drawn constants."""
         rng, dtype = np.random.default_rng(rows), self.cell.zeros().dtype
         drawn = {name: from_numpy(c.draw(rng, rows)) for name, c in self._constants.items()}
         floating = {n: t.astype(dtype) if t.dtype.kind == "f" else t for n, t in drawn.items()}
         return self._inner.start(rows), floating
 
     def run(self, x: Tensor, state: Any = None, **options: Any) -> tuple[Tensor, Any]:
-        """As the network inside, on the columns of x."""
+        """Run the wrapped network on the columns of x."""
         state, constants = self.start(x.shape[1]) if state is None else state
         parts = self._columns(x)
         own = parts.pop("x")
@@ -99,7 +99,7 @@ class FurtherInputs(Network):
                 column = column > 0.5
             elif part.dtype.kind in "iu":
                 column = column.astype(part.dtype)
-            elif name != "x" and x.dtype.kind in "iub":  # x alone is tried with whole numbers
+            elif name != "x" and x.dtype.kind in "iub":  # only x is tried with whole numbers
                 column = column.astype(dtype)
             found[name] = column
         return found
@@ -112,7 +112,7 @@ class FurtherInputs(Network):
         return np.concatenate(flat, axis=-1)
 
     def order(self, parts: int) -> Iterable[int]:
-        """That of the network inside."""
+        """That of the wrapped network."""
         return self._inner.order(parts)
 
     def around(self, inner: Network) -> FurtherInputs:
@@ -120,6 +120,6 @@ class FurtherInputs(Network):
         return FurtherInputs(inner, self._x, self._inputs, self._constants)
 
     def unshared(self, steps: int) -> tuple[Network, list[OneStep]]:
-        """That of the network inside."""
+        """That of the wrapped network."""
         inner, parameters = self._inner.unshared(steps)
         return self.around(inner), parameters

@@ -46,7 +46,7 @@ class Network:
         return cell
 
     def limits(self, steps: int) -> dict[str, str]:
-        """What limits the laws in a run of that many steps: for a cell, nothing."""
+        """What restricts the laws in a run of that many steps: nothing, for a cell."""
         return {}
 
     def start(self, rows: int) -> Any:
@@ -92,14 +92,14 @@ class _Layer(Network):
         """The options that limit what a law can require, each with its effect."""
         layer, found = self.module, {}
         if layer.bidirectional:
-            found["both ways"] = "bidirectional: what it gives at a step depends on later steps too"
+            found["both ways"] = "bidirectional: an output depends on later steps, too"
         if layer.dropout and layer.training and layer.num_layers > 1:
             found["dropout"] = (
-                f"dropout={layer.dropout} draws its numbers for whole sequences; in eval() it "
-                "would apply"
+                f"dropout={layer.dropout} draws random numbers for whole sequences; the law would "
+                "apply in eval()"
             )
         if layer.truncate and steps > layer.truncate:
-            found["truncate"] = f"truncate={layer.truncate} cuts gradients, as it is meant to"
+            found["truncate"] = f"truncate={layer.truncate} cuts gradients, as intended"
         if layer.truncate and (layer.reverse or layer.bidirectional):
             found["blocks from the end"] = (
                 f"truncate={layer.truncate} counts its blocks from the end of the padding"
@@ -146,7 +146,7 @@ class _Layer(Network):
 
 
 class _Unshared(Cell):
-    """A cell that has parameters of its own at each step."""
+    """A cell with separate parameters at each step."""
 
     def __init__(self, cell: Cell, steps: int) -> None:
         self._cell, self._name = cell, cell._name
@@ -159,7 +159,7 @@ class _Unshared(Cell):
         return self._copies[place.step].advance(x, state, **inputs)
 
     def initial_state(self, batch_size: int) -> Any:
-        # A copy's, whose parameters are as precise as the numbers that a law tries.
+        # That of a copy, whose parameters have the precision of the numbers in use.
         return (self._copies or [self._cell])[0].initial_state(batch_size)
 
     def step_inputs(self) -> dict[str, bool]:
@@ -173,7 +173,7 @@ class _Unshared(Cell):
 
 
 def network_of(module: Module) -> Network:
-    """The module in the form that laws run. TypeError if it is neither a cell nor a layer."""
+    """The module in the form that the laws run. TypeError if it is neither a cell nor a layer."""
     if isinstance(module, Recurrent):
         return _Layer(module)
     if isinstance(module, Cell):

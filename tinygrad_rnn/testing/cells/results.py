@@ -23,7 +23,7 @@ class Results:
     outputs: Array  # (T, B, ...)
     state: list[Array]  # the last one's leaves, (B, ...)
     by_x: Array  # (T, B, ...)
-    by_state: list[Array]  # by the floating leaves of the initial state
+    by_state: list[Array]  # with respect to the floating leaves of the initial state
     by_parameters: dict[str, Array]
     state_names: list[str]
 

@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 _WARM_UP = 2
-"""Steps from the initial state to the one that runs begin with: one that the cell can reach."""
+"""Steps from the initial state to the first state of a run, one that the cell can reach."""
 
 
 @contextmanager
@@ -81,8 +81,8 @@ class Subject:
         if isinstance(make, Module):
             kind = type(make).__name__
             raise TypeError(
-                f"check_cell makes the cell itself, several times: give it the class, {kind}, or a "
-                f"function, lambda: {kind}(...)"
+                f"check_cell constructs the cell itself, several times: pass the class, {kind}, "
+                f"or a function, lambda: {kind}(...)"
             )
         self._make = make
         self.sizes = complete(make, sizes)
@@ -91,7 +91,7 @@ class Subject:
         self._input_shape = None if input_shape is None else tuple(input_shape)
         self._further = step_inputs or {}, constants or {}
         self.network = self.fresh(seed)
-        self.x(np.random.default_rng(seed), 1, 1)  # what has no size is told before any law
+        self.x(np.random.default_rng(seed), 1, 1)  # a missing size is reported before any law
         self.reports: dict[tuple[int, int], Any] = {}  # gradients are checked once for three laws
 
     def __str__(self) -> str:
@@ -120,7 +120,7 @@ class Subject:
         return network
 
     def spend(self) -> None:
-        """Called before anything slow; raises OutOfTime if no time is left."""
+        """To be called before anything slow; raises OutOfTime if no time is left."""
         if time.monotonic() > self._end:
             raise OutOfTime
 
@@ -158,8 +158,8 @@ class Subject:
         if size is None and self._choices is None:
             raise TypeError(
                 f"{type(cell).__name__} has neither an argument nor an attribute input_size: "
-                "how long is its x? Give it the attribute (or, if x is one index a step, say "
-                "what it may be: inputs=range(27); if it is an image, input_shape=(3, 8, 8))"
+                "how long is its x? Add the attribute (or, if x is one index per step, pass its "
+                "values: inputs=range(27); if it is an image, input_shape=(3, 8, 8))"
             )
         return tuple(size) if isinstance(size, Sequence) else (1 if size is None else int(size),)
 
@@ -189,9 +189,7 @@ def _choices(inputs: Sequence[Any]) -> Array:
     """The values to draw from: integers, or numbers in the precision of the check."""
     found = np.asarray(inputs)
     if found.ndim != 1 or not found.size or found.dtype.kind not in "iuf":
-        raise TypeError(
-            f"inputs are the numbers that x is made of, as in range(27); got {inputs!r}"
-        )
+        raise TypeError(f"inputs are the possible values of x, such as range(27); got {inputs!r}")
     return found.astype(np.float64) if found.dtype.kind == "f" else found
 
 
@@ -204,8 +202,8 @@ def complete(make: Callable[..., Any], sizes: dict[str, Any]) -> dict[str, Any]:
             continue
         if not (name.endswith("_size") or parameter.annotation in (int, "int")):
             raise TypeError(
-                f"{inspect.unwrap(make).__name__} needs a value for {name!r} (small ones are made "
-                f"up for what is named ..._size or annotated int): {name}=..."
+                f"{inspect.unwrap(make).__name__} needs a value for {name!r} (only arguments "
+                f"named ..._size or annotated int get small defaults): {name}=..."
             )
         found[name] = 2 if name == "input_size" else 3
     return found
@@ -216,7 +214,7 @@ class Batch:
     """Sequences x (T, B, ...), an initial state, and weights that sum a run up to one number."""
 
     x: Array
-    state: Any  # a nest of arrays (B, ...)
+    state: Any  # a pytree of arrays (B, ...)
     output_weights: Array  # (T, B, ...)
     state_weights: list[Array]  # of the last state's leaves
 
@@ -272,7 +270,7 @@ class Batch:
         lengths: Any = None,
         parts: Sequence[slice] = (slice(None),),
     ) -> Results:
-        """Run over `parts` of the steps, one after the other, and back through them."""
+        """Run over `parts` of the steps in turn, and back through them."""
         x, state, floating = self.leaves()
         shown: dict[int, Tensor] = {}
         with seeded(seed):
@@ -330,6 +328,6 @@ def leaf_names(state: Any, name: str = "state") -> list[str]:
 
 
 def with_leaves(nest: Any, floating: Sequence[Tensor]) -> Any:
-    """The nest with its floating-point leaves replaced."""
+    """The pytree with its floating-point leaves replaced."""
     rest = iter(floating)
     return pytree.map(lambda x: next(rest) if is_floating(x._data) else x, nest)

@@ -1,1 +1,1 @@
-"""Is a gradient right: the complex step, differences, rounding, and where the first error is."""
+"""Is a gradient right? The complex step, differences, rounding, and locating the first error."""

@@ -46,7 +46,7 @@ STEP = 2.0**-350
 """h, in the direction's own units: a derivative below h^2 cannot be told from 0."""
 
 RESOLUTION = 2.0**-680
-"""About 1e-205: what h^2 and the smallest complex128 number leave of a derivative of exactly 0."""
+"""About 1e-205: how large a derivative of exactly 0 may appear, due to h^2 and underflow."""
 
 
 @contextmanager
@@ -156,7 +156,7 @@ class ComplexStep:
         fine = _quotient_of(op, values, attributes, index, np.longdouble, 2.0**-20)
         assert fine is not None
         same = np.abs(coarse.slope - fine.slope) <= coarse.uncertainty()
-        wrong &= np.where(coarse.kink, fine.kink, same)  # else it is the differences that fail
+        wrong &= np.where(coarse.kink, fine.kink, same)  # otherwise the differences themselves fail
         if not np.any(wrong):
             return slope
         self.differences.add(op.name)
@@ -171,8 +171,9 @@ def _quotient_of(
 ) -> Quotient | None:
     """The difference quotient of one output of `op` along the imaginary parts of `values`.
 
-    An elementwise op gets a step for each element, so that tangents of very different size are
-    all resolved; any other op one step for all. A pace is how fast an element moves, by its size.
+    An elementwise op gets a step for each element, so that tangents of very different size are all
+    resolved. Any other op gets one step for all. A pace is how fast an element changes, relative to
+    its size.
     """
     points = [np.asarray(v.real, dtype) if np.iscomplexobj(v) else _wide(v, dtype) for v in values]
     tangents = [
@@ -217,7 +218,7 @@ def _real(values: list[Any]) -> list[Any]:
 
 
 def _wide(value: Any, dtype: Any) -> Any:
-    """A real constant in the precision of the differences; indices and masks as they are."""
+    """A real constant in the precision of the differences; indices and masks unchanged."""
     return np.asarray(value, dtype) if is_floating(value) else value
 
 

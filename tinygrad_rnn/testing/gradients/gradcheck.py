@@ -34,10 +34,10 @@ __all__ = [
 ]
 
 ROUNDINGS = 64
-"""Units in the last place of the contributions that a correct gradient may be off."""
+"""The error allowed in a correct gradient, in units in the last place of the contributions."""
 
 _REAL_RTOL = 1e-6
-"""What differences in float64 may be off; a part that is missing from a gradient is far larger."""
+"""The error allowed in float64 differences; a missing part of a gradient is far larger."""
 
 EPS = float(np.finfo(np.float64).eps)
 
@@ -182,9 +182,9 @@ def compare_in_real_numbers(program: Program, found: list[Array], report: Gradie
         wrong = Disagreement("all inputs, along one direction", (), total, slope, allowed)
         report.disagreements.append(wrong)
         report.notes.append(
-            "In real numbers the derivative is another: fn computes with values that left the "
+            "In real numbers the derivative differs: fn computes with values taken out of the "
             "graph (t.data, t.numpy(), t.item(), float(t), np.asarray(t)). Use ops on the Tensor, "
-            "or detach() it outside of fn if no gradient is meant."
+            "or detach() it outside fn if no gradient is intended."
         )
 
 

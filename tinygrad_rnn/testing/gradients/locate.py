@@ -47,7 +47,7 @@ class _Recorder:
 
     def forward_is_done(self) -> None:
         self._forward = False
-        self.parts.clear()  # those of gradients that the function itself took
+        self.parts.clear()  # these belong to gradients that the function itself took
 
     def backward(self, node: Node, position: int, grad: Any) -> None:
         self.parts[node.number, position] = np.array(grad._data if isinstance(grad, Node) else grad)
@@ -97,7 +97,7 @@ def first_wrong(program: Program) -> str | None:
     except TypeError:
         return None  # fn refuses complex numbers
     if len(carried.results) != len(recorder.calls):
-        return None  # another path was taken: the runs cannot be laid side by side
+        return None  # another path was taken: the runs cannot be compared
     verify = bool(carried.differences)
     return _cut(recorder, carried) or _wrong_edge(program, recorder, verify)
 

@@ -63,15 +63,16 @@ def _rounding_of(
 ) -> list[Any]:
     """The op's own rounding error in machine epsilons, measured in extended precision.
 
-    More than its result's size where it cancels inside, as 0.5 * tanh(x / 2) + 0.5 does. Where
-    elements meet (a softmax), one of them may be lost beside another even in more precision.
+    It is more than one epsilon of the result where the op cancels inside, as 0.5 * tanh(x / 2) +
+    0.5 does. Where elements are combined (a softmax), one of them may be lost next to another even
+    in higher precision.
     """
     values = [x._data if isinstance(x, Node) else x for x in inputs]
     try:
         fine = op.value(
             *(v.astype(np.longdouble) if is_floating(v) else v for v in values), **attributes
         )
-    except TypeError:  # an op that takes no extended precision
+    except TypeError:  # an op that does not support extended precision
         return [0.0] * len(parts)
     exact = fine if isinstance(fine, tuple) else (fine,)
     lost = [np.abs(a - b) / np.finfo(a.dtype).eps for a, b in zip(parts, exact, strict=True)]
@@ -113,7 +114,7 @@ def _lost(
     """The error against extended precision, in machine epsilons: cancellation inside rules."""
     try:
         fine = results([x.astype(np.longdouble) for x in point], None)
-    except TypeError:  # an op that takes no extended precision
+    except TypeError:  # an op that does not support extended precision
         return [np.zeros(x.shape) for x in exact]
     eps = np.finfo(np.float64).eps
     return [np.asarray(np.abs(a - b) / eps, np.float64) for a, b in zip(exact, fine, strict=True)]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["search_gradient"]
 
 _SHOWN = 2
-"""Wrong elements of a leaf that are searched for: a reader needs an example, not a list."""
+"""How many wrong elements of a leaf to search for: a reader needs an example, not a list."""
 
 
 def search_gradient(
@@ -35,7 +35,7 @@ def search_gradient(
     """Compare the gradient of `program` with the true one, in as few runs as possible.
 
     The report names at most two wrong elements of each wrong leaf. `spend` is called before each
-    run; what it raises ends the search. `shakes`: runs in which rounding is measured (see
+    run; an exception from it ends the search. `shakes`: runs in which rounding is measured (see
     `rounding`); one is enough for the sum over many elements.
     """
     return _Search(program, rtol, spend, shakes).report
@@ -103,7 +103,7 @@ class _Search:
         return bool(abs(dot(self._found, direction) - true) <= allowed)  # not so if either is NaN
 
     def _elements(self, leaf: int) -> None:
-        """Compare the elements of one leaf, until two are seen to be wrong."""
+        """Compare the elements of one leaf, until two wrong ones are found."""
         name, wrong = self._program.names[leaf], len(self.report.disagreements)
         for index in np.ndindex(self._found[leaf].shape):
             self._spend()

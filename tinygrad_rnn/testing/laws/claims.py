@@ -1,4 +1,4 @@
-"""The claims of a cell, `Cell.claims`, as laws in addition to those that every cell keeps."""
+"""The claims of a cell, `Cell.claims`, as laws in addition to those of every cell."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 __all__ = ["claim_laws"]
 
 _WARM_UP = 3
-"""Steps from the initial state to the one that a claim is checked at."""
+"""Steps from the initial state to the one at which a claim is checked."""
 
 _FAR = (0.0, 1.0), (1.0, 1.0), (1.0, 10.0)
-"""How far parameters are moved from where they start, and how large inputs are."""
+"""How far parameters are moved from their initial values, and how large inputs are."""
 
 
 def claim_laws(subject: Subject) -> list[Law]:
@@ -37,7 +37,7 @@ def claim_laws(subject: Subject) -> list[Law]:
 
 def _check(claim: Claim, subject: Subject, steps: int, rows: int) -> None:
     for distance, size in _FAR:
-        cell = subject.fresh(subject.seed).cell  # of a layer, too: its cells are of one kind
+        cell = subject.fresh(subject.seed).cell  # also for a layer: its cells are of one kind
         rng = np.random.default_rng(subject.seed)
         for parameter in cell.parameters():
             parameter._data += distance * rng.uniform(-1, 1, parameter.shape)

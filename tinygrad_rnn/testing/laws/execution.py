@@ -1,4 +1,4 @@
-"""Laws of how a cell is run: scanned or unrolled, over any number of steps, saved and loaded."""
+"""Laws about running a cell: scanned or unrolled, over any number of steps, saved and loaded."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def directions(subject: Subject, steps: int) -> tuple[bool, ...]:
-    """Whether `reverse`: both, if it can be asked for."""
+    """The values of `reverse` to check: both, if the layer allows it."""
     limits = subject.network.limits(steps)
     return (False,) if {"both ways", "truncate"} & limits.keys() else (False, True)
 
@@ -41,9 +41,9 @@ def _scan(subject: Subject, steps: int, rows: int) -> None:
         require(once(), once(unrolled=True), "scan, reverse: " if reverse else "scan: ")
 
 
-@law("changed", "what changes between two calls of a compiled cell is seen", ((3, 2),))
+@law("changed", "a compiled cell sees changes between two calls", ((3, 2),))
 def _changed(subject: Subject, steps: int, rows: int) -> None:
-    network = subject.alone()  # of a layer, too: its cells are of one kind
+    network = subject.alone()  # also for a layer: its cells are of one kind
     batch = subject.batch(steps, rows, network)
     once = partial(batch.results, network, subject.seed)
     once()  # this run records the step
@@ -62,7 +62,7 @@ def _changed(subject: Subject, steps: int, rows: int) -> None:
 def _require_change(change: Change, once: Callable[..., Results]) -> None:
     try:
         expected = once(unrolled=True)
-    except Exception:  # a size, for one, that fits nothing any more
+    except Exception:  # for example, a size that no longer fits
         return
     what = f"{change.what} changed [{change.line}], "
     try:

@@ -1,4 +1,4 @@
-"""Laws of the gradients, each held to the complex step at each time step."""
+"""Laws about gradients, compared with the complex step at each time step."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ...engine.tensor import Tensor
 
 ORIGIN = "first wrong on the way back: "
-"""What a note says before the place in the code where a gradient first goes wrong."""
+"""The beginning of a note on the place in the code where a gradient first goes wrong."""
 
 _RTOL = 1e-9
 _LONG = 50
@@ -32,7 +32,7 @@ _LONG = 50
 def _step_by_step(
     subject: Subject, batch: Batch
 ) -> tuple[Callable[..., Any], list[Tensor], list[OneStep]]:
-    """A function of x and the state with parameters of its own at each step, and all of these."""
+    """A function of x and the state with separate parameters at each step, and these parameters."""
     network, parameters = subject.network.unshared(len(batch.x))
     x, state, floating = batch.leaves()
 
@@ -72,7 +72,7 @@ def _gradient_by(kind: Callable[[str], bool], subject: Subject, steps: int, rows
 
 
 def _origin(program: Program, report: GradientReport) -> str:
-    if report.first_wrong is None:  # three laws may ask
+    if report.first_wrong is None:  # three laws may need it
         report.first_wrong = first_wrong(program)
     place = report.first_wrong
     return f"{ORIGIN}{place}" if place else "gradient WRONG"
@@ -117,18 +117,18 @@ def _own_start(subject: Subject, steps: int, rows: int) -> None:
 
 @law("far", f"gradients through {_LONG} steps of a cell", ((_LONG, 1),))
 def _far(subject: Subject, steps: int, rows: int) -> None:
-    network = subject.alone()  # of a layer, too: its cells are of one kind
+    network = subject.alone()  # also for a layer: its cells are of one kind
     x, state, floating = subject.batch(steps, rows, network).leaves()
 
     def last_output(x: Tensor, *floating: Tensor) -> Any:
-        # This one alone: beside the others', what comes from far would not count.
+        # This one alone: with the others, what comes from far would not matter.
         with seeded(subject.seed):
             return network.run(x, with_leaves(state, floating), unrolled=True)[0][-1]
 
     program = Program(last_output, [x, *floating], network.module.parameters())
     report = _searched(subject, program, shakes=1)
     if not report.ok:
-        # A place that is wrong in a few steps is wrong in many, and found sooner.
+        # An op that is wrong over a few steps is wrong over many, and found sooner.
         for _, of_few in subject.reports.values():
             report.first_wrong = report.first_wrong or of_few.first_wrong
         raise Broken(f"{_origin(program, report)}\n{report.disagreements[0]}")
@@ -153,4 +153,4 @@ def _sum(subject: Subject, steps: int, rows: int) -> None:
         sums,
         whole.state_names,
     )
-    require(added_up, whole, "with parameters of its own at each step, ")
+    require(added_up, whole, "with separate parameters at each step, ")

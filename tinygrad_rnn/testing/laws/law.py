@@ -1,4 +1,4 @@
-"""A law of cells: a name, a sentence, and a check that raises `Broken` with what it saw."""
+"""A law of cells: a name, a sentence, and a check that raises `Broken` with what it found."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["LAWS", "Broken", "DoesNotApply", "Law", "law", "require"]
 
 
 class Broken(Exception):
-    """A law that does not hold in this case; the message says what was seen."""
+    """A law that does not hold in this case; the message says what was found."""
 
 
 class DoesNotApply(Exception):
@@ -24,9 +24,9 @@ class DoesNotApply(Exception):
 class Law(NamedTuple):
     """A name, one sentence, and the check of a case of `steps` and `rows`.
 
-    `unless`: the limits of a network (see `Network.limits`) under which it says nothing.
-    `smaller`: cases that tell no more than those of `cases`. They are tried where one of these is
-    broken, for a counterexample that is easier to read, and where a limit rules one of these out.
+    `unless`: the limits of a network (see `Network.limits`) under which it does not apply.
+    `smaller`: cases that prove no more than `cases`. They are tried if one of `cases` is broken,
+    for a simpler counterexample, or if a limit rules one out.
     """
 
     name: str
@@ -39,8 +39,8 @@ class Law(NamedTuple):
 
 LAWS: list[Law] = []
 
-# Steps and rows to try, of most laws. Nearly all laws share their numbers of rows, 1 and 3: a cell
-# is compiled for each number.
+# The steps and rows of most laws. Nearly all use 1 and 3 rows, because a cell is compiled for each
+# number of rows.
 CASES, SMALLER = ((1, 1), (4, 3)), ((2, 1), (2, 2))
 
 

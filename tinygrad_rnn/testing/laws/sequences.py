@@ -1,4 +1,4 @@
-"""Laws of batches and of time: rows alone, sequences in parts, reversed, padded and ragged."""
+"""Laws about batches and time: single rows, and sequences split, reversed, padded and ragged."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .law import SMALLER, Broken, DoesNotApply, law, require
 
 
 def _rows_are_apart(subject: Subject) -> None:
-    """Random numbers of a batch are others than those of its rows: nothing can be compared."""
+    """A batch draws other random numbers than its rows, so results cannot be compared."""
     batch = subject.batch(2, 1)
     first, other = (batch.results(subject.network, seed) for seed in (1, 2))
     if first_difference(first, other) is not None:
@@ -26,7 +26,7 @@ def _permuted(subject: Subject, steps: int, rows: int) -> None:
     require(found, batch.results(subject.network).rows(order), "rows rolled by one: ")
 
 
-@law("rows", "each row of a batch gives what it gives alone", ((3, 3),), smaller=((1, 2),))
+@law("rows", "each row of a batch gives the same results as alone", ((3, 3),), smaller=((1, 2),))
 def _rows(subject: Subject, steps: int, rows: int) -> None:
     _rows_are_apart(subject)
     batch = subject.batch(steps, rows)
@@ -83,7 +83,7 @@ def _padding(subject: Subject, steps: int, rows: int) -> None:
 
 @law(
     "lengths",
-    "rows of any length give what they give alone",
+    "rows of any length give the same results as alone",
     ((4, 3),),
     unless=("blocks from the end",),
     smaller=((2, 2),),

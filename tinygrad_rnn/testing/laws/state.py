@@ -1,4 +1,4 @@
-"""Laws of one step and of its parts: the state, dtypes, sharing, and the same results again."""
+"""Laws about one step: the state, dtypes, sharing, and reproducible results."""
 
 from __future__ import annotations
 
@@ -30,19 +30,21 @@ def _state(subject: Subject, steps: int, rows: int) -> None:
             if before.dtype != after.dtype:
                 raise Broken(
                     f"in {dtype}, {name} is {before.dtype} before a step, {after.dtype} after it "
-                    "(self.zeros(...) makes a state in the dtype of the parameters)"
+                    "(self.zeros(...) creates a state in the dtype of the parameters)"
                 )
         if shown.dtype != dtype:
             raise Broken(f"in {dtype}, the output is {shown.dtype}")
 
 
-@law("dtype", "the default dtype stays, for whole numbers too", ((2, 2),))
+@law("dtype", "the default dtype is kept, for whole numbers, too", ((2, 2),))
 def _dtype(subject: Subject, steps: int, rows: int) -> None:
     network = subject.fresh(subject.seed, None)
     default = get_default_dtype()
     for name, parameter in network.module.named_parameters():
         if parameter.dtype != default:
-            raise Broken(f"{name} is made in {parameter.dtype}, the default dtype is {default}")
+            raise Broken(
+                f"{name} is created in {parameter.dtype}, but the default dtype is {default}"
+            )
     x = subject.x(np.random.default_rng(subject.seed), steps, rows)
     kinds = [default, np.dtype("int64"), np.dtype("bool")] if is_floating(x) else [x.dtype]
     for kind in kinds:
@@ -52,7 +54,7 @@ def _dtype(subject: Subject, steps: int, rows: int) -> None:
         except (TypeError, ValueError, IndexError):
             if kind is default:
                 raise
-            continue  # it says that it takes no such x
+            continue  # it rejects such an x
         named = zip(
             leaf_names(last), pytree.leaves(last), pytree.leaves(network.start(rows)), strict=True
         )
@@ -74,14 +76,14 @@ def _apart(subject: Subject, steps: int, rows: int) -> None:
         with seeded(subject.seed):
             siblings = [cell, cell.sibling(), cell.sibling(output_size)]
     except TypeError as reason:
-        raise DoesNotApply(f"it is of one layer and one direction: {reason}") from None
+        raise DoesNotApply(f"it has one layer and one direction: {reason}") from None
     held: dict[int, str] = {}
     for one in siblings:
         for name, parameter in one.named_parameters():
             if id(parameter) in held:
                 raise Broken(
                     f"{name} of a cell is {held[id(parameter)]} of the next one, made by "
-                    "cell.sibling(): a Parameter or Module from outside of __init__'s arguments"
+                    "cell.sibling(): a Parameter or Module that is not an argument of __init__"
                 )
         held |= {id(parameter): name for name, parameter in one.named_parameters()}
 

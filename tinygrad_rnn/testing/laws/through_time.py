@@ -1,6 +1,6 @@
-"""Laws of the other ways to a gradient through time: each equals backpropagation through all steps.
+"""Laws about other gradients through time: each equals backpropagation through all steps.
 
-They hold for what is run step by step, from its own start: the cell, also of a layer.
+They apply to a cell, or the cell of a layer, run step by step from its own initial state.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _DIRECTIONS = 2
 
 
 class _Steps:
-    """A cell as the functions of `training.through_time` take it."""
+    """A cell in the form that the functions of `training.through_time` expect."""
 
     def __init__(self, network: Network) -> None:
         self.network = network
@@ -60,7 +60,7 @@ def _exact(subject: Subject, steps: int, rows: int) -> tuple[Any, Tensor, Any, T
 def _require_equal(found: Any, expected: Any, what: str) -> None:
     largest = max(float(np.abs(expected).max(initial=0.0)), 1e-3)
     error = np.abs(found - expected)
-    if not (error <= _RTOL * largest).all():  # NaN is no less
+    if not (error <= _RTOL * largest).all():  # also for NaN
         place = np.unravel_index(np.argmax(error), error.shape)
         raise Broken(f"{what} is {found[place]:.6g}, by backpropagation {expected[place]:.6g}")
 

@@ -25,8 +25,8 @@ from .machine_code.matmul import ROWS
 
 __all__ = ["CannotCompile", "CompiledExecutable"]
 
-# Seconds of work that make up for the start of a thread, as `loop_seconds` counts them: about a
-# third of that by the clock. And how many steps a chunk of a large batch has at most.
+# Seconds of work, as `loop_seconds` estimates them, that are worth starting a thread; about a third
+# of that in wall-clock time. And the most steps in a chunk of a large batch.
 WORTH_SHARING, LONGEST = 6e-4, 64
 
 
@@ -39,7 +39,7 @@ class CompiledExecutable(Executable):
     mask = 0.03
 
     def __init__(self, name: str, schedule: Schedule, *arguments: Any, **keywords: Any) -> None:
-        # What NumPy does beside the loop: because it is not compiled, or brings rows together.
+        # What NumPy does outside the loop, because it is not compiled or because it combines rows.
         outside: set[Instruction] = set()
         joining: set[Instruction] = set()
         own = set(schedule.stages["loop"])
@@ -95,7 +95,7 @@ class CompiledExecutable(Executable):
         return ["loop(steps, rows.address)", *(["rows.check()"] if self._checks else [])]
 
     def _text(self) -> LoopText:
-        """The text of the loop: for threads that share the rows of the batch, if that is of use."""
+        """The text of the loop: for threads that share the rows of the batch, if that helps."""
         arguments = self.schedule, self._trial, self.layout.reverse
         self._seconds = loop_seconds(self.schedule)
         rows = max((value.shape[0] for value in self.schedule.carry_in if value.shape), default=1)
@@ -121,7 +121,10 @@ def _shared(
     steps: int,
     table: int,
 ) -> None:
-    """Run a loop over so many steps, on as many threads as are of use. `seconds`: of a step."""
+    """Run a loop over that many steps, on as many threads as help.
+
+    `seconds`: the time of a step.
+    """
     least = max(FEWEST, ceil(rows * WORTH_SHARING / (steps * seconds)))
     shares = [(first, last, *tiles(last - first)) for first, last in ranges(rows, ROWS, least)]
     prepare(steps, table, *shares[0])
@@ -132,9 +135,9 @@ def _shared(
 
 
 class Checks(NamedTuple):
-    """The bounds that a loop checks: indices along axes, given by number and size.
+    """The bounds checks of a loop: indices along axes, given by number and size.
 
-    `wrong`: where the loop notes the first index that is out of bounds.
+    `wrong`: where the loop stores the first index that is out of bounds.
     """
 
     wrong: Place

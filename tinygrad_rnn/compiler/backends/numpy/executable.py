@@ -1,6 +1,6 @@
 """Executable: a schedule written as straight-line Python, and compiled.
 
-The text is kept (`source`): one line per instruction, with the author's names.
+The text is kept in `source`: one line per instruction, with the author's names.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ class Executable:
         self._names: dict[Instruction, str] = {}
         self._namespace: dict[str, Any] = {"dot": np.dot, "copyto": np.copyto}
         self._constants: dict[Any, str] = {}
-        self._prepared: dict[str, str] = {}  # lines before the loop that make what it reads
-        # What the loop takes a view of at each step: a value, and which of its arrays.
+        self._prepared: dict[str, str] = {}  # lines before the loop that prepare what it reads
+        # What the loop views at each step: a value, and which of its arrays.
         self._columns: list[tuple[Instruction, str]] = []
         self.source = self._write(name)
         exec(compile(self.source, f"<scan: {name}>", "exec"), self._namespace)
@@ -149,8 +149,8 @@ class Executable:
     def _name(self, value: Instruction, what: str = "") -> str:
         """The value's name: the author's name or its op, and a number.
 
-        Values that share an array, one after the other, share the name of the last. `what`: a
-        further array of the value: a part of it, its transpose.
+        Values that use the same array in turn share the name of the last. `what`: another array of
+        the value, such as a part of it or its transpose.
         """
         value = self._owner(value)
         if value not in self._names:
@@ -223,7 +223,7 @@ class Executable:
         return f"{self._name(value)} = {call}"
 
     def _everywhere(self, x: Any, what: str = "") -> str:
-        """The name of a value at all steps, or of one that is the same at each."""
+        """The name of a value at all steps, or of one that is the same at every step."""
         if not isinstance(x, Instruction):
             return self._constant(x)
         return (self._all if self.schedule.time_varying(x) else self._name)(x, what)
@@ -308,7 +308,7 @@ class Executable:
         if value.is_product:
             return [self._product(value)]
         parts = None if value.is_ufunc else self._parts(value, self._at_step)
-        if parts == []:  # they have been computed in place
+        if parts == []:  # they were computed in place
             return []
         out = self._at_step(value)
         names = self._operands(value)
@@ -318,7 +318,7 @@ class Executable:
             names = [
                 self._filled(x, name, value) for x, name in zip(value.inputs, names, strict=True)
             ]
-            out = f"out={out}" if value.primitive in _OUT_BY_NAME else out  # by place is faster
+            out = f"out={out}" if value.primitive in _OUT_BY_NAME else out  # by position is faster
             return [f"{self._function(value, False)}({', '.join([*names, out])})"]
         if parts is not None:
             return parts
@@ -346,7 +346,7 @@ class Executable:
     def _filled(self, x: Any, name: str, reader: Instruction) -> str:
         """The name of a ufunc's operand, broadcast beforehand if it is the same at each step.
 
-        A ufunc that has to broadcast takes longer to start.
+        A ufunc that has to broadcast has a higher fixed cost.
         """
         shape = reader.shape
         if np.shape(x.sample if isinstance(x, Instruction) else x) in (

@@ -16,18 +16,19 @@ from ..threads import run_parts
 __all__ = ["KERNELS", "dot_in_blocks"]
 
 Array = Any
-# The blocks of a product are the same for any number of threads, and so are its bits. A BLAS
-# packs both factors of each block: with smaller blocks that would show.
+# The blocks of a product, and so its bits, are the same for any number of threads. BLAS packs both
+# factors of each block; with smaller blocks this cost would matter.
 BLOCK, LOWEST = 512, 128
 MOST_SUMMED = 2  # blocks whose products are summed: each needs an array as large as the result
-WORTH = 1 << 24  # multiplications and additions of two blocks, about 0.2 ms
+WORTH = 1 << 24  # operations in two blocks, about 0.2 ms
 
 
 def dot_in_blocks(x: Array, y: Array, out: Array | None = None) -> Array:
     """np.dot of two matrices, on several threads if they are large.
 
-    Whichever axis of x is outermost in memory is cut, as NumPy would copy other parts: its rows, or
-    the inner axis where x is a transpose, as for the gradient of weights, which sums over steps.
+    The axis of x that is outermost in memory is split, because NumPy would copy other parts. These
+    are its rows or, if x is a transpose, the inner axis, as in the gradient of weights, which sums
+    over steps.
     """
     (rows, inner), columns = x.shape, y.shape[1]
     if 2 * rows * inner * columns < WORTH or x.dtype.kind != "f":
@@ -46,7 +47,7 @@ def dot_in_blocks(x: Array, y: Array, out: Array | None = None) -> Array:
     edges = _edges(inner, min(count, MOST_SUMMED))
     parts = [out, *(np.empty_like(out) for _ in edges[1:])]
     _compute([partial(np.dot, x[:, a:b], y[a:b], p) for (a, b), p in zip(edges, parts)])
-    for part in parts[1:]:  # in this order, whoever has computed them
+    for part in parts[1:]:  # in this order, whichever thread computed them
         out += part
     return out
 
@@ -58,7 +59,7 @@ def _edges(length: int, count: int) -> list[tuple[int, int]]:
 def _compute(blocks: list[Any]) -> None:
     if blas_threads() == 1:
         run_parts(blocks)
-    else:  # the library has threads of its own for each block
+    else:  # the library has its own threads for each block
         for block in blocks:
             block()
 

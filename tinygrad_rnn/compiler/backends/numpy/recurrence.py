@@ -1,10 +1,10 @@
 """Carries whose steps are all computed at once: affine recurrences in blocks, sample and hold.
 
-Blocks (as in Blelloch 1990, two levels): all blocks take their first step at once, then their
-second, ..., from zero; that gives the affine map of each block. A loop over the blocks finds the
-states between them; then all blocks take their steps again, from the right states. There is no
-division, so a_t = 0 needs no special case; the states inside a block come from the same operations
-as in a loop.
+Blocks (as in Blelloch 1990, two levels): starting from zero, all blocks take their first step at
+once, then their second, and so on. This gives the affine map of each block. A loop over the blocks
+finds the states between them. Then all blocks take their steps again, from the right states. There
+is no division, so a_t = 0 needs no special case. The states inside a block come from the same
+operations as in a loop.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def _solve_chunk(
     if len(after) >= FEWEST_STEPS:
         length = isqrt(2 * len(after) // 5)  # 5 calls for each place in a block, 2 for each block
         solved = len(after) // length * length
-        with np.errstate(all="ignore"):  # what overflows here is computed again, in a loop
+        with np.errstate(all="ignore"):  # if something overflows here, a loop computes it again
             done = _in_blocks(
                 times, before[0], factors[:solved], shifts[:solved], after[:solved], length
             )

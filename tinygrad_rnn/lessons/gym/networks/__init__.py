@@ -1,1 +1,1 @@
-"""The networks of the gym as they should be; `faults` plants the slips in their text."""
+"""The correct networks of the gym; `faults` inserts the bugs into their text."""

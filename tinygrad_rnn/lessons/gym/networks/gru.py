@@ -1,7 +1,7 @@
 """A GRU, forward and back through time, written out in NumPy.
 
 x (T, B, I), h (B, H), outputs (T, B, H); `lengths` (B,): how many steps of each sequence are real.
-W (3 H, I), U (3 H, H), b and b_h (3 H,) hold the gates one below the other: r, z, n.
+W (3 H, I), U (3 H, H), b and b_h (3 H,) hold the gates stacked in the order r, z, n.
 """
 
 import numpy as np

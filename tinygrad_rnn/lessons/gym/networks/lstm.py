@@ -1,7 +1,7 @@
 """An LSTM, forward and back through time, written out in NumPy.
 
 x (T, B, I), h and c (B, H), outputs (T, B, H); `lengths` (B,): how many steps of each sequence are
-real. W (4 H, I), U (4 H, H) and b (4 H,) hold the gates one below the other: i, f, g, o.
+real. W (4 H, I), U (4 H, H) and b (4 H,) hold the gates stacked in the order i, f, g, o.
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
 """Ops on whole arrays inside a compiled loop: their NumPy expressions, run on arrays of the loop.
 
-The value of an op that is not elementwise runs on `LoopArray`s. This file has NumPy's functions for
-these; reductions have a file of their own.
+The value of an op that is not elementwise runs on `LoopArray`s. This file implements NumPy's
+functions for them; reductions have their own file.
 """
 
 from __future__ import annotations

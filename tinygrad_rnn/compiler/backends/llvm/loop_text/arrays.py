@@ -1,6 +1,6 @@
-"""LoopArray: a stand-in for an array of a compiled loop, which answers NumPy's protocols.
+"""LoopArray: a stand-in for an array of a compiled loop, which implements NumPy's protocols.
 
-Each operation on it is written as the text of loops over its elements.
+Each operation on it writes the text of loops over its elements.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Writer:
         return out
 
     def each(self, out: LoopArray, text: str, *others: LoopArray) -> LoopArray:
-        """A line for each element, <0> of `out` and <1>, ... of the others, in memory's order."""
+        """Write a line per element, <0> of `out` and <1>, ... of the others, in memory order."""
         used = [(f"<{k}>", x.place, x.array) for k, x in enumerate((out, *others))]
         shape = np.broadcast_shapes(*(array.shape for _, _, array in used))
         seen = [(mark, place, np.broadcast_to(array, shape)) for mark, place, array in used]
@@ -92,7 +92,7 @@ class Writer:
         return out
 
     def put(self, source: Any, target: LoopArray, where: Indexed, add: bool = False) -> None:
-        """Write to elements at computed indices, or add to them, one after the other."""
+        """Write to elements at computed indices, or add to them, one by one."""
         if isinstance(source, LoopArray) and np.may_share_memory(source.array, target.array):
             source = source.copy()  # all of it is read before any of it is written
         elements = self._pass(where.base.shape)
@@ -125,7 +125,7 @@ class Writer:
 
 
 class LoopArray(np.lib.mixins.NDArrayOperatorsMixin):
-    """An array of the loop, at one step: `array` shows where its elements are in `place`.
+    """An array of the loop at one step; the addresses of `array` give its elements in `place`.
 
     `known`: its content is constant and known when the loop is written.
     """
@@ -173,7 +173,7 @@ class LoopArray(np.lib.mixins.NDArrayOperatorsMixin):
         return self.seen(self.array.transpose(axes))
 
     def reshape(self, *shape: Any) -> LoopArray:
-        """Another shape; of a copy, where elements have to move."""
+        """Another shape, of a copy if elements have to move."""
         array = self.array.reshape(*shape)
         if not array.size or np.may_share_memory(array, self.array):
             return self.seen(array)
@@ -185,7 +185,7 @@ class LoopArray(np.lib.mixins.NDArrayOperatorsMixin):
         return self.writer.elementwise(lambda x: x, [self])
 
     def __getattr__(self, name: str) -> Any:
-        """What NumPy has both as a function and as a method."""
+        """Methods that NumPy also has as functions."""
         function: Any = getattr(np, name, None)
         if function not in self.writer.functions and function not in _VIEWS:
             raise AttributeError(name)

@@ -19,7 +19,7 @@ Used = Sequence[tuple[Any, ...]]
 
 
 class Offset(NamedTuple):
-    """How many elements beyond the array's own place an element is: as text, and at most."""
+    """An offset in elements from the array's own place: as text, and its largest value."""
 
     text: str
     most: int
@@ -67,7 +67,7 @@ def nest(shape: Sequence[int], lines: Sequence[str], used: Used, rows: Rows | No
     if 0 in shape:
         return []
     batch = None if rows is None else rows.axis(shape, used)
-    axes: list[tuple[int, list[int], int]] = []  # (size, stride in each array, elements of a row)
+    axes: list[tuple[int, list[int], int]] = []  # size, stride in each array, elements of a row
     for k, size in enumerate(shape):
         strides = [strides_of(array)[k] for _, _, array, *_ in used]
         if size == 1:

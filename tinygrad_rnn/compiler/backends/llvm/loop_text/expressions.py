@@ -1,6 +1,6 @@
 """Expressions: an elementwise instruction as text, by running its NumPy expression on names.
 
-The value of an op runs on stand-ins that answer NumPy's protocols and write down each operation.
+The value of an op runs on stand-ins that implement NumPy's protocols and record each operation.
 """
 
 from __future__ import annotations
@@ -47,7 +47,10 @@ _OPERATORS = {
 
 
 def type_name(dtype: Any) -> str:
-    """What a loop calls a dtype; flags are bytes in memory. `CannotCompile` for others."""
+    """The name of a dtype in a loop; bools are bytes in memory.
+
+    `CannotCompile` for other dtypes.
+    """
     dtype = np.dtype(dtype)
     if dtype.kind not in "fiub" or dtype.itemsize > 8 or dtype == np.float16:
         raise CannotCompile(f"elements of {dtype}")

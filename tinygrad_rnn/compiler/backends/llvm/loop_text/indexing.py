@@ -1,4 +1,4 @@
-"""Indexed: which elements x[key] are, where a key has arrays whose content a loop computes.
+"""Indexed: which elements x[key] selects, if the key has arrays whose content a loop computes.
 
 NumPy's rules: the arrays and integers of a key are broadcast together; the selected axes replace
 the indexed ones if these are adjacent, and come first otherwise.
@@ -33,7 +33,7 @@ class Indexed(NamedTuple):
 
 
 def indexed(x: Array, key: tuple[Any, ...]) -> Indexed:
-    """What a key means for an array. In the key, arrays of the loop have an `array`."""
+    """The elements that a key selects. Arrays of the loop in the key have an `array`."""
     parts = _parts(key, x.ndim)
     arrays = {k: part for k, part in enumerate(parts) if hasattr(part, "array")}
     if not arrays:
@@ -43,7 +43,7 @@ def indexed(x: Array, key: tuple[Any, ...]) -> Indexed:
     picked = sorted([*arrays, *fixed])
     shape = np.broadcast_shapes(*(part.shape for part in arrays.values()))
     where = [k for k, part in enumerate(key) if _picks(part)]
-    together = where[-1] - where[0] + 1 == len(where)  # also an ... for no axes stands between
+    together = where[-1] - where[0] + 1 == len(where)  # an ... for no axes in between counts, too
     rest = [n for k, n in enumerate(view.shape) if k not in picked]
     lead = picked[0] if together else 0
     whole = (*rest[:lead], *shape, *rest[lead:])

@@ -1,8 +1,8 @@
 """The loop of a schedule as the text of one function, to be compiled.
 
 All shapes and strides are constants in the text, so the compiler knows the length of every loop. An
-array is an address: of its elements at a step if it has some for each step, otherwise of the only
-copy.
+array is an address: of its elements at a step if it has elements for each step, otherwise of its
+only copy.
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ class LoopText:
         return None if self._rows is None else self._rows.axis(*self._product_nest(value))
 
     def _shared_rows(self, value: Instruction, axis: int) -> str:
-        """The argument that tells a product its rows, if threads share them."""
+        """The argument that gives a product its rows, if threads share them."""
         if self._rows is None:
             return ""
         if self._batch_of(value) != axis:
@@ -178,7 +178,7 @@ class LoopText:
         return f", ({', '.join(name for name in _SHARE if name != 'last')})"
 
     def _product_by_elements(self, value: Instruction) -> list[str]:
-        """Any product that NumPy knows, one multiplication after the other."""
+        """Any product that NumPy supports, one multiplication at a time."""
         shape, seen = self._product_nest(value)
         mark, place, total = seen[2]
         kind, first = type_name(value.dtype), total[..., :1]
@@ -235,11 +235,11 @@ class LoopText:
         return [*lines, "    for t in range(steps):", f"        step({', '.join(now)})"]
 
     def _share(self) -> Sequence[str]:
-        """What a function is told of the rows that it is to work on."""
+        """The arguments that give a function its rows."""
         return () if self._rows is None else _SHARE
 
     def _new_name(self, of: Any, ending: str = "") -> str:
-        """A new name: what the author called the value, or the name asked for."""
+        """A new name: the author's name for the value, or the name of its op."""
         base = of.name or of.op_name if isinstance(of, Instruction) else of
         base = base if isinstance(base, str) else "constant"
         base = "".join(c if c.isalnum() and c.isascii() else "_" for c in base)

@@ -14,9 +14,9 @@ Array = Any
 
 
 class Place:
-    """Memory that a step reads or writes: of one dtype, moving on by `stride` bytes a step.
+    """Memory of one dtype that a step reads or writes, advancing by `stride` bytes per step.
 
-    In a run it starts `offset` bytes before the array of `source`: a value, or an array itself.
+    In a run it starts `offset` bytes before the array of `source`, which is a value or an array.
     """
 
     def __init__(self, source: Any, step: Array, stride: int) -> None:

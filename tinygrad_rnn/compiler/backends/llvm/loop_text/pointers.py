@@ -60,7 +60,7 @@ class Memory:
                     )  # a view, of a number too
                     found[x] = x, step, array.strides[0] if time_varying else 0
                 elif isinstance(x, np.ndarray) and x.ndim:
-                    constant = np.array(x, order="C")  # a copy, so that it overlaps with nothing
+                    constant = np.array(x, order="C")  # a copy, so that it overlaps nothing
                     found[structural_key(x)] = constant, constant, 0
         self._join(found)
         if rows is not None:
@@ -71,8 +71,8 @@ class Memory:
     def _join(self, found: dict[Any, tuple[Any, Array, int]]) -> None:
         """Make the places: from low to high addresses, merging each region with those it overlaps.
 
-        They are named and listed in the order in which the program mentions them: addresses differ
-        between runs.
+        They are named and listed in the order in which the program mentions them, because addresses
+        differ between runs.
         """
         for _, step, _ in found.values():
             type_name(step.dtype)
@@ -102,8 +102,8 @@ class Memory:
         return self._arrays[x if isinstance(x, Instruction) else structural_key(x)]
 
     def check(self, place: str, axis: int, size: int) -> str:
-        """The text of an index along an axis, checked: 0 if it is out of bounds, which is noted."""
-        if self.rows is not None:  # two threads might note a mistake at once
+        """The text of a checked index along an axis: 0, and recorded, if it is out of bounds."""
+        if self.rows is not None:  # two threads might record an error at once
             raise DependentRows
         if self.wrong is None:
             self.wrong, _ = self.room("wrong", np.zeros(2, np.int64))
@@ -151,7 +151,7 @@ class Memory:
 
 
 def op_name(value: Any) -> str:
-    """What a value's op or ufunc is called."""
+    """The name of a value's op or ufunc."""
     return str(
         getattr(value.primitive, "name", None) or getattr(value.primitive, "__name__", "input")
     )

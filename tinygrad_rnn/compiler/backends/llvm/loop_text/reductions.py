@@ -1,6 +1,6 @@
 """Reductions inside a compiled loop: sums, extremes and their positions, sorting, einsum.
 
-NumPy's own function gives the shape and dtype of each result; the text has a line per element.
+NumPy's own function gives the shape and dtype of each result. The text has a line per element.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from .expressions import type_name
 
 __all__ = ["REDUCTIONS"]
 
-MOST_SORTED = 128  # NumPy sorts more elements in less time: each is compared with every other
+MOST_SORTED = 128  # with more elements NumPy is faster: here each is compared with every other
 
-_JOINED = {  # how a result takes in the next element
+_JOINED = {  # how a result combines with the next element
     np.sum: "add_up(<0>, {})",
     np.mean: "add_up(<0>, {})",
     np.prod: "<0> * {}",
@@ -28,7 +28,7 @@ _JOINED = {  # how a result takes in the next element
 
 
 def _form(function: Any, x: LoopArray, **keywords: Any) -> Any:
-    """A result of the function, for its shape and dtype alone."""
+    """A result of the function, only for its shape and dtype."""
     return np.asarray(function(np.zeros(x.shape, x.dtype), **keywords))
 
 

@@ -1,9 +1,9 @@
 """Rows: a loop whose threads each work on their own rows of a batch.
 
-No thread has to wait for another if no row of what the loop computes depends on another row. That
-is tested here by addresses (a dependence test, as compilers use before they run a loop in
-parallel): each loop nest must have an axis along which everything that the loop writes advances by
-one row, and rows must not overlap. What the loop only reads may be read in any way.
+No thread has to wait for another if the rows that the loop computes are independent. This is tested
+by addresses, with a dependence test as compilers use before they parallelise a loop: each loop nest
+must have an axis along which everything that the loop writes advances by one row, and rows must not
+overlap. Memory that the loop only reads may be read in any way.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FEWEST = 4 * ROWS  # rows of a thread
 
 
 class DependentRows(Exception):
-    """Rows of a loop depend on each other, or cannot be told apart, in the instruction `value`."""
+    """Rows of a loop depend on each other, or cannot be separated, in the instruction `value`."""
 
     def __init__(self, value: Any = None) -> None:
         super().__init__()
@@ -40,7 +40,10 @@ class Rows:
         self.strides: dict[Place, int | None] = {}
 
     def written(self, value: Any, place: Place, array: Array) -> None:
-        """Note a value that the loop writes. If its first axis can be the batch, it is."""
+        """Record a value that the loop writes.
+
+        Its first axis is taken as the batch if it can be.
+        """
         known = self.strides.get(place)
         stride = strides_of(array)[0] if array.shape[:1] == (self.size,) else known
         if known not in (stride, None):

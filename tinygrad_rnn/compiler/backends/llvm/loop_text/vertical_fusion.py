@@ -25,8 +25,8 @@ class FusedLoop:
         self.instructions: list[Instruction] = []
 
 
-# The number of the loop that a value is computed in; half a number more for a view of its
-# results, which needs no loop.
+# The number of the loop that computes a value; half a number more for a view of its results, which
+# needs no loop.
 Numbers = dict[Instruction, float]
 
 
@@ -58,7 +58,7 @@ def fused_loops(schedule: Schedule, trial: Arrays) -> list[FusedLoop]:
 
 
 def _delay(found: list[FusedLoop], number: Numbers, views: set[Instruction]) -> None:
-    """Move instructions to the loop that reads them first, if it has their shape."""
+    """Move instructions into the first loop that reads them, if it has their shape."""
     readers: dict[Instruction, list[float]] = defaultdict(list)
     for k in reversed(range(len(found))):
         kept: list[Instruction] = []

@@ -41,7 +41,7 @@ class Writer:
         return register
 
     def function(self, body: Callable[..., None]) -> Callable[..., None]:
-        """A function of its own, written when it is first called."""
+        """A separate function, written at its first call."""
         written: list[str] = []
 
         def call(*arguments: Number | Pointer) -> None:
@@ -56,9 +56,9 @@ class Writer:
     def write(self, body: Callable[..., None], kinds: Sequence[Any], public: bool = False) -> str:
         """The function whose body is `body`. No two addresses passed to it may share memory.
 
-        Without that promise LLVM has to compare every array that a loop writes with every other
-        one, and does not vectorise loops over many arrays. The vectors are as long as the
-        processor's; LLVM by default would use half the length that AVX-512 offers.
+        Without that promise LLVM has to compare the address of every array that a loop writes with
+        every other one, and does not vectorise loops over many arrays. Vectors have the full length
+        that the processor supports; by default LLVM would use only half the length of AVX-512.
         """
         outer, self.lines, self._block = (self.lines, self._block), [], "entry"
         given = [of(self, f"%a{k}", dtype) for k, (of, dtype) in enumerate(kinds)]
@@ -98,8 +98,8 @@ class Writer:
     ) -> Iterator[Any]:
         """`for i in range(n)`, or from `first` to `end`: the body runs once, written as a loop.
 
-        The list `carried` holds the numbers passed from one iteration to the next: the body reads
-        them and replaces them by its own.
+        The list `carried` holds the numbers passed from one iteration to the next. The body reads
+        them and replaces them.
         """
         first, end = (0, first) if end is None else (first, end)
         known = isinstance(first, int) and isinstance(end, int)

@@ -29,7 +29,7 @@ __all__ = ["compiled", "counts", "directory"]
 
 counts = {"compiled": 0, "from disk": 0}  # loops of this process, by where their code came from
 _lock = threading.Lock()
-_loops: dict[str, Any] = {}  # by name: the object that owns the code, and the functions
+_loops: dict[str, Any] = {}  # by name: the owner of the code, and the functions
 
 
 def compiled(text: str, functions: Sequence[str], arguments: int) -> Sequence[Callable[..., None]]:
@@ -55,7 +55,7 @@ def directory() -> Path:
 
 @cache
 def _basis() -> str:
-    """What machine code depends on besides its own text."""
+    """What the machine code depends on besides the text of the loop."""
     here = Path(__file__).parent
     parts = [(here / f"{name}.py").read_text() for name in _WRITTEN_BY]
     return "".join([*parts, *this_machine()])

@@ -1,9 +1,9 @@
 """Functions that compiled loops call, in a form that LLVM vectorises.
 
-In float32, `tanh`, `exp`, `expm1`, `log`, `log1p`, `sin` and `cos` are built of a few
-multiplications and additions, without a branch. Their errors are at most 2.5, 1, 2, 1, 2, 2 and 2
-ulp (tests/compiler/test_llvm.py); those of sines of arguments above 2**24 are an ulp of 1. All
-other functions, and these in float64, are an instruction or the C library's function.
+In float32, `tanh`, `exp`, `expm1`, `log`, `log1p`, `sin` and `cos` consist of a few multiplications
+and additions, without a branch. Their errors are at most 2.5, 1, 2, 1, 2, 2 and 2 ulp
+(tests/compiler/test_llvm.py); for sines of arguments above 2**24 the error is one ulp of 1. All
+other functions, and these in float64, are an instruction or a function of the C library.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def log(x: Number) -> Number:
     if x.dtype != np.float32:
         return _from_library("log", x)
     where = x.writer.where
-    tiny = x < 1.17549435e-38  # its exponent is counted in zeros of its fraction
+    tiny = x < 1.17549435e-38  # subnormal: leading zeros of the fraction give the exponent
     bits = where(tiny, x * 8388608.0, x).bits_as(np.int32)
     n = (bits - 0x3F3504F3) >> 23
     f = (bits - (n << 23)).bits_as(np.float32) - 1.0
@@ -77,7 +77,7 @@ def log(x: Number) -> Number:
 
 
 def log1p(x: Number) -> Number:
-    """log(1 + x), corrected by what rounding 1 + x has lost."""
+    """log(1 + x), corrected for the rounding of 1 + x."""
     if x.dtype != np.float32:
         return _from_library("log1p", x)
     where, u = x.writer.where, 1.0 + x
@@ -173,7 +173,8 @@ def sign(x: Number) -> Number:
 def within(place: Number, size: int, wrong: Pointer, check: int) -> Number:
     """The place along an axis, counted from its start; 0 if there is none.
 
-    Then `wrong` gets the number of this check, and what was asked for, if it has none so far.
+    In that case the number of this check and the index are stored in `wrong`, unless it is already
+    set.
     """
     where, place = place.writer.where, place.astype(np.int64)
     counted = where(place < 0, place + size, place)
@@ -221,7 +222,7 @@ def floor_divide(x: Number, y: Number) -> Number:
 def _divided(x: Number, y: Number) -> tuple[Number, Number]:
     """Integers: floor_divide and remainder. By 0, both are 0."""
     where, signed = x.writer.where, x.dtype.kind == "i"
-    odd = (y == 0) | (y == -1) if signed else y == 0  # for which processors have no division
+    odd = (y == 0) | (y == -1) if signed else y == 0  # processors cannot divide by these
     by = where(odd, 1, y)
     times, rest = (x.apply(f"{'s' if signed else 'u'}{name}", by) for name in ("div", "rem"))
     if signed:

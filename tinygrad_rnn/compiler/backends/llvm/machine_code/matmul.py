@@ -1,8 +1,8 @@
 """Matrix products inside compiled loops.
 
-A product at each step has the same right factor in all of them. It is packed once, in panels of as
-many columns as the registers hold, and each step's product reads it from front to back. BLAS does
-the same inside each call; here it is done once per sequence, and there is no call.
+A product in the loop has the same right factor at every step. This factor is packed once, into
+panels of as many columns as fit in the registers, and each step's product reads it sequentially.
+BLAS packs it again in each call; here it is packed once per sequence, and there is no call.
 """
 
 from __future__ import annotations
