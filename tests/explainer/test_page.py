@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import threading
@@ -196,6 +197,60 @@ def test_all_that_can_be_used_has_a_name_and_a_size_to_hit(page: Any) -> None:
     until(page, "!explainer.python.busy", 120)
 
 
+AXE = ROOT / "docs" / "explainer" / "node_modules" / "axe-core" / "axe.min.js"
+VIOLATIONS = """async () => {
+  const { violations } = await axe.run(document, { resultTypes: ["violations"] });
+  return violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target}`));
+}"""
+
+
+def test_axe_finds_nothing_light_dark_and_on_a_phone(page: Any) -> None:
+    if not AXE.is_file():
+        pytest.skip("axe-core is not there: npm ci, in docs/explainer")
+    page.evaluate(AXE.read_text() + "; 0")
+    boxes = "explainer.sides.b.stage.picture.boxes"
+    gate = f"{boxes}.find((b) => b.label === 'forget gate')"
+    page.evaluate(f"explainer.sides.b.stage.choose({gate}, 5)")
+    page.evaluate("explainer.sides.a.toggleCode(true); document.all.glossary.open = true")
+    until(page, "document.querySelectorAll('.side')[1].querySelector('.lines li')")
+    wide = page.viewport_size
+    for theme, size in (("light", wide), ("dark", wide), ("light", {"width": 390, "height": 844})):
+        page.set_viewport_size(size)
+        if page.evaluate("document.documentElement.dataset.theme ?? 'light'") != theme:
+            page.click("#theme")
+        assert page.evaluate(VIOLATIONS) == [], (theme, size)
+    page.click("#tour-open")
+    page.click(".stop >> nth=4")
+    until(page, "document.querySelectorAll('[data-answer]').length === 3 && !explainer.python.busy")
+    assert page.evaluate(VIOLATIONS) == []
+    page.click("#tour .end")
+    page.set_viewport_size(wide)
+    page.evaluate("explainer.sides.a.toggleCode(false)")
+    until(page, "!explainer.python.busy", 120)
+
+
+def test_the_keys_are_told_and_work(page: Any) -> None:
+    page.focus("#train")
+    page.keyboard.press("?")
+    assert page.locator("dialog.keys[open] kbd").count() >= 10
+    page.keyboard.press("Escape")
+    page.evaluate("const { stage } = explainer.sides.b; stage.chosen = null; stage.host.focus()")
+    page.keyboard.press("ArrowLeft")  # behind the last step there is no Jacobian
+    page.keyboard.press("ArrowUp")  # from the first box back to the last line: one of a state
+    until(page, "document.querySelectorAll('.side')[1].querySelectorAll('.matrix').length === 2")
+    page.keyboard.press("ArrowDown")
+    until(page, "document.querySelectorAll('.side')[1].querySelectorAll('.matrix').length === 0")
+
+
+def test_what_is_no_number_is_said_and_not_drawn(page: Any) -> None:
+    right = edit(page, "b", "f * c + i * g", "tg.log(c)")
+    page.wait_for_selector("#error-b:not([hidden])")
+    assert page.inner_text("#error-b").startswith("c is -inf at t = 0: ")
+    page.evaluate("explainer.sides.b.editor.text = ''")
+    edit(page, "b", "", right)
+    page.wait_for_selector("#error-b", state="hidden")
+
+
 def test_training_is_seen_and_can_be_gone_back_through(page: Any) -> None:
     page.click("#train")
     until(page, "explainer.training.updates >= 20", 120)
@@ -219,9 +274,11 @@ def test_a_gate_shows_its_arithmetic_and_a_state_its_jacobians(page: Any) -> Non
     page.evaluate(
         f"explainer.sides.b.stage.choose({boxes}.find((b) => b.label === 'forget gate'), 5)"
     )
-    until(page, "document.querySelectorAll('.side')[1].querySelector('.lines li')")
-    told = page.locator(".side").nth(1).locator(".lines li").first.inner_text()
-    assert told.startswith("forget gate·0 = σ(")
+    told = "document.querySelectorAll('.side')[1].querySelector('.lines li')?.textContent"
+    until(page, f"{told}?.startsWith('forget gate·0 = σ(')")
+    chain = page.locator(".side").nth(1).locator("ul.lines").all_inner_texts()
+    assert chain[0].startswith("∂y/∂(forget gate) = ∂y/∂c ") and " × c[t-1] " in chain[0]
+    assert " × σ′ " in chain[1]
     edge = "explainer.sides.b.stage.picture.edges.findIndex((e) => e.state === 'c')"
     page.evaluate(f"explainer.sides.b.stage.onedge({edge}, 5)")
     until(page, "document.querySelectorAll('.side')[1].querySelectorAll('.matrix').length === 2")
@@ -236,6 +293,28 @@ def test_the_tour_leads_through_its_stops(page: Any) -> None:
         assert page.locator(".error:visible").count() == 0
         page.click("#tour .primary")
     assert page.locator("#tour").is_hidden()
+
+
+def test_the_tour_leaves_what_was_learnt(page: Any) -> None:
+    page.evaluate("explainer.sides.b.start('lstm')")
+    until(page, "!explainer.python.busy")
+    page.click("#train")
+    until(page, "explainer.training.updates >= 6", 120)
+    page.click("#train")
+    until(page, "!explainer.python.busy")
+    seen = "JSON.stringify([explainer.training.updates, explainer.sides.b.found.values])"
+    learnt = page.evaluate(seen)
+    page.click("#tour-open")
+    page.click(".stop >> nth=5")
+    until(page, "explainer.state.settings.steps === 20 && !explainer.python.busy", 120)
+    page.click("#one")
+    until(page, "explainer.training.updates === 1 && !explainer.python.busy")
+    page.click("#tour .end")
+    until(page, f"{seen} === {learnt!r}", 120)
+    page.click("#one")
+    until(page, f"explainer.training.updates === {json.loads(learnt)[0] + 1}")
+    page.click("#reset")
+    until(page, "!explainer.python.busy")
 
 
 def test_the_gate_that_keeps_the_gradient_alive_is_found_by_switching_it_off(page: Any) -> None:
@@ -295,6 +374,14 @@ def test_the_page_is_kept_as_one_file(page: Any, tmp_path: Path) -> None:
     other.goto(file.as_uri())
     assert "forget gate" in (other.text_content("main") or "")
     assert other.locator("main svg").count() >= 3
+    told = other.locator("main p").all_inner_texts()
+    assert len(told) == 2 and all(
+        text.startswith("It answers ") and "; right is " in text for text in told
+    )
+    assert not any("answers ;" in text for text in told)
+    assert "size (norm) of the gradient" in (other.text_content("main") or "")
+    ids = other.evaluate("[...document.querySelectorAll('[id*=\"-\"]')].map(({ id }) => id)")
+    assert len(ids) == len(set(ids)) > 20  # the pictures of both sides stand in one document
     other.close()
 
 

@@ -134,6 +134,18 @@ def test_a_training_can_be_gone_back_through(ask: Ask, cells: dict[str, str]) ->
     assert look(ask, cells["rnn"], moment=6)["values"] == last["values"]
 
 
+def test_a_training_can_be_set_aside(ask: Ask, cells: dict[str, str]) -> None:
+    train(ask, {"a": cells["rnn"]}, 3)
+    learnt = look(ask, cells["rnn"])["values"]
+    ask("set_aside")
+    assert look(ask, cells["rnn"])["values"] != learnt
+    train(ask, {"a": cells["gru"]}, 2)
+    assert ask("take_back") == {"found": True}
+    assert look(ask, cells["rnn"])["values"] == learnt
+    assert train(ask, {"a": cells["rnn"]}, 1)["updates"] == 4
+    assert ask("take_back") == {"found": False}
+
+
 def test_truncation_cuts_the_gradient(ask: Ask, cells: dict[str, str]) -> None:
     flow = look(ask, cells["rnn"], {**SETTINGS, "truncate": 3})["flow"]["h"]
     assert all(flow[t] > 0 for t in (3, 4, 5)) and flow[0] == 0
@@ -144,6 +156,7 @@ def value_of(expression: dict[str, Any]) -> float:
     functions: dict[str, Callable[..., Any]] = {
         "σ": lambda a: 1 / (1 + np.exp(-a)),
         "tanh": np.tanh,
+        "relu": lambda a: max(a, 0.0),
         "+": lambda a, b: a + b,
         "−": lambda a, b: a - b,
         "×": lambda a, b: a * b,
@@ -155,7 +168,7 @@ def value_of(expression: dict[str, Any]) -> float:
     return float(expression["value"])
 
 
-@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "irnn", "peephole"])
 def test_a_unit_is_shown_down_to_its_products(ask: Ask, cells: dict[str, str], cell: str) -> None:
     found = look(ask, cells[cell])
     for name, values in found["values"].items():
@@ -167,9 +180,61 @@ def test_a_unit_is_shown_down_to_its_products(ask: Ask, cells: dict[str, str], c
             assert "args" in expression
             gradient = found["gradients"][name][step][unit]
             assert shown["gradient"] == pytest.approx(gradient, rel=1e-3, abs=1e-9)
-            parts = [part["value"] for part in shown["parts"]]
-            if parts:
-                assert sum(parts) == pytest.approx(shown["gradient"], rel=1e-4, abs=1e-7)
+
+
+def product(path: dict[str, Any]) -> float:
+    """Multiply what is shown of a path."""
+    return float(path["start"] * np.prod([slope["value"] for slope in path["slopes"]]))
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "mgu", "lem", "peephole", "antisymmetric"])
+def test_a_gradient_is_the_sum_of_the_products_that_are_shown(
+    ask: Ask, cells: dict[str, str], cell: str
+) -> None:
+    found = look(ask, cells[cell])
+    whole = 0
+    for name in found["values"]:
+        for step, unit in ((1, 0), (4, 2)):
+            shown = ask("unit", side="a", name=name, step=step, unit=unit)
+            total = sum(path["value"] for path in shown["paths"])
+            assert total == pytest.approx(shown["gradient"], rel=1e-4, abs=1e-7), (name, step)
+            for path in shown["paths"]:
+                if path["start"] is None:  # through the weights: a sum over all units
+                    continue
+                whole += 1
+                assert product(path) == pytest.approx(path["value"], rel=1e-5, abs=1e-9)
+                there = path["at"].removesuffix("[t+1]")
+                later = step + (there != path["at"])
+                if there in found["gradients"]:
+                    start = found["gradients"][there][later][unit]
+                    assert path["start"] == pytest.approx(start, rel=1e-3, abs=1e-9)
+            for path in shown["onward"]:
+                assert path["start"] == shown["gradient"]
+                assert product(path) == pytest.approx(path["value"], rel=1e-5, abs=1e-9)
+    assert whole or cell == "rnn"
+
+
+def test_the_gradient_of_a_gate_is_that_of_the_cell_state_times_the_state_before(
+    ask: Ask, cells: dict[str, str]
+) -> None:
+    """By hand: dy/df_t = dy/dc_t c_t-1, and behind the sigmoid f (1 - f) times as much."""
+    found = look(ask, cells["lstm"])
+    values, gradients = found["values"], found["gradients"]
+    for t, unit in ((1, 0), (3, 1), (5, 2)):
+        shown = ask("unit", side="a", name="forget gate", step=t, unit=unit)
+        (path,), (onward,) = shown["paths"], shown["onward"]
+        (slope,) = path["slopes"]
+        assert (path["at"], slope["name"]) == ("c", "c[t-1]")
+        assert slope["value"] == pytest.approx(values["c"][t - 1][unit], rel=1e-3)
+        by_hand = gradients["c"][t][unit] * values["c"][t - 1][unit]
+        assert shown["gradient"] == pytest.approx(by_hand, rel=2e-3)
+        f = values["forget gate"][t][unit]
+        assert [factor["name"] for factor in onward["slopes"]] == ["σ′"]
+        assert onward["value"] == pytest.approx(by_hand * f * (1 - f), rel=3e-3)
+        belt = ask("unit", side="a", name="c", step=t, unit=unit)["onward"]
+        (back,) = (path for path in belt if path["at"] == "c[t-1]")
+        assert [factor["name"] for factor in back["slopes"]] == ["forget gate"]
+        assert back["value"] == pytest.approx(gradients["c"][t][unit] * f, rel=2e-3)
 
 
 def test_an_edge_shows_its_gradient_and_a_state_its_jacobians(

@@ -7,11 +7,11 @@ const BEYOND = 40; // powers of ten past the axis to which a line that leaves it
 /**
  * A chart in `host`. `lines`: [{name, values, series, dash}], of `count` values at most.
  * `low`, `high`: powers of ten at the ends of the axis; a line ends where it leaves them, which
- * `below` says. `axes`: the names of both. `across`: {value, name} of a line across.
- * `mark`: the value that is looked at. `empty`: what is said where there are no values yet.
+ * `below` and `above` say; what is exactly 0 is left out, and `zero` says so. `axes`: the names of both. `across`: {value, name} of a line across.
+ * `width`: in pixels, of a host that is not on the page. `mark`: the value that is looked at. `empty`: what is said where there are no values yet.
  */
-export function chart(host, { lines, count, low, high, axes, below, across, mark, label, onpick, empty }) {
-  const WIDTH = Math.round(Math.min(Math.max(host.clientWidth, 260), 1100));
+export function chart(host, { lines, count, low, high, axes, below, above, zero, across, mark, label, onpick, empty, width = host.clientWidth }) {
+  const WIDTH = Math.round(Math.min(Math.max(width, 260), 1100));
   const svg = draw("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "chart", role: "img", "aria-label": label });
   const right = WIDTH - RIGHT, bottom = HEIGHT - BOTTOM;
   const x = (i) => LEFT + (count > 1 ? i / (count - 1) : 0.5) * (right - LEFT);
@@ -35,19 +35,23 @@ export function chart(host, { lines, count, low, high, axes, below, across, mark
   }
   // A picture within the picture, which cuts off what is outside of the axis.
   const plot = draw("svg", { x: LEFT - 5, y: TOP - 3, width: right - LEFT + 10, height: bottom - TOP + 6, viewBox: `${LEFT - 5} ${TOP - 3} ${right - LEFT + 10} ${bottom - TOP + 6}` });
-  let left = false; // whether a line leaves at the bottom
+  const out = { below: false, above: false }; // where a line leaves
   if (mark !== undefined && mark < count) svg.append(draw("path", { class: "now", d: `M${x(mark)} ${TOP - 6}V${bottom}` }));
   for (const { name, values, series, dash } of lines) {
-    const points = values.map((v, i) => [x(i), typeof v === "number" ? y(v) : null]); // a string: nan or inf
+    const points = values.map((v, i) => [x(i), typeof v === "number" && v > 0 ? y(v) : null]); // a string: nan or inf
     if (!points.length) continue;
     const d = points.map(([a, b], i) => (b === null ? "" : `${i && points[i - 1][1] !== null ? "L" : "M"}${a.toFixed(1)} ${b.toFixed(1)}`)).join("");
     plot.append(draw("path", { class: `line m${series}`, d, "stroke-dasharray": dash ? "6 4" : null },
       draw("title", {}, name)));
-    left ||= points.some(([, b]) => b > bottom + 1);
+    out.below ||= points.some(([, b]) => b > bottom + 1);
+    out.above ||= points.some(([, b]) => b !== null && b < TOP - 1);
     if (mark !== undefined && points[mark]?.[1] != null) plot.append(draw("circle", { class: `dot m${series}`, cx: points[mark][0], cy: points[mark][1], r: 4 }));
   }
   svg.append(plot);
-  if (below && left) svg.append(draw("text", { class: "tick start halo", x: LEFT + 6, y: bottom - 5 }, below));
+  const zeros = Math.min(...lines.map(({ values }) => values.findIndex((v) => v !== 0)).filter((n) => n > 0));
+  if (zero && zeros < count) svg.append(draw("text", { class: "tick halo", x: Math.max(x((zeros - 1) / 2), LEFT + 60), y: (TOP + bottom) / 2 }, zero));
+  if (above && out.above) svg.append(draw("text", { class: "tick start halo", x: LEFT + 6, y: TOP + 12 }, above));
+  if (below && out.below) svg.append(draw("text", { class: "tick start halo", x: LEFT + 6, y: bottom - 5 }, below));
   if (empty && lines.every(({ values }) => !values.length)) svg.append(draw("text", { class: "tick halo", x: (LEFT + right) / 2, y: (TOP + bottom) / 2 }, empty));
   if (onpick) {
     svg.classList.add("pick");

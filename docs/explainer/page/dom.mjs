@@ -29,6 +29,7 @@ const RAISED = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "
 export function brief(value) {
   if (typeof value !== "number") return String(value);
   if (value === 0) return "0";
+  if (!Number.isFinite(value)) return String(value);
   const size = Math.abs(value);
   if (size >= 1e-3 && size < 1e5) return value.toFixed(size < 10 ? 3 : size < 100 ? 2 : 1).replace("-", "−");
   const [digits, power] = value.toExponential(1).replace("e+", "e").split("e");

@@ -12,7 +12,7 @@ const look = EditorView.theme({
   "&": { color: "var(--v-ink)", backgroundColor: "var(--v-paper)", fontSize: "var(--code-size, 13.5px)" },
   ".cm-content": { fontFamily: "var(--mono)", caretColor: "var(--v-accent)", padding: "8px 0" },
   ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "1.5" },
-  ".cm-gutters": { backgroundColor: "transparent", color: "var(--v-soft)", border: "none" },
+  ".cm-gutters": { backgroundColor: "transparent", color: "var(--soft)", border: "none" },
   ".cm-activeLine": { backgroundColor: "color-mix(in srgb, var(--v-learned) 50%, transparent)" },
   "&.cm-focused": { outline: "2px solid var(--v-accent)", outlineOffset: "-2px" },
   "&.cm-focused .cm-selectionBackground, .cm-selectionBackground": { backgroundColor: "var(--v-learned) !important" },
@@ -23,10 +23,10 @@ const look = EditorView.theme({
 });
 
 const colours = HighlightStyle.define([
-  { tag: [tags.keyword, tags.operatorKeyword, tags.controlKeyword, tags.definitionKeyword, tags.moduleKeyword], color: "var(--v-m4)" },
-  { tag: [tags.string, tags.docString], color: "var(--v-m1)" },
-  { tag: tags.comment, color: "var(--v-soft)", fontStyle: "italic" },
-  { tag: [tags.number, tags.bool, tags.null], color: "var(--v-m3)" },
+  { tag: [tags.keyword, tags.operatorKeyword, tags.controlKeyword, tags.definitionKeyword, tags.moduleKeyword], color: "color-mix(in srgb, var(--v-m4) 80%, var(--v-ink))" },
+  { tag: [tags.string, tags.docString], color: "color-mix(in srgb, var(--v-m1) 80%, var(--v-ink))" },
+  { tag: tags.comment, color: "var(--soft)", fontStyle: "italic" },
+  { tag: [tags.number, tags.bool, tags.null], color: "color-mix(in srgb, var(--v-m3) 80%, var(--v-ink))" },
   { tag: [tags.function(tags.definition(tags.variableName)), tags.className, tags.definition(tags.className)], color: "var(--v-accent)", fontWeight: "600" },
 ]);
 
@@ -50,7 +50,7 @@ export class Editor {
     return EditorState.create({ doc, extensions: [...this.extensions, this.labelled.of(this.#attributes())] });
   }
 
-  #attributes() { return EditorView.contentAttributes.of({ "aria-label": this.label }); }
+  #attributes() { return EditorView.contentAttributes.of({ "aria-label": this.label, tabindex: "0" }); }
 
   get text() { return this.view.state.doc.toString(); }
 

@@ -1,7 +1,8 @@
 // The page: what is asked of Python when something changes, and where the answers go.
-import { chart } from "./chart.mjs";
+import { flowChart, lossChart, SERIES } from "./charts.mjs";
 import { controls } from "./controls.mjs";
 import { $ } from "./dom.mjs";
+import { keysDialog } from "./keys.mjs";
 import { Python, Stopped } from "./python.mjs";
 import { quizDialog } from "./quiz.mjs";
 import { record } from "./record.mjs";
@@ -11,9 +12,6 @@ import { NAMES, remember, remembered, state } from "./state.mjs";
 import { Tour } from "./tour.mjs";
 import { Training } from "./training.mjs";
 import { isDark, onTheme, say, speak, spoken, translate } from "./words.mjs";
-
-const SERIES = { a: 0, b: 1 }; // the palette's colours of the two sides
-const LOW = -8, HIGH = 1; // powers of ten: the scale of gradients, as in worker/look.py
 
 const python = new Python((what, told) => {
   const status = $("status");
@@ -70,6 +68,7 @@ async function look(names, moment = null) {
     showFlow();
   }
   looking = false;
+  showLosses(); // it names the cells
 }
 
 function failed(side, error) {
@@ -99,36 +98,17 @@ function tell() {
 }
 let telling;
 
+function founds() {
+  return Object.fromEntries(NAMES.map((name) => [name, sides[name]?.found]));
+}
+
 function showFlow() {
-  const lines = NAMES.flatMap((name) => {
-    const found = sides[name].found;
-    // The cell state, the line that matters, is solid; what else there is beside it is dashed.
-    const flow = Object.entries(found?.flow ?? {}).sort(([a], [b]) => (b === "c") - (a === "c"));
-    const drawn = flow.filter(([, values]) => values.length === state.settings.steps);
-    return drawn.map(([leaf, values], n) => ({ name: `${name.toUpperCase()} · ${found.name} · ${leaf}`, values, series: SERIES[name], dash: n > 0 }));
-  });
-  chart($("flow"), { lines, count: state.settings.steps, low: LOW, high: HIGH, mark: state.t, label: say("flowTitle"), onpick: setTime,
-    axes: [say("step"), say("gradientNorm")], below: say("below") });
+  flowChart($("flow"), founds(), { count: state.settings.steps, mark: state.t, onpick: setTime });
 }
 
 function showLosses() {
-  const lines = NAMES.map((name) => ({ name: [name.toUpperCase(), sides[name]?.found?.name].filter(Boolean).join(" · "), values: smooth(training.losses[name]), series: SERIES[name] }));
-  const all = lines.flatMap((line) => line.values).filter((v) => v > 0);
-  const low = Math.min(-2, ...all.map((v) => Math.floor(Math.log10(v)))), high = Math.max(0, ...all.map((v) => Math.ceil(Math.log10(v))));
-  chart($("loss"), { lines, count: Math.max(lines[0].values.length, 20), low: Math.max(low, -5), high: Math.min(high, 2), label: say("lossTitle"),
-    axes: [say("update"), say("loss")], mark: training.shown, onpick: (update) => training.goTo(update),
-    across: { value: training.baseline ?? 0, name: say("guess") }, empty: say("untrained") });
+  lossChart($("loss"), founds(), training, { mark: training.shown, onpick: (update) => training.goTo(update) });
   $("loss-look").textContent = say("lossLook") + (training.pace ? ` ${say("pace", { pace: training.pace.toPrecision(2) })}` : "");
-}
-
-/** A mean over the last few, so that the two can be told apart. */
-function smooth(values) {
-  const width = Math.min(10, Math.ceil(values.length / 10));
-  let sum = 0;
-  return values.map((value, i) => {
-    sum += value - (i >= width ? values[i - width] : 0);
-    return sum / Math.min(i + 1, width);
-  });
 }
 
 let playing;
@@ -177,10 +157,18 @@ function theme() {
   words(); // some name a colour
 }
 
-/** Make the page show a stop of the tour, or what there was before it, with new networks. */
+/** Make the page show a stop of the tour, with new networks. */
 async function visit(stop) {
   training.running = false;
   await python.ask({ what: "reset" });
+  arrange(stop);
+  training.forget();
+  await look(NAMES);
+}
+
+/** Put all that a stop has into the page. */
+function arrange(stop) {
+  if (stop.spot?.includes("#setup")) $("setup").open = true;
   Object.assign(state, { settings: { ...stop.settings }, level: stop.level, t: stop.t });
   for (const name of NAMES) {
     state.sides[name] = { text: "", ...stop[name], knobs: { ...stop[name].knobs } };
@@ -189,22 +177,27 @@ async function visit(stop) {
     sides[name].toggleCode(Boolean(stop.code));
   }
   row = controls(settingChanged);
-  training.forget();
   setTime(state.t);
   for (const name of NAMES) if (sides[name].untrusted) sides[name].fail(say("shared"));
-  await look(NAMES);
 }
 
-/** All that the tour will change, as a stop of its own. */
-function kept() {
+/** All that the tour will change, as a stop of its own; the networks are set aside, with what they have learnt. */
+async function kept() {
   const { settings, level, t, sides: own } = structuredClone(state);
-  return { settings, level, t, ...own, untrusted: Object.fromEntries(NAMES.map((name) => [name, sides[name].untrusted])) };
+  training.running = false;
+  await python.ask({ what: "set_aside" });
+  return { settings, level, t, ...own, learnt: training.kept(), untrusted: Object.fromEntries(NAMES.map((name) => [name, sides[name].untrusted])) };
 }
 
 /** After the tour: what there was before, but for a cell that the reader has written meanwhile. */
 async function goBack(before) {
-  for (const name of NAMES) if (!state.sides[name].cell && before[name].cell) before[name] = state.sides[name];
-  await visit(before);
+  training.running = false;
+  const { found } = await python.ask({ what: "take_back" });
+  const written = NAMES.filter((name) => !state.sides[name].cell && before[name].cell);
+  for (const name of written) before[name] = state.sides[name];
+  arrange(before);
+  if (found && !written.length) await look(NAMES, training.resume(before.learnt));
+  else { training.forget(); await look(NAMES); }
 }
 
 async function start() {
@@ -226,6 +219,7 @@ async function start() {
   words();
   tour = new Tour({ visit, kept, goBack });
   $("setup").open = matchMedia("(min-width: 901px)").matches;
+  keysDialog();
   quizDialog((question) => python.ask(question));
   shareDialog((told) => record({ python, training, sides }, told));
   $("language").onclick = () => { speak(spoken() === "ko" ? "en" : "ko"); words(); };

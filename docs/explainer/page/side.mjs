@@ -8,6 +8,7 @@ import { state } from "./state.mjs";
 import { say, term } from "./words.mjs";
 
 const PAUSE = 150; // ms without a key before an edit is run
+const PEEK = 240; // px of what is told of a value that come into sight
 const OFF = -6; // the bias of a gate that is shut: its sigmoid is 0.002
 
 export class Side {
@@ -30,12 +31,12 @@ export class Side {
     this.heading = make("h2", { id: id("heading") });
     this.element = make("section", { class: "side", "aria-labelledby": id("heading"), style: `--series: var(--v-m${series})` },
       make("header", {}, make("span", { class: "badge", "aria-hidden": "true" }, name.toUpperCase()), this.heading, this.select, this.codeButton, this.run),
-      this.code, this.error, this.knobs, this.said, this.picture, this.detail, this.answer);
+      this.error, this.code, this.knobs, this.said, this.picture, this.detail, this.answer);
     $("sides").append(this.element);
     this.editor = new Editor(this.code, "", (text) => this.#edited(text));
     this.stage = new Stage(this.picture, {
-      onpick: (box, t) => on.onpick(this, { label: box.label, node: box.nodes[t] }, t, state.unit),
-      onedge: (edge, t) => on.onpick(this, { edge }, t, state.unit),
+      onpick: (box, t) => { this.toShow = true; on.onpick(this, { label: box.label, node: box.nodes[t] }, t, state.unit); },
+      onedge: (edge, t) => { this.toShow = true; on.onpick(this, { edge }, t, state.unit); },
       onstep: on.onstep,
     });
     this.numbers = new Numbers(this.element, (label, t, unit) => on.onpick(this, { label }, t, unit));
@@ -65,6 +66,7 @@ export class Side {
     this.editor.text = this.own.text;
     this.select.value = this.own.cell;
     this.run.hidden = !this.untrusted;
+    if (this.untrusted) this.toggleCode(true); // it is to be read
   }
 
   /** Begin with one of the cells that come along, or go on with the reader's own. */
@@ -116,7 +118,8 @@ export class Side {
 
   async show(found) {
     this.found = found;
-    this.error.hidden = true;
+    this.error.hidden = !found.broken;
+    this.error.textContent = found.broken ? say("broken", found.broken) : "";
     this.editor.blame(0);
     this.element.classList.remove("stale");
     this.#showKnobs(found);
@@ -144,6 +147,15 @@ export class Side {
     if (chosen !== this.chosen) return; // another one was chosen meanwhile
     if (chosen.edge !== undefined) showEdge(this.detail, found, state.t);
     else showUnit(this.detail, found, chosen.label, state.t, state.unit, (unit) => this.on.onpick(this, chosen, state.t, unit));
+    if (this.toShow) this.#bringIntoSight();
+  }
+
+  /** What was asked for by a click in the picture comes into sight below it, its first lines at least. */
+  #bringIntoSight() {
+    this.toShow = false;
+    const { top, height } = this.detail.getBoundingClientRect(), end = document.querySelector(".time").getBoundingClientRect().top;
+    const missing = top + Math.min(height, PEEK) - (end > 0 ? end : innerHeight);
+    if (missing > 0) scrollBy({ top: missing, behavior: "smooth" });
   }
 
   #showKnobs(found) {

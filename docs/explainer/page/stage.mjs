@@ -1,5 +1,6 @@
 // The unrolled picture of a side: drawn by Python, with fields over it to click on.
 import { draw, make } from "./dom.mjs";
+import { meaning } from "./words.mjs";
 
 const look = new CSSStyleSheet();
 const HITS = `
@@ -13,7 +14,7 @@ const HITS = `
   g[data-f], g[data-b] { transition: opacity .2s; }`;
 const sheet = fetch("picture.css").then((answer) => answer.text()).then((text) => look.replace(text + HITS));
 
-const SMALLEST = { unrolled: 0.8, rolled: 0.65 }; // of its size, in which a picture can still be read
+const SMALLEST = { whole: 0.6, step: 0.8 }; // of its size, in which a picture can still be read
 
 export class Stage {
   /** `onpick(box, step)`, `onedge(number, step)`, `onstep(step)`: what was chosen. */
@@ -42,27 +43,28 @@ export class Stage {
     this.svg.prepend(this.now);
     this.hits = [];
     this.#ways();
-    for (const box of picture.boxes) {
+    for (const [number, box] of picture.boxes.entries()) {
       for (const step of Object.keys(box.nodes)) {
         const left = picture.places[step];
         if (left === undefined) continue;
-        const hit = draw("rect", { class: "hit", x: left + box.x - 3, y: box.y - 3, width: box.w + 6, height: box.h + 6,
-          onclick: () => this.choose(box, Number(step)) }, draw("title", {}, `${box.label}, t = ${step}`));
-        this.svg.append(hit);
-        this.hits.push({ box, step: Number(step), hit });
+        const choose = () => this.choose(box, Number(step)), what = meaning(box.label);
+        const field = draw("rect", { class: "hit", x: left + box.x - 3, y: box.y - 3, width: box.w + 6, height: box.h + 6,
+          onclick: choose }, draw("title", {}, `${box.label}, t = ${step}${what ? `\n${what}` : ""}`));
+        this.svg.append(field);
+        this.hits.push({ key: `box ${number}`, step: Number(step), field, choose });
       }
     }
     this.t = t;
     this.#fit();
   }
 
-  /** Make one step fit the width, as long as it can be read. */
+  /** Make all of it fit the width, as long as it can be read; else one step. */
   #fit() {
     if (!this.picture) return;
     const [, , width, height] = this.picture.view, { places } = this.picture;
-    const rolled = Object.keys(places).length === 1; // then all of it is to be seen
-    const fitting = this.host.clientWidth / (rolled ? width : this.picture.width + 20);
-    this.zoom = Math.min(1, Math.max(rolled ? SMALLEST.rolled : SMALLEST.unrolled, fitting));
+    const rolled = Object.keys(places).length === 1; // then there is no step to be seen alone
+    const whole = this.host.clientWidth / width, step = this.host.clientWidth / (this.picture.width + 20);
+    this.zoom = Math.min(1, rolled || whole > SMALLEST.whole ? Math.max(whole, SMALLEST.whole) : Math.max(step, SMALLEST.step));
     this.svg.setAttribute("width", width * this.zoom);
     this.svg.setAttribute("height", height * this.zoom);
     this.at(this.t, false);
@@ -74,23 +76,22 @@ export class Stage {
     this.picture.edges.forEach((edge, number) => {
       const d = edge.points.map(([x, y], i) => `${i ? "L" : "M"}${x} ${y}`).join("");
       for (const step of edge.steps) {
-        const way = draw("path", { class: "way", d, transform: `translate(${this.picture.places[step]} 0)`, onclick: () => {
-          this.#mark(way);
+        const key = `edge ${number}`, choose = () => {
+          this.chosen = key;
           this.onedge(number, step);
-        } }, draw("title", {}, edge.state ? `${edge.state}, t = ${step}` : `t = ${step}`));
-        this.svg.append(way);
-        this.ways.push(way);
+        };
+        const field = draw("path", { class: "way", d, transform: `translate(${this.picture.places[step]} 0)`, onclick: choose },
+          draw("title", {}, edge.state ? `${edge.state}, t = ${step}` : `t = ${step}`));
+        this.svg.append(field);
+        this.ways.push({ key, state: edge.state, step, field, choose });
       }
     });
-  }
-
-  #mark(chosen) {
-    for (const field of [...this.ways, ...this.hits.map((known) => known.hit)]) field.classList.toggle("chosen", field === chosen);
   }
 
   /** Mark a step, and bring it into sight. */
   at(t, smooth = true) {
     this.t = t;
+    for (const { key, step, field } of this.picture ? [...this.ways, ...this.hits] : []) field.classList.toggle("chosen", key === this.chosen && step === t);
     const left = this.picture?.places[t];
     if (left === undefined) { this.now?.setAttribute("visibility", "hidden"); return; }
     this.now.removeAttribute("visibility");
@@ -108,18 +109,22 @@ export class Stage {
   }
 
   choose(box, step) {
-    this.#mark(this.hits.find((known) => known.box === box && known.step === step)?.hit);
-    this.chosen = box;
+    this.chosen = `box ${this.picture.boxes.indexOf(box)}`;
     this.onpick(box, step);
   }
 
+  /** What can be chosen at the step: its boxes, then the lines of its states. */
+  #fields() {
+    return [...this.hits, ...this.ways.filter(({ state }) => state)].filter(({ step }) => step === this.t);
+  }
+
   #key(event) {
-    const boxes = this.picture?.boxes.filter((box) => box.nodes[this.t] !== undefined) ?? [];
-    const place = boxes.indexOf(this.chosen);
+    const fields = this.picture ? this.#fields() : [], place = fields.findIndex(({ key }) => key === this.chosen);
+    const choose = (n) => fields.at(n % fields.length)?.choose();
     if (event.key === "ArrowLeft") this.onstep(this.t - 1);
     else if (event.key === "ArrowRight") this.onstep(this.t + 1);
-    else if (event.key === "ArrowDown" && boxes.length) this.choose(boxes[(place + 1) % boxes.length], this.t);
-    else if (event.key === "ArrowUp" && boxes.length) this.choose(boxes[(place - 1 + boxes.length) % boxes.length], this.t);
+    else if (event.key === "ArrowDown") choose(place + 1);
+    else if (event.key === "ArrowUp") choose(Math.max(place, 0) - 1);
     else return;
     event.preventDefault();
   }

@@ -8,20 +8,20 @@ export const tourEnglish = [
   },
   {
     title: "Unrolled in time",
-    text: "Write the loop out, one box a step, and it is an ordinary, deep network. All steps use the same weights: that is why a sequence may have any length. The thin lines are values on their way forward; the {red} lines are the gradient on its way back, step by step: how much the answer would change if this value changed a little. That is backpropagation through time.",
+    text: "Write the loop out, one box a step, and it is an ordinary, deep network. Each box is the whole cell, and all of them have the same weights: that is why a sequence may have any length. The thin lines are values on their way forward; the {red} lines are the gradient on its way back, step by step: how much the answer would change if this value changed a little. That is backpropagation through time. The thicker and darker a line, the larger its gradient.",
     act: "Press “Play forward, then back”.",
-    see: "First the values from left to right, then the gradient from the answer back to the first letter.",
+    see: "First the values from left to right, then the gradient from the answer back to the first symbol.",
   },
   {
     title: "Where does the gradient go?",
     text: "On its way back through the RNN the gradient is multiplied at each step by the recurrent weights U and by the slope of tanh. Say that halves it: ten steps back a thousandth is left, thirty steps back a billionth. It has vanished, and nothing that was read there can be learnt.",
-    act: "Move A's spectral radius ρ, the size of U, from 0.3 to 1.6, then to 2.",
-    see: "Each line on the chart shows how large the gradient still is. As long as ρ is small, the purple one (A) falls by about the same factor at every step, so it is nearly straight on this scale. A small ρ: it vanishes. At 1.6 it grows, to 29 times in 29 steps: it explodes. Further up it is smaller again, since large states lie where tanh is flat. No ρ keeps it level. And the solid green one, B's cell state c?",
+    act: "Move A's spectral radius ρ, the size of U, slowly from 0.3 up to 2.",
+    see: "The purple line (A) is nearly straight while ρ is small: about the same factor at every step, and it vanishes. At 2 it grows more than 200 times: it explodes. Near 1.9 about as much arrives as set out, but only just: a little more or less, or one update of training, and that is over. The solid green line, B's cell state c, stays level by itself. Why?",
   },
   {
     title: "The conveyor belt, and its gate",
     text: "The LSTM has a second state, the cell state c, that passes from step to step like a conveyor belt, without weights and without tanh: c = f · c + i · g, where the c on the right is that of the step before. A gate is a number between 0 (shut) and 1 (open), for each unit. It is computed from the input and from h, by a sigmoid, σ.",
-    act: "Click on the gates in B's picture. Below it you see how the number was computed, down to its products.",
+    act: "Click on the gates in B's picture: you see how each was computed, and its gradient, as products. Then click on the + above c: times which number is its gradient handed on to the c before, c[t-1]?",
     see: "Three gates and a candidate. Forget gate f: what to keep of c. Candidate g: what could be written; input gate i: how much of it is. Output gate o: what is shown as h.",
   },
   {
@@ -31,9 +31,9 @@ export const tourEnglish = [
     ask: {
       question: "Which gate keeps the gradient alive?",
       answers: [
-        { gate: "input gate", told: "Look again: with the input gate off, the line of c stays level. This gate decides what is written into c. The way back along c does not pass through it. Even more is left than before, 81 %: that is 29 values of f, multiplied. With the gate open, c has a second way to the answer, through h and all gates of the next step, and here that one takes away from the gradient." },
-        { gate: "forget gate", told: "Yes. In c = f · c + i · g, the slope of the new c by the old one is f. So k steps back along the belt the gradient has been multiplied by k values of f. With f near 1 it lives. (29 values of 0.993 make 81 %. The 12 % in the first row are less, since c also acts through h and the gates of the next step, and here that takes away. With the input gate off, only the belt is left.) With f shut (0.002) it is gone after a few steps, sooner than in the RNN. At a bias of 0 the gate is half open, and half is lost at every step: try it." },
-        { gate: "output gate", told: "Look again: with the output gate off the whole line is lower, since the answer sees c through this gate alone. But the line is level: 82 % of what enters at the last step gets back to the first." },
+        { gate: "input gate", told: "Look again: with the input gate off, the line of c stays level. This gate decides what is written into c. The way back along c does not pass through it. 81 % is left, as before." },
+        { gate: "forget gate", told: "Yes. In c = f · c + i · g, the slope of the new c by the old one is f. So k steps back along the belt the gradient has been multiplied by k values of f. With f near 1 it lives: 29 values of 0.993 make 81 %. (c also acts through h and the gates of the next step. With these weights that adds next to nothing; with others it may add or take away.) With f shut (0.002) it is gone after a few steps, sooner than in the RNN. At a bias of 0 the gate is half open, and half is lost at every step: try it." },
+        { gate: "output gate", told: "Look again: with the output gate off the whole line is lower, since the answer sees c through this gate alone. But the line is level: 81 % of what enters at the last step gets back to the first." },
       ],
     },
   },
@@ -47,11 +47,11 @@ export const tourEnglish = [
     title: "Cut the way back",
     text: "To go back through 10 000 steps, all their values would have to be kept in memory. So the gradient of a long sequence is often cut every k steps: truncated backpropagation. Values still pass the cut, the gradient does not.",
     act: "Here k = 5. Press “Train” for 150 updates. Then set “cut every k steps” to never, press “Start over” and train again.",
-    see: "On the chart there is no line before t = 15: the gradient is exactly 0. The first symbol gets none. With the cut, the LSTM's loss is still about 1.2 after 150 updates; without, 0.06. It learns at all only because its open forget gate happens to carry the symbol past the cut, on the way forward. So k should be as long as what is to be remembered.",
+    see: "On the chart there is no line before t = 15: the gradient is exactly 0. The first symbol gets none. With the cut, the LSTM's loss is still about 1.2 after 150 updates; without, below 0.2. It learns at all only because its open forget gate happens to carry the symbol past the cut, on the way forward. So k should be as long as what is to be remembered.",
   },
   {
     title: "Your turn",
-    text: "The GRU (A) has no cell state, yet its update gate z does the same for h: h = (1 − z) · n + z · h. All you have seen is made from the Python in these two editors. Change it, and the pictures follow.",
+    text: "The GRU (A) has no cell state, yet its update gate z does the same for h: h = (1 − z) · n + z · h. Below A's picture you see its gradient, two products. All you have seen is made from the Python in these two editors. Change it, and the pictures follow.",
     act: "In the LSTM write 0 * c for f * c. Or take the output gate out. Or start from another cell in the list, and ask: along which line does the gradient survive?",
     see: "An error names the line. “Start over” makes new networks; “Share” gives a link with all you see.",
   },

@@ -14,13 +14,13 @@ const RNN = { cell: "rnn", knobs: {} };
 // What of the page is hidden meanwhile is in tour.css. `spot`: what the stop speaks of.
 const STOPS = [
   { settings: { ...CALM, steps: 6 }, level: "rolled", a: RNN, b: LSTM(5), t: 5, spot: [".picture"] },
-  { settings: { ...CALM, steps: 6 }, level: "gates", a: RNN, b: LSTM(5), t: 5, spot: ["#play"] },
-  { settings: { ...CALM, steps: 30 }, level: "gates", a: { cell: "rnn", knobs: { radius: 0.7 } }, b: LSTM(5), t: 29, spot: [".charts figure:first-child", ".side:first-child .knobs"] },
-  { settings: { ...CALM, steps: 30 }, level: "gates", a: RNN, b: LSTM(5), t: 15, look: ["b", "forget gate"], spot: [".side:last-child .detail"] },
-  { settings: { ...CALM, steps: 30 }, level: "gates", a: RNN, b: LSTM(5), t: 29, spot: [".charts figure:first-child", ".side:last-child .knobs"], tries: { side: "b", state: "c" } },
+  { settings: { ...CALM, steps: 5 }, level: "modules", a: RNN, b: LSTM(5), t: 4, spot: ["#play"] },
+  { settings: { ...CALM, steps: 30, seed: 21 }, level: "gates", a: { cell: "rnn", knobs: { radius: 0.7 } }, b: LSTM(5), t: 29, spot: [".charts figure:first-child", ".side:first-child .knobs"] },
+  { settings: { ...CALM, steps: 30, seed: 76 }, level: "gates", a: RNN, b: LSTM(5), t: 15, look: ["b", "forget gate"], spot: [".side:last-child .detail"] },
+  { settings: { ...CALM, steps: 30, seed: 76 }, level: "gates", a: RNN, b: LSTM(5), t: 29, spot: [".charts figure:first-child", ".side:last-child .knobs"], tries: { side: "b", state: "c" } },
   { settings: CALM, level: "gates", a: RNN, b: LSTM(3), t: 19, spot: ["#train", "#learning"] },
   { settings: { ...CALM, truncate: 5 }, level: "gates", a: RNN, b: LSTM(3), t: 15, spot: ["#setup", ".charts figure:first-child"] },
-  { settings: CALM, level: "gates", a: { cell: "gru", knobs: {} }, b: LSTM(3), code: true, t: 19, spot: [".code"] },
+  { settings: CALM, level: "gates", a: { cell: "gru", knobs: {} }, b: LSTM(3), code: true, t: 19, look: ["a", "update gate"], spot: [".code"] },
 ];
 
 export class Tour {
@@ -32,22 +32,24 @@ export class Tour {
   }
 
   async go(place) {
-    if (this.place < 0) this.before = this.page.kept();
+    if (this.place < 0) this.before = this.page.kept(); // a promise
     this.place = place;
     this.tried = new Map(); // gates that are off: what is left of the gradient
     this.answered = null;
     this.show();
     $("tour").focus();
     $("tour").scrollTop = 0;
+    await this.before;
+    if (this.place !== place) return; // gone on meanwhile
     await this.page.visit(STOPS[place]);
     if (this.place === place) scrollTo({ top: 0, behavior: "smooth" });
   }
 
-  end() {
+  async end() {
     this.place = -1;
     this.show();
     $("tour-open").focus();
-    this.page.goBack(this.before);
+    this.page.goBack(await this.before);
   }
 
   /** A side has a new picture: at a stop that tries things out, what came of it is written down. */

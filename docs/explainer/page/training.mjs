@@ -14,6 +14,7 @@ export class Training {
     this.losses = { a: [], b: [] };
     this.moments = [];
     this.pace = 0;
+    this.looks = 0; // how often an earlier moment was looked at
     this.running = false;
     $("train").onclick = () => (this.running ? this.stop() : this.start());
     $("one").onclick = () => { if (!this.on.mayRun()) return; this.stop(); this.#some(1).then(() => this.on.onlook(null)); };
@@ -55,6 +56,21 @@ export class Training {
     this.#show();
   }
 
+  /** What was learnt so far, to go on with later; the networks themselves wait in Python. */
+  kept() {
+    const { losses, moments, baseline } = structuredClone({ losses: this.losses, moments: this.moments, baseline: this.baseline });
+    return { losses, moments, baseline, place: Number($("moment").value) };
+  }
+
+  /** Go on with that; returns the moment that was looked at, null for the newest. */
+  resume({ place, ...kept }) {
+    Object.assign(this, kept, { pace: 0 });
+    this.#show();
+    if (place >= this.moments.length - 1) return null;
+    $("moment").value = place;
+    return this.#tellMoment(place);
+  }
+
   /** Look at the networks as they were after about so many updates. */
   goTo(update) {
     const place = this.moments.findIndex((moment) => moment >= update);
@@ -69,13 +85,14 @@ export class Training {
   }
 
   async #some(updates = null) {
+    const { looks } = this;
     try {
       const found = await this.python.ask({ what: "train", sides: state.sides, settings: state.settings, budget: BUDGET, updates });
       if (found.error) throw Object.assign(new Error(found.error), { line: found.line });
       if (found.updates === found.losses.a.length) this.losses = { a: [], b: [] };
       for (const name of ["a", "b"]) this.losses[name].push(...found.losses[name]);
       Object.assign(this, { moments: found.moments, baseline: found.baseline });
-      this.#show();
+      if (looks === this.looks) this.#show(); // else the reader looks back already
       return true;
     } catch (error) {
       this.running = false;
@@ -97,11 +114,16 @@ export class Training {
   #look(place) {
     const running = this.running;
     this.running = false;
+    this.looks += 1;
     if (running) this.words();
+    this.on.onlook(this.#tellMoment(place));
+  }
+
+  #tellMoment(place) {
     const moment = this.moments[place];
     $("moment-told").textContent = String(moment);
     this.shown = Math.min(moment, this.updates - 1); // the loss of update m + 1 is that after m
     this.on.onlosses();
-    this.on.onlook(moment);
+    return moment;
   }
 }

@@ -39,6 +39,12 @@ export function term(key) {
   return span;
 }
 
+/** What a label in a picture means: an op's, a parameter's; "" for a name of the cell's own. */
+export function meaning(label) {
+  const key = [`op.${label}`, `op.${label.split(".").pop()}`].find((known) => LANGUAGES.en[known]);
+  return key ? say(key) : "";
+}
+
 const TERMS = ["gradient", "gate", "overTime", "radius", "norm", "singular", "jacobian", "hidden", "truncate"];
 
 /** The same words as a list, where there is no pointer to rest on them. */

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -12,16 +13,18 @@ import tinygrad_rnn as tg
 from tinygrad_rnn.viz.svg.drawing import Drawing
 
 from .bench import Bench
+from .chain import chain_rule
 from .edge import edges, jacobians, vector
 from .look import example
 from .network import Settings
 from .quiz import faults, mend, solution
 from .source import CellError, blame, starting_points
-from .unit import arithmetic, find, gradient_of
+from .unit import arithmetic, find
 
 __all__ = ["ask"]
 
 _bench = Bench()
+_aside: Bench | None = None
 
 
 def ask(question: str) -> str:
@@ -34,7 +37,16 @@ def ask(question: str) -> str:
         found = {"error": told.message, "line": told.line}
     except KeyboardInterrupt as error:  # the page's, after too long a time
         found = {"error": "", "line": blame(error).line, "stopped": True}
-    return json.dumps(found)
+    return json.dumps(_plain(found))
+
+
+def _plain(value: Any) -> Any:
+    """The same as JSON can say it: nan and inf as strings."""
+    if isinstance(value, dict):
+        return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    return str(value) if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def _cells() -> dict[str, Any]:
@@ -76,7 +88,7 @@ def _unit(
         return {}
     return {
         "expression": arithmetic(unrolled, node, unit),
-        **gradient_of(graph, scene.flow, node, unit),
+        **chain_rule(unrolled, scene.flow, node, unit),
         "units": int(np.size(graph[node].value)),
     }
 
@@ -87,7 +99,8 @@ def _edge(side: str, edge: int, step: int) -> dict[str, Any]:
     found = vector(drawn, edge, step)
     if edges(drawn)[edge]["state"] is not None:
         x = tg.tensor(example(own).inputs[:, :1])
-        found["jacobians"] = jacobians(own.network, x, step)
+        with suppress(np.linalg.LinAlgError):  # of what is nan, which the picture shows
+            found["jacobians"] = jacobians(own.network, x, step)
     return found
 
 
@@ -103,6 +116,21 @@ def _reset() -> dict[str, Any]:
     return {}
 
 
+def _set_aside() -> dict[str, Any]:
+    """Begin with new sides; those that there are, and what they have learnt, can be taken back."""
+    global _bench, _aside
+    _aside, _bench = _bench, Bench()
+    return {}
+
+
+def _take_back() -> dict[str, Any]:
+    """The sides that were set aside, as they were. "found" is false if there are none any more."""
+    global _bench, _aside
+    found = _aside is not None
+    _aside, _bench = None, _aside or Bench()
+    return {"found": found}
+
+
 _ANSWERS: dict[str, Callable[..., dict[str, Any]]] = {
     "cells": _cells,
     "look": _look,
@@ -111,6 +139,8 @@ _ANSWERS: dict[str, Callable[..., dict[str, Any]]] = {
     "unit": _unit,
     "edge": _edge,
     "reset": _reset,
+    "set_aside": _set_aside,
+    "take_back": _take_back,
     "faults": faults,
     "mend": mend,
     "solution": solution,

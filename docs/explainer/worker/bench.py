@@ -103,7 +103,7 @@ class Bench:
 
     def look(self, name: str, level: str) -> dict[str, Any]:
         """What the page shows of a side."""
-        return look(self.sides[name], level)
+        return look(self.sides[name], level, name)
 
     def _keep(self) -> None:
         self._moments[self.updates] = {

@@ -47,12 +47,12 @@ def score(side: Side, out: tg.Tensor) -> tg.Tensor:
     return out[0, right].named(f"score of {side.settings.lesson.classes[right]}")
 
 
-def look(side: Side, level: str = "gates") -> dict[str, Any]:
-    """All that the page shows of a side."""
+def look(side: Side, level: str = "gates", name: str = "") -> dict[str, Any]:
+    """All that the page shows of the side of that name."""
     try:
         batch = example(side)
         x = tg.tensor(batch.inputs[:, :1])
-        found = {"picture": picture(side, x, level)}
+        found = {"picture": picture(side, x, level, name)}
         seen, outputs = numbers(side, x)
         with tg.no_grad():
             out = side.network.readout(outputs).data[:, 0]
@@ -63,6 +63,7 @@ def look(side: Side, level: str = "gates") -> dict[str, Any]:
     return {
         **found,
         **seen,
+        "broken": broken(seen["values"]),
         "name": side.name,
         "labels": lesson.labels(batch.inputs[:, 0]),
         **told(lesson, out if lesson.task.every_step else out[-1], targets),
@@ -72,15 +73,21 @@ def look(side: Side, level: str = "gates") -> dict[str, Any]:
     }
 
 
-def picture(side: Side, x: tg.Tensor, level: str) -> dict[str, Any]:
-    """The unrolled network: SVG without title and legend, and where its boxes are."""
+def picture(side: Side, x: tg.Tensor, level: str, name: str = "") -> dict[str, Any]:
+    """The unrolled network: SVG without title and legend, and where its boxes are.
+
+    `name`: of the side, in the ids of the SVG.
+    """
     labels = side.settings.lesson.labels(x.data[:, 0])
     loss = partial(score, side)
     made = viz.bptt(side.network.last, x, loss, level=level, fold=None, title="", labels=labels)
     side.drawn = drawn = made.drawing(level)
-    drawn.legend = drawn.hover = False
+    drawn.prefix = f"{name}-"  # both sides may stand in one document
+    drawn.heading = drawn.legend = drawn.hover = False
     drawn.scale = SCALE
     content, definitions, (left, _, width, _) = drawn.parts()
+    definitions = definitions.replace("recurrent.l0", side.name)  # where it is in our Network
+    content = content.replace("recurrent.l0", side.name)
     sheet, strip = drawn.scene.sheet, drawn.scene.strip
     top = min(drawn.collector, sheet.top - FLAGS) - MARGIN
     height = sheet.bottom + 3 * MARGIN - top
@@ -130,6 +137,18 @@ def numbers(side: Side, x: tg.Tensor, once: bool = True) -> tuple[dict[str, Any]
         if value.is_state:
             flow[value.name] = _short(norms_of_rows(grad))
     return {"values": values, "gradients": gradients, "flow": flow}, outputs
+
+
+def broken(values: dict[str, Any]) -> dict[str, Any] | None:
+    """The first value that is not finite: {"name", "step", "value"}; None if all are."""
+    found = [
+        {"name": name, "step": step, "value": value}
+        for name, steps in values.items()
+        for step, units in enumerate(steps)
+        for value in units
+        if isinstance(value, str)
+    ]
+    return min(found, key=lambda one: one["step"], default=None)
 
 
 def _gates_first(side: Side, states: Any) -> list[str]:

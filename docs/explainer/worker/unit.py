@@ -1,4 +1,4 @@
-"""One unit of one value at one step: how it was computed, down to sums of products; its gradient.
+"""One unit of one value at one step: how it was computed, down to sums of products.
 
 Nothing here knows an op. What an op does to one number follows from its traits and from its own
 gradient. One that works elementwise is shown with its arguments. Of a view the element behind it is
@@ -12,11 +12,21 @@ from typing import Any
 import numpy as np
 
 from tinygrad_rnn.engine.autograd import propagate
+from tinygrad_rnn.engine.recording.mode import ModeChange
+from tinygrad_rnn.engine.recording.node import Node
 from tinygrad_rnn.graph import Graph, GraphNode
-from tinygrad_rnn.viz.gradient.flow import Gradients
 from tinygrad_rnn.viz.model.unrolled import Unrolled
 
-__all__ = ["arithmetic", "find", "gradient_of"]
+__all__ = [
+    "Index",
+    "arithmetic",
+    "at_step",
+    "behind_views",
+    "broadcast",
+    "find",
+    "index_of",
+    "slopes",
+]
 
 Array = Any
 Index = tuple[int, ...]
@@ -34,22 +44,27 @@ def arithmetic(unrolled: Unrolled, i: int, unit: int) -> dict[str, Any]:
     "of", the names of both, for a weighted sum. Other names are not looked into.
     """
     node = unrolled.graph[i]
+    return _expression(unrolled, node, index_of(node, unit), node.step, True)
+
+
+def index_of(node: GraphNode, unit: int) -> Index:
+    """Where a unit is in a node's value; the last one if there are not so many."""
     value = np.asarray(node.value)
     index = np.unravel_index(min(unit, value.size - 1), value.shape)
-    return _expression(unrolled, node, tuple(map(int, index)), node.step, True)
+    return tuple(map(int, index))
 
 
 def _expression(
     unrolled: Unrolled, node: GraphNode, index: Index, step: int | None, whole: bool
 ) -> dict[str, Any]:
     graph = unrolled.graph
-    node, index = _behind_views(graph, node, index)
+    node, index = behind_views(graph, node, index)
     found = {"value": float(np.asarray(node.value)[index]), "name": _title(node, index, step)}
     if node.op is None or (not whole and (node.name or node.step not in (None, step))):
         return found
     if node.op.traits.elementwise:
         args = [
-            _expression(unrolled, graph[j], _broadcast(graph[j], index), step, False)
+            _expression(unrolled, graph[j], broadcast(graph[j], index), step, False)
             for j in node.inputs
         ]
         symbol = node.symbol
@@ -58,7 +73,7 @@ def _expression(
     return {**found, **terms} if terms else found
 
 
-def _behind_views(graph: Graph, node: GraphNode, index: Index) -> tuple[GraphNode, Index]:
+def behind_views(graph: Graph, node: GraphNode, index: Index) -> tuple[GraphNode, Index]:
     """The element that a view shows, and the node that it is an element of."""
     while node.op is not None and not node.name and len(node.inputs) == 1:
         outer = graph[node.inputs[0]]
@@ -66,10 +81,17 @@ def _behind_views(graph: Graph, node: GraphNode, index: Index) -> tuple[GraphNod
         made_by = outer if node.selects is not None else node
         if made_by.op is None or not made_by.op.traits.view or not source.requires_grad:
             break
-        gradient = _gradients(node, index, [source])[0]
-        (place,) = np.argwhere(gradient)
+        (place,) = np.argwhere(_seen_from(node, index, source))
         node, index = source, tuple(map(int, place))
     return node, index
+
+
+def _seen_from(node: GraphNode, index: Index, source: GraphNode) -> Array:
+    """Which element of `source` a view of it shows at `index`: 1 there, 0 elsewhere."""
+    assert node.source is not None and source.source is not None
+    one = np.zeros_like(np.asarray(node.value))
+    one[index] = 1
+    return propagate([node.source], [one], wanted=[source.source], retain_graph=True)[source.source]
 
 
 def _terms(
@@ -85,31 +107,51 @@ def _terms(
     if not weights:
         return None
     weight = weights[-1]
-    factors = _gradients(node, index, [weight])[0]
+    factors = slopes(graph, node, index)[node.inputs.index(weight.index)]
     places = [tuple(map(int, place)) for place in np.argwhere(np.ones(np.shape(weight.value)))]
     used = [p for p in places if factors[p]] or [p for p in places if p[-1] == index[-1]]
     other = next((n for n in inputs if n is not weight), weight)
-    behind, _ = _behind_views(graph, weight, used[0]) if used else (weight, ())
+    behind, _ = behind_views(graph, weight, used[0]) if used else (weight, ())
     return {
         "terms": [[float(factors[p]), float(np.asarray(weight.value)[p])] for p in used],
         "of": [
-            _base(_behind_views(graph, other, (0,) * np.ndim(other.value))[0], step),
+            _base(behind_views(graph, other, (0,) * np.ndim(other.value))[0], step),
             behind.label,
         ],
     }
 
 
-def _gradients(node: GraphNode, index: Index, wanted: list[GraphNode]) -> list[Array]:
-    """The gradient of one element of a node by other nodes."""
+def slopes(graph: Graph, node: GraphNode, index: Index) -> list[Array]:
+    """How one element of a node changes with each of its inputs, by the rules of its op alone."""
+    assert node.source is not None
     one = np.zeros_like(np.asarray(node.value))
     one[index] = 1
-    assert node.source is not None
-    sources = [n.source for n in wanted if n.source is not None]
-    back = propagate([node.source], [one], wanted=sources, retain_graph=True)
-    return [back.get(source, np.zeros_like(source._data)) for source in sources]
+    watched = _Watch(node.source)
+    inputs = [graph[j].source for j in node.inputs if graph[j].requires_grad]
+    with ModeChange(watch=watched):  # an input may lie behind another one, so no sum is taken
+        propagate(
+            [node.source], [one], wanted=[x for x in inputs if x is not None], retain_graph=True
+        )
+    return [watched.parts.get(position, 0.0) for position in range(len(node.inputs))]
 
 
-def _broadcast(node: GraphNode, index: Index) -> Index:
+class _Watch:
+    """Notes what the backward pass sends from one node to its inputs."""
+
+    def __init__(self, node: Node) -> None:
+        self._number = node.number
+        self.parts: dict[int, Array] = {}
+
+    def forward(self, *_: Any) -> None:
+        """Nothing happens in the forward pass."""
+
+    def backward(self, node: Node, position: int, grad: Array) -> None:
+        """Called by the engine with the gradient for one input of `node`."""
+        if node.number == self._number:
+            self.parts[position] = grad
+
+
+def broadcast(node: GraphNode, index: Index) -> Index:
     """The element of an input that broadcasting puts at `index`."""
     shape = np.shape(node.value)
     kept = index[len(index) - len(shape) :]
@@ -119,15 +161,11 @@ def _broadcast(node: GraphNode, index: Index) -> Index:
 def _base(node: GraphNode, step: int | None) -> str:
     """A node's name with its step where that is another one: "h at t-1"."""
     name = node.name or ("" if node.op is not None else node.label)
-    return _at_step(name, node, step)
+    return at_step(name, node, step)
 
 
-def _receiver(node: GraphNode, step: int | None) -> str:
-    """What a value goes into: by its name, or as the op is written."""
-    return _at_step(node.name or node.symbol, node, step)
-
-
-def _at_step(name: str, node: GraphNode, step: int | None) -> str:
+def at_step(name: str, node: GraphNode, step: int | None) -> str:
+    """A name as it is told at a step: "h[t-1]" for one of the step before."""
     if name and node.step is not None and step is not None and node.step != step:
         return f"{name}[t{node.step - step:+d}]"
     return name
@@ -136,18 +174,3 @@ def _at_step(name: str, node: GraphNode, step: int | None) -> str:
 def _title(node: GraphNode, index: Index, step: int | None) -> str:
     name = _base(node, step)
     return f"{name}·{index[-1]}" if name and index else name
-
-
-def gradient_of(graph: Graph, flow: Gradients, i: int, unit: int) -> dict[str, Any]:
-    """The gradient at a unit, and the parts of it by what the value goes into."""
-
-    def at(array: Array) -> float:
-        flat = np.asarray(array).ravel()
-        return float(flat[min(unit, flat.size - 1)])
-
-    total = flow.at(i)
-    parts = [
-        {"to": _receiver(graph[j], graph[i].step), "value": at(grad)}
-        for j, _, grad in flow.parts(i)
-    ]
-    return {"gradient": 0.0 if total is None else at(total), "parts": parts}

@@ -58,7 +58,7 @@ class Drawing:
         self.scene = Scene(sheet, strip, flow, rolled, labels)
         self.title = title
         self.prefix = prefix
-        self.legend = self.hover = True
+        self.heading = self.legend = self.hover = True
         self.descents = descents(self.scene)
         self.cuts = cuts_of(self.scene)
         self.flags = [] if rolled else flags_of(self.scene, self.descents, self.cuts)
@@ -115,13 +115,8 @@ class Drawing:
         """Everything drawn, the definitions it refers to, and its x, y, width and height."""
         scene = self.scene
         canvas = Canvas(self.scale, scene.runs_along, self.prefix)
-        canvas.add(
-            f'<text class="title" x="{self.left + 16}" y="{self.top + 28}">'
-            f"{escaped(self.title)}</text>"
-        )
-        for n, line in enumerate(self._note):
-            y = number(self.top + 47 + 16 * n)
-            canvas.add(f'<text class="look" x="{self.left + 16}" y="{y}">{escaped(line)}</text>')
+        if self.heading:
+            self._draw_heading(canvas)
         draw_ground(scene, canvas)
         boxes = [box for band in scene.sheet.bands for box in band.boxes]
         for column, x in scene.strip.places.items():
@@ -137,6 +132,15 @@ class Drawing:
         width, height = right + MARGIN - self.left, scene.sheet.bottom + 92 - self.top
         view = (self.left, self.top, max(width, NARROWEST), height)
         return canvas.content(), canvas.definitions(), view
+
+    def _draw_heading(self, canvas: Canvas) -> None:
+        """The title, and what to look at."""
+        x = self.left + 16
+        title = escaped(self.title)
+        canvas.add(f'<text class="title" x="{x}" y="{self.top + 28}">{title}</text>')
+        for n, line in enumerate(self._note):
+            y = number(self.top + 47 + 16 * n)
+            canvas.add(f'<text class="look" x="{x}" y="{y}">{escaped(line)}</text>')
 
     def _pieces(self) -> list[Piece]:
         ways = [way for way in self.scene.sheet.ways if not (self.scene.rolled and way.reach)]
