@@ -87,9 +87,9 @@ def hvp(
     directions, size = _directions(primals, v, leaves, "hvp")
     if size is not None:
         raise ValueError("hvp takes one vector, of the shapes of the primals")
+    with ModeChange(grad=True, twice=True):
+        value = f(*call)
     with enable_grad():
-        with ModeChange(twice=True):
-            value = f(*call)
         if not isinstance(value, Tensor) or value.size != 1:
             raise ValueError(
                 f"hvp: f must return a Tensor of one element, not {pytree.described(value)}"
@@ -154,7 +154,7 @@ def _directions(
         of = leaves[len(found) : len(found) + count]
         found += [_as_direction(x, t, what) for x, t in zip(of, given, strict=True)]
     sizes = {
-        None if t.shape == x.shape else t.shape[0]
+        None if t._data.shape == x._data.shape else t._data.shape[0]
         for x, t in zip(leaves, found, strict=True)
         if t is not None
     }
@@ -171,9 +171,10 @@ def _as_direction(x: Tensor, tangent: Any, what: str) -> Tensor:
     if not is_floating(x._data):
         raise TypeError(f"{what}: a primal of dtype {x.dtype} has no derivative; its tangent: None")
     t = tangent if isinstance(tangent, Tensor) else Tensor.of(np.array(tangent, x.dtype))
-    if t.shape != x.shape and t.shape[1:] != x.shape:
-        raise ValueError(f"{what}: a tangent of shape {t.shape} for a primal of shape {x.shape}")
-    return t if t.dtype == x.dtype else t.astype(x.dtype)
+    shape = t._data.shape
+    if shape != x._data.shape and shape[1:] != x._data.shape:
+        raise ValueError(f"{what}: a tangent of shape {shape} for a primal of shape {x.shape}")
+    return t if t._data.dtype == x._data.dtype else t.astype(x.dtype)
 
 
 class _Tangents:

@@ -31,10 +31,9 @@ def seed(kind: type[Node], output: Node, gradient: Any, create_graph: bool) -> A
             )
         gradient = np.array(1, data.dtype).reshape(data.shape)
         return kind.of(gradient) if create_graph else gradient
-    if np.shape(gradient) != data.shape:
-        raise ValueError(
-            f"gradient has shape {np.shape(gradient)}, the tensor has shape {data.shape}"
-        )
+    shape = np.shape(gradient._data if isinstance(gradient, Node) else gradient)
+    if shape != data.shape:
+        raise ValueError(f"gradient has shape {shape}, the tensor has shape {data.shape}")
     if create_graph and isinstance(gradient, kind):
         return gradient
     array = as_array(gradient, data.dtype, copy=False)

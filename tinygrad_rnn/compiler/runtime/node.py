@@ -207,9 +207,9 @@ class _Given(NamedTuple):
     @classmethod
     def of(cls, loop: Loop, inputs: Sequence[Any]) -> _Given:
         """From the inputs of its node."""
-        last = loop.xs + len(loop.compiled.step.carry)
-        leaves = inputs[last : last + len(loop.compiled.step.leaves)]
-        return cls(inputs[: loop.xs], inputs[loop.xs : last], leaves)
+        first, step = loop.xs, loop.compiled.step
+        last = first + len(step.carry)
+        return cls(inputs[:first], inputs[first:last], inputs[last : last + len(step.leaves)])
 
     def wanted(self) -> tuple[bool, ...]:
         """Which inputs of the step may want a gradient; the carry does if anything does."""
