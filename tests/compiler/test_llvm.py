@@ -15,6 +15,7 @@ import tinygrad_rnn as tg
 from tests.compiler import test_cells as step_by_step
 from tinygrad_rnn import nn
 from tinygrad_rnn.compiler.backends import executor
+from tinygrad_rnn.compiler.specialization import compiled_steps
 
 pytest.importorskip("llvmlite", reason="needs llvmlite")
 
@@ -57,6 +58,43 @@ def test_products_of_every_size(scans, rows, size) -> None:
     cell = scans.StepCell(step, hidden_size=size, w=(I, size), u=(size, size)).astype("float32")
     scans.both_ways(cell, np.tile(X[:, :1], (1, rows, 1)).astype("float32"))
     assert all(scans.loops(cell))
+
+
+@pytest.mark.parametrize(
+    ("rows", "size", "inside"),
+    [(8, 8, True), (8, 33, True), (19, 16, True), (7, 16, False), (8, 300, False)],
+)
+def test_products_fit_into_the_loop(scans, rows, size, inside) -> None:
+    """Before and after it; not if they have few rows, or weights that leave the cache."""
+
+    def step(cell, x, h):
+        return tg.tanh(x @ cell.w + h)
+
+    def shown(cell, h):
+        return h @ cell.v + tg.sigmoid(h) @ cell.v
+
+    cell = scans.StepCell(step, output=shown, hidden_size=size, w=(size, size), v=(size, size))
+    x = np.random.default_rng(0).standard_normal((T, rows, size)) / size
+    scans.both_ways(cell, x)
+    for program in (compiled_steps(cell)[0].forward, compiled_steps(cell)[0].backward):
+        stages = program.schedule.stages
+        beside = [v for stage in ("before", "after") for v in stages[stage] if v.is_product]
+        assert bool(beside) != inside
+
+
+def test_a_product_of_small_matrices_fits_into_the_loop(scans) -> None:
+    """As of a convolution with its windows; one whose right factor is a transpose does not."""
+
+    def step(cell, x, h):
+        images = tg.reshape(x, (-1, 4, 16))
+        alike = tg.reshape(images @ tg.swapaxes(images, -1, -2), (-1, 16))
+        return tg.tanh(tg.reshape(cell.w @ images, (-1, 48)) + tg.tile(alike, 3) + h)
+
+    cell = scans.StepCell(step, hidden_size=48, w=(3, 4))
+    scans.both_ways(cell, np.random.default_rng(0).standard_normal((T, B, 64)) / 8)
+    stages = compiled_steps(cell)[0].forward.schedule.stages
+    beside, inside = ([v for v in stages[s] if v.is_product] for s in ("before", "loop"))
+    assert [len(beside), len(inside)] == [1, 1]
 
 
 @tg.op

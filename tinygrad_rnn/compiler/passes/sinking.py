@@ -2,8 +2,8 @@
 
 NumPy pays for each call, so it computes outside the loop whatever it can. A compiled loop pays for
 each array that is written to memory and read again, so instructions that compute little, such as
-elementwise ones, move into the loop, and most results never leave the registers. So do products
-that are no larger for all steps than for one.
+elementwise ones, move into the loop, and most results never leave the registers. So do products,
+unless their matrices are large.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..ir.instruction import Instruction, samples
 from ..ir.primitives import Recurrence, recurrence
 from ..ir.schedule import Schedule
 
-__all__ = ["is_elementwise", "is_light", "is_simple", "sink_into_loop", "stays_small"]
+__all__ = ["fits_in_loop", "is_elementwise", "is_light", "is_simple", "sink_into_loop"]
 
 
 def sink_into_loop(schedule: Schedule, moves: Callable[[Instruction], bool]) -> Schedule:
@@ -79,18 +79,20 @@ def is_light(value: Instruction) -> bool:
     return value.traits.pure and flops <= _FEW * max(1, *(array.size for array in arrays))
 
 
-def stays_small(value: Instruction, time_varying: Callable[[Any], bool]) -> bool:
-    """Whether a product outside the loop would be as many small ones, one or more for each step.
+def fits_in_loop(value: Instruction, time_varying: Callable[[Any], bool]) -> bool:
+    """Whether a product is as fast in a compiled loop, which saves the way through memory.
 
-    Only the rows of all steps times one matrix are one large product, which repays a call of BLAS.
-    (The right factor has to be stored row by row: so a compiled loop reads it.)
+    Outside, BLAS multiplies the rows of all steps at once by a matrix that is the same at each.
+    Inside, the matrix has to stay in the cache, and the rows of one step have to fill register
+    tiles. Other products are small ones outside, too, one or more for each step: there it is enough
+    that the right factor is stored row by row, as the loop reads it.
     """
-    if not value.is_product or len(value.inputs) != 2:
+    if not value.is_product:
         return False
-    x, y = samples(value.inputs)
-    grows = time_varying(value.inputs[0]) and not time_varying(value.inputs[1])
-    by_rows = np.ndim(y) >= 2 and np.asarray(y).strides[-1] == y.itemsize
-    return by_rows and not (grows and np.ndim(x) == np.ndim(y) == 2)
+    x, y = (np.asarray(sample) for sample in samples(value.inputs))
+    if value.is_matrix_product and not time_varying(value.inputs[1]):
+        return min(*value.shape) >= _FEWEST and y.nbytes <= _MOST_BYTES
+    return x.ndim >= 2 and y.ndim >= 2 and y.strides[-1] == y.itemsize
 
 
 def is_simple(value: Instruction) -> bool:
@@ -99,6 +101,8 @@ def is_simple(value: Instruction) -> bool:
 
 
 _FEW = 4
+# Measured by tests/benchmarks/cells.py: rows and columns of a product, bytes of its right factor.
+_FEWEST, _MOST_BYTES = 8, 1 << 18
 
 
 def _solved_for_what_follows(

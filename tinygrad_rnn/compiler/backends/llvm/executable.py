@@ -13,7 +13,7 @@ from ...ir.cost import loop_seconds
 from ...ir.instruction import Instruction
 from ...ir.schedule import Schedule
 from ...memory.allocation import Arrays
-from ...passes.sinking import is_light, is_simple, sink_into_loop, stays_small
+from ...passes.sinking import fits_in_loop, is_light, is_simple, sink_into_loop
 from ..numpy.executable import Executable
 from ..threads import ranges, run_parts
 from .loop_text.expressions import CannotCompile
@@ -46,8 +46,8 @@ class CompiledExecutable(Executable):
         self._sharing = True  # whether threads may share the rows of the batch
 
         def sinks(value: Instruction) -> bool:
-            light = is_light(value) or stays_small(value, schedule.time_varying)
-            return light and value not in outside and value not in joining
+            fits = is_light(value) or fits_in_loop(value, schedule.time_varying)
+            return fits and value not in outside and value not in joining
 
         while True:
             sunk = sink_into_loop(schedule, sinks)
