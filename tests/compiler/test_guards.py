@@ -265,7 +265,7 @@ REFUSED = {
     "asarray": (lambda h: h * np.asarray(scale.detach()), "as an array"),
     "numpy": (lambda h: h * scale.detach().numpy(), r"numpy\(\)"),
     "tolist": (lambda h: h * scale.tolist()[0], r"tolist\(\)"),
-    "copied": (lambda h: h * tg.tensor(scale), "made of its elements"),
+    "copied": (lambda h: h * tg.tensor(scale), "created from its elements"),
     "branch": (lambda h: h * 0.5 if h.sum() > 0 else h, "truth"),
     "swallowed": (swallows, r"float\(\)"),
     "the environment": (lambda h: h * len(os.environ.get("HOME", "")), "environment"),

@@ -157,7 +157,7 @@ def test_a_carry_of_another_kind_is_an_error_that_says_what_to_do() -> None:
         tg.scan(lambda h, x: h, tg.zeros(2), x)
     with pytest.raises(ValueError, match="leading axis"):
         tg.scan(lambda h, x: (h, None), tg.zeros(2), (x, tg.zeros(4)))
-    with pytest.raises(ValueError, match="say length"):
+    with pytest.raises(ValueError, match="pass length"):
         tg.scan(lambda h, x: (h, None), tg.zeros(2))
     with pytest.raises(ValueError, match="axis 0"):
         tg.scan(lambda h, x: (h, None), tg.zeros(2), x, lengths=[1, 2, 3])

@@ -43,7 +43,7 @@ MODELS = {
     "the content of an array": lambda x: x * np.eye(len(x), dtype="float32")[:, :1, None],
     "inverse has no counterpart in the moon": lambda x: inverse(x[0] @ x[0].T),
     "rand_like has no counterpart in the moon": lambda x: x * tg.rand_like(x),
-    "truth is asked for": lambda x: x if x.sum() > 0 else -x,
+    "truth value is read": lambda x: x if x.sum() > 0 else -x,
 }
 
 

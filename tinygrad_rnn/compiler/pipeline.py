@@ -21,12 +21,12 @@ from .passes.weight_folding import fold_into_weights
 
 __all__ = ["PASSES", "after_each_pass", "optimize", "printed"]
 
-# `trace` has recorded a step and its backward step, and lowered both to NumPy calls.
+# Before: `trace` has recorded a step and its backward step, and lowered both to NumPy calls.
 PASSES: tuple[Pass, ...] = (
     canonicalize_products,  # einsum or matmul, of batches or matrices: one product of two matrices
     simplify_transposes,  # two are one or none; the transpose of a product is a product
     eliminate_common_subexpressions,  # the same operation on the same operands is computed once
-    eliminate_dead_code,  # gradients that nobody asked for are removed
+    eliminate_dead_code,  # gradients that are not requested are removed
     fuse_horizontally,  # one tanh over all gates of an LSTM instead of one each
     fold_into_weights,  # a constant factor of a product is folded into its weights
     hoist,  # each instruction gets its stage: once, before, in or after the loop, summed over time

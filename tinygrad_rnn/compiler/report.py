@@ -1,4 +1,4 @@
-"""Report: a plan in words. What runs when, its name, the line that asked for it, its cost."""
+"""Report: a plan as text. What runs at which stage, its name, its source line, its cost."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class PlanLine:
 
     `direction`: "forward" or "backward". `stage`: "once", "before", "loop", "after" or "total".
     `name`: the author's name for the value, otherwise its op with a number. `call`: the op and its
-    inputs. `shape`: of one step's value. `cost`: of all steps together. `sources`: the lines
-    `file.py:12` that asked for it; several where one instruction computes values of several lines.
+    inputs. `shape`: of one step's value. `cost`: of all steps together. `sources`: its source
+    lines, `file.py:12`; several if one instruction computes values of several lines.
     """
 
     direction: str
@@ -45,11 +45,11 @@ class PlanLine:
 class StateLine:
     """One property of a next state: its Jacobian, or whether it is affine.
 
-    `name`: the author's name for the next state. `kind`: of a Jacobian "diagonal", "dense", "block"
-    or "permuted", `on` the state that it is taken in, and `axes` those along which the blocks run;
-    else "affine", "not affine", or "delayed input", which depends on no state. `because`: the
-    operation that makes it so, and `sources`: the lines that asked for it. The rows of a batch,
-    axis 0, are not counted: each depends on itself alone.
+    `name`: the author's name for the next state. `kind`: for a Jacobian "diagonal", "dense",
+    "block" or "permuted"; `on`: the state with respect to which it is taken; `axes`: the axes of
+    the blocks. Otherwise `kind` is "affine", "not affine", or "delayed input", which depends on no
+    state. `because`: the operation that causes it; `sources`: its source lines. The batch, axis 0,
+    does not count: each row depends only on itself.
     """
 
     name: str
@@ -61,7 +61,7 @@ class StateLine:
 
     @property
     def property(self) -> str:
-        """What is so, in words: "dense in h", "block in h, along axis 1", "not affine"."""
+        """The property in words: "dense in h", "block in h, along axis 1", "not affine"."""
         along = f", along axis {', '.join(map(str, self.axes))}" if self.axes else ""
         return f"{self.kind} in {self.on}{along}" if self.on else self.kind
 
@@ -72,11 +72,11 @@ _LINE_NUMBERS = (2, 3, 4, 5, 6)
 
 @dataclass(frozen=True, repr=False)
 class PlanReport:
-    """What a scan of a cell computes, when, and at what cost; made by `Cell.plan`.
+    """What a scan of a cell computes, at which stage, and at what cost; made by `Cell.plan`.
 
     `str` of it is a table by stage and one by source line. FLOPs and bytes are those of a whole run
     of `steps` steps on a batch, counted from shapes: a ufunc is one operation per element, a matrix
-    product two for each pair of factors; bytes are those that each instruction reads and writes.
+    product two for each pair of factors; bytes are the reads and writes of each instruction.
 
     >>> import tinygrad_rnn as tg
     >>> plan = tg.nn.RNNCell(3, 4).plan(batch_size=2, steps=10)
@@ -95,7 +95,7 @@ class PlanReport:
     steps: int
     lines: tuple[PlanLine, ...]
     state: tuple[StateLine, ...] = ()
-    passes: str = ""  # the step after each pass of the compiler, where that was asked for
+    passes: str = ""  # the step after each pass of the compiler, if requested
 
     def total(self, direction: str | None = None, stage: str | None = None) -> Cost:
         """The cost of one direction or stage, or of both and all."""
@@ -108,8 +108,8 @@ class PlanReport:
     def by_source(self) -> dict[str, dict[str, Cost]]:
         """For each source line `file.py:12`, the cost of each direction, and of the "loop".
 
-        An instruction that several lines share is divided between them. What no line asked for,
-        such as sums of gradients, is under "".
+        The cost of an instruction that several lines share is divided between them. Instructions
+        without a source line, such as sums of gradients, are under "".
         """
         found: dict[str, dict[str, Cost]] = {}
         for line in self.lines:
@@ -256,7 +256,7 @@ def _lines(
 
 
 def _sources(value: Instruction) -> tuple[str, ...]:
-    """The lines that asked for the value: `cell.py:12,14` is two."""
+    """The source lines of the value: `cell.py:12,14` is two."""
     if value.origin is None or not value.origin.line:
         return ()
     file, _, numbers = value.origin.line.rpartition(":")

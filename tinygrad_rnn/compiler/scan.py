@@ -45,7 +45,7 @@ def scan(
     first. `lengths` (B,): sequence b has that many steps, and axis 0 of every leaf of the carry and
     of x_t is the batch; past a sequence's end its carry stays and its ys are zero. `checkpoint=k`,
     or "sqrt": keep the carry of every k-th step and recompute the rest in the backward pass.
-    `unroll`: run op by op and record everything, for looking at. `executor`: "numpy" or "llvm" for
+    `unroll`: run op by op and record everything, for inspection. `executor`: "numpy" or "llvm" for
     this call, see `set_executor`.
 
     ValueError if the sequences differ in length or the carry in structure, TypeError if the carry
@@ -79,7 +79,7 @@ def _length(xs: Sequence[Tensor], length: int | None) -> int:
             "the leaves of xs must have one leading axis of time, of the same length"
             + (f", which is length={length}" if length is not None else "")
             + f"; their shapes are {[x.shape for x in xs]}"
-            + ("" if xs else ": without xs, say length=...")
+            + ("" if xs else ": without xs, pass length=...")
         )
     return int(found.pop() or 0)
 
@@ -93,7 +93,7 @@ def _checked_lengths(
     shapes = [*(leaf.shape[:1] for leaf in carry), *(x.shape[1:2] for x in xs)]
     if lengths.ndim != 1 or (lengths.dtype.kind not in "iu" and lengths.size):
         raise ValueError(
-            f"lengths are one integer a sequence, (B,); got {lengths.dtype}{lengths.shape}"
+            f"lengths must hold one integer per sequence, (B,); got {lengths.dtype}{lengths.shape}"
         )
     if any(shape != lengths.shape for shape in shapes):
         raise ValueError(

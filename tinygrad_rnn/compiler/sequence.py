@@ -44,7 +44,7 @@ class Scan:
         self.valid, self.xs = valid_steps(_native(x_leaves), length, lengths)
         self.length, self.reverse, self.lengths = length, reverse, lengths
         self.checkpoint, self.first_step, self.executor = checkpoint, first_step, executor
-        self.truncate = truncate  # for a runner that takes it whole; here it is run in blocks
+        self.truncate = truncate  # for a runner that handles the whole scan; here it runs in blocks
         self.observed_key: Any = None
         observer = observer_of(function.owner)
         if observer is not None:
@@ -77,7 +77,7 @@ class Scan:
         return rest
 
     def key(self, recording: bool) -> Any:
-        """What a specialization is for, apart from its guards."""
+        """The key of a specialization, in addition to its guards."""
         return (
             str((self.step.carry_structure, self.step.x_structure)),
             tuple([(t._data.shape, t._data.dtype, t.requires_grad, type(t)) for t in self.carry]),

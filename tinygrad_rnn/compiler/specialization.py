@@ -40,14 +40,14 @@ __all__ = [
     "specialize",
 ]  # fmt: skip
 
-MOST = 16  # specializations that an owner keeps at most
-MOST_ALIKE = 8  # of one key, which differ in their guards
+MOST = 16  # the most specializations that an owner keeps
+MOST_ALIKE = 8  # the most with one key, which differ in their guards
 
 
 class Refusal:
-    """Why a step runs op by op, and for how long: while its function consists of the same parts.
+    """Why a step runs op by op. It holds as long as the function consists of the same parts.
 
-    `guards`: everything that it reads, where that can be guarded; otherwise its closure alone.
+    `guards`: everything that it reads, if that can be guarded; otherwise only its closure.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Refusal:
 
 
 def _closure(function: Callable[..., Any]) -> list[Any]:
-    """What a function consists of besides its code."""
+    """The parts of a function besides its code."""
     bound = getattr(function, "__self__", None)
     cells = getattr(getattr(function, "__func__", function), "__closure__", None) or ()
     return [*([bound] if bound is not None else []), *map(content_of, cells)]
@@ -83,11 +83,11 @@ def refusal(step: FlatStep, reason: str, recorded: Record | None) -> Refusal:
 
 
 class Specialization:
-    """A compiled step and what it was made for. `sources`: what each leaf is; see `graph_of`.
+    """A compiled step and its conditions. `sources`: the origin of each leaf; see `graph_of`.
 
-    `observed`: those of its last ys that are observed values, whose gradients go to the last xs.
-    `summary`: what the recorded step did. `numbers`: the places of the Python numbers that are
-    inputs of the program. `dtypes`: of the carry.
+    `observed`: the observed values, which are the last of its ys and whose gradients enter through
+    the last xs. `summary`: what the recorded step did. `numbers`: the places of the Python numbers
+    that are inputs of the program. `dtypes`: the dtypes of the carry.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class Specialization:
         guards.arrays = []
 
     def constants_are_unchanged(self) -> bool:
-        """Whether these are the arrays that the step reads and that no guard has found."""
+        """Whether arrays that the step reads and that no guard covers are unchanged."""
         return all(fingerprint(array) == known for array, known in self._watched)
 
     def leaves(self, binding: Binding, now: Summary | None = None) -> list[Tensor]:
@@ -135,7 +135,7 @@ class Specializations:
 
     def __init__(self) -> None:
         self._known: dict[Any, list[Specialization | Refusal]] = {}
-        self.pending: dict[Any, Seen] = {}  # the only steps of runs of one step
+        self.pending: dict[Any, Seen] = {}  # the recorded steps of runs of one step
         self.latest: Specialization | Refusal | None = None
 
     def find(
@@ -173,16 +173,17 @@ class Specializations:
         return next((e.dtypes for e in entries if isinstance(e, Specialization)), None)
 
     def add(self, key: Any, entry: Specialization | Refusal) -> None:
-        """Keep a specialization; of too many, drop those used least recently.
+        """Keep a specialization; if there are too many, drop the least recently used.
 
-        TraceError if each run so far has made a program of its own.
+        TraceError if every run so far needed a new program.
         """
         alike = self._known.pop(key, [])
         others = [e for e in alike if isinstance(e, Specialization)]
         if isinstance(entry, Specialization) and len(others) >= MOST_ALIKE - 1:
-            if not any(other.uses for other in others):  # each call has made another
+            if not any(other.uses for other in others):  # each call has made a new one
                 raise TraceError(
-                    f"{MOST_ALIKE} programs of it differ only in what it reads besides arguments"
+                    f"{MOST_ALIKE} of its programs differ only in what it reads besides its "
+                    "arguments"
                 )
         self._known[key] = [entry, *alike[: MOST_ALIKE - 1]]
         while sum(map(len, self._known.values())) > MOST and len(self._known) > 1:
@@ -265,7 +266,7 @@ class Seen(NamedTuple):
 
 
 def seen(step: FlatStep, recorded: Record) -> Seen:
-    """What to keep of a recorded step. TraceError if no program can replace it."""
+    """The summary of a recorded step. TraceError if no program can replace it."""
     if recorded.refusal is not None:
         raise TraceError(recorded.refusal)
     codes = recorded.codes

@@ -1,4 +1,4 @@
-"""StepFunction: the function that a scan repeats, on leaves in place of pytrees, checked."""
+"""StepFunction: the function that a scan repeats, on leaves instead of pytrees, with checks."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ __all__ = ["StepFunction", "as_tensor", "beside"]
 class StepFunction:
     """`f(carry, x_t) -> (carry, y_t)` for arguments of given structures, as a function of leaves.
 
-    `name`: its name in messages. `owner`: the object that its compiled programs belong to. `kind`:
-    of all such functions, for messages given once. `files`: files of this package whose lines count
-    as the author's. `checked`: it compares the carry that it returns with the one that it got by
-    itself. `path`: the module path of its states, seen from where it is run.
+    `name`: its name in messages. `owner`: the object to which its compiled programs belong. `kind`:
+    shared by all similar functions, for messages that are given once. `files`: files of this
+    package whose lines count as the author's. `checked`: whether it checks by itself that the carry
+    it returns is like the one it got. `path`: the module path of its states, relative to where
+    it runs.
     """
 
     def __init__(
@@ -45,9 +46,9 @@ class StepFunction:
 class FlatStep:
     """A step on lists of leaves; where the mask is False the carry stays and y_t is zero.
 
-    Of the carry and of x_t it takes the structures, and the numbers of leaves. `y_structure`: that
-    of y_t, once a step was run. `noted`: if the step is observed, the values to keep, by their
-    labels; `names`: all names that were given.
+    Its arguments are the structures of the carry and of x_t, and their numbers of leaves.
+    `y_structure`: the structure of y_t, known after the first step. `noted`: if the step is
+    observed, the values to keep, by their labels; `names`: all names in the step.
     """
 
     noted: Mapping[Any, Tensor] = {}
@@ -76,7 +77,7 @@ class FlatStep:
         return next_carry, y
 
     def _checked(self, carry: Any, result: Any) -> tuple[list[Tensor], list[Tensor]]:
-        """The leaves of both results. TypeError or ValueError if the carry changes its kind."""
+        """The leaves of both results. TypeError or ValueError if the carry changes its form."""
         if not isinstance(result, tuple) or len(result) != 2:
             raise TypeError(
                 f"{self.of.name} must return a pair (carry, y_t); it returned "
@@ -97,7 +98,8 @@ class FlatStep:
             old, now = before._data, after._data
             if old.shape != now.shape or old.dtype != now.dtype:
                 raise TypeError(
-                    f"{self.of.name} must return a carry of the shapes and dtypes that it got: "
+                    f"{self.of.name} must return a carry of the shapes and dtypes that it "
+                    "received: "
                     f"{pytree.described(carry)}; it returned {pytree.described(result[0])}. "
                     "Start from an init of that shape and dtype, or cast: carry.astype(...)"
                 )

@@ -1,7 +1,7 @@
 """Affine forms: a sum of scale * base, and an offset, with scales and offset from outside the loop.
 
 The ops of such forms are linear, so the coefficient of an input is the op's own gradient rule for
-it, applied to ones.
+that input, applied to ones.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def combined(builder: Builder, value: Instruction, operands: Sequence[Any]) -> F
 
 
 class Affine(NamedTuple):
-    """scale * base + offset; None is 1 and 0. Base is a value of the loop."""
+    """scale * base + offset, where None stands for 1 and 0; base is a value of the loop."""
 
     scale: Any
     base: Instruction
@@ -65,7 +65,7 @@ class Affine(NamedTuple):
 
     @property
     def form(self) -> Form:
-        """The same as a sum of one."""
+        """The same as a sum of one term."""
         return Form({self.base: 1.0 if self.scale is None else self.scale}, self.offset)
 
 
@@ -141,7 +141,7 @@ def _plus(builder: Builder, total: Any, x: Any, coefficient: Any) -> Any:
 
 
 class _Symbol(np.lib.mixins.NDArrayOperatorsMixin):
-    """A stand-in for a value while a gradient rule runs; what the rule computes is placed.
+    """A stand-in for a value while a gradient rule runs; the ops of the rule are placed.
 
     `of`: the instruction whose coefficient it is, which determines the dtype.
     """

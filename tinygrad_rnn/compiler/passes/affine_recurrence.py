@@ -1,8 +1,8 @@
 """Affine recurrences: carries with h_t = A_t h_{t-1} + b_t, element by element.
 
-Where a carry is scaled and shifted by values that do not depend on it, as in a minGRU (Feng et al.
-2024), or several carries by each other, as the real and the imaginary part of a linear recurrent
-unit (Orvieto et al. 2023), the steps need not be computed one by one.
+In a minGRU (Feng et al. 2024) a carry is scaled and shifted by values that do not depend on it. In
+a linear recurrent unit (Orvieto et al. 2023) the real and the imaginary part are scaled and shifted
+by each other. Such steps need not be computed one by one.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def affine_in_carries(
 ) -> bool:
     """Whether the next carries are affine in the carries, element by element.
 
-    `chain`: the instructions that depend on the carries, and that the next ones need. `carries`:
-    the next one of each.
+    `chain`: the instructions that depend on the carries and that the next carries need. `carries`:
+    the next value of each carry.
     """
     first = next(iter(carries))
     form, dependent = (first.shape, first.dtype), {*carries, *chain}
@@ -66,7 +66,7 @@ def recurrences(
 
 
 def choice_of(carry: Instruction, new: Instruction) -> tuple[Any, Any, bool] | None:
-    """The mask, the new value, and whether it is taken where the mask is True, or elsewhere.
+    """The mask, the new value, and whether a True in the mask selects it.
 
     None if the next carry is not such a choice.
     """

@@ -52,13 +52,13 @@ class Builder:
         )
 
     def start_again(self, stage: Stage) -> list[Instruction]:
-        """Start with an empty stage; returns the previous content, which is not found again."""
+        """Empty a stage; returns its previous content, which is no longer found for reuse."""
         before, self.stages[stage] = self.stages[stage], []
         self._emitted = {key: v for key, v in self._emitted.items() if key[0] != stage}
         return before
 
     def emit(self, instruction: Instruction, stage: Stage) -> Instruction:
-        """Place the instruction, unless one computes the same already; return it."""
+        """Place the instruction, unless an equal one exists; return the one that is placed."""
         number = value_number(instruction)
         for place in dict.fromkeys((stage, "loop" if stage == "after" else stage)):
             if (place, *number) in self._emitted and instruction.traits.pure:
@@ -99,9 +99,9 @@ class Builder:
     def in_dtype(self, x: Any, dtype: np.dtype[Any]) -> Any:
         """x, from outside the loop, in the dtype in which its reader computes.
 
-        NumPy casts an operand before it computes with it. So an operand that is moved out of the
-        loop is cast first, and rounds and overflows as it would have inside. Python numbers take
-        the dtype of the other operand anyway.
+        NumPy casts an operand before it computes with it. So an operand that moves out of the loop
+        is cast first, and rounds and overflows as it would inside. Python numbers take the dtype of
+        the other operand anyway.
         """
         if type(x) in (bool, int, float):
             return float(x)
@@ -126,7 +126,7 @@ class Builder:
         return self.outside(np.add, x, y)
 
     def _invariant_summand(self, a: Any) -> tuple[Any, Any]:
-        """x and b, if a is x + b with b alone invariant, and is read by nothing else."""
+        """x and b, if a is x + b, only b is invariant, and a has no other reader."""
         if isinstance(a, Instruction) and a.is_sum and a in self.used_once:
             for b, rest in (a.inputs, a.inputs[::-1]):
                 if self.is_invariant(b) and not self.is_invariant(rest):

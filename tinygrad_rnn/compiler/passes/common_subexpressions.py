@@ -19,7 +19,7 @@ __all__ = ["eliminate_common_subexpressions"]
 def eliminate_common_subexpressions(program: Program) -> Program:
     """Needs a step. Guarantees that no two of its pure instructions are the same operation."""
     first: dict[Any, Instruction] = {}
-    names: dict[Instruction, Instruction] = {}  # what is kept, and the one that knows its name
+    names: dict[Instruction, Instruction] = {}  # the kept instruction, and the one with its name
 
     def numbered(_: Instruction, instruction: Instruction) -> Instruction:
         if not instruction.traits.pure:

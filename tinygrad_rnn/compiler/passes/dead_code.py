@@ -1,6 +1,6 @@
-"""Dead-code elimination: what no result depends on is not computed.
+"""Dead-code elimination: instructions on which no result depends are removed.
 
-A backward step computes gradients of values that turn out to need none; a schedule holds values
+A backward step contains gradients of values that turn out to need none. A schedule contains values
 that only a later pass could have needed.
 """
 
@@ -24,8 +24,8 @@ def eliminate_dead_code(program: Program) -> Program:
 def select_residuals(program: Program) -> Program:
     """Needs schedules. Guarantees that they compute nothing but results, carries and residuals.
 
-    Residuals are the values of the forward run that the backward run reads: those that differ
-    between steps are kept in arrays, the others are further results of the forward run.
+    Residuals are the values of the forward run that the backward run reads: residuals that differ
+    between steps are kept in arrays; the others are additional results of the forward run.
     """
     assert program.forward is not None
     forward, backward = program.forward, program.backward
@@ -46,7 +46,7 @@ def select_residuals(program: Program) -> Program:
 def _without_dead_code(schedule: Schedule) -> Schedule:
     instructions = schedule.instructions()
     wanted = [*schedule.carry_out, *schedule.results, *schedule.residuals]
-    impure = [v for v in instructions if not v.traits.pure]  # random numbers are drawn in any case
+    impure = [v for v in instructions if not v.traits.pure]  # random numbers are always drawn
     needed = set(needed_for([*wanted, *impure], instructions))
     stages = {
         stage: tuple(v for v in values if v in needed) for stage, values in schedule.stages.items()

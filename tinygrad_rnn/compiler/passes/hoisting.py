@@ -1,6 +1,6 @@
 """Loop-invariant code motion: which part of a step runs once, before, in and after the loop.
 
-Everything follows from one question about each instruction: does it depend on the carried state?
+The stage of an instruction depends on one question: does it depend on the carried state?
 
 * `once`: on parameters only.
 * `before` the loop: on inputs that change with time, but not on the carry; for all steps at once.
@@ -85,7 +85,7 @@ class Scheduler(AffineBuilder):
     """Schedules the instructions of one direction.
 
     `known`: inputs computed elsewhere; the instruction that represents each here, and its stage.
-    `used_elsewhere`: values that others will request.
+    `used_elsewhere`: values that the other direction will request.
     """
 
     def __init__(
@@ -112,7 +112,8 @@ class Scheduler(AffineBuilder):
         depends = self._dependent()
         in_loop = self._needed_in_loop(carry_out, depends)
         uses = self._count_uses([*carry_out, *self.used_elsewhere])
-        # What comes after the loop is scheduled last, so that it finds what the loop has computed.
+        # The instructions after the loop are scheduled last, so that they can use values of the
+        # loop.
         for value in sorted(self.instructions, key=lambda v: v in depends and v not in in_loop):
             self.origin = value.origin
             form = self._placed(value, in_loop)
@@ -154,7 +155,8 @@ class Scheduler(AffineBuilder):
     def _drawn_ahead(self, known: Any) -> list[Instruction]:
         """Random numbers that can be drawn for all steps before anything else is computed.
 
-        All or none, so that each still gets its number of the generator in the step's own order.
+        All or none, so that each still gets its numbers from the generator in the order of the
+        step.
         """
         drawn = [value for value in self.instructions if not value.traits.pure]
         ready = all(x in known for value in drawn for x in value.depends_on)
@@ -230,9 +232,9 @@ class Scheduler(AffineBuilder):
     def _total(self, x: Any) -> Any:
         """The sum of a value of the step over time, taken early where linearity allows it.
 
-        So the gradient of a matrix that is made of parameters, such as a product of reflections, is
-        summed over time before it goes on to the parameters. Where a value only combines several
-        others, as a concatenation of gates does, its own sum is one in place of many.
+        So the gradient of a matrix computed from parameters, such as a product of reflections, is
+        summed over time before it is propagated to the parameters. If a value only combines several
+        others, as a concatenation of gates does, its own sum replaces many sums.
         """
         if not isinstance(x, Instruction) or x not in self.time_varying:
             return self.final(x, "once")
@@ -244,7 +246,7 @@ class Scheduler(AffineBuilder):
         inputs, self.origin = x.inputs, x.origin
         varying = [isinstance(i, Instruction) and i in self.time_varying for i in inputs]
         whole = self.final(x, "after") if x in self.form else None
-        in_loop = x.is_ufunc and whole in self.stages["loop"]  # it is there already
+        in_loop = x.is_ufunc and whole in self.stages["loop"]  # it is already there
         if x.primitive is None or in_loop or not self._may_sum_inputs(x, varying):
             return self._summed(over_time, [whole], x)
         if x.is_matrix_product and all(varying):
@@ -256,7 +258,7 @@ class Scheduler(AffineBuilder):
         return self._summed(x.primitive, parts, x, x.attributes)
 
     def _sums_products(self, x: Any) -> bool:
-        """Whether the sum over time of x is made of sums of products, which saves work."""
+        """Whether the sum over time of x consists of sums of products, which saves work."""
         if not isinstance(x, Instruction) or x not in self.time_varying or x.primitive is None:
             return False
         if x not in self._of_products:
@@ -278,12 +280,12 @@ class Scheduler(AffineBuilder):
     def _summed(
         self, function: Any, inputs: Sequence[Any], of: Instruction, attributes: Any = None
     ) -> Instruction:
-        sample = np.array(of.sample)  # a value of its own
+        sample = np.array(of.sample)  # a separate value
         made = Instruction(function, tuple(inputs), attributes or {}, sample, origin=of.origin)
         return self.emit(made, "total")
 
     def _carried(self, x: Any, k: int) -> Instruction:
-        """x as a value of the loop with an array of its own, for carry k."""
+        """x as a value of the loop with its own array, for carry k."""
         carry = self.carry_in[k]
         if (
             isinstance(x, Instruction)

@@ -1,9 +1,9 @@
 """Horizontal fusion: equal operations on neighbouring parts of an array become one operation.
 
-A cell computes its gates in one product and splits it; then each gate has its own nonlinearity.
-Where neighbouring parts are operands of the same ufunc, alone, with numbers, or with the same parts
-of another array, the ufunc is applied before the split. A sigmoid is a tanh between two scalings,
-so the gates of an LSTM become one tanh over all of them.
+A cell computes its gates in one product and splits it; then each gate has its own nonlinearity. If
+neighbouring parts are operands of the same ufunc, alone, with numbers, or with the same parts of
+another array, the ufunc is applied before the split. A sigmoid is a tanh between two scalings, so
+the gates of an LSTM become one tanh over all of them.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ __all__ = ["fuse_horizontally", "section"]
 class Use(NamedTuple):
     """How a ufunc uses a part: `side` is the part's position among its inputs.
 
-    `beside`: the other input: None for a unary ufunc, "number", or the array whose part at the same
-    place it is.
+    `beside`: the other input: None for a unary ufunc, "number", or the array of which it is the
+    part at the same place.
     """
 
     primitive: Any
@@ -39,7 +39,7 @@ class Use(NamedTuple):
 
     @property
     def neutral(self) -> float | None:
-        """The number that leaves a part unchanged, for parts among others that have numbers."""
+        """The number that leaves a part unchanged, for a part whose neighbours have numbers."""
         if self.beside != "number":
             return None
         traits = traits_of(self.primitive)
@@ -165,7 +165,8 @@ def _beside(
 def _longest_run(use: Use, users: dict[int, Any], count: int) -> range | None:
     """The longest run of neighbouring parts used in the same way: at least two, or None.
 
-    Parts in between that are not used so are included if the ufunc can leave them unchanged.
+    Parts in between that are not used in this way are included if the ufunc can leave them
+    unchanged.
     """
     if use.neutral is not None and len(users) > 1:
         return range(count)
@@ -218,7 +219,7 @@ def _joined_parts(parts: Parts, run: range, new: list[Instruction]) -> Instructi
 
 
 def _numbers(parts: Parts, run: range, numbers: Sequence[Any]) -> Any:
-    """One number for each part, as an array beside the run of them; or as it is, if one."""
+    """The numbers as an array aligned with the run of parts; a single number stays as it is."""
     if len(set(numbers)) == 1:
         return numbers[0]
     vector = np.repeat(np.asarray(numbers, parts.whole.dtype), [parts.size(k) for k in run])

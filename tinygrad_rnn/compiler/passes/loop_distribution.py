@@ -1,15 +1,17 @@
-"""Loop distribution: what need not wait for the rest of a loop runs before or after it.
+"""Loop distribution: parts of a loop that can run separately move before or after it.
 
 Carries that depend on each other, directly or not, stay together: a strongly connected component of
 the dependence graph (Allen & Kennedy 1987). A component that depends on no other carry of the loop
-is moved before it, one that no other depends on after it, if all its steps can be computed at once:
+moves before it. A component on which no other carry depends moves after it. Both require that all
+its steps can be computed at once:
 
 * a delayed input, whose next value depends on no carry, is an array shifted by one step;
 * sample and hold, a delayed input in a padded batch, takes the last value that was selected;
 * an affine recurrence of small states is solved in blocks of time.
 
-Whatever depends only on such a component leaves the loop with it, such as a product of weights with
-the previous input. The gradient of a delayed input leaves the backward loop in the other direction.
+Instructions that depend only on such a component leave the loop with it, such as a product of
+weights with the previous input. The gradient of a delayed input leaves the backward loop in the
+other direction.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from .builder import Builder
 __all__ = ["distribute_loop"]
 
 # Measured by tests/benchmarks/linear_recurrence.py: with larger states the loop's ufuncs spend
-# their time on elements rather than calls, and to read these twice costs more.
+# their time on elements rather than calls, and reading the elements twice costs more.
 MOST_ELEMENTS = 256
 
 Carries = dict[Instruction, Instruction]  # the next carry of each carry of a component
@@ -37,7 +39,7 @@ Carries = dict[Instruction, Instruction]  # the next carry of each carry of a co
 def distribute_loop(program: Program) -> Program:
     """Needs schedules. Guarantees that delayed inputs and small affine recurrences are outside.
 
-    Except those on which the rest of the loop depends and that depend on it.
+    The exceptions are those that depend on the rest of the loop while the rest depends on them.
     """
     assert program.forward is not None
     forward, renamed = _Distribution(program.forward).distributed()
@@ -59,7 +61,7 @@ class _Distribution:
         self._batchable: dict[tuple[Instruction, tuple[bool, ...]], bool] = {}
 
     def distributed(self) -> tuple[Schedule, Substitution]:
-        """The schedule without what has left its loop, and the replacements of next carries."""
+        """The schedule without what left its loop, and the replacements of next carries."""
         while self._one_moved(self._components()):
             pass
         if len(self.next) == len(self._unchanged.carry_in):
@@ -164,7 +166,7 @@ class _Distribution:
     ) -> Callable[[], Carries] | None:
         """Makers of the instructions that compute all steps at once, by what they replace.
 
-        None if there is no such way, or if the loop is as fast.
+        None if that is impossible, or if the loop is as fast.
         """
         (carry, new), *further = component.items()
         if not further and not chain:  # a delayed input

@@ -1,8 +1,8 @@
-"""Products: however a product of two arrays is written, it becomes one `matmul`, if it can.
+"""Products: every form of a product of two arrays becomes one `matmul`, if possible.
 
-Backends have one fast product. `np.einsum("bi,oi->bo", x, W)` is x @ W.T; with several axes for
-rows, columns or sums, these are made one each; an axis of all three arrays counts a batch of
-matrices. A product of (B, 4, H) with a matrix is one of (B * 4, H).
+Backends have one fast product. `np.einsum("bi,oi->bo", x, W)` is x @ W.T. Several axes of rows,
+columns or sums are merged into one each. An axis that all three arrays have becomes the batch axis
+of a batch of matrices. A product of (B, 4, H) with a matrix becomes one of (B * 4, H).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["canonicalize_products"]
 def canonicalize_products(program: Program) -> Program:
     """Needs a step. Guarantees that products of two arrays are products of matrices.
 
-    But for an einsum that sums an array alone, or takes a diagonal.
+    The exceptions are an einsum that sums over an axis of a single array, or takes a diagonal.
     """
     new: list[Instruction] = []
 

@@ -1,9 +1,9 @@
-"""Sinking: light instructions beside the loop move into it, for backends that compile the loop.
+"""Sinking: light instructions outside the loop move into it, for backends that compile it.
 
-NumPy pays for each call, so it computes outside the loop whatever it can. A compiled loop pays for
-each array that is written to memory and read again, so instructions that compute little, such as
-elementwise ones, move into the loop, and most results never leave the registers. So do products,
-unless their matrices are large.
+In NumPy each call is expensive, so as much as possible is computed outside the loop. In a compiled
+loop memory traffic is expensive: an array that is written and read again. So instructions that
+compute little, such as elementwise ones, move into the loop, and most results never leave the
+registers. So do products, unless their matrices are large.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["fits_in_loop", "is_elementwise", "is_light", "is_simple", "sink_into
 def sink_into_loop(schedule: Schedule, moves: Callable[[Instruction], bool]) -> Schedule:
     """The schedule with the instructions that may move sunk into its loop.
 
-    A carry from beside the loop moves with the instruction that computes its next value.
+    A carry from outside the loop moves with the instruction that computes its next value.
     """
     stages = {stage: list(values) for stage, values in schedule.stages.items()}
     stage_of = dict(schedule.stage_of)

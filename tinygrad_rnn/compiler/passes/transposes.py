@@ -1,4 +1,4 @@
-"""Transposes: two of them become one or none, and the transpose of a product becomes a product.
+"""Transposes: two become one or none, and the transpose of a product becomes a product.
 
 The gradient rule of x @ W.T gives (x.T @ grad).T for W. Written as grad.T @ x it needs no
 transpose, and its memory is laid out like that of W.

@@ -1,7 +1,7 @@
 """Weight folding: a constant factor of a product is moved into its weights.
 
-sigmoid(z) is tanh(z / 2) / 2 + 1/2. Where z is a product with weights, a sum of such products, or a
-slice of one, the weights are halved, once, rather than z at each step. (Constant folding through
+sigmoid(z) is tanh(z / 2) / 2 + 1/2. If z is a product with weights, a sum of such products, or a
+slice of one, the weights are halved once, instead of z at each step. (Constant folding through
 linear operations; deep-learning compilers fold the scale of a batch normalisation in the same way.)
 """
 
@@ -39,7 +39,7 @@ def fold_into_weights(program: Program) -> Program:
 
 
 class _Folding:
-    """The attempts to fold multiplications of a step, one by one until one succeeds."""
+    """Tries to fold the multiplications of a step, one by one until one succeeds."""
 
     def __init__(self, step: Step) -> None:
         self.step = step

@@ -4,8 +4,8 @@ A chunk is long enough for large products, and short enough for its arrays to st
 Arrays that only one chunk needs at a time serve all chunks; an array that the backward run reads
 belongs to one chunk.
 
-With checkpoints not even these are kept, only the state before every few chunks. From it the
-backward run recomputes these chunks when it reaches them. The chunks are the same with and without
+With checkpoints these are not kept either, only the state before every few chunks. The backward run
+recomputes the chunks from that state when it reaches them. The chunks are the same with and without
 checkpoints, so every product has the same shape and every number the same bits.
 """
 
@@ -21,8 +21,8 @@ from ..memory.workspace import Workspace
 
 __all__ = ["Sums", "Workspaces", "chunks", "chunks_per_checkpoint"]
 
-# Measured by tests/benchmarks/memory.py and recurrent.py: with fewer rows in a product, or
-# fewer elements in a ufunc, the fixed cost of calls and chunks shows.
+# Measured by tests/benchmarks/memory.py and recurrent.py: with fewer rows in a product, or fewer
+# elements in a ufunc, the fixed cost of calls and chunks matters.
 ROWS = 1024
 ELEMENTS = 1 << 16
 MOST = 1 << 22  # elements of an array of all steps of a chunk
@@ -52,7 +52,7 @@ def chunks_per_checkpoint(checkpoint: int | str | None, steps: int, count: int) 
 class Workspaces:
     """The arrays of a run: for `kept` chunks at a time.
 
-    The arrays of a chunk are at its number modulo `kept`.
+    The arrays of a chunk are those with its number modulo `kept`.
     """
 
     def __init__(self, forward: Executable, backward: Executable | None, kept: int) -> None:
@@ -66,7 +66,7 @@ class Workspaces:
         self.nbytes = 0  # of all
 
     def ahead(self, number: int, steps: int) -> Workspace:
-        """For the forward run of a chunk of that many steps."""
+        """The workspace for the forward run of a chunk of that many steps."""
         place = number % self.kept, steps
         if place not in self._ahead:
             made = self._forward.allocate(steps, None, self._shared_ahead)
@@ -74,7 +74,7 @@ class Workspaces:
         return self._ahead[place]
 
     def back(self, number: int, steps: int) -> Workspace:
-        """For its backward run."""
+        """The workspace for its backward run."""
         assert self._backward is not None
         place = number % self.kept, steps
         if place not in self._back:
@@ -90,7 +90,7 @@ class Workspaces:
 
 
 class Sums:
-    """Sums over the chunks; the first arrays belong to others and are not written into."""
+    """Sums over the chunks; the first arrays belong to the caller and are not written to."""
 
     def __init__(self) -> None:
         self.arrays: list[Any] = []

@@ -1,8 +1,8 @@
-"""Ragged batches: at which steps it pays to run only the rows whose sequences have not ended.
+"""Ragged batches: when it pays to run only the rows whose sequences have not ended.
 
 Sequences end at different steps. Rows that have ended can be masked or left out, and no mask is
-needed before the first has ended. Each change has a fixed cost, and each number of rows needs a
-program of its own, so there are few: all rows, and powers of two.
+needed before the first has ended. Each change of the number of rows has a fixed cost, and each
+number of rows needs its own program, so only a few numbers are used: all rows, and powers of two.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 __all__ = ["Span", "spans"]
 
-# Rough, and biased towards few changes; tests/benchmarks/lengths.py shows the result.
+# Rough estimates, biased towards few changes; tests/benchmarks/lengths.py shows the result.
 CHANGE = 5e-4  # seconds that each further segment costs, where arrays are small
 LARGE = 2000.0  # the relative cost of a further segment, per second that a step of all rows takes
 FEWEST = 8  # rows; a step of fewer rows takes no less time
@@ -42,7 +42,7 @@ def spans(lengths: Any, steps: int, row_seconds: float, mask: float, shrink: boo
     longest_first = np.argsort(-lengths, kind="stable")
     falling = lengths[longest_first]
     end = int(falling[0]) if shrink and falling[0] else steps
-    places: list[tuple[int, int]] = []  # a step, and a number of rows that suffices from there on
+    places: list[tuple[int, int]] = []  # a step, and a number of rows that is enough from there on
     for size in _sizes(batch) if shrink else [batch]:
         enough = int(falling[size]) if size < batch else 0
         places += [(enough, size), (max(enough, int(falling[size - 1])), size)]

@@ -1,4 +1,4 @@
-"""Segments: a run on fewer and fewer rows of a batch, one span of time after another."""
+"""Segments: a run on ever fewer rows of a batch, one span of time after another."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class Part(NamedTuple):
 
 
 class Segments:
-    """Segments one after the other, in running order, on fewer and fewer rows.
+    """Consecutive segments, in running order, on ever fewer rows.
 
-    `leaves`: those of the step on all rows, which come first among those of all parts. A row keeps
-    its carry, and its ys are zero, at the steps at which no part includes it.
+    `leaves`: the leaves of the step on all rows, which come first among the leaves of all parts. At
+    steps where no part includes a row, its carry is kept and its ys are zero.
     """
 
     def __init__(

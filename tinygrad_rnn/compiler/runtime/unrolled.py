@@ -47,11 +47,11 @@ def stacked(ys: dict[int, Sequence[Tensor]]) -> list[Tensor]:
 
 
 def valid_steps(xs: Sequence[Tensor], length: int, lengths: Any) -> tuple[Any, Sequence[Tensor]]:
-    """Which steps (T, B) are real, or None for all; and xs with real inputs in the others, too.
+    """Which steps (T, B) are not padding, or None for all; and xs with real inputs in the padding.
 
-    So not even a NaN in the padding reaches a gradient, nor one that a cell would make of zeros,
-    for example by dividing by the input's length. The padding repeats each sequence's first input
-    (for an empty sequence, that of the longest), without gradient.
+    So no NaN in the padding reaches a gradient, and neither does a NaN that a cell would compute
+    from zeros, for example by dividing by the norm of the input. The padding repeats each
+    sequence's first input (for an empty sequence, that of the longest), without gradient.
     """
     if lengths is None or lengths.min(initial=length) == length:
         return None, xs

@@ -1,7 +1,7 @@
 """Batching: a step that takes several tangents at once, by the ops' batching rules.
 
-These are the rules by which instructions leave the loop: what works for a leading time axis works
-for a leading axis of directions. An instruction that has left the loop has both, as one axis.
+These are the rules that let instructions leave the loop: a rule for a leading time axis works for a
+leading axis of directions, too. An instruction outside the loop has both, merged into one axis.
 """
 
 from __future__ import annotations

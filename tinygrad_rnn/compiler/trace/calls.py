@@ -1,9 +1,9 @@
-"""Calls that leave a step: what it reads and does besides applying ops, seen by a profile hook.
+"""Calls that leave a step: what it reads and does besides applying ops, found by a profile hook.
 
-A step can be replaced by a program if everything it calls is ours, NumPy's, a pure builtin, or
-Python code whose reads the guards can check. Anything else (files, clocks, the environment, other
-libraries' random numbers, opaque extensions) makes the recording refused, and so does reading a
-tensor's elements.
+A step can be replaced by a program if everything it calls belongs to this package or NumPy, is a
+pure builtin, or is Python code whose reads the guards can check. The recording is refused if the
+step calls anything else (files, clocks, the environment, other libraries' random numbers, opaque
+extensions) or reads a tensor's elements.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class CallMonitor:
             caller = caller.f_back
         if caller is None or caller.f_locals["self"].traits.pure:
             self._record.refuse(
-                "random numbers are drawn by something that is no op; use tg.rand_like"
+                "random numbers are drawn by something that is not an op; use tg.rand_like"
             )
 
     def _calls(self, function: Any, by_user: bool) -> None:
@@ -101,7 +101,7 @@ _APPLY = Op.__call__.__code__
 _GRADIENT = "a gradient is taken inside the step"
 _ASSIGNED = "its elements are assigned; use tg.index_update"
 _IN_PLACE = "it is changed in place; use `t = t + u`"
-_ALWAYS = (_GRADIENT, _ASSIGNED, _IN_PLACE)  # whatever the tensor is
+_ALWAYS = (_GRADIENT, _ASSIGNED, _IN_PLACE)  # for any tensor
 _READS = {
     Tensor.data.fget.__code__: "its .data is read",  # type: ignore[attr-defined]
     Tensor.data.fset.__code__: "its .data is replaced",  # type: ignore[attr-defined]
@@ -109,10 +109,10 @@ _READS = {
     Tensor.item.__code__: "item() reads its element",
     Tensor.tolist.__code__: "tolist() reads its elements",
     Tensor.__array__.__code__: "NumPy reads its elements as an array",
-    Tensor.__bool__.__code__: "its truth is asked for, as `if` does; use tg.where",
+    Tensor.__bool__.__code__: "its truth value is read, as by `if`; use tg.where",
     Tensor.__float__.__code__: "float() reads its element",
     Tensor.__int__.__code__: "int() reads its element",
-    Tensor.__index__.__code__: "its element is used as an index of Python's",
+    Tensor.__index__.__code__: "its element is used as a Python index",
     Tensor.__repr__.__code__: "it is printed",
     Tensor.__deepcopy__.__code__: "it is copied; use tg.copy",
     Tensor.__setitem__.__code__: _ASSIGNED,
@@ -120,11 +120,11 @@ _READS = {
     Tensor.register_hook.__code__: "a hook is registered",
     Tensor.retain_grad.__code__: "its gradient is retained",
     Tensor.grad.fget.__code__: "its .grad is read",  # type: ignore[attr-defined]
-    as_array.__code__: "a tensor is made of its elements",
+    as_array.__code__: "a tensor is created from its elements",
     propagate.__code__: _GRADIENT,
 }
 
-# Whose code it is.
+# Whose code it is
 
 
 @cache
@@ -149,11 +149,11 @@ def _home(frame: FrameType) -> str:
     return home_of(file)
 
 
-_NETWORKS = ("nn", "cells", "analysis")  # whose step functions read cells from their closures
+_NETWORKS = ("nn", "cells", "analysis")  # their step functions read cells from their closures
 _PACKAGE = __name__.partition(".")[0] + "."
 _NUMPY = str(np.__file__).rpartition("__init__")[0]
 _ZIPPED = f"python{sys.version_info.major}{sys.version_info.minor}.zip"
-# A folder or, in Pyodide and in Python that is embedded, an archive on the path.
+# A folder or, in Pyodide and embedded Python, an archive on the path.
 _STDLIB = (sysconfig.get_paths()["stdlib"], *(p for p in sys.path if p.endswith(_ZIPPED)))
 
 # Functions written in C: whether they are pure
@@ -172,9 +172,9 @@ _WRITING = {"tofile", "dump", "set", "reset"}  # methods of ndarrays and of cont
 
 
 def impure(function: Any, unknown: bool = True) -> str | None:
-    """Why a call of this C function cannot be left out; None if it can.
+    """Why a call of this C function cannot be omitted; None if it can.
 
-    `unknown`: the answer for functions of which nothing is known.
+    `unknown`: whether unknown functions count as impure.
     """
     name = getattr(function, "__name__", type(function).__name__)
     holder = getattr(function, "__self__", None)
@@ -195,4 +195,4 @@ def impure(function: Any, unknown: bool = True) -> str | None:
         return f"{home.lstrip('_')}.{name}() can differ from call to call"
     if home in _PURE or home.split(".")[0] == "numpy" or not unknown:
         return None
-    return f"{home}.{name}() is an extension that the compiler knows nothing of"
+    return f"{home}.{name}() is an extension unknown to the compiler"

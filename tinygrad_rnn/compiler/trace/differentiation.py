@@ -1,11 +1,11 @@
-"""Differentiation: the gradient of a step, its tangent, and the states that it goes through.
+"""Differentiation: the gradient of a step, its tangent, and the states that it passes.
 
 The ops' gradient rules, run on the tracers of a step, give its backward step, which runs back in
 time from the gradients of the results and carries the gradient of the state. It is a graph of
-tracers like the step itself, so gradients of any order and tangents need nothing more. A backward
-step is linear in the gradients it receives, and its own backward step with respect to these maps
-tangents of the inputs to tangents of the results (Radul et al., "You Only Linearize Once", 2022,
-sec. 5, on transposition).
+tracers like the step itself, so gradients of any order and tangents need no further mechanism. A
+backward step is linear in the gradients it receives, and its own backward step with respect to
+these maps tangents of the inputs to tangents of the results (Radul et al., "You Only Linearize
+Once", 2022, sec. 5, on transposition).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def step_of(
     numbers: Collection[Place] = (),
     masked: bool = False,
 ) -> tuple[Step, list[Any]]:
-    """The program of a recorded step, and what its leaves are; arguments as in `graph_of`."""
+    """The program of a recorded step, and the origin of its leaves; arguments as in `graph_of`."""
     graph, sources = graph_of(record, carries, name, wanted, constants, numbers, masked)
     return Differentiated(graph).lowered(), sources
 
@@ -57,7 +57,7 @@ class Differentiated:
         self.graph = graph
         self.grads = [traced(np.zeros_like(node._data)) for node in graph.results]
         grad_ys, grad_carry, grad_sums = self._by_result(self.grads)
-        shown = len(graph.ys) - graph.observed  # an observed value adds no gradient of its own
+        shown = len(graph.ys) - graph.observed  # an observed value contributes no gradient
         results = [*graph.next_carry, *graph.ys[:shown], *graph.sums]
         grads = [*grad_carry, *grad_ys[:shown], *grad_sums]
         self.found = _gradients(results, grads, graph.targets)
@@ -119,11 +119,11 @@ class Differentiated:
         return replace(graph, ys=(*graph.ys, *graph.carry, *graph.drawn))
 
     def gradient(self) -> StepGraph:
-        """The backward step as a step of its own, which runs the other way in time.
+        """The backward step as a separate step, which runs in the other direction of time.
 
         It carries the gradient of the carry. Its xs are the xs of the step, the states, and the
         gradients of the ys; its leaves are those of the step, and the gradients of the sums. It
-        returns the gradients of the xs and, as sums, those of the leaves, where there are any.
+        returns the gradients of the xs and, as sums, those of the leaves, where they exist.
         """
         graph = self.graph
         grad_ys, grad_carry, grad_sums = self._by_result(self.grads)
@@ -144,7 +144,7 @@ class Differentiated:
     def parts(self, norms: Sequence[bool]) -> StepGraph:
         """The backward step, with what each step adds to the gradients of the leaves as further ys.
 
-        `norms`: for each leaf, whether the norm of that is enough.
+        `norms`: for each leaf, whether the norm is enough.
         """
         graph = self.gradient()
         flags = [
@@ -227,8 +227,8 @@ def _gradients(
 
 
 def _norm(x: Any) -> Any:
-    """The Euclidean norm in float64, right also where squares would underflow, as of `norms`."""
-    if x.dtype != np.float64:  # of which no square is too small or too large in float64
+    """The Euclidean norm in float64, correct even if squares would underflow, as in `norms`."""
+    if x.dtype != np.float64:  # its squares neither underflow nor overflow in float64
         return np.sqrt(np.sum(np.square(ops.astype(x, dtype=np.dtype(np.float64)))))
     largest = np.max(np.abs(x))
     scale = np.where(np.logical_and(largest > 0, largest < np.inf), largest, 1.0)

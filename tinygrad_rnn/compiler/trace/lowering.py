@@ -22,8 +22,8 @@ __all__ = ["Lowering"]
 class Lowering:
     """Makes the instructions of a step.
 
-    Nothing is simplified here: the instructions are the NumPy calls of the step, by name, in the
-    dtypes that NumPy's promotion gives them.
+    Nothing is simplified here. The instructions are the NumPy calls of the step, by name, in the
+    dtypes given by NumPy's promotion.
     """
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class Lowering:
                 self.of[node] = self._lowered(node)
 
     def _select(self, node: Node) -> None:
-        """One output of an op of several: an instruction that computes all and selects one."""
+        """One of several outputs of an op: an instruction that computes all and selects one."""
         assert node.inputs is not None
         whole = node.inputs[0]
         made = Instruction(

@@ -1,9 +1,9 @@
-"""Recording: the ops that a step applies, noted while it runs on real values.
+"""Recording: the ops that a step applies, recorded while it runs on real values.
 
-Values are not replaced by stand-ins, so a step cannot tell that it is being recorded: it computes
-what it always computes. `CallMonitor` sees what it does besides applying ops. If a step does
-something that a program cannot repeat, the recording is *refused*, with the reason, and the step
-continues undisturbed.
+Values are not replaced by stand-ins, so a step cannot detect that it is being recorded: it computes
+what it always computes. `CallMonitor` watches everything that it does besides applying ops. If a
+step does something that a program cannot repeat, the recording is *refused*, with the reason, and
+the step continues undisturbed.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class OpCall(NamedTuple):
 
 
 class Record:
-    """The ops of one step, in order, and what the step did besides. It watches them as they run."""
+    """The ops of one step, in order, and its other effects. An observer that watches them run."""
 
     def __init__(self, inputs: Sequence[Tensor], files: Iterable[str], earlier: Record | None):
         self.inputs = list(inputs)
@@ -68,7 +68,9 @@ class Record:
         self.start = tick()
         self.paused = False  # while the recording itself runs
         self.codes: dict[CodeType, dict[str, Any]] = {}  # the Python code that ran, and its globals
-        self._arrays: list[tuple[Any, int]] = []  # constants, and their content when they were read
+        self._arrays: list[
+            tuple[Any, int]
+        ] = []  # constants, and a checksum of their content when read
         self._files = frozenset(files)
         self._earlier = earlier
         self.refs: dict[Node, Input | Result] = {t: Input(k) for k, t in enumerate(self.inputs)}
@@ -83,7 +85,7 @@ class Record:
         """Whether x can have other elements in another step or call."""
         return x in self.refs or x.number < self.start
 
-    # As a watch of the engine
+    # As an observer of the engine
 
     def forward(
         self, op: Primitive, node: Node, inputs: Sequence[Any], attributes: dict[str, Any]
@@ -144,10 +146,12 @@ class Record:
             return self.refs[x]
         if x.number < self.start:
             if self._earlier is not None and x in self._earlier.refs:
-                self.refuse("a value of an earlier step is read, and not from the carry")
+                self.refuse("a value of an earlier step is read, but not from the carry")
             return x
         if x.op is not None:
-            self.refuse("a tensor is used that was made where no op is seen, as in a thread")
+            self.refuse(
+                "a tensor is used that was created out of sight, for example in another thread"
+            )
         return x._data  # a leaf made in the step: a constant
 
     def finish(self, results: Sequence[Any]) -> None:

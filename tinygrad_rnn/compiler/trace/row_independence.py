@@ -1,9 +1,10 @@
-"""Row independence: whether a step on some rows of a batch gives what they have in the whole batch.
+"""Row independence: whether a step gives the same results on some rows as in the whole batch.
 
 A mean over the batch inside a step, a constant for each row, a division by the batch size: with
-these, a row's next state depends on the other rows. So the step is tested. Each instruction is run
-again with other content in some rows, and the remaining rows must keep their bits; and the cell is
-traced on a few rows alone, which must give what they have in the whole batch.
+these, a row's next state depends on the other rows. So the step is tested in two ways. Each
+instruction is run again with other content in some rows, and the remaining rows must keep their
+bits. And the cell is traced on a few rows alone, which must give the same results as in the whole
+batch.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ Array = Any
 def rows_independent(
     function: FlatStep, step: Step, leaves: Sequence[Tensor], numbers: Collection[Place], rows: int
 ) -> bool:
-    """Whether the traced step, run on that many rows alone, gives the values that they have in it.
+    """Whether the traced step gives that many rows alone the same values as in the batch.
 
     Both values and gradients. `leaves`: the tensors that it reads. `numbers`: those that are
     inputs.
@@ -51,7 +52,7 @@ def rows_independent(
                 and _as_in_the_whole(step, part, arrays, given, some)
                 for given in _contents(step)
             )
-    except Exception:  # the step, or an op of it, refuses fewer rows or such content
+    except Exception:  # the step, or one of its ops, rejects fewer rows or such content
         return False
 
 

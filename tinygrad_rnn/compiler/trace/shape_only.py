@@ -1,8 +1,8 @@
-"""ShapeOnly: an array of which only shape and dtype can be read, to find what a random op reads.
+"""ShapeOnly: an array with a readable shape and dtype only, to find what a random op reads.
 
-`rand_like(h)` is drawn anew at each step, but does not depend on the content of h. An op whose
-value can be computed from such stand-ins does not depend on the content of its inputs, so a scan
-need not wait for them.
+`rand_like(h)` draws new numbers at each step, but does not depend on the content of h. If the value
+of an op can be computed from such stand-ins, it does not depend on the content of its inputs, so a
+scan need not wait for them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def shape_only_inputs(op: Any, operands: Sequence[Any], attributes: Any, example
     stand_ins = [ShapeOnly(x.sample) if isinstance(x, Instruction) else x for x in operands]
     try:
         result = np.asarray(op.value(*stand_ins, **attributes))
-    except Exception:  # an author's op may do anything with a value that is not an array
+    except Exception:  # a user's op may do anything with a value that is not an array
         return list(operands)
     if (result.shape, result.dtype) != (example.shape, example.dtype):
         return list(operands)

@@ -1,7 +1,7 @@
 """Step invariance: whether two steps applied the same ops to the same operands.
 
-A step can differ from the next without reading a traced value: by a number that it changes, by
-another library's random numbers, by its gradients. So two steps are recorded and compared, and one
+A step can differ from the next without reading a traced value: because of a number that it changes,
+another library's random numbers, or its gradients. So two steps are recorded and compared. One
 program replaces all steps only if nothing but the carry and x_t differed.
 """
 
@@ -41,7 +41,7 @@ class _Call(NamedTuple):
 
 
 class Summary:
-    """What a step has done, without its values, for comparing and keeping."""
+    """What a step did, without its values, for comparison and storage."""
 
     def __init__(self, record: Record) -> None:
         self._outer: dict[Tensor, Outer] = {}
@@ -81,7 +81,7 @@ def difference(first: Summary, second: Summary) -> str | None:
         if one.shapes != other.shapes:
             return f"the shape of {one.op.name}'s result depends on data, at {one.line}"
     if len(first.calls) != len(second.calls):
-        return "another step applies another number of ops"
+        return "another step applies a different number of ops"
     if not _same(first.results, second.results):
         return "another step returns other values"
     return None

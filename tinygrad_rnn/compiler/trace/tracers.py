@@ -1,8 +1,8 @@
-"""Tracers: a recorded step as a graph of values that represent those of any step.
+"""Tracers: a recorded step as a graph whose values represent those of any step.
 
 Each node of a `StepGraph` holds its value in the recorded step, as an example of shape and dtype.
-The ops' gradient rules run on such nodes, and what they compute is recorded too: so a graph can be
-differentiated, and the result is a graph again.
+The ops' gradient rules run on such nodes, and their ops are recorded, too. So a graph can be
+differentiated, and the result is again a graph.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Tracer(Tensor):
 
 
 class GradientRules:
-    """A watch that keeps everything gradient rules compute, even what requires no gradient."""
+    """An observer that keeps everything that gradient rules compute, even without requires_grad."""
 
     def forward(
         self, op: Primitive, node: Node, inputs: Sequence[Any], attributes: dict[str, Any]
@@ -61,7 +61,7 @@ class GradientRules:
             node.__class__ = Tracer
 
     def backward(self, node: Node, position: int, grad: Any) -> None:
-        """Nothing to do: the result of a rule was kept as it was made."""
+        """Nothing to do: the result of a rule was already kept."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +70,8 @@ class StepGraph:
 
     `leaves`: the inputs that are the same at every step. `sums`: results that are summed over time.
     `masked`: whether the last of the xs is a mask of the rows that have not ended. `observed`: how
-    many of the last ys are observed values; as many of the last xs before the mask are taps, which
-    nothing reads, for the gradients that reach these values.
+    many of the last ys are observed values; an equal number of the last xs before the mask are
+    taps, which nothing reads, for the gradients that reach these values.
     """
 
     label: str
@@ -98,7 +98,7 @@ class StepGraph:
 
     @property
     def targets(self) -> tuple[Node, ...]:
-        """What has a gradient: the inputs; a tap is replaced by the value that it observes."""
+        """The nodes that get gradients: the inputs, each tap replaced by its observed value."""
         xs, ys = len(self.unmasked) - self.observed, len(self.ys) - self.observed
         return (*self.unmasked[:xs], *self.ys[ys:], *self.carry, *self.leaves)
 
@@ -186,7 +186,7 @@ def graph_of(
     numbers: Collection[Place] = (),
     masked: bool = False,
 ) -> tuple[StepGraph, list[Any]]:
-    """The graph of a recorded step, and what each of its leaves is: a Tensor, or a Place.
+    """The graph of a recorded step, and the origin of each leaf: a Tensor, or a Place.
 
     The first `carries` inputs are the carry. `wanted`: for each leaf of the carry and of x_t,
     whether it may require a gradient. `numbers`: the constants that become leaves.
@@ -240,7 +240,7 @@ class _Nodes:
         return self._leaf(ref, ref) if isinstance(ref, Tensor) else native(ref)
 
     def _leaf(self, of: Any, like: Any) -> Tracer:
-        """A leaf without the history and the hooks of what it represents."""
+        """A leaf, without the history and hooks of the Tensor that it represents."""
         if of not in self._leaf_of:
             if isinstance(like, Tensor):
                 leaf = traced(native(like._data), like.requires_grad, like.name)
@@ -264,7 +264,7 @@ class _Nodes:
 def _applied(
     op: Primitive, inputs: tuple[Any, ...], attributes: Any, data: Any, scope: Scope | None
 ) -> Node:
-    """The node of an op on these inputs, whose value is known."""
+    """The node of an op on these inputs, with a known value."""
     values = [x._data if isinstance(x, Node) else x for x in inputs]
     several = isinstance(data, tuple)
     node = (Node if several else Tracer).of(data, op, inputs, values, attributes, scope)
