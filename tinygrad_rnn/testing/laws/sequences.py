@@ -26,7 +26,7 @@ def _permuted(subject: Subject, steps: int, rows: int) -> None:
     require(found, batch.results(subject.network).rows(order), "rows rolled by one: ")
 
 
-@law("rows", "each row of a batch gives the same results as alone", ((3, 3),), smaller=((1, 2),))
+@law("rows", "a row of a batch gives the same results alone", ((3, 3),), smaller=((1, 2),))
 def _rows(subject: Subject, steps: int, rows: int) -> None:
     _rows_are_apart(subject)
     batch = subject.batch(steps, rows)
@@ -83,7 +83,7 @@ def _padding(subject: Subject, steps: int, rows: int) -> None:
 
 @law(
     "lengths",
-    "rows of any length give the same results as alone",
+    "rows of any length give the same results alone",
     ((4, 3),),
     unless=("blocks from the end",),
     smaller=((2, 2),),

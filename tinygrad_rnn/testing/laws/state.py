@@ -36,7 +36,7 @@ def _state(subject: Subject, steps: int, rows: int) -> None:
             raise Broken(f"in {dtype}, the output is {shown.dtype}")
 
 
-@law("dtype", "the default dtype is kept, for whole numbers, too", ((2, 2),))
+@law("dtype", "the default dtype is kept, also for integers", ((2, 2),))
 def _dtype(subject: Subject, steps: int, rows: int) -> None:
     network = subject.fresh(subject.seed, None)
     default = get_default_dtype()
