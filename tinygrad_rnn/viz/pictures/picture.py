@@ -26,7 +26,7 @@ from ..model.unrolled import Unrolled
 from ..page.html import page
 from ..style.text import in_brief
 from ..svg.drawing import Drawing
-from ..svg.rolled import LOOP
+from ..svg.painters.rolled import LOOP
 from ..svg.saving import FORMS, Saved
 from .dot import to_dot
 

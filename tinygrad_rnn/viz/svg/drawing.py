@@ -12,18 +12,18 @@ from ..model.columns import AFTER
 from ..style.palette import TEXT, Scale, palette, style_sheet, themed
 from ..style.text import escaped, number, wrapped
 from .canvas import Canvas, arrow_heads
-from .cuts import cuts_of, draw_cuts
 from .descents import descents
-from .ends import Ends, draw_ends
-from .flags import draw_flags, flags_of
-from .fold import draw_fold
-from .ground import draw_ground
-from .hover import draw_hover
-from .legend import draw_legend
 from .look import look
-from .rolled import draw_loops, loops_width
+from .painters.cuts import cuts_of, draw_cuts
+from .painters.ends import Ends, draw_ends
+from .painters.flags import draw_flags, flags_of
+from .painters.fold import draw_fold
+from .painters.ground import draw_ground
+from .painters.hover import draw_hover
+from .painters.legend import draw_legend
+from .painters.rolled import draw_loops, loops_width
+from .painters.stamps import stamp
 from .scene import Piece, Scene
-from .stamps import stamp
 
 __all__ = ["MARGIN", "Drawing"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ..layout.step import RAIL
-from ..style.palette import Scale
-from ..style.text import escaped, number, power
-from .canvas import Canvas
-from .descents import Descent
-from .scene import Scene
+from ...layout.step import RAIL
+from ...style.palette import Scale
+from ...style.text import escaped, number, power
+from ..canvas import Canvas
+from ..descents import Descent
+from ..scene import Scene
 
 __all__ = ["draw_fold"]
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ...language import say
-from ..style.palette import SHADES, TEXT
-from ..style.text import number, power, text_width
-from .canvas import Canvas
-from .scene import Scene
+from ....language import say
+from ...style.palette import SHADES, TEXT
+from ...style.text import number, power, text_width
+from ..canvas import Canvas
+from ..scene import Scene
 
 __all__ = ["draw_legend"]
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ..layout.step import RAIL
-from ..style.paths import corners
-from ..style.text import number
-from .canvas import Canvas
-from .scene import Scene
+from ...layout.step import RAIL
+from ...style.paths import corners
+from ...style.text import number
+from ..canvas import Canvas
+from ..scene import Scene
 
 __all__ = ["LOOP", "draw_loops", "loops_width"]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...language import say
-from ..layout.step import RAIL
-from ..style.palette import SMALL
-from ..style.text import escaped, number, text_width
-from .canvas import Canvas
+from ....language import say
+from ...layout.step import RAIL
+from ...style.palette import SMALL
+from ...style.text import escaped, number, text_width
+from ..canvas import Canvas
+from ..descents import Descent
+from ..scene import Scene
 from .cuts import Cut, cut_labels
-from .descents import Descent
-from .scene import Scene
 
 __all__ = ["Flag", "draw_flags", "flags_of"]
 

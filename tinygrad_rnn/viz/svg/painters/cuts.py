@@ -14,13 +14,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...language import say
-from ...norms import norm
-from ..layout.step import RAIL, Band
-from ..model.unrolled import Edge, state_name
-from ..style.text import number
-from .canvas import Canvas
-from .scene import Scene
+from ....language import say
+from ....norms import norm
+from ...layout.step import RAIL, Band
+from ...model.unrolled import Edge, state_name
+from ...style.text import number
+from ..canvas import Canvas
+from ..scene import Scene
 
 __all__ = ["Cut", "cut_labels", "cuts_of", "draw_cuts"]
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 
-from ...language import say
-from ..layout.sheet import BAND_HEAD, Sheet
-from ..layout.step import Band, label_of
-from ..model.unrolled import common_path
-from ..style.palette import TEXT
-from ..style.text import escaped, fitted, number
-from .canvas import Canvas
-from .scene import Scene
+from ....language import say
+from ...layout.sheet import BAND_HEAD, Sheet
+from ...layout.step import Band, label_of
+from ...model.unrolled import common_path
+from ...style.palette import TEXT
+from ...style.text import escaped, fitted, number
+from ..canvas import Canvas
+from ..scene import Scene
 
 __all__ = ["draw_ground"]
 

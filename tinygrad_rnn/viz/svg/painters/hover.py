@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ...language import say
-from ..layout.step import Box
-from ..style.text import escaped, in_brief, number
-from .canvas import Canvas
-from .scene import Scene
+from ....language import say
+from ...layout.step import Box
+from ...style.text import escaped, in_brief, number
+from ..canvas import Canvas
+from ..scene import Scene
 
 __all__ = ["draw_hover"]
 

@@ -12,16 +12,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ...language import say
-from ..layout.sheet import GUTTER, TRACK, lower
-from ..layout.step import RAIL, Band, Box
-from ..model.columns import AFTER, BEFORE
-from ..model.unrolled import Edge, Row, state_name
-from ..style.palette import SMALL
-from ..style.paths import Point, corners
-from ..style.text import escaped, fitted, number, text_width
-from .canvas import Canvas
-from .scene import Scene
+from ....language import say
+from ...layout.sheet import GUTTER, TRACK, lower
+from ...layout.step import RAIL, Band, Box
+from ...model.columns import AFTER, BEFORE
+from ...model.unrolled import Edge, Row, state_name
+from ...style.palette import SMALL
+from ...style.paths import Point, corners
+from ...style.text import escaped, fitted, number, text_width
+from ..canvas import Canvas
+from ..scene import Scene
 from .stamps import stamp
 
 __all__ = ["Ends", "draw_ends"]

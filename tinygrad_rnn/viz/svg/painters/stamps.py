@@ -7,13 +7,13 @@ import math
 from collections.abc import Sequence
 from functools import partial
 
-from ..layout.sheet import Way
-from ..layout.step import LINE, RAIL, Box, Course, Tag
-from ..style.palette import SMALL
-from ..style.paths import Point, corners, curve
-from ..style.text import escaped, number, text_width
-from .canvas import Canvas
-from .scene import Piece, Scene
+from ...layout.sheet import Way
+from ...layout.step import LINE, RAIL, Box, Course, Tag
+from ...style.palette import SMALL
+from ...style.paths import Point, corners, curve
+from ...style.text import escaped, number, text_width
+from ..canvas import Canvas
+from ..scene import Piece, Scene
 
 __all__ = ["stamp"]
 

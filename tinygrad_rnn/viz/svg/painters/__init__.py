@@ -1,0 +1,1 @@
+"""The painters: each reads a scene and draws one kind of thing on a canvas."""
