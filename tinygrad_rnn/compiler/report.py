@@ -225,7 +225,7 @@ def _state(printer: Printer, step: Step) -> Iterator[StateLine]:
     names = [printer.name(carry).removesuffix(" before") for carry in step.carry]
 
     def reason(because: Instruction | None) -> tuple[str, tuple[str, ...]]:
-        return ("", ()) if because is None else (because.op_name, _sources(because))
+        return ("", ()) if because is None else (_op_written(because), _sources(because))
 
     for name, found in zip(names, structure_of(step), strict=True):
         for part in found.dependences:
@@ -236,6 +236,13 @@ def _state(printer: Printer, step: Step) -> Iterator[StateLine]:
         else:
             kind = "affine" if found.not_affine is None else "not affine"
             yield StateLine(name, kind, "", (), *reason(found.not_affine))
+
+
+def _op_written(because: Instruction) -> str:
+    """The operation and, where the author wrote another, that: "tanh (in sigmoid)"."""
+    written = because.origin.op if because.origin is not None else because.op_name
+    same = because.op_name in written.split(",") or not written
+    return because.op_name if same else f"{because.op_name} (in {written})"
 
 
 def _lines(
