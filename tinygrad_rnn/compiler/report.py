@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ..tables import html_table
 from .ir.cost import Cost, cost
-from .ir.instruction import Instruction
+from .ir.instruction import Instruction, Origin
 from .ir.printing import Printer, input_names
 from .ir.schedule import STAGES, Schedule
 from .ir.step import Step
@@ -240,9 +240,9 @@ def _state(printer: Printer, step: Step) -> Iterator[StateLine]:
 
 def _op_written(because: Instruction) -> str:
     """The operation and, where the author wrote another, that: "tanh (in sigmoid)"."""
-    written = because.origin.op if because.origin is not None else because.op_name
-    same = because.op_name in written.split(",") or not written
-    return because.op_name if same else f"{because.op_name} (in {written})"
+    if not isinstance(because.origin, Origin) or because.op_name in because.origin.op.split(","):
+        return because.op_name
+    return f"{because.op_name} (in {because.origin.op})"
 
 
 def _lines(
