@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -116,3 +117,16 @@ def test_a_parameter_changed_meanwhile_is_an_error_and_no_wrong_gradient() -> No
     in_a_thread(step)
     with pytest.raises(tg.StaleValueError):
         loss.backward()
+
+
+def test_backward_passes_to_one_leaf_lose_nothing() -> None:
+    x = tg.tensor([1.0], requires_grad=True)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(THREADS) as pool:
+            for _ in range(100 * THREADS):
+                pool.submit(lambda: (x * 2).backward())
+    finally:
+        sys.setswitchinterval(interval)
+    assert x.grad.item() == 2 * 100 * THREADS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import operator
+import pickle
 
 import numpy as np
 import pytest
@@ -255,3 +256,53 @@ def test_requires_grad_needs_a_floating_leaf() -> None:
     y = tg.tensor(1.0, requires_grad=True) * 2
     with pytest.raises(RuntimeError, match=r"result of mul: use detach\(\)"):
         y.requires_grad_(False)
+
+
+def pickled(t):
+    return pickle.loads(pickle.dumps(t))
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickled])
+@pytest.mark.parametrize("later", [False, True])
+def test_a_copy_of_a_leaf_is_a_node_of_its_own(copied, later) -> None:
+    """Nodes are told apart, and put in order, by their numbers: no two share one."""
+    x = tg.tensor([2.0], requires_grad=True).named("x")
+    if later:  # as one that was pickled in a process that had made more nodes
+        x.number += 10**6
+    y = copied(x)
+    (x * y * y * y).sum().backward()
+    assert (y.name, y.requires_grad, type(y)) == ("x", True, type(x))
+    assert x.grad.tolist() == [8.0] and y.grad.tolist() == [24.0]
+
+
+def test_a_copy_has_the_gradient_and_a_deep_one_shares_nothing() -> None:
+    x = tg.nn.Parameter(np.ones(2, np.float32))
+    (x * 3).sum().backward()
+    for copied in (copy.copy, copy.deepcopy, pickled):
+        y = copied(x)
+        assert y.grad.tolist() == [3.0, 3.0]
+        assert np.shares_memory(y._data, x._data) == (copied is copy.copy)
+        assert np.shares_memory(y.grad._data, x.grad._data) == (copied is copy.copy)
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickled])
+def test_a_recorded_tensor_is_not_copied(copied) -> None:
+    with pytest.raises(RuntimeError, match=r"only leaves.*result of mul.*detach\(\)"):
+        copied(tg.tensor([2.0], requires_grad=True) * 2)
+
+
+def test_a_hook_cannot_write_into_a_gradient_that_others_have_too() -> None:
+    a, b = (tg.tensor([1.0], requires_grad=True) for _ in range(2))
+    total = a + b  # both have its gradient, the same array
+
+    def doubles(grad):
+        grad *= 2
+
+    remove = b.register_hook(doubles)
+    with pytest.raises(ValueError, match="read-only"):
+        (total * tg.tensor([3.0])).sum().backward()
+    remove()
+    seen = []
+    b.register_hook(seen.append)
+    (a + b).backward(tg.ones(1))
+    assert seen[0].tolist() == [1.0] and not seen[0].requires_grad

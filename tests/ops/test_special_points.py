@@ -187,3 +187,11 @@ def test_the_mixed_second_derivative_of_a_power_at_exponent_zero(x) -> None:
     assert by_base.item() == 0.0
     (mixed,) = tg.grad(by_base, [exponent])
     assert mixed.item() == pytest.approx(1 / x, rel=1e-14)  # d/dy of y x^(y - 1)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_the_mean_of_more_elements_than_float16_can_count_has_a_gradient(dtype) -> None:
+    x = tg.zeros(70_000, dtype=dtype, requires_grad=True)
+    x.mean().backward()
+    tolerance = max(float(np.finfo(dtype).eps), float(np.finfo(dtype).smallest_subnormal) * 7e4)
+    np.testing.assert_allclose(x.grad.data, 1 / 70_000, rtol=tolerance)

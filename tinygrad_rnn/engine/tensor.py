@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from threading import Lock
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     Array = npt.NDArray[Any]
 
 __all__ = ["Tensor", "from_numpy", "tensor"]
+
+_adding_up = Lock()  # of gradients: two threads may run backward passes to the same leaf
 
 
 class Tensor(Operators["Tensor"], Node):
@@ -210,16 +213,17 @@ class Tensor(Operators["Tensor"], Node):
             create_graph=create_graph,
             retain_graph=retain_graph or create_graph,
         )
-        for node, grad in found.items():
-            if node.requires_grad:
-                grad = grad if create_graph else Tensor.of(grad)
-                node._grad = grad if node._grad is None else node._grad + grad
+        with _adding_up:
+            for node, grad in found.items():
+                if node.requires_grad:
+                    grad = grad if create_graph else Tensor.of(grad)
+                    node._grad = grad if node._grad is None else node._grad + grad
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Callable[[], None]:
         """Call `hook(grad)` with this tensor's gradient in each backward pass that reaches it.
 
-        What it returns, if not None, takes the gradient's place. Returns a function that removes
-        the hook again.
+        What it returns, if not None, takes the gradient's place; the gradient that it is given
+        cannot be written to. Returns a function that removes the hook again.
 
         >>> import tinygrad_rnn as tg
         >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
@@ -234,6 +238,9 @@ class Tensor(Operators["Tensor"], Node):
 
         def on_array_or_tensor(grad: Any) -> Any:
             recorded = isinstance(grad, Tensor)
+            if not recorded:  # other nodes may have the same array for a gradient
+                grad = grad.view()
+                grad.flags.writeable = False
             new = hook(grad if recorded else Tensor.of(grad))
             if new is None:
                 return grad
@@ -352,15 +359,29 @@ class Tensor(Operators["Tensor"], Node):
 
     __hash__ = object.__hash__
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For `copy` and `pickle`: a leaf is made again, as a node with a number of its own."""
         if self.op is not None:
             raise RuntimeError(
-                f"only leaves can be deep-copied; this is a result of {self.op.name}: detach() it"
+                f"only leaves can be copied or pickled; this is a result of {self.op.name}: "
+                "detach() it, or use t.copy() for a copy that gradients flow through"
             )
-        copy = type(self).of(self._data.copy())
-        copy.requires_grad, copy.name = self.requires_grad, self.name
-        copy._grad = None if self._grad is None else Tensor.of(self._grad._data.copy())
-        return copy
+        state = self._data, self.requires_grad, self.name, self.shared, self._grad
+        return _made_again, (type(self), *state)
+
+
+def _made_again(
+    kind: type[Tensor],
+    data: Array,
+    requires_grad: bool,
+    name: str | None,
+    shared: bool,
+    grad: Tensor | None,
+) -> Tensor:
+    """A leaf like another one, see `Tensor.__reduce__`."""
+    made = kind.of(data)
+    made.requires_grad, made.name, made.shared, made._grad = requires_grad, name, shared, grad
+    return made
 
 
 _LEAF_IN_PLACE = (

@@ -114,7 +114,7 @@ _READS = {
     Tensor.__int__.__code__: "int() reads its element",
     Tensor.__index__.__code__: "its element is used as a Python index",
     Tensor.__repr__.__code__: "it is printed",
-    Tensor.__deepcopy__.__code__: "it is copied; use tg.copy",
+    Tensor.__reduce__.__code__: "it is copied or pickled; use tg.copy",
     Tensor.__setitem__.__code__: _ASSIGNED,
     Tensor._update.__code__: _IN_PLACE,
     Tensor.register_hook.__code__: "a hook is registered",

@@ -12,6 +12,8 @@ from ...engine.op import op
 from ...engine.primitives.protocol import implements
 from ..elementwise.arithmetic import sqrt
 
+_MOST_IN_FLOAT16 = 65504  # a larger divisor would be infinity beside a float16 array
+
 Array = Any
 
 
@@ -57,9 +59,10 @@ def mean(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
     return np.mean(x, axis=axis, keepdims=keepdims)
 
 
-mean.vjp(
-    lambda grad, out, x, axis, keepdims: _restored(grad, axis, keepdims) / (_count(x, axis) or 1)
-)
+@mean.vjp
+def _(grad: Array, out: Array, x: Array, axis: Any, keepdims: bool) -> Array:
+    whole, count = _restored(grad, axis, keepdims), _count(x, axis) or 1
+    return whole / count if count <= _MOST_IN_FLOAT16 else whole * (1 / count)
 
 
 @implements(np.max, np.amax)
