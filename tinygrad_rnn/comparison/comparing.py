@@ -243,13 +243,13 @@ def _done(
         bar_format="{l_bar}{bar}| {n:.1f}/{total} [{elapsed}<{remaining}]",
         leave=False,
     )
-    told: Callable[[float], object] = bar.update
+    progressed: Callable[[float], object] = bar.update
     if dask is not None:
-        rows = on_dask(jobs, told, dask)
+        rows = on_dask(jobs, progressed, dask)
     elif workers > 1:
-        rows = in_processes(jobs, told, min(workers, len(jobs)))
+        rows = in_processes(jobs, progressed, min(workers, len(jobs)))
     else:
-        rows = here(jobs, told)
+        rows = here(jobs, progressed)
     with bar, closing(rows):
         for row in rows:
             results.add(row)

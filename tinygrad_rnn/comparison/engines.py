@@ -23,27 +23,27 @@ from .subjects import ComparisonError, Subject
 
 __all__ = ["here", "in_processes", "on_dask"]
 
-Told: TypeAlias = Callable[[float], object]
+Progress: TypeAlias = Callable[[float], object]
 """Called with the share of a run that was completed since the last call."""
 
 Rows: TypeAlias = Generator[Row, None, None]
 
 
-def here(jobs: Iterable[Job], told: Told) -> Rows:
+def here(jobs: Iterable[Job], progress: Progress) -> Rows:
     """One after the other, in this process."""
     for job in jobs:
-        yield job.run((_Share(told),))
+        yield job.run((_Share(progress),))
 
 
 class _Share(Callback):
-    def __init__(self, told: Told) -> None:
-        self._told = told
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
 
     def after_epoch(self, training: Training) -> None:
-        self._told(1 / training.epochs)
+        self._progress(1 / training.epochs)
 
 
-def in_processes(jobs: Sequence[Job], told: Told, workers: int) -> Rows:
+def in_processes(jobs: Sequence[Job], progress: Progress, workers: int) -> Rows:
     """In `workers` new processes, which end when this one ends, in whatever way.
 
     ComparisonError for a cell or task that another process cannot find again.
@@ -55,7 +55,7 @@ def in_processes(jobs: Sequence[Job], told: Told, workers: int) -> Rows:
     try:
         for future in as_completed([pool.submit(job.run) for job in jobs]):
             row = future.result()
-            told(1.0)
+            progress(1.0)
             yield row
     except BrokenProcessPool:
         raise ComparisonError(
@@ -100,7 +100,7 @@ def _check_found_elsewhere(jobs: Iterable[Job]) -> None:
                 )
 
 
-def on_dask(jobs: Sequence[Job], told: Told, address: str) -> Rows:
+def on_dask(jobs: Sequence[Job], progress: Progress, address: str) -> Rows:
     """On the workers of a Dask cluster, which need this package but none of the user's files.
 
     ComparisonError without the extra `cluster`, or if there is no cluster at the address.
@@ -124,7 +124,7 @@ def on_dask(jobs: Sequence[Job], told: Told, address: str) -> Rows:
         try:
             for future in completed:
                 row: Row = _result(future)
-                told(1.0)
+                progress(1.0)
                 yield row
         finally:
             with suppress(Exception):  # the cluster may be gone

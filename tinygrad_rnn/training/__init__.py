@@ -1,8 +1,8 @@
 """Training of any model: `fit`, its metrics, and runs that can be resumed.
 
 Read `fitting.py` first, then `loop.py`: the training loop, on one page. `callbacks` has early
-stopping and the like; `run` is the folder that training is saved to; `names` is the main job, one
-user of `fit`.
+stopping and the like; `run` is the folder that training is saved to; `names` is the name
+classifier, one user of `fit`.
 
 >>> import tinygrad_rnn as tg
 >>> x = tg.nn.Parameter([4.0])

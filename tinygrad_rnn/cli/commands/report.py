@@ -68,7 +68,7 @@ def _report(options: argparse.Namespace) -> int:
 def trained_models(trained: Trained, specs: list[str] | None) -> dict[str, Classifier]:
     """The networks of a run. Code runs only if the user names it, never because a file does."""
     from ...cells import discover
-    from ...training.names import Told
+    from ...training.names import RunConfig
     from ...user_code import blame, find_cell
 
     own = [name for name in trained.histories if name not in discover()]
@@ -78,7 +78,7 @@ def trained_models(trained: Trained, specs: list[str] | None) -> dict[str, Class
             f"which cells to use: --cell {' '.join(trained.histories)}"
         )
     models = {}
-    for spec in specs or Told.read(trained.path).cells:
+    for spec in specs or RunConfig.read(trained.path).cells:
         cell = find_cell(spec)
         with blame(cell.file):
             models[cell.name] = trained.model(cell.name, cell.cell)
@@ -88,9 +88,9 @@ def trained_models(trained: Trained, specs: list[str] | None) -> dict[str, Class
 def corpus_of(run: str, trained: Trained) -> Corpus:
     """The names that a run was trained on and the held-out ones, read again from their source."""
     from ...data import load_names
-    from ...training.names import Corpus, Told
+    from ...training.names import Corpus, RunConfig
 
-    corpus = Corpus.of(load_names(Told.read(run).data), trained.settings.seed)
+    corpus = Corpus.of(load_names(RunConfig.read(run).data), trained.settings.seed)
     if (corpus.classes, corpus.vocabulary.letters) != (trained.classes, trained.vocabulary.letters):
         raise CommandError(f"the names have changed since {run!r} was trained on them")
     return corpus

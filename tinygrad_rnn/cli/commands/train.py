@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..parser import CommandError, add_command, add_language
 
 if TYPE_CHECKING:
-    from ...training.names import Classifier, Corpus, NamesRun, Settings, Told
+    from ...training.names import Classifier, Corpus, NamesRun, RunConfig, Settings
     from ...user_code import NamedCell
     from ..parser import Commands, Parser
 
@@ -108,35 +108,35 @@ def _train(options: argparse.Namespace) -> int:
 
         refuse_options(options, "with an experiment", except_for=("out", "name", "resume"))
         return run_experiment(options)
-    told, specs = _told(options)
+    config, specs = _config(options)
     cells = [find_cell(spec) for spec in specs]
     if len({cell.name for cell in cells}) < len(cells):
         raise CommandError(f"--cell names one cell twice: {' '.join(c.name for c in cells)}")
-    corpus = Corpus.of(load_names(told.data), told.settings.seed)
-    models = [_built(cell, corpus, told.settings) for cell in cells]
+    corpus = Corpus.of(load_names(config.data), config.settings.seed)
+    models = [_built(cell, corpus, config.settings) for cell in cells]
     if options.resume:
         folder = Path(options.resume)
     else:
-        data = None if told.data is None else Path(told.data).resolve()
+        data = None if config.data is None else Path(config.data).resolve()
         folder = new_folder(options, "surnames" if data is None else data.name)
         names = tuple(cell.name for cell in cells)
-        replace(told, data=None if data is None else str(data), cells=names).write(folder)
+        replace(config, data=None if data is None else str(data), cells=names).write(folder)
     try:
-        run = NamesRun(folder, corpus, told.settings, resume=bool(options.resume))
+        run = NamesRun(folder, corpus, config.settings, resume=bool(options.resume))
         return _run(dict(zip(cells, models, strict=True)), run)
     finally:
         remove_if_nothing_was_learnt(folder)
 
 
-def _told(options: argparse.Namespace) -> tuple[Told, list[str]]:
+def _config(options: argparse.Namespace) -> tuple[RunConfig, list[str]]:
     """The settings of the run, from the options or its own record, and how to find its cells."""
-    from ...training.names import Settings, Told
+    from ...training.names import RunConfig, Settings
 
     if not options.resume:
         given = {s.name: getattr(options, s.name) for s in fields(Settings)}
         settings = Settings(**{name: value for name, value in given.items() if value is not None})
         specs = options.cell or ["rnn", "lstm"]
-        return Told(options.data, tuple(specs), settings), specs
+        return RunConfig(options.data, tuple(specs), settings), specs
     refuse_options(options, "with --resume", except_for=("resume", "cell"))
     folder = Path(options.resume)
     if not (folder / "run.json").exists() and next(folder.rglob("checkpoint.safetensors"), None):
@@ -144,20 +144,20 @@ def _told(options: argparse.Namespace) -> tuple[Told, list[str]]:
             f"{options.resume!r} is the run of an experiment; give its file, too: train "
             f"my_experiment.py --resume {options.resume}"
         )
-    told = Told.read(options.resume)
-    return told, _cells_again(options, told)
+    config = RunConfig.read(options.resume)
+    return config, _cells_again(options, config)
 
 
-def _cells_again(options: argparse.Namespace, told: Told) -> list[str]:
+def _cells_again(options: argparse.Namespace, config: RunConfig) -> list[str]:
     """The cells of a resumed run. Code runs only if the user names it."""
-    specs = options.cell or list(told.cells)
+    specs = options.cell or list(config.cells)
     names = [spec if ":" not in spec else f"{Path(spec).name}" for spec in specs]
-    if tuple(names) != told.cells:
-        raise CommandError(f"--cell: the run in {options.resume!r} has {' '.join(told.cells)}")
-    if options.cell is None and any(":" in name for name in told.cells):
+    if tuple(names) != config.cells:
+        raise CommandError(f"--cell: the run in {options.resume!r} has {' '.join(config.cells)}")
+    if options.cell is None and any(":" in name for name in config.cells):
         raise CommandError(
             f"the run in {options.resume!r} has cells whose code is not in it; say where the code "
-            f"is: --cell {' '.join(told.cells)}"
+            f"is: --cell {' '.join(config.cells)}"
         )
     return specs
 

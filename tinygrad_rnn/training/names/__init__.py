@@ -1,7 +1,7 @@
-"""The main job: networks that tell to which class a name belongs. One user of `training.fit`.
+"""The name classifier: networks that find the class of a name. One user of `training.fit`.
 
-`settings` what a run is told, `corpus` what it learns from, `classifier` the network, `task` its
-loss and its training, `run` what is kept of it.
+`settings`: the options of a run; `corpus`: its data; `classifier`: the network; `task`: its loss
+and its training; `run`: the saved results.
 
 >>> from tinygrad_rnn.data import load_names
 >>> from tinygrad_rnn.nn import RNNCell
@@ -14,7 +14,7 @@ loss and its training, `run` what is kept of it.
 
 from .classifier import Classifier
 from .corpus import Corpus, Part
-from .run import NamesRun, Told, Trained
+from .run import NamesRun, RunConfig, Trained
 from .settings import Settings, SettingsError
 from .task import batches_of, build, measure, names_loss, task, train_names
 
@@ -23,9 +23,9 @@ __all__ = [
     "Corpus",
     "NamesRun",
     "Part",
+    "RunConfig",
     "Settings",
     "SettingsError",
-    "Told",
     "Trained",
     "batches_of",
     "build",

@@ -1,4 +1,4 @@
-"""The folder of a run of the main job: what it was told, and a part for each cell."""
+"""The folder of a run of the name classifier: its configuration, and a part for each cell."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from .classifier import CellMaker, Classifier
 from .corpus import Corpus
 from .settings import Settings
 
-__all__ = ["NamesRun", "Told", "Trained"]
+__all__ = ["NamesRun", "RunConfig", "Trained"]
 
-_TOLD_FILE = "run.json"
+_CONFIG_FILE = "run.json"
 _TASK = "classify sequences of letters"
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a run was told: the folder of the names (None: the packaged ones), cells, settings.
+class RunConfig:
+    """The configuration of a run: the folder of names (None: the bundled ones), cells, settings.
 
-    It is written once, when the run begins, so that the run can be resumed by its folder alone.
+    It is written once, when the run begins, so that the run can be resumed from its folder alone.
 
     >>> import tempfile
-    >>> told = Told(None, ("rnn", "lstm"), Settings(hidden_size=8))
+    >>> config = RunConfig(None, ("rnn", "lstm"), Settings(hidden_size=8))
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     told.write(folder)
-    ...     Told.read(folder) == told
+    ...     config.write(folder)
+    ...     RunConfig.read(folder) == config
     True
     """
 
@@ -49,16 +49,16 @@ class Told:
 
     def write(self, folder: str | os.PathLike[str]) -> None:
         """Write it into the folder of the run."""
-        told = {"task": _TASK, **asdict(self)}
-        write_file(Path(folder) / _TOLD_FILE, json.dumps(told, indent=2) + "\n")
+        config = {"task": _TASK, **asdict(self)}
+        write_file(Path(folder) / _CONFIG_FILE, json.dumps(config, indent=2) + "\n")
 
     @classmethod
-    def read(cls, folder: str | os.PathLike[str]) -> Told:
-        """Read it again; RunError if the folder holds no run of the main job."""
-        path = Path(folder) / _TOLD_FILE
+    def read(cls, folder: str | os.PathLike[str]) -> RunConfig:
+        """Read it again; RunError if the folder holds no run of the name classifier."""
+        path = Path(folder) / _CONFIG_FILE
         try:
-            told = json.loads(path.read_text(encoding="utf-8"))
-            return cls(told["data"], tuple(told["cells"]), Settings.of(told["settings"]))
+            config = json.loads(path.read_text(encoding="utf-8"))
+            return cls(config["data"], tuple(config["cells"]), Settings.of(config["settings"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
             reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
             raise RunError(
@@ -146,7 +146,7 @@ folder or file
 
     @classmethod
     def _of(cls, path: Path, files: Iterable[Path]) -> Trained:
-        histories, states, told = {}, {}, []
+        histories, states, metadata = {}, {}, []
         for file in files:
             saved = load(file)
             try:
@@ -154,7 +154,7 @@ folder or file
                 cell = str(about.pop("cell"))
                 histories[cell], states[cell] = History(saved["history"]), dict(saved["model"])
                 float(histories[cell][-1]["val_accuracy"])
-                told.append(about)
+                metadata.append(about)
                 found = cls(
                     path=path,
                     classes=tuple(map(str, about["classes"])),
@@ -165,7 +165,7 @@ folder or file
                 )
             except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
                 raise _not_a_run(file, error) from None
-            if about != told[0]:
+            if about != metadata[0]:
                 raise CheckpointError(f"{str(path)!r} holds models of several runs: name one")
         return found
 

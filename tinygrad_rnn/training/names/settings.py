@@ -1,4 +1,4 @@
-"""What a training run can be told. Each field is also an option of `tinygrad-rnn train`."""
+"""The settings of a training run. Each field is also an option of `tinygrad-rnn train`."""
 
 from __future__ import annotations
 

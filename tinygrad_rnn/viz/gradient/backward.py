@@ -64,7 +64,7 @@ class Carried:
     def at(self, i: int) -> None:
         """None: gradients of gradients are not computed."""
 
-    def handed(self, i: int) -> None:
+    def from_omitted_steps(self, i: int) -> None:
         """None: the graph of a backward pass leaves out no steps."""
 
 

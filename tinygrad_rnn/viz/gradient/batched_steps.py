@@ -22,9 +22,9 @@ from ...engine.recording.node import Node
 from ...engine.tensor import Tensor
 from ...graph import Graph
 from ...pytree import leaves as leaves_of
+from .propagation import propagated_by_path
 from .recorded import Array, Model, numbered
 from .transitions import is_inside
-from .walk import led_back_by_path
 
 __all__ = ["BatchedSteps", "find_batched_steps"]
 
@@ -171,7 +171,7 @@ def _chunk(
     names = [*slices]
     floats = [x for x in inputs if is_floating(x._data)]
     graph = [*columns], floats, [*named], len(names)
-    found = led_back_by_path(seeds, *graph) if repeat else _all_at_once(seeds, *graph, size)
+    found = propagated_by_path(seeds, *graph) if repeat else _all_at_once(seeds, *graph, size)
     if found is None:
         return None
     arrived, starts = found
@@ -202,7 +202,7 @@ def _all_at_once(
     first: int,
     size: int,
 ) -> Any:
-    """`led_back_by_path` for gradients with a leading axis; None if some rule does not allow one.
+    """`propagated_by_path` for gradients with a leading axis; None if some rule does not allow one.
 
     Rules are linear in the gradient: a random combination along the axis must give the same
     combination of the results.
@@ -215,8 +215,8 @@ def _all_at_once(
     one = {leaf: combined(weights) for leaf, weights in seeds.items()}
     try:
         with np.errstate(all="ignore"):
-            found, starts = led_back_by_path(seeds, split, whole, named, first, size)
-        expected, _ = led_back_by_path(one, split, whole, named, first)
+            found, starts = propagated_by_path(seeds, split, whole, named, first, size)
+        expected, _ = propagated_by_path(one, split, whole, named, first)
         right = found.keys() == expected.keys() and all(
             parts.keys() == expected[end].keys()
             and all(_agree(combined(part), expected[end][path]) for path, part in parts.items())

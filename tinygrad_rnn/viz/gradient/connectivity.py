@@ -18,9 +18,9 @@ from ...norms import norm
 from ...tables import html_table
 from .batched_steps import BatchedSteps, find_batched_steps
 from .products import norms_of_products
+from .propagation import propagated
 from .recorded import Array, Model, numbered
 from .transitions import Transitions, find_transitions
-from .walk import led_back
 
 __all__ = ["Connectivity", "connectivity"]
 
@@ -325,7 +325,7 @@ class _Layer:
                 for path, part in parts.items():
                     source, to = node.source, self.graph[j].source
                     assert source is not None and to is not None
-                    there[path] = led_back(source, position, part, to, there.get(path))
+                    there[path] = propagated(source, position, part, to, there.get(path))
 
     def _is_state_before(self, i: int, t: int) -> bool:
         """Whether node `i` is the state of a step other than `t`, as a later step receives it."""

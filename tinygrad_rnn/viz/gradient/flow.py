@@ -32,7 +32,7 @@ class Gradients(Protocol):
     def at(self, i: int) -> Any:
         """The gradient of a node, an array; None if it has none."""
 
-    def handed(self, i: int) -> float | None:
+    def from_omitted_steps(self, i: int) -> float | None:
         """The norm of the gradient that omitted steps send to a node; None if they send none."""
 
     def is_gradient(self, i: int) -> bool:
@@ -65,7 +65,7 @@ class Flow:
         self._norms: dict[tuple[int, int], float] = {}
         # By the receiving node: by the places of the senders and the input positions there.
         self._parts: dict[int, dict[tuple[int, int], Any]] = defaultdict(dict)
-        self._handed: dict[int, Any] = {}  # what a node receives from steps that were left out
+        self._from_omitted_steps: dict[int, Any] = {}  # what each node receives from them
         outputs: list[Node] = []
         for i, weight in zip(graph.outputs, weights, strict=False):
             source = graph[i].source
@@ -102,12 +102,12 @@ class Flow:
             return
         place = self._place.get(source.number)
         if place is not None and node.scope.step not in (None, source.scope.step):
-            known = self._handed.get(place)
-            self._handed[place] = grad if known is None else known + grad
+            known = self._from_omitted_steps.get(place)
+            self._from_omitted_steps[place] = grad if known is None else known + grad
 
-    def handed(self, i: int) -> float | None:
+    def from_omitted_steps(self, i: int) -> float | None:
         """The norm of the gradient that omitted steps send to a node; None if they send none."""
-        total = self._handed.get(i)
+        total = self._from_omitted_steps.get(i)
         return None if total is None else norm(total)
 
     def along(self, edges: Iterable[tuple[int, int, int]]) -> float | None:

@@ -38,21 +38,21 @@ def folded_graph(outputs: Sequence[Tensor], inputs: Sequence[Tensor], shown: int
     """
     if shown is None:
         return Graph.of(*outputs, inputs=inputs)
-    handed = _handed_over(outputs)
-    steps = sorted({step for _, step in handed.values() if step is not None})
+    passed_on = _passed_on(outputs)
+    steps = sorted({step for _, step in passed_on.values() if step is not None})
     if len(steps) < max(LONG, shown + 3):
         return Graph.of(*outputs, inputs=inputs)
     kept = {None, *kept_steps(steps, shown)}
-    folded = {number: node for number, (node, step) in handed.items() if step not in kept}
+    folded = {number: node for number, (node, step) in passed_on.items() if step not in kept}
     for node in list(folded.values()):
         assert node.op is not None and node.inputs is not None
         if node.output_index is not None:
             folded[node.inputs[0].number] = node.inputs[0]
-    starts = [node for node, step in handed.values() if step is not None and step in kept]
+    starts = [node for node, step in passed_on.values() if step is not None and step in kept]
     return Graph.folding(outputs, inputs, _up_to(folded, [*outputs, *starts]), folded)
 
 
-def _handed_over(outputs: Sequence[Node]) -> dict[int, tuple[Node, int | None]]:
+def _passed_on(outputs: Sequence[Node]) -> dict[int, tuple[Node, int | None]]:
     """The outputs and everything that one step passes on to another, each with its step, by number.
 
     The loop makes as few objects as it can: a history may have millions of nodes.

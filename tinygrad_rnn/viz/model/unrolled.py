@@ -91,7 +91,7 @@ class Unrolled:
         self.is_expression = is_expression(graph)
         self.keys: list[Hashable] = []
         # If steps were left out: where the values that a step passes on are, by key and column.
-        self.handed: dict[tuple[Hashable, int], int] = {}
+        self.passed_on: dict[tuple[Hashable, int], int] = {}
         self.rows: dict[Hashable, Row] = {}
         self.links: dict[tuple[Hashable, Hashable, Hashable, int], Link] = {}
         # Where states enter: the keys of the op and of the value, and how many steps later.
@@ -113,7 +113,7 @@ class Unrolled:
     def _name_rows(self) -> None:
         counts: dict[Any, int] = defaultdict(int)
         folded = self.graph.folded
-        handed: dict[Any, list[Any]] = {}
+        passed_on: dict[Any, list[Any]] = {}
         kinds = [_kind(node) for node in self.graph]
         for node in self.graph:
             column, kind = self.column_of[node.index], kinds[node.index]
@@ -127,21 +127,21 @@ class Unrolled:
             return
         # Of an omitted step only the values that it passes on are there: the n-th of a kind is
         # the n-th of that kind that a kept step passes on.
-        for key in self._handed_over():
-            handed.setdefault(key[:-1], []).append(key)
+        for key in self._passed_on():
+            passed_on.setdefault(key[:-1], []).append(key)
         counts.clear()
         for i in sorted(folded):
             column, kind = self.column_of[i], kinds[i]
-            known = handed.get(kind, ())
+            known = passed_on.get(kind, ())
             counts[column, kind] += 1
             count = counts[column, kind]
             self.keys[i] = known[count - 1] if count <= len(known) else (*kind, count)
-        states = {key for keys in handed.values() for key in keys}
+        states = {key for keys in passed_on.values() for key in keys}
         for i, key in enumerate(self.keys):
             if key in states:
-                self.handed[key, self.column_of[i]] = i
+                self.passed_on[key, self.column_of[i]] = i
 
-    def _handed_over(self) -> list[Any]:
+    def _passed_on(self) -> list[Any]:
         """The keys of what one step hands to others, in order."""
         found: dict[int, Any] = {}
         for node in self.graph:

@@ -43,8 +43,8 @@ def descents(scene: Scene) -> list[Descent]:
         norms: list[float | None] = []
         value = way.links[0].value
         for column in columns:
-            place = unrolled.handed.get((value, column))
-            norm = None if place is None else scene.flow.handed(place)
+            place = unrolled.passed_on.get((value, column))
+            norm = None if place is None else scene.flow.from_omitted_steps(place)
             # A step that was left out has sent its gradient to a node without edges.
             norms.append(scene.norm(way.edges(column)) if norm is None else norm)
         y = way.points[0][1]

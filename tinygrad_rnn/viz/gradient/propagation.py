@@ -12,12 +12,12 @@ from ...compiler.trace.tracers import nodes_behind
 from ...engine.recording.broadcasting import unbroadcast, zeros
 from ...engine.recording.node import Node
 
-__all__ = ["led_back", "led_back_by_path"]
+__all__ = ["propagated", "propagated_by_path"]
 
 Array = Any
 
 
-def led_back_by_path(
+def propagated_by_path(
     seeds: Mapping[Any, Array],
     split: Collection[Node],
     whole: Collection[Node],
@@ -65,7 +65,7 @@ def led_back_by_path(
                 heappush(places, (-x.number, x))
             there = waiting[x]
             for path, part in parts.items():
-                there[path] = led_back(node, position, part, x, there.get(path), size)
+                there[path] = propagated(node, position, part, x, there.get(path), size)
     return arrived, [*paths]
 
 
@@ -77,7 +77,7 @@ def _sum(parts: dict[int, Any]) -> Any:
     return sum(others, first)
 
 
-def led_back(
+def propagated(
     node: Node, position: int, part: Any, to: Node, before: Any, size: int | None = None
 ) -> Any:
     """The gradient of `to`, an input of `node`, that follows from `part`, added to `before`.
