@@ -49,14 +49,19 @@ def flow_card(
     series: int,
     axis: tuple[float, float],
     text: str,
+    further: Sequence[tuple[str, Array]] = (),
 ) -> Panel:
-    """The norms of the gradient at each state: (T,) by the state's name, on the axis given."""
+    """The norms of the gradient at each state: (T,) by the state's name, on the axis given.
+
+    `further`: other lines, with their names.
+    """
     steps = len(next(iter(flow.values())))
     order = list(reversed(list(flow.items())))  # an LSTM's c, the line that matters, first
     lines = [
         Line(say("gradient at {name}", name=say(name)), norms, series, dash)
         for dash, (name, norms) in enumerate(order)
     ]
+    lines += [Line(name, norms, series, len(order) + k) for k, (name, norms) in enumerate(further)]
     panel = card(title, note_, steps, lines)
     panel.log_axis(*axis)
     panel.name_steps()

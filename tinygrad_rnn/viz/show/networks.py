@@ -64,13 +64,22 @@ def inputs(steps: int) -> Array:
     return np.random.default_rng(SEED).standard_normal((steps, 1, INPUT))
 
 
-def unrolled(cell: nn.Cell, x: Array, cut: int | None = None) -> list[Any]:
-    """The state after each step, recorded; detached every `cut` steps."""
+def unrolled(
+    cell: nn.Cell, x: Array, cut: int | None = None, along: int | None = None
+) -> list[Any]:
+    """The state after each step, recorded; detached every `cut` steps.
+
+    `along`: the one leaf of the state that hands the gradient on; the others are detached.
+    """
     state: Any = cell.initial_state(x.shape[1])
     states = []
     for t in range(len(x)):
         if cut is not None and t and t % cut == 0:
             state = pytree.map(lambda leaf: leaf.detach(), state)
+        if along is not None:
+            leaves, structure = pytree.flatten(state)
+            kept = [leaf if k == along else leaf.detach() for k, leaf in enumerate(leaves)]
+            state = pytree.unflatten(structure, kept)
         state = cell(tensor(x[t]), state)
         states.append(state)
     return states

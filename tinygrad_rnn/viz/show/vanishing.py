@@ -60,13 +60,13 @@ def steps(default: float = 100.0, positions: tuple[float, ...] = STEPS) -> Knob:
 
 
 @cache
-def _states(kind: str, value: float, steps: int) -> list[Any]:
+def _states(kind: str, value: float, steps: int, along: int | None) -> list[Any]:
     cell = rnn(value) if kind == "rnn" else lstm(value)
-    return unrolled(cell, inputs(steps))
+    return unrolled(cell, inputs(steps), along=along)
 
 
-def _flow(kind: str, value: float, steps: int) -> dict[str, Any]:
-    return gradients(_states(kind, value, max(steps, int(STEPS[-1]))), steps)
+def _flow(kind: str, value: float, steps: int, along: int | None = None) -> dict[str, Any]:
+    return gradients(_states(kind, value, max(steps, int(STEPS[-1])), along), steps)
 
 
 def told(norms: Any) -> str:
@@ -81,6 +81,12 @@ def told(norms: Any) -> str:
     if share:
         left = say("{share} of the gradient is left", share=in_words(share))
     return say("At the first step {left}: {can}.", left=left, can=can)
+
+
+def _on_the_belt(norms: Any) -> str:
+    """How much of it comes along c alone."""
+    share = in_words(float(norms[0] / norms.max()))
+    return say("Along c, by f alone: {share}.", share=share)
 
 
 def _rnn_card(values: Values) -> Panel:
@@ -101,8 +107,15 @@ def _rnn_card(values: Values) -> Panel:
 def _lstm_card(values: Values) -> Panel:
     b, t = values["forget_bias"], int(values["steps"])
     flow = _flow("lstm", b, t)
+    alone = _flow("lstm", b, t, along=1)["c"]  # the state is (h, c)
     panel = flow_card(
-        f"LSTM, b = {b:g}", say("{count} steps", count=t), flow, 1, AXIS, told(flow["c"])
+        f"LSTM, b = {b:g}",
+        say("{count} steps", count=t),
+        flow,
+        1,
+        AXIS,
+        f"{told(flow['c'])} {_on_the_belt(alone)}",
+        [(say("by f alone"), alone)],
     )
     flag(panel, flow["c"])
     return panel
@@ -125,8 +138,9 @@ VANISHING = Lesson(
         "recurrent weights and the slope of tanh. Together they make it smaller by some factor; "
         "after T steps, by that factor to the power T.",
         "In the LSTM the cell state c has a path of its own, along which the gradient is "
-        "multiplied by the forget gate f alone. Near f = 1 hardly anything is lost. The usual "
-        "bias of 0 starts f "
+        "multiplied by the forget gate f alone: the dotted line. Near f = 1 little is lost at a "
+        "step. The solid line has all paths: what leaves c for h and the gates comes back to c, "
+        "and adds to it. The usual bias of 0 starts f "
         "at σ(0) = 0.5: half of the gradient is lost at each step, and the LSTM vanishes, too, "
         "until it has learnt to open the gate. So the bias is often set to 1 or more.",
         "Short sequences do not show this: after 8 steps even the plain RNN has some gradient "
