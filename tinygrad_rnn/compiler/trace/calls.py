@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 import sysconfig
 from functools import cache
-from types import CodeType, FrameType
+from types import CodeType, FrameType, ModuleType
 from typing import Any, Protocol
 
 import numpy as np
@@ -41,6 +41,9 @@ class CallMonitor:
     def __init__(self, record: _Record) -> None:
         self._record = record
         self.codes: dict[CodeType, dict[str, Any]] = {}  # with its globals
+        # Nearly all calls are those of a few functions again and again.
+        self._known: dict[int, CodeType] = {}  # by id: to compare two codes takes long
+        self._pure: set[Any] = set()
 
     def __enter__(self) -> None:
         self._profiler: Any = sys.getprofile()
@@ -58,16 +61,22 @@ class CallMonitor:
             return
         code = frame.f_code
         if event == "call":
-            if code in _READS:
-                self._read(frame, _READS[code])
-            elif code is generator.__code__:
-                self._draws(frame)
-            elif code not in self.codes and _home(frame) not in ("numpy", "engine"):
-                self.codes[code] = frame.f_globals
+            if id(code) not in self._known:
+                self._called(frame, code)
         elif event == "c_call":
-            self._calls(argument, _home(frame) == "user")
+            self._calls(argument, frame)
         elif event == "return" and code is _DETACH and argument is not None:
             self._record.forward(detached, argument, (frame.f_locals["self"],), {})
+
+    def _called(self, frame: FrameType, code: CodeType) -> None:
+        if code in _READS:
+            self._read(frame, _READS[code])
+        elif code is generator.__code__:
+            self._draws(frame)
+        else:
+            self._known[id(code)] = code
+            if _home(frame) not in ("numpy", "engine"):
+                self.codes[code] = frame.f_globals
 
     def _read(self, frame: FrameType, what: str) -> None:
         given = [x for x in frame.f_locals.values() if isinstance(x, Node)]
@@ -83,9 +92,16 @@ class CallMonitor:
                 "random numbers are drawn by something that is not an op; use tg.rand_like"
             )
 
-    def _calls(self, function: Any, by_user: bool) -> None:
-        reason = impure(function, unknown=by_user)
-        if reason is not None:
+    def _calls(self, function: Any, frame: FrameType) -> None:
+        """Note a call of a C function: of a module's or a class's, or of a method of an object."""
+        holder = getattr(function, "__self__", None)
+        alone = holder is None or isinstance(holder, ModuleType | type)
+        key = function if alone else (type(holder), function.__name__)
+        if key in self._pure:
+            return
+        if impure(function) is None:
+            self._pure.add(key)
+        elif reason := impure(function, unknown=_home(frame) == "user"):
             self._record.refuse(reason)
 
 

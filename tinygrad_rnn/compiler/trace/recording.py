@@ -72,6 +72,7 @@ class Record:
             tuple[Any, int]
         ] = []  # constants, and a checksum of their content when read
         self._files = frozenset(files)
+        self._authors: dict[str, bool] = {}  # by file: whether its lines are the author's
         self._earlier = earlier
         self.refs: dict[Node, Input | Result] = {t: Input(k) for k, t in enumerate(self.inputs)}
 
@@ -104,22 +105,20 @@ class Record:
             self.refuse(f"{op.name} draws several outputs at once")
         if self._shape_depends_on_data(op, node, inputs, attributes):
             self.refuse(f"the shape of {op.name}'s result depends on data")
-        scope, grad = self._place(op), current_mode().grad
+        mode = current_mode()
+        place = Origin(mode.scope.path if mode.scope else "", None, self._authors_line(), op.name)
         self.refs[node] = Result(len(self.calls))
         refs = tuple(map(self.ref, inputs))
-        self.calls.append(OpCall(op, refs, attributes, node, scope, grad))
+        self.calls.append(OpCall(op, refs, attributes, node, place, mode.grad))
 
     def _shape_depends_on_data(
         self, op: Primitive, node: Node, inputs: Sequence[Any], attributes: dict[str, Any]
     ) -> bool:
         """Whether other integers or truth values give a result of another shape, as a mask does."""
+        if op.traits.elementwise or not op.traits.pure or isinstance(node._data, tuple):
+            return False
         picks = [isinstance(x, Node) and _discrete(x) and self.depends_on_data(x) for x in inputs]
-        if (
-            op.traits.elementwise
-            or not op.traits.pure
-            or not any(picks)
-            or isinstance(node._data, tuple)
-        ):
+        if True not in picks:
             return False
         for other in (np.zeros_like, np.ones_like):
             values = [getattr(x, "_data", x) for x in inputs]
@@ -162,17 +161,15 @@ class Record:
         if any(fingerprint(array) != before for array, before in self._arrays):
             self.refuse("an array is changed in place after an op has read it")
 
-    def _place(self, op: Primitive) -> Scope:
-        """The current scope, with the author's line."""
-        now = current_mode().scope or Scope()
-        return Origin(now.path, None, self._authors_line(), op.name)
-
     def _authors_line(self) -> str | None:
         """`file.py:12` of the innermost frame in the author's code rather than this package's."""
         frame: FrameType | None = sys._getframe(1)
         while frame is not None and frame.f_code is not record.__code__:
             file = frame.f_code.co_filename
-            if file in self._files or not file.startswith(PACKAGE_FOLDER):
+            if file not in self._authors:
+                own = file.startswith(PACKAGE_FOLDER)
+                self._authors[file] = not own or file in self._files
+            if self._authors[file]:
                 return f"{file}:{frame.f_lineno}"
             frame = frame.f_back
         return None
