@@ -80,6 +80,21 @@ def test_an_error_names_the_readers_line(
     assert "picture" in look(ask, text)  # the next question is answered
 
 
+def test_a_change_in_place_is_found_in_the_text(ask: Ask, cells: dict[str, str]) -> None:
+    """The backward pass notices it, long after the line has run."""
+    text = cells["lstm"].replace("        c = (f", "        c += 1\n        c = (f")
+    found = look(ask, text)
+    assert text.splitlines()[found["line"] - 1].strip() == "c += 1"
+    assert "StaleValueError" in found["error"]
+
+
+def test_a_value_that_is_no_number_is_named(ask: Ask, cells: dict[str, str]) -> None:
+    with np.errstate(all="ignore"):
+        found = look(ask, cells["lstm"].replace("f * c + i * g", "tg.log(c)"))
+    assert found["broken"] == {"name": "c", "step": 0, "value": "-inf"}
+    assert look(ask, cells["lstm"])["broken"] is None
+
+
 def test_a_loop_at_the_top_of_the_text_is_stopped_and_not_blamed_on_a_key(ask: Ask) -> None:
     """The page interrupts what takes too long: that is no error of the text."""
     found = look(ask, "import tinygrad_rnn as tg\nraise KeyboardInterrupt\n")
@@ -144,6 +159,33 @@ def test_a_training_can_be_set_aside(ask: Ask, cells: dict[str, str]) -> None:
     assert look(ask, cells["rnn"])["values"] == learnt
     assert train(ask, {"a": cells["rnn"]}, 1)["updates"] == 4
     assert ask("take_back") == {"found": False}
+
+
+def test_what_the_tour_says_of_its_networks_is_true(explainer: Any, cells: dict[str, str]) -> None:
+    """Its stops 3 and 5: how much of the gradient is left after 29 steps."""
+    from importlib import import_module
+
+    look, network = import_module("explainer.look"), import_module("explainer.network")
+
+    def left(cell: str, state: str, seed: int, **knobs: float) -> float:
+        side = network.Side(cells[cell], network.Settings("recall", 30, 8, 0, 0.02, seed))
+        radius = knobs.pop("radius", None)
+        for gate, bias in knobs.items():
+            side.knobs.set_bias(f"{gate} gate", bias)
+        if radius is not None:
+            side.knobs.set_radius(radius)
+        x = tg.tensor(look.example(side).inputs[:, :1])
+        norms = look.numbers(side, x, once=False)[0]["flow"][state]
+        return float(norms[0] / norms[-1])
+
+    assert left("rnn", "h", 21, radius=0.7) < 1e-6
+    assert left("rnn", "h", 21, radius=1.9) == pytest.approx(1, abs=0.1)
+    assert left("rnn", "h", 21, radius=2.0) > 200
+    assert left("lstm", "c", 21, forget=5) > 0.8
+    for others in ({}, {"input": -6}, {"output": -6}):
+        assert left("lstm", "c", 76, forget=5, **others) == pytest.approx(0.81, abs=0.005)
+    assert left("lstm", "c", 76, forget=-6) < 1e-20
+    assert left("lstm", "c", 76, forget=0) < 1e-5
 
 
 def test_truncation_cuts_the_gradient(ask: Ask, cells: dict[str, str]) -> None:

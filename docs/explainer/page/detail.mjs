@@ -29,42 +29,45 @@ function chainRule({ gradient, paths, onward, units }, label) {
       make("ul", { class: "lines" }, ...paths.map((path) => make("li", {}, ...(one ? [...slopeBy(label), " = "] : []), ...product(path))),
         ...(paths.length > 1 ? [make("li", {}, ...slopeBy(label), " = ", ...joined(paths.map(({ value }) => [strong(value, "gradient")]), " + "), " = ", strong(gradient, "gradient"))] : []))] : []),
     ...(onward.length ? [make("p", { class: "soft" }, say("chainOn")),
-      make("ul", { class: "lines" }, ...onward.map((path) => make("li", {}, ...product({ ...path, at: label }), " ", make("small", {}, say("to", { at: path.at })))))] : []),
+      make("ul", { class: "lines" }, ...onward.map((path) => make("li", {}, ...product({ ...path, at: label }), " ", make("small", {}, named(say("to", { at: path.at }))))))] : []),
     ...told.map((text) => make("p", { class: "soft" }, text)),
   ];
 }
 
 /** One product: the gradient it begins with, the slopes on the way, what comes of it. */
 function product({ at, start, slopes, value }) {
-  const begin = start === null ? [make("i", {}, say("through", { at })), ...(slopes.length ? [] : [" ", strong(value, "gradient")])] : [...slopeBy(at), " ", strong(start, "gradient")];
-  const factors = slopes.map(({ name, value: slope }) => (name ? [make("i", {}, name), " ", strong(slope)] : [strong(slope)]));
+  const begin = start === null ? [named(say("through", { at })), ...(slopes.length ? [] : [" ", strong(value, "gradient")])] : [...slopeBy(at), " ", strong(start, "gradient")];
+  const factors = slopes.map(({ name, value: slope }) => (name ? [named(name), " ", strong(slope)] : [strong(slope)]));
   return [...joined([begin, ...factors], " × "), ...(slopes.length ? [" = ", strong(value, "gradient")] : [])];
 }
 
 /** ∂y/∂c: how the answer y changes with it. */
-const slopeBy = (at) => [make("i", {}, `∂y/∂${/\W/.test(at.replace(/\[t.*\]$/, "")) ? `(${at})` : at}`)];
+const slopeBy = (at) => [named(`∂y/∂${/\W/.test(at.replace(/\[t.*\]$/, "")) ? `(${at})` : at}`)];
 
 /** Equations: the whole first, then each part of it with what is in it. */
 function lines(expression) {
   const found = [], waiting = [expression];
   while (waiting.length) {
     const { name, value, symbol, args, terms, of } = waiting.shift();
-    const left = name ? [make("i", {}, name), " = "] : [];
+    const left = name ? [named(name), " = "] : [];
     if (args) {
-      const shown = args.map((arg) => (arg.args || arg.terms || !arg.name ? [strong(arg.value)] : [make("i", {}, arg.name), " ", strong(arg.value)]));
+      const shown = args.map((arg) => (arg.args || arg.terms || !arg.name ? [strong(arg.value)] : [named(arg.name), " ", strong(arg.value)]));
       const right = INFIX.has(symbol) && shown.length > 1 ? joined(shown, ` ${symbol} `) : [`${symbol}(`, ...joined(shown, ", "), ")"];
       found.push(name ? [...left, ...right, " = ", strong(value)] : [strong(value), " = ", ...right]);
       waiting.unshift(...args.filter((arg) => arg.args || arg.terms));
     } else if (terms) {
       const some = terms.slice(0, SHOWN).map(([a, w]) => [`${brief(w)}·${brief(a)}`]);
       const rest = terms.length > SHOWN ? [" ", say("more", { count: terms.length - SHOWN })] : [];
-      found.push([strong(value), " = ", ...joined(some, " + "), ...rest, make("small", {}, ` ${say("weighs", { of: [...of].reverse().join(" × ") })}`)]);
+      found.push([strong(value), " = ", ...joined(some, " + "), ...rest, make("small", {}, ` ${say("weighs", { of: [...of].reverse().join(" × ").replaceAll("[t-", "[t−") })}`)]);
     } else found.push([...left, strong(value)]);
   }
   return found;
 }
 
 const strong = (value, look = null) => make("b", { class: look }, brief(value));
+
+/** A name; "t-1" in it is written with a minus, at which no line breaks. */
+const named = (text) => make("i", {}, text.replaceAll("[t-", "[t−"));
 
 function joined(parts, between) {
   return parts.flatMap((part, i) => (i ? [between, ...part] : part));

@@ -3,6 +3,9 @@ const SVG = "http://www.w3.org/2000/svg";
 
 export const $ = (id) => document.getElementById(id);
 
+/** How the page scrolls by itself: at once for readers who want nothing to move. */
+export const moving = () => (matchMedia("(prefers-reduced-motion: reduce)").matches ? "instant" : "smooth");
+
 /** An element with attributes ("on..." are listeners), and children: elements or texts. */
 export function make(name, attributes = {}, ...children) {
   return fill(document.createElement(name), attributes, children);

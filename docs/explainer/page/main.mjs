@@ -25,6 +25,8 @@ function sayStatus() {
   $("status").textContent = say(what, { seconds: told, why: told });
 }
 
+const WIDE = matchMedia("(min-width: 901px)");
+
 const sides = {};
 const wanted = new Map(); // sides that wait for a look, and the moment of training to go to
 let cells = {}, row, tour, looking = false;
@@ -168,7 +170,7 @@ async function visit(stop) {
 
 /** Put all that a stop has into the page. */
 function arrange(stop) {
-  if (stop.spot?.includes("#setup")) $("setup").open = true;
+  $("setup").open = WIDE.matches || Boolean(stop.spot?.includes("#setup"));
   Object.assign(state, { settings: { ...stop.settings }, level: stop.level, t: stop.t });
   for (const name of NAMES) {
     state.sides[name] = { text: "", ...stop[name], knobs: { ...stop[name].knobs } };
@@ -218,7 +220,7 @@ async function start() {
   if (shared) Object.assign(state, shared);
   words();
   tour = new Tour({ visit, kept, goBack });
-  $("setup").open = matchMedia("(min-width: 901px)").matches;
+  $("setup").open = WIDE.matches;
   keysDialog();
   quizDialog((question) => python.ask(question));
   shareDialog((told) => record({ python, training, sides }, told));

@@ -24,7 +24,7 @@ export async function record({ python, training, sides }, told) {
       frame.sides[name] = { cell, svg, view, said, answered: say("answeredShort", { answer, right }) };
     }
     frame.flow = drawn((host) => flowChart(host, founds, { count: state.settings.steps, width: WIDTH }));
-    frame.loss = training.updates ? drawn((host) => lossChart(host, founds, training, { mark: Math.min(moment, training.updates - 1), width: WIDTH })) : "";
+    frame.loss = training.updates ? drawn((host) => lossChart(host, founds, training, { mark: Math.min(moment, training.updates - 1), width: WIDTH, axes: [say("moment"), say("loss")] })) : "";
     frames.push(frame);
   }
   const [palette, picture, charts, program] = await Promise.all(["palette.css", "picture.css", "chart.css", "recorded.js"].map(async (file) => (await fetch(file)).text()));
@@ -35,7 +35,7 @@ export async function record({ python, training, sides }, told) {
 <title>${say("title")}</title><style>${palette}${picture}${charts}
 body{margin:0 auto;max-width:1500px;padding:16px;background:var(--v-cell);color:var(--v-ink);font:16px/1.5 system-ui,sans-serif}
 main{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,420px),1fr));gap:16px}section{min-width:0;background:var(--v-paper);border:1px solid var(--v-frame);border-radius:12px;padding:12px 16px}
-.scroll{overflow-x:auto}pre{overflow:auto;font-size:13px}label{display:flex;gap:12px;align-items:center}input{flex:1;accent-color:var(--v-accent)}h2{font-size:17px;margin:0}figure{margin:0}
+.scroll{overflow-x:auto}pre{overflow:auto;font-size:13px}label{display:flex;gap:12px;align-items:center}input{flex:1;accent-color:var(--v-accent)}h2{font-size:17px;margin:0}figure{margin:0}.charts{grid-column:1/-1;display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,420px),1fr));gap:16px}
 </style></head><body><h1>${say("title")}</h1><label>${say("moment")} <input id="moment" type="range" min="0" max="${frames.length - 1}" value="${frames.length - 1}"><output id="told"></output></label>
 <main id="main"></main><script type="application/json" id="data">${encoded}</script><script>${program}</script></body></html>
 `;

@@ -10,7 +10,7 @@ const element = (name, html = "", attributes = {}) => {
 };
 
 const shown = {};
-const charts = element("section");
+const charts = element("section", "", { class: "charts" });
 for (const name of ["a", "b"]) {
   shown[name] = { title: element("h2"), picture: element("div", "", { class: "scroll" }), answer: element("p") };
   const code = element("details", `<summary>${words.code}</summary>`);
@@ -35,6 +35,7 @@ slider.oninput = () => {
     picture.scrollLeft = left;
     answer.textContent = answered;
   }
-  charts.innerHTML = `<h2>${words.flow}</h2>${frame.flow}` + (frame.loss ? `<h2>${words.loss}</h2>${frame.loss}` : "");
+  charts.innerHTML = [[words.flow, frame.flow], [words.loss, frame.loss]].filter(([, chart]) => chart)
+    .map(([title, chart]) => `<div><h2>${title}</h2>${chart}</div>`).join("");
 };
 slider.oninput();

@@ -1,6 +1,6 @@
 // One of the two sides: a cell's text, knobs, picture and numbers.
 import { showEdge, showUnit } from "./detail.mjs";
-import { $, brief, make } from "./dom.mjs";
+import { $, brief, make, moving } from "./dom.mjs";
 import { Editor } from "./editor.mjs";
 import { isAmount, Numbers } from "./numbers.mjs";
 import { Stage } from "./stage.mjs";
@@ -20,6 +20,7 @@ export class Side {
     const id = (part) => `${part}-${name}`;
     this.select = make("select", { id: id("cell"), onchange: () => this.start(this.select.value) });
     this.codeButton = make("button", { "aria-expanded": "false", "aria-controls": id("code"), onclick: () => this.toggleCode() });
+    this.about = make("p", { class: "about soft" });
     this.run = make("button", { class: "primary", hidden: true, onclick: () => this.trust() });
     this.error = make("div", { class: "error", id: id("error"), role: "alert", hidden: true });
     this.code = make("div", { class: "code", id: id("code"), hidden: true });
@@ -31,7 +32,7 @@ export class Side {
     this.heading = make("h2", { id: id("heading") });
     this.element = make("section", { class: "side", "aria-labelledby": id("heading"), style: `--series: var(--v-m${series})` },
       make("header", {}, make("span", { class: "badge", "aria-hidden": "true" }, name.toUpperCase()), this.heading, this.select, this.codeButton, this.run),
-      this.error, this.code, this.knobs, this.said, this.picture, this.detail, this.answer);
+      this.about, this.error, this.code, this.knobs, this.said, this.picture, this.detail, this.answer);
     $("sides").append(this.element);
     this.editor = new Editor(this.code, "", (text) => this.#edited(text));
     this.stage = new Stage(this.picture, {
@@ -54,7 +55,7 @@ export class Side {
     this.stage.host.setAttribute("aria-label", say("stageName"));
     const own = make("option", { value: "" }, say("ownCell"));
     this.select.replaceChildren(...Object.keys(cells).map((key) => make("option", { value: key }, say(`cell.${key}`))), own);
-    this.select.value = this.own.cell;
+    this.#choose();
     if (this.found) this.show(this.found);
   }
 
@@ -64,7 +65,7 @@ export class Side {
     this.own.cell = this.#known(this.own.text);
     this.#keepMine();
     this.editor.text = this.own.text;
-    this.select.value = this.own.cell;
+    this.#choose();
     this.run.hidden = !this.untrusted;
     if (this.untrusted) this.toggleCode(true); // it is to be read
   }
@@ -82,9 +83,16 @@ export class Side {
   #edited(text) {
     Object.assign(this.own, { text, cell: this.#known(text) });
     this.#keepMine();
-    this.select.value = this.own.cell;
+    this.#choose();
     clearTimeout(this.typing);
     if (!this.untrusted) this.typing = setTimeout(() => this.on.onchange(this.name), PAUSE);
+  }
+
+  /** Name the cell that is shown, and say what is special about it. */
+  #choose() {
+    this.select.value = this.own.cell;
+    this.about.textContent = this.own.cell ? say(`about.cell.${this.own.cell}`) : "";
+    this.about.hidden = !this.own.cell;
   }
 
   /** Which of the cells that come along has this text; "" for one of the reader's own. */
@@ -155,7 +163,7 @@ export class Side {
     this.toShow = false;
     const { top, height } = this.detail.getBoundingClientRect(), end = document.querySelector(".time").getBoundingClientRect().top;
     const missing = top + Math.min(height, PEEK) - (end > 0 ? end : innerHeight);
-    if (missing > 0) scrollBy({ top: missing, behavior: "smooth" });
+    if (missing > 0) scrollBy({ top: missing, behavior: moving() });
   }
 
   #showKnobs(found) {

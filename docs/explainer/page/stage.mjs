@@ -1,5 +1,5 @@
 // The unrolled picture of a side: drawn by Python, with fields over it to click on.
-import { draw, make } from "./dom.mjs";
+import { draw, make, moving } from "./dom.mjs";
 import { meaning } from "./words.mjs";
 
 const look = new CSSStyleSheet();
@@ -11,7 +11,8 @@ const HITS = `
   .hit { fill: transparent; cursor: pointer; stroke: none; rx: 8px; }
   .hit:hover, .hit.chosen { stroke: var(--v-accent); stroke-width: 2; }
   .faded { opacity: .08; transition: opacity .2s; }
-  g[data-f], g[data-b] { transition: opacity .2s; }`;
+  g[data-f], g[data-b] { transition: opacity .2s; }
+  @media (prefers-reduced-motion: reduce) { g[data-f], g[data-b], .faded { transition: none; } }`;
 const sheet = fetch("picture.css").then((answer) => answer.text()).then((text) => look.replace(text + HITS));
 
 const SMALLEST = { whole: 0.6, step: 0.8 }; // of its size, in which a picture can still be read
@@ -97,7 +98,7 @@ export class Stage {
     this.now.removeAttribute("visibility");
     this.now.setAttribute("x", left - 6);
     const middle = (left + this.picture.width / 2 - this.picture.view[0]) * this.zoom;
-    this.host.scrollTo({ left: middle - this.host.clientWidth / 2, behavior: smooth ? "smooth" : "instant" });
+    this.host.scrollTo({ left: middle - this.host.clientWidth / 2, behavior: smooth ? moving() : "instant" });
   }
 
   /** While playing: forward as far as `forward`, the gradient back to `backward`; all without. */

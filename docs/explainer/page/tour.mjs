@@ -1,5 +1,5 @@
 // The guided tour: eight stops, each a state of the page and what to do and see in it.
-import { $, make } from "./dom.mjs";
+import { $, make, moving } from "./dom.mjs";
 import { left, share } from "./side.mjs";
 import { SETTINGS } from "./state.mjs";
 import { tourEnglish } from "./tour-en.mjs";
@@ -42,7 +42,7 @@ export class Tour {
     await this.before;
     if (this.place !== place) return; // gone on meanwhile
     await this.page.visit(STOPS[place]);
-    if (this.place === place) scrollTo({ top: 0, behavior: "smooth" });
+    if (this.place === place) scrollTo({ top: 0, behavior: moving() });
   }
 
   async end() {

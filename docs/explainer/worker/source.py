@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import linecache
 import traceback
 from importlib import resources
 from typing import Any
 
 from tinygrad_rnn import nn
+from tinygrad_rnn.errors import StaleValueError
 
 __all__ = ["FILE", "CellError", "blame", "cell_class", "starting_points"]
 
@@ -68,4 +70,16 @@ def blame(error: BaseException) -> CellError:
         frames = traceback.extract_tb(cause.__traceback__)
         lines = [f.lineno for f in frames if f.filename == FILE and f.lineno is not None]
         cause = cause.__cause__ or cause.__context__
+    if not lines and isinstance(error, StaleValueError):
+        lines = _changed_in_place()
     return CellError(told.strip(), lines[-1] if lines else None)
+
+
+def _changed_in_place() -> list[int]:
+    """The line of the text that changes a value in place, as `c += 1` does, if it is the only one.
+
+    The error of the backward pass does not know it: the forward pass was over by then.
+    """
+    tree = ast.parse("".join(linecache.getlines(FILE)))
+    found = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.AugAssign)]
+    return found if len(found) == 1 else []
