@@ -111,6 +111,15 @@ def test_knobs_turn_the_network_itself(ask: Ask, cells: dict[str, str]) -> None:
     assert free["radius"] > 0.1
 
 
+def test_a_gate_that_is_switched_on_again_is_as_it_was(ask: Ask, cells: dict[str, str]) -> None:
+    """Each unit has a bias of its own, and what was learnt stays."""
+    train(ask, {"a": cells["lstm"]}, 3)
+    found = look(ask, cells["lstm"])
+    shut = look(ask, cells["lstm"], knobs={"input gate": -6.0})
+    assert np.max(shut["values"]["input gate"]) < 0.1
+    assert look(ask, cells["lstm"])["values"] == found["values"]
+
+
 def test_the_knobs_of_every_cell_of_the_package(explainer: Any) -> None:
     """A bias knob sets the argument of its gate, and the radius that of each recurrent block."""
     from importlib import import_module

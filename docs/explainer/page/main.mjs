@@ -208,6 +208,7 @@ async function start() {
   const on = {
     get cells() { return cells; },
     onchange: changed,
+    onturn: (name) => look([name]), // on the network as it is
     onstep: setTime,
     onpick: (side, chosen, t, unit) => {
       state.unit = unit;

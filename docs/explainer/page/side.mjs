@@ -12,11 +12,12 @@ const PEEK = 240; // px of what is told of a value that come into sight
 const OFF = -6; // the bias of a gate that is shut: its sigmoid is 0.002
 
 export class Side {
-  /** `on`: onchange(name) for what needs a new look, onstep(t), onpick(side, what, t, unit). */
+  /** `on`: onchange(name) for another text, onturn(name) for a knob, onstep(t), onpick(side, what, t, unit). */
   constructor(name, series, on) {
     this.name = name;
     this.on = on;
     this.found = null;
+    this.before = {}; // what the knobs of gates were at that are switched off now
     const id = (part) => `${part}-${name}`;
     this.select = make("select", { id: id("cell"), onchange: () => this.start(this.select.value) });
     this.codeButton = make("button", { "aria-expanded": "false", "aria-controls": id("code"), onclick: () => this.toggleCode() });
@@ -61,6 +62,7 @@ export class Side {
 
   /** Show what the state has: a cell that comes along, with its knobs. */
   put() {
+    this.before = {};
     this.own.text ||= this.on.cells[this.own.cell] ?? "";
     this.own.cell = this.#known(this.own.text);
     this.#keepMine();
@@ -204,13 +206,17 @@ export class Side {
     const input = make("input", { type: "range", min: low, max: high, step: knob === "radius" ? 0.05 : 0.25, oninput: () => {
       this.own.knobs[knob] = Number(input.value);
       row.querySelector("output").textContent = brief(Number(input.value));
-      this.on.onchange(this.name);
+      this.on.onturn(this.name);
     } });
     const off = make("button", { class: "off", onclick: () => {
-      const value = this.#valueOf(knob);
-      if (value > OFF) off.dataset.before = value;
-      this.own.knobs[knob] = value > OFF ? OFF : Number(off.dataset.before ?? 3);
-      this.on.onchange(this.name);
+      const value = this.#valueOf(knob), { knobs } = this.own;
+      if (value > OFF) {
+        this.before[knob] = knobs[knob];
+        knobs[knob] = OFF;
+      } else if (!(knob in this.before)) knobs[knob] = 3; // a slider has shut it, or a link
+      else if (this.before[knob] === undefined) delete knobs[knob]; // then each unit has its own
+      else knobs[knob] = this.before[knob];
+      this.on.onturn(this.name);
     } });
     const row = make("div", { class: "knob" }, make("label", { class: "slide" }, make("span"), input, make("output")), off);
     row.dataset.knob = knob;

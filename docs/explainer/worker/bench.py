@@ -33,16 +33,19 @@ class Bench:
     def side(self, name: str, text: str, settings: Settings, knobs: dict[str, float]) -> Side:
         """The side of that name, made anew if its text has changed, or settings that need it.
 
-        A knob that has changed is turned on the network as it is. One that is let go makes it anew.
+        A knob that has changed is turned on the network as it is. A bias that is let go is as it
+        was before; a radius that is let go makes the network anew.
         """
         known, turned = self.sides.get(name), self._turned.get(name, {})
         kept = known is not None and known.text == text and known.adopt(settings)
-        if known is None or not kept or turned.keys() - knobs:
+        if known is None or not kept or "radius" in turned.keys() - knobs:
             self.sides.pop(name, None)
             known = Side(text, settings)
             self.sides[name] = known
             turned = {}
             self.restart()
+        for knob in turned.keys() - knobs:
+            known.knobs.let_go(knob)
         for knob, value in knobs.items():
             if turned.get(knob) != value:
                 _turn(known, knob, value)

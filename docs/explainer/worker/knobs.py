@@ -35,6 +35,7 @@ class Knobs:
         resting, moving = _step(cell, x, zeros), _step(cell, x, ones)
         self.biases = dict(self._biases(resting))
         self.recurrent = list(self._recurrent(resting, moving))
+        self._before: dict[str, dict[str, Array]] = {}  # what a knob has changed, as it was
 
     def _biases(self, graph: Graph) -> Any:
         """Of each named value that a function of one argument makes: [(parameter, mask)]."""
@@ -93,6 +94,7 @@ class Knobs:
 
     def set_bias(self, gate: str, value: float) -> None:
         """Make the biases of a gate sum to `value`, for each unit."""
+        self._note(gate, [name for name, _ in self.biases[gate]])
         for name, mask in self.biases[gate]:
             self._change(name, np.where(mask, value, self._parameters[name].data))
             value = 0.0
@@ -105,6 +107,18 @@ class Knobs:
             if now:
                 data[rows, columns] *= value / now
             self._change(name, data)
+
+    def let_go(self, gate: str) -> None:
+        """Give each unit of a gate the bias that it had before the first `set_bias`."""
+        before = self._before.pop(gate, {})
+        for name, mask in self.biases.get(gate, []):
+            if name in before:
+                data = self._parameters[name].data
+                self._change(name, np.where(mask, before[name], data))
+
+    def _note(self, knob: str, names: list[str]) -> None:
+        known = {name: self._parameters[name].data.copy() for name in names}
+        self._before.setdefault(knob, known)
 
     def _change(self, name: str, data: Array) -> None:
         parameter = self._parameters[name]
