@@ -1,4 +1,4 @@
-"""Writing files so that whoever reads them finds the old content or the new, never a half."""
+"""Writing files atomically: readers see the old content or the new, never a part."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _LEFTOVERS = ".*.tmp"
 def write_file(path: str | os.PathLike[str], content: str | bytes) -> None:
     """Write `content` (text as UTF-8) under a temporary name beside `path`, then rename it.
 
-    Readers see the old file or the whole new one; when this returns, the new one is on the disk
-    under its name. OSError, naming `path`, if it cannot be written; no temporary file stays behind
-    then, nor after Ctrl-C.
+    Readers see the old file or the whole new one; when this returns, the new one is on disk under
+    its name. OSError, naming `path`, if it cannot be written. No temporary file is left behind, not
+    even after Ctrl-C.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -36,16 +36,16 @@ def write_file(path: str | os.PathLike[str], content: str | bytes) -> None:
         os.replace(temporary, target)
         _sync_folder(target.parent)
     except OSError as error:
-        # Python picks the subclass of OSError by the number: FileNotFoundError and so on.
+        # Python selects the subclass of OSError by errno: FileNotFoundError and so on.
         raise OSError(error.errno, error.strerror, str(target)) from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def remove_leftovers(folder: str | os.PathLike[str]) -> None:
-    """Remove the temporary files in `folder` that a process left which was killed as it wrote.
+    """Remove temporary files in `folder` left by a process that was killed while writing.
 
-    Only for who knows that no other process writes there now.
+    Call it only if no other process can be writing there.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -59,7 +59,7 @@ def remove_leftovers(folder: str | os.PathLike[str]) -> None:
 
 
 def lock_folder(folder: str | os.PathLike[str]) -> int | None:
-    """Lock a folder for this process; close what is returned (`os.close`) to release it.
+    """Lock a folder for this process; close the returned descriptor (`os.close`) to release it.
 
     The system releases it however the process ends. BlockingIOError if another process holds it.
     None where a folder cannot be locked (Windows).
@@ -83,7 +83,7 @@ def lock_folder(folder: str | os.PathLike[str]) -> int | None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Bring the folder's list of names to the disk: a rename is in it."""
+    """Flush the folder's directory entries to disk, because a rename changes them."""
     if os.name == "nt":  # where a folder cannot be opened
         return
     opened = os.open(folder, os.O_RDONLY)

@@ -1,11 +1,11 @@
-"""Graph: a recorded program as data. The one form that pictures, planner and exporters read.
+"""Graph: a recorded program as data, which pictures, planner and exporters read.
 
     graph = Graph.of(loss)
     for node in graph:
         print(node.index, node.label, node.inputs, node.shape, node.path, node.step)
 
-The nodes stand in topological order and name their inputs by position in that order, so whoever
-reads a graph walks a list: there is no recursion, however long the history.
+The nodes are in topological order and refer to their inputs by position in that order. So reading a
+graph means iterating over a list: there is no recursion, however long the history.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ _SHOWN_FIRST, _SHOWN_LAST = 30, 10  # lines of a long graph that `str` shows
 class GraphNode:
     """One node of a `Graph`: an op applied, or a leaf.
 
-    `index`: its place in the graph. `inputs`: the places of its inputs, in the order in which
-    the op takes them. `source`: the recorded tensor that it stands for, None for a constant.
-    `origin`: in a graph of a backward pass, what the op belongs to, else None.
+    `index`: its place in the graph. `inputs`: the places of its inputs, in the order in which the
+    op takes them. `source`: the recorded tensor that it represents, None for a constant. `origin`:
+    in a graph of a backward pass, what the op belongs to, else None.
 
     >>> import tinygrad_rnn as tg
     >>> w = tg.tensor([1.0, 2.0], requires_grad=True).named("w")
@@ -74,7 +74,7 @@ class GraphNode:
 
     @property
     def symbol(self) -> str:
-        """How the op is written, as `+` or `σ`; the label of one without a symbol, or of a leaf."""
+        """The symbol of an op, such as `+` or `σ`; the label of a leaf or an op without a symbol."""
         op = self.op
         return (op.traits.symbol if op is not None else None) or self.label
 
@@ -90,9 +90,9 @@ class GraphNode:
 
     @property
     def value(self) -> Any:
-        """The array itself (not a copy; do not write into it), or the constant.
+        """The array itself (not a copy; do not write to it), or the constant.
 
-        For an op of several outputs a tuple of arrays; each of them is a node of its own.
+        For an op of several outputs a tuple of arrays; each of them is also a separate node.
         """
         return self.source._data if self.source is not None else self.constant
 
@@ -152,11 +152,11 @@ class GraphNode:
 
 
 class Graph:
-    """The nodes that some outputs were computed from, inputs before what is made from them.
+    """The nodes from which some outputs were computed, inputs before their users.
 
-    `nodes` is a list of `GraphNode`; `outputs` are places in it; `folded` are the places of
-    nodes that stand for steps that were left out, without their inputs. It keeps the values
-    alive, and stays whole when a backward pass frees the history of the tensors themselves.
+    `nodes` is a list of `GraphNode`; `outputs` are places in it; `folded` are the places of nodes
+    that represent omitted steps, without their inputs. A graph keeps the values alive, even when a
+    backward pass frees the history of the tensors themselves.
 
     >>> import tinygrad_rnn as tg
     >>> w = tg.tensor([1.0, 2.0], requires_grad=True).named("w")
@@ -180,11 +180,10 @@ class Graph:
     def of(cls, *outputs: Tensor, inputs: Sequence[Tensor] = ()) -> Graph:
         """The recorded history of `outputs`.
 
-        A leaf counts as a parameter if it requires a gradient (or is a `Parameter`), unless it
-        is listed in `inputs`. Numbers and arrays that ops were called with are constants.
-
-        TypeError for anything that is no Tensor; `GraphFreedError` if a backward pass has freed
-        the history: draw before it, or pass it `retain_graph=True`.
+        A leaf counts as a parameter if it requires a gradient (or is a `Parameter`), unless it is
+        listed in `inputs`. Numbers and arrays passed to ops are constants. TypeError for anything
+        that is not a Tensor; `GraphFreedError` if a backward pass has freed the history: draw
+        before it, or pass it `retain_graph=True`.
         """
         for output in outputs:
             if not isinstance(output, Tensor):
@@ -252,7 +251,7 @@ class Graph:
 
     @cached_property
     def consumers(self) -> list[list[tuple[int, int]]]:
-        """For each node, who uses it: pairs of a node's place and the position of the input."""
+        """For each node, its users: pairs of a node's place and the position of the input."""
         users: list[list[tuple[int, int]]] = [[] for _ in self.nodes]
         for node in self.nodes:
             for position, i in enumerate(node.inputs):
@@ -287,7 +286,7 @@ class Graph:
 
 
 def _history(outputs: Sequence[Tensor]) -> dict[int, Node]:
-    """Every node that `outputs` were made from, by number."""
+    """Every node from which `outputs` were computed, by number."""
     seen: dict[int, Node] = {}
     to_visit: list[Node] = list(outputs)
     while to_visit:

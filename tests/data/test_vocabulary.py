@@ -118,5 +118,5 @@ def test_words_are_read_as_they_were_written(words: list[str]) -> None:
 
 @pytest.mark.parametrize("token", ["a b", ""])
 def test_what_is_no_word(token: str) -> None:
-    with pytest.raises(DataError, match="is no word"):
+    with pytest.raises(DataError, match="is not a word"):
         Vocabulary([token], separator=" ")

@@ -306,7 +306,7 @@ def test_the_watch_repeats_the_step_with_the_same_random_numbers() -> None:
 
 def test_what_does_not_come_again_is_said() -> None:
     losses = iter([math.nan, 1.0])
-    with pytest.raises(TrainingError, match="it did not come again when that was repeated"):
+    with pytest.raises(TrainingError, match="it did not occur again when the step was repeated"):
         quiet(Scale(), lambda m, x: m(1.0).sum() * next(losses), [0])
 
 

@@ -1,6 +1,6 @@
 """Analyses of a cell as a dynamical system: how far its gradient and its state reach.
 
-Each takes a cell and sequences, and knows nothing else of it.
+Each needs only a cell and sequences.
 """
 
 from .horizon import MemoryHorizon, memory_horizon

@@ -38,7 +38,7 @@ class MemoryHorizon:
     def steps(self, share: float) -> int | None:
         """The largest k up to which every kept[j], j <= k, is at least `share`; None if all are.
 
-        None says that the horizon lies beyond the sequence. ValueError unless 0 < share <= 1.
+        None means that the horizon lies beyond the sequence. ValueError unless 0 < share <= 1.
         """
         if not 0 < share <= 1:
             raise ValueError(f"a share of the gradient is more than 0 and at most 1, got {share}")
@@ -64,18 +64,19 @@ def memory_horizon(
 ) -> MemoryHorizon:
     """How many steps back the gradient of a cell keeps a given share, on sequences x (T, B, ...).
 
-    The gradient of a loss of the last state s_T reaches the state k steps earlier multiplied by
-    the Jacobian J_k = d s_T / d s_{T-k}. A gradient of random direction and length 1 has, there,
-    the mean squared length |J_k|^2 / n, with the Frobenius norm and n numbers of state. Its root,
-    over all rows, is `kept[k]`; `steps(share)` is how far back it stays at least that share. A
-    part of the state that is handed on unchanged, such as a clock, keeps its gradient for ever.
+    The gradient of a loss of the last state s_T is multiplied by the Jacobian J_k = d s_T / d
+    s_{T-k} on its way to the state k steps earlier. There, a gradient of random direction and norm
+    1 has the mean squared norm |J_k|^2 / n, with the Frobenius norm and a state of n numbers. The
+    root of this, over all rows, is `kept[k]`; `steps(share)` is how far back it stays at least that
+    share. A part of the state that is passed on unchanged, such as a clock, keeps its gradient for
+    ever.
 
     `state`: the state to start from; the cell's initial state by default. `inputs`, `constants`:
     further inputs of a step, (T, B, ...) and (B, ...). The norm is estimated from `probes` random
-    directions for each row (Hutchinson 1989), drawn from `seed`: with all rows of a batch, to a
-    few per cent. All Jacobians come from one scan and its gradient.
+    directions for each row (Hutchinson 1989), drawn from `seed`. Over all rows of a batch it is
+    accurate to a few per cent. All Jacobians come from one scan and its gradient.
 
-    TypeError or ValueError if it is no cell, or x no sequences of it.
+    TypeError or ValueError if `cell` is not a cell, or if x does not fit it.
 
     >>> import numpy as np, tinygrad_rnn as tg
     >>> class Halves(tg.nn.Cell):
@@ -108,7 +109,7 @@ def memory_horizon(
         for _ in range(probes):
             signs = [Tensor.of(rng.choice([-1.0, 1.0], e.shape).astype(e.dtype)) for e in ends]
             total = sum(((e * s).sum() for e, s in zip(ends, signs)), start=ops.zeros(()))
-            if not total.requires_grad:  # no state is handed on at all
+            if not total.requires_grad:  # no state is passed on at all
                 break
             found = grad(total, wanted, allow_unused=True, retain_graph=True)
             for g in found:

@@ -5,8 +5,8 @@ Run it with::
     python -m tinygrad_rnn.data.derive_surnames            # rewrites the packaged set
     python -m tinygrad_rnn.data.derive_surnames FOLDER     # writes somewhere else
 
-The same version of ``faker`` gives the same bytes. ``faker`` comes with the ``data`` extra:
-the extra ``data``; nothing else in the package needs it.
+The same version of ``faker`` gives the same bytes. ``faker`` comes with the extra ``data``; nothing
+else in the package needs it.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _is_latin_letter(character: str) -> bool:
 
 
 def keep_at_most(names: Iterable[str], largest: int) -> list[str]:
-    """Choose at most ``largest`` names, as good as at random yet always the same ones.
+    """Choose at most ``largest`` names, pseudo-randomly but always the same ones.
 
     Ordering by a digest spreads the choice over the alphabet and needs no random generator
     whose stream might change between versions.
@@ -70,7 +70,7 @@ def keep_at_most(names: Iterable[str], largest: int) -> list[str]:
 def read_list(source: SurnameList) -> set[str]:
     """Return the cleaned surnames of one faker list."""
     module = importlib.import_module(f"faker.providers.person.{source.locale}")
-    # Iterating gives the names of a tuple, a list and of an OrderedDict of weights alike.
+    # Iterating works for a tuple, a list and an OrderedDict of weights.
     entries: Iterable[str] = getattr(module.Provider, source.attribute)
     return {name for name in map(clean_surname, entries) if name is not None}
 
@@ -86,7 +86,7 @@ def derive_language(language: Language) -> list[str]:
 
 
 def write_surnames(folder: Path) -> dict[str, list[str]]:
-    """Write one ``<Language>.txt`` a language and the README into ``folder``.
+    """Write one ``<Language>.txt`` per language and the README to ``folder``.
 
     Needs ``faker``; :class:`DataError` says so when it is missing.
 

@@ -14,13 +14,13 @@ from tinygrad_rnn.data.errors import DataError
 __all__ = ["PADDING", "Vocabulary"]
 
 PADDING = 0
-"""The code of no token at all; it fills the shorter sequences of a batch."""
+"""The code of padding, which fills the shorter sequences of a batch; no token has it."""
 
 
 class Vocabulary:
     """The tokens that a model knows, with codes from 1 upwards; 0 is :data:`PADDING`.
 
-    Tokens are letters, or, with a ``separator`` such as ``" "``, the words between them.
+    Tokens are letters or, with a ``separator`` such as ``" "``, the words that it separates.
     ``len(vocabulary)`` is the number of codes, padding included: the rows of an embedding.
 
     ``unknown``: the token used for all unknown ones. Without it they raise :class:`DataError`: if
@@ -51,7 +51,7 @@ class Vocabulary:
                     'for words write separator=" ")'
                 )
             if separator and (separator in token or not token):
-                raise DataError(f"{token!r} is no word: words are what {separator!r} parts")
+                raise DataError(f"{token!r} is not a word: words are separated by {separator!r}")
         if not found:
             raise DataError("a vocabulary needs at least one letter, but the alphabet is empty")
         self.tokens, self.separator, self.unknown = tuple(found), separator, unknown

@@ -64,7 +64,7 @@ class _Convolution(Module):
         return out
 
     def extra_repr(self) -> str:
-        """The sizes, and the options that are not the usual ones."""
+        """The sizes, and the options that differ from the defaults."""
         usual = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
         options = [f", {k}={getattr(self, k)!r}" for k, v in usual.items() if getattr(self, k) != v]
         no_bias = "" if self.bias is not None else ", bias=False"

@@ -30,7 +30,7 @@ class _Loss(Module):
         self.reduction = reduction
 
     def forward(self, prediction: Any, target: Any) -> Tensor:
-        """Both of one shape."""
+        """The loss; prediction and target have the same shape."""
         loss: Tensor = type(self).loss(prediction, target, reduction=self.reduction)
         return loss
 
@@ -62,7 +62,7 @@ class L1Loss(_Loss):
 
 
 class BCELoss(_Loss):
-    """Of probabilities, see `nn.functional.binary_cross_entropy`.
+    """The binary cross entropy of probabilities, see `nn.functional.binary_cross_entropy`.
 
     >>> import tinygrad_rnn as tg
     >>> tg.nn.BCELoss()(tg.tensor([0.5]), tg.tensor([1.0]))
@@ -73,7 +73,7 @@ class BCELoss(_Loss):
 
 
 class BCEWithLogitsLoss(_Loss):
-    """Of scores, see `nn.functional.binary_cross_entropy_with_logits`.
+    """The binary cross entropy of scores, see `nn.functional.binary_cross_entropy_with_logits`.
 
     >>> import tinygrad_rnn as tg
     >>> tg.nn.BCEWithLogitsLoss()(tg.tensor([0.0]), tg.tensor([1.0]))
@@ -96,7 +96,7 @@ class HuberLoss(_Loss):
         self.delta = delta
 
     def forward(self, prediction: Any, target: Any) -> Tensor:
-        """Both of one shape."""
+        """The loss; prediction and target have the same shape."""
         return functional.huber_loss(prediction, target, self.reduction, self.delta)
 
 
@@ -113,7 +113,7 @@ class SmoothL1Loss(_Loss):
         self.beta = beta
 
     def forward(self, prediction: Any, target: Any) -> Tensor:
-        """Both of one shape."""
+        """The loss; prediction and target have the same shape."""
         return functional.smooth_l1_loss(prediction, target, self.reduction, self.beta)
 
 

@@ -1,4 +1,4 @@
-"""PyTorch's `torch.nn.utils`: gradient clipping, and hints for what has another spelling here."""
+"""PyTorch's `torch.nn.utils`: gradient clipping, and hints for names spelled differently here."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ __all__ = ["clip_grad_norm_", "clip_grad_value_"]  # noqa: F822  (see below)
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:  # looked up at its use: `optim` stands on `nn`
+    if name in __all__:  # looked up on use, because `optim` imports `nn`
         return getattr(import_module("tinygrad_rnn.optim"), name)
     return torch_names.missing("nn.utils", name, sys.modules[__name__])

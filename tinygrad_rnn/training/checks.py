@@ -1,4 +1,4 @@
-"""Checks that the arguments of `fit` fit together, before anything is trained."""
+"""Checks that the arguments of `fit` are consistent, before training starts."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from ..engine.tensor import Tensor
 
 __all__ = ["Means", "measured"]
 
-Weighted = Mapping[str, tuple[float, float]]  # metric: (value, how much it counts)
+Weighted = Mapping[str, tuple[float, float]]  # metric: (value, weight)
 
 
 @dataclass

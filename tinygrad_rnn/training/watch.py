@@ -48,4 +48,4 @@ def origin(model: nn.Module, again: Callable[[], object]) -> str:
             again()
     except AnomalyError as error:
         return str(error)
-    return "it did not come again when that was repeated, op by op"
+    return "it did not occur again when the step was repeated op by op"

@@ -1,4 +1,4 @@
-"""Tasks for recurrent networks: each a function that returns a `Task`, the same for every cell.
+"""Tasks for recurrent networks: functions that return a `Task`, the same for every cell.
 
 >>> task = adding(steps=50)
 >>> task.name, task.input_size, task.output_size, task.loss

@@ -1,4 +1,4 @@
-"""Makes digits.npz and text.txt beside this file, as README.md describes them.
+"""Write digits.npz and text.txt next to this file, as README.md describes them.
 
     pip install scikit-learn
     python tinygrad_rnn/data/tasks/derive.py

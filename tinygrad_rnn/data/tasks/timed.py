@@ -1,4 +1,4 @@
-"""A task in which it matters when something was seen."""
+"""A task in which the times of the samples matter."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def irregular_series(
     """Tell the frequency of a wave from samples at random times: one of four.
 
     Waits between samples are exponential, with mean 0.5; frequencies are 0.5, 0.8, 1.25 and 2 turns
-    per unit of time, phases random, and a tenth of the amplitude is noise. x_t: the sample, and the
-    wait before it, which cells with an input `dt` (T, B, 1) get there, too. Without the waits the
-    samples say nearly nothing. Asked after the last step: which frequency. A guess has the cross
-    entropy log(4).
+    per unit of time, phases random, and a tenth of the amplitude is noise. x_t: the sample and the
+    wait before it; cells with an input `dt` (T, B, 1) get the wait there, too. Without the waits
+    the samples carry almost no information. The answer, after the last step, is the frequency. A
+    guess has the cross entropy log(4).
 
     >>> batch = next(iter(irregular_series(steps=6, batch_size=2).train))
     >>> batch.inputs.shape, batch.further["dt"].shape

@@ -16,7 +16,7 @@ _PRODUCT = re.compile(
     r"\w+: Input operand .* gufunc .*\(size (?P<y>\d+) is different from (?P<x>\d+)\)"
     r"|shapes \(.*\) and \(.*\) not aligned: (?P<columns>\d+) .* != (?P<rows>\d+) .*"
 )
-"""What `np.matmul` and `np.dot` say of arrays whose inner sizes differ."""
+"""The messages of `np.matmul` and `np.dot` for arrays whose inner sizes differ."""
 
 
 def explained(
@@ -24,8 +24,8 @@ def explained(
 ) -> Exception:
     """`error` with the call, `called(values)`, and the place in its message.
 
-    An error of a class of its own (not `ValueError`, `TypeError` or another that Python users
-    expect from such a call) is returned as it is, with the message as a note.
+    An error of a custom class (not `ValueError`, `TypeError` or another that Python users expect
+    from such a call) is returned unchanged, with the message as a note.
     """
     reason = _PRODUCT.sub(
         lambda m: f"the inner sizes differ, {m['x'] or m['columns']} and {m['y'] or m['rows']}",

@@ -17,11 +17,11 @@ Stop = int | Iterable[int] | Callable[[Any], Any]
 
 
 def choice(temperature: float, top_k: int | None, top_p: float | None) -> Choice:
-    """A function from scores (B, V) to tokens (B,), one row by itself.
+    """A function from scores (B, V) to tokens (B,), each row independently.
 
-    The sampled ones are those of largest score / temperature + noise with the standard Gumbel
-    distribution, which is a sample of the softmax (Gumbel 1954). ValueError for a number that makes
-    no sense.
+    A token is sampled as the one with the largest score / temperature + noise from the standard
+    Gumbel distribution, which samples from the softmax (Gumbel 1954). ValueError for a number out
+    of range.
     """
     if not temperature >= 0:
         raise ValueError(f"temperature is at least 0 (0: always the likeliest), got {temperature}")
@@ -31,7 +31,7 @@ def choice(temperature: float, top_k: int | None, top_p: float | None) -> Choice
         raise ValueError(f"top_p is a probability above 0, got {top_p}")
     if not temperature:
         return likeliest
-    divisor = Tensor(temperature)  # a Tensor: another temperature is no other program
+    divisor = Tensor(temperature)  # a Tensor, so that another temperature does not recompile
     mass = None if top_p is None else Tensor(top_p)
 
     def sampled(scores: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What decoding asks of a model: a call over a sequence, and where its state has the batch."""
+"""The interface of models for decoding: a call over a sequence, and the batch axes of the state."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def forward_of(
     head: Callable[[Any], Any] | None,
     batch_first: bool,
 ) -> Forward:
-    """The model with what comes before and after it, its sequences with time first."""
+    """The model with the functions before and after it, for sequences with time first."""
     called = _cell_over_sequence(model) if isinstance(model, Cell) else model
 
     def forward(
@@ -82,9 +82,9 @@ def batch_axes(
 ) -> Axes:
     """The batch axis of each leaf of `state`: where its shape follows the size of the batch.
 
-    It is found by one more step, of another batch size, from the model's own first state: layers
-    here put the batch of their states first, PyTorch's second. What that step draws is taken from
-    nobody. ValueError for a leaf in which it cannot be told.
+    It is found by one more step, with another batch size, from the model's own initial state.
+    Layers here put the batch of their states first, PyTorch's second. Random numbers drawn in that
+    step do not advance the generator. ValueError for a leaf whose batch axis is ambiguous.
     """
     batch = batch_size(pytree.leaves(x)[0][0])
     other = 2 if batch == 1 else 1

@@ -18,7 +18,7 @@ __all__ = ["checked_list", "stacked", "unstacked"]
 
 
 def checked_list(layer: str, state: Any, own: Sequence[Any]) -> list[Any]:
-    """The given states, with Tensors for arrays, in the order of the cells' `own`.
+    """The given states, with arrays made Tensors, in the order of the cells' `own` states.
 
     ValueError for the wrong number of states, or for one unlike the cell's own.
     """

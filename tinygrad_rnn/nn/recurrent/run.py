@@ -63,7 +63,7 @@ def run(
         executor=executor,
         truncate=truncate,
     )
-    # As gradient checkers use them, who need no advice.
+    # Gradient checkers use these and need no advice.
     complex_numbers = "c" in [t._data.dtype.kind for t in (*scanned.xs, *scanned.carry)]
     final, outputs = run_scan(scanned, unroll=unrolled or is_observed() or complex_numbers)
     return outputs, final
@@ -77,7 +77,7 @@ def sequence(
     constants: Mapping[str, Any] = _NONE,
     **options: Any,
 ) -> Scan:
-    """The scan of a cell over x, not run yet; `options` as of `Scan`."""
+    """The scan of a cell over x, not run yet; `options` as for `Scan`."""
     steps = len(x if isinstance(x, Tensor) else pytree.leaves(x)[0])
     if not inputs and not constants:
         return Scan(step_function(cell), state, x, steps, **options)

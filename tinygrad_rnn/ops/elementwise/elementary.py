@@ -16,7 +16,7 @@ elementwise = op(elementwise=True)
 
 
 def _is_complex(x: Array) -> bool:
-    """Whether x takes a complex step (see `testing`), for which some functions have no form."""
+    """Whether x is in a complex-step run (see `testing`), which some functions do not support."""
     return hasattr(x, "dtype") and x.dtype.kind == "c"
 
 
@@ -91,7 +91,7 @@ def arctan2(y: Array, x: Array) -> Array:
     >>> tg.arctan2(tg.tensor([1.0, -1.0]), -1.0).data.round(3)
     array([ 2.356, -2.356], dtype=float32)
     """
-    if _is_complex(x) or _is_complex(y):  # any branch has the derivative
+    if _is_complex(x) or _is_complex(y):  # every branch has the same derivative
         return np.where(np.abs(x) >= np.abs(y), np.arctan(y / x), -np.arctan(x / y))
     return np.arctan2(y, x)
 
@@ -255,7 +255,7 @@ log10.vjp(lambda grad, out, x: grad / (x * _LN_10))
 @implements(np.reciprocal)
 @elementwise
 def reciprocal(x: Array) -> Array:
-    """1 / x. Of integers NumPy keeps the integer part, which is 0 for all but 1 and -1.
+    """1 / x. For integers NumPy keeps the integer part, which is 0 except for 1 and -1.
 
     >>> import tinygrad_rnn as tg
     >>> tg.reciprocal(tg.tensor([2.0, -4.0]))

@@ -1,4 +1,4 @@
-"""Taking one or the other, element by element: maximum, minimum, clip, where."""
+"""Selecting between values, element by element: maximum, minimum, clip, where."""
 
 from __future__ import annotations
 
@@ -118,10 +118,10 @@ def nan_to_num(
     posinf: float | None = None,
     neginf: float | None = None,
 ) -> Array:
-    """x with numbers in the place of NaN and infinities, to which no gradient gets.
+    """x with numbers instead of NaN and infinities, which get no gradient.
 
     Infinities become the largest and the smallest number of the dtype unless `posinf` and `neginf`
-    say otherwise. `copy` is NumPy's; here x is never written into.
+    say otherwise. `copy` is NumPy's argument; here x is never written to.
 
     >>> import tinygrad_rnn as tg
     >>> tg.nan_to_num(tg.tensor([1.0, float("nan"), float("inf")]), posinf=9.0)

@@ -19,7 +19,7 @@ Array = Any
 
 
 def _axes(x: Array) -> int:
-    """The number of axes of x; asked of x itself, which is faster than through NumPy's protocol."""
+    """The number of axes of x, read from x itself, which is faster than NumPy's protocol."""
     return x.ndim if hasattr(x, "ndim") else np.ndim(x)
 
 
@@ -209,7 +209,7 @@ flip.vjp(lambda grad, out, x, axis: np.flip(grad, axis))
 @implements("astype", *([np.astype] if hasattr(np, "astype") else []))  # NumPy 2.1 and later
 @op(elementwise=True, linear=True)
 def astype(x: Array, *, dtype: Any) -> Array:
-    """x in another dtype; the gradient is cast back. Whole numbers and bools are constants.
+    """x in another dtype; the gradient is cast back. Integer and bool results are constants.
 
     Complex numbers cast to a real floating dtype stay complex, in that precision, so that a
     complex-step derivative passes through.

@@ -1,4 +1,4 @@
-"""The network that is trained: which class a sequence of symbols belongs to."""
+"""The network: it finds the class of a sequence of symbols."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from .settings import Settings
 __all__ = ["CellMaker", "Classifier"]
 
 CellMaker = Callable[[int, int], nn.Cell]
-"""What makes a cell from `input_size` and `hidden_size`; for example the class `nn.LSTMCell`."""
+"""A function that makes a cell from `input_size` and `hidden_size`; for example `nn.LSTMCell`."""
 
 
 class Classifier(nn.Module):
     """Symbols to class scores: embedding, a recurrent cell, its last output, a linear layer.
 
-    `make_cell(input_size, hidden_size)` makes the cell. `symbols`: how many codes there are, 0
-    being the padding. `settings`: sizes, layers and dropout.
+    `make_cell(input_size, hidden_size)` makes the cell. `symbols`: the number of codes; code 0 is
+    the padding. `settings`: sizes, layers and dropout.
 
     >>> import numpy as np
     >>> from tinygrad_rnn.nn import GRUCell
@@ -48,7 +48,7 @@ class Classifier(nn.Module):
     def read(self, letters: Tensor, lengths: npt.NDArray[Any] | None = None) -> Tensor:
         """Scores (B, classes) of embedded letters (T, B, embedding size), all T steps or lengths.
 
-        What follows the embedding, for whoever wants the gradient by letter.
+        The part after the embedding, for the gradient with respect to each letter.
         """
         outputs, _ = self.recurrent(letters, lengths=lengths)
         ends = len(letters) - 1 if lengths is None else lengths - 1
