@@ -74,7 +74,7 @@ class GraphNode:
 
     @property
     def symbol(self) -> str:
-        """The symbol of an op, such as `+` or `σ`; the label of a leaf or an op without a symbol."""
+        """The symbol of an op, such as `+` or `σ`; the label of a leaf or op without a symbol."""
         op = self.op
         return (op.traits.symbol if op is not None else None) or self.label
 
