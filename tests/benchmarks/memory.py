@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 from timing import installed, print_machine, print_table, run_with_threads
 
-CONTESTANTS = ("scan", "scan, checkpoint=sqrt", "unrolled", "PyTorch nn.*")
+CONTESTANTS = ("scan", "scan, checkpoint=sqrt", "unrolled", "PyTorch nn.*", "PyTorch loop")
+WARM_UP = 3  # time steps
 
 
 def ours(cell: str, sizes: tuple[int, ...], **options: Any) -> Callable[[np.ndarray], Any]:
@@ -54,6 +55,17 @@ def pytorch(cell: str, sizes: tuple[int, ...]) -> Callable[[np.ndarray], Any]:
     return step
 
 
+def pytorch_loop(cell: str, sizes: tuple[int, ...]) -> Callable[[np.ndarray], Any]:
+    """One training step of a loop over the cell, composed from PyTorch's ops."""
+    import torch
+    from recurrent_peers import Problem, torch_loop
+
+    torch.set_num_threads(1)
+    lengths = WARM_UP, sizes[0]
+    runs = {steps: torch_loop(Problem(cell, steps, *sizes[1:])).train for steps in lengths}
+    return lambda x: runs[len(x)]()
+
+
 def peak() -> float:
     """The largest resident set of this process so far, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
@@ -62,13 +74,13 @@ def peak() -> float:
 def measure(name: str, cell: str, sizes: tuple[int, ...]) -> tuple[float, float]:
     """How much the first and the second step raised the peak of this process."""
     if name.startswith("PyTorch"):
-        step = pytorch(cell, sizes)
+        step = (pytorch_loop if name == "PyTorch loop" else pytorch)(cell, sizes)
     elif name == "unrolled":
         step = ours(cell, sizes, unroll=True)
     else:
         step = ours(cell, sizes, **({"checkpoint": "sqrt"} if "checkpoint" in name else {}))
     steps, batch, inputs, _ = sizes
-    step(np.ones((3, batch, inputs), np.float32))
+    step(np.ones((WARM_UP, batch, inputs), np.float32))
     x = np.ones((steps, batch, inputs), np.float32)
     before = peak()
     step(x)
