@@ -113,6 +113,6 @@ def _stopped(experiment: str, folder: Path) -> int:
 
     kept = "no epoch was complete: nothing kept"
     if checkpoints_in(folder):
-        kept = f"go on: {command('train', experiment, '--resume', folder)}"
+        kept = f"to continue: {command('train', experiment, '--resume', folder)}"
     print(f"tinygrad-rnn: stopped by Ctrl-C; {kept}", file=sys.stderr)
     return 130
