@@ -205,6 +205,24 @@ def test_a_wrong_first_state_is_named(cell, error, says, layer) -> None:
         nn.Recurrent(cell)(x[None]) if layer else cell(x)
 
 
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (Right, r"the class Right; make one of it: Recurrent\(Right\(\.\.\.\)\)"),
+        (nn.Linear, r"the class Linear\. A cell is"),
+        (nn.Linear(3, 4), "the module Linear, which is no cell"),
+        (nn.LSTM(3, 4), "the layer LSTM, which runs cells of its own: call it as it is"),
+        ([nn.LSTMCell(3, 4), nn.LSTM(4, 4)], "the layer LSTM"),
+        ("lstm", "got 'lstm'"),
+        (["lstm", "gru"], "got 'lstm'"),
+        (None, "got None"),
+    ],
+)
+def test_what_is_no_cell_is_named(given, says) -> None:
+    with pytest.raises(TypeError, match=f"^Recurrent runs a cell, .*{says}"):
+        nn.Recurrent(given)
+
+
 def test_a_weight_that_nobody_would_train_is_said() -> None:
     class NoParameter(Right):
         def __init__(self, input_size, hidden_size):

@@ -20,7 +20,7 @@ from .cell import Cell
 from .inputs import as_tensor, check_names, check_shapes, is_nest
 from .packing import checked_list
 from .run import run
-from .stack import check_residual, placed
+from .stack import check_cells, check_residual, placed
 from .step import first_state
 from .unregistered import warn_of_no_parameter
 
@@ -88,6 +88,7 @@ class Recurrent(Module):
         executor: str | None = None,
         generator: np.random.Generator | None = None,
     ) -> None:
+        check_cells(cell)
         if num_layers < 1:
             raise ValueError(f"num_layers must be at least 1, got {num_layers}")
         if not 0 <= dropout <= 1:

@@ -2,11 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Sized
+from typing import Any
 
+from ..module import Module
 from .cell import Cell
 
-__all__ = ["check_residual", "placed"]
+__all__ = ["check_cells", "check_residual", "placed"]
+
+
+def check_cells(given: Any) -> None:
+    """TypeError if it is neither a cell nor a sequence of cells, with what was probably meant."""
+    several = (
+        isinstance(given, Sized) and isinstance(given, Iterable) and not isinstance(given, str)
+    )
+    wrong = [cell for cell in (given if several else [given]) if not isinstance(cell, Cell)]
+    if not wrong:
+        return
+    found = wrong[0]
+    if isinstance(found, type):
+        meant = f"the class {found.__name__}"
+        if issubclass(found, Cell):
+            meant += f"; make one of it: Recurrent({found.__name__}(...))"
+    elif isinstance(found, Module):
+        meant = f"the module {type(found).__name__}, which is no cell"
+        if hasattr(found, "cells"):
+            meant = (
+                f"the layer {type(found).__name__}, which runs cells of its own: call it as it is"
+            )
+    else:
+        meant = f"{found!r}"
+    raise TypeError(
+        f"Recurrent runs a cell, or one cell for each layer in a list; got {meant}. A cell is an "
+        "nn.Cell whose forward(x, state) returns the next state"
+    )
 
 
 def placed(
