@@ -505,6 +505,20 @@ def test_the_smallest_counterexample_is_shown() -> None:
     assert broken_laws(CutState)["parameters"].startswith("with 2 steps, 1 row:")
 
 
+def test_numbers_that_overflow_are_what_is_said_of_a_cell_in_which_they_do() -> None:
+    class Overflows(nn.Cell):
+        def __init__(self, input_size, hidden_size):
+            self.hidden_size = hidden_size
+            self.W, self.U = nn.Linear(input_size, hidden_size), nn.Linear(hidden_size, hidden_size)
+
+        def forward(self, x, h):
+            return tg.exp(self.W(x) + self.U(h))
+
+    found = broken_laws(Overflows)
+    assert "inf; not all results are finite" in found["length"]
+    assert found.keys() <= {"length", "far", "padding"}  # where all numbers are finite, all hold
+
+
 def test_an_error_of_the_cell_is_shown_in_full_once() -> None:
     notes = broken_laws(FailsOnTheThirdStep)
     first, *others = [note for note in notes.values() if "RuntimeError" in note]

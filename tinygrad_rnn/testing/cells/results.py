@@ -82,16 +82,19 @@ def first_difference(found: Results, expected: Results, exact: bool = False) -> 
     for (name, one, timed), (_, other, _) in zip(found.named(), expected.named(), strict=True):
         if one.shape != other.shape or one.dtype != other.dtype:
             return f"{name}: {one.dtype}{list(one.shape)}, not {other.dtype}{list(other.shape)}"
+        given, wanted = one, other
         same = (one == other) | ((one != one) & (other != other))
         if not exact and one.dtype.kind == "f":
             axes = tuple(range(int(timed), one.ndim))
+            finite = np.isfinite(one) & np.isfinite(other)
+            one, other = np.where(finite, one, 0), np.where(finite, other, 0)
             size = np.max(np.abs(other), axis=axes, keepdims=True, initial=0)
-            same |= np.abs(one - other) <= 1e-9 * np.abs(other) + 1e-12 * size
+            same |= finite & (np.abs(one - other) <= 1e-9 * np.abs(other) + 1e-12 * size)
         if not np.all(same):
             index = tuple(int(i) for i in np.argwhere(~same)[0])
             when = f" at step {index[0]}" if timed else ""
             return (
                 f"{name}{when}, element [{', '.join(map(str, index))}]: "
-                f"{one[index]:.17g}, not {other[index]:.17g}"
+                f"{given[index]:.17g}, not {wanted[index]:.17g}"
             )
     return None

@@ -85,9 +85,10 @@ def _length(subject: Subject, steps: int, rows: int) -> None:
         found = batch.results(subject.network, subject.seed, unrolled=unrolled)
         if found.outputs.shape != batch.output_weights.shape:
             raise Broken(f"outputs {found.outputs.shape}, not {batch.output_weights.shape}")
-        finite = all(np.isfinite(array).all() for _, array, _ in found.named())
-        if not finite:
-            raise Broken("not all results are finite")
+        for name, array, _ in found.named():
+            if not np.isfinite(array).all():
+                value = array[~np.isfinite(array)][0]
+                raise Broken(f"{name}: {value}; not all results are finite")
         if not steps and not all(
             np.array_equal(a, b)
             for a, b in zip(found.state, pytree.leaves(batch.state), strict=True)
