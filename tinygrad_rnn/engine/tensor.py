@@ -239,7 +239,7 @@ class Tensor(Operators["Tensor"], Node):
         def on_array_or_tensor(grad: Any) -> Any:
             recorded = isinstance(grad, Tensor)
             if not recorded:  # other nodes may have the same array for a gradient
-                grad = grad.view()
+                grad = np.asarray(grad).view()  # a rule may give a NumPy scalar
                 grad.flags.writeable = False
             new = hook(grad if recorded else Tensor.of(grad))
             if new is None:
