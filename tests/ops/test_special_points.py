@@ -195,3 +195,16 @@ def test_the_mean_of_more_elements_than_float16_can_count_has_a_gradient(dtype) 
     x.mean().backward()
     tolerance = max(float(np.finfo(dtype).eps), float(np.finfo(dtype).smallest_subnormal) * 7e4)
     np.testing.assert_allclose(x.grad.data, 1 / 70_000, rtol=tolerance)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint16", "int32", "int64"])
+def test_a_power_of_or_by_integers_has_the_gradient_of_the_same_floats(dtype) -> None:
+    """Whatever the dtype of the constant: no wrapping around, no precision lost to a narrow one."""
+    least = max(np.iinfo(dtype).min, -128)
+    whole = np.array([3, 2, 1, 0, least, 127], dtype)
+    x = np.array([0.9, 20.0, 0.0, 30.0, -1.01, 1.02])
+    for power, n in ((tg.pow, whole), (lambda t, n: n ** np.abs(t), np.maximum(whole, 0))):
+        found, expected = tg.tensor(x, requires_grad=True), tg.tensor(x, requires_grad=True)
+        power(found, tg.tensor(n)).sum().backward()
+        power(expected, tg.tensor(n, "float64")).sum().backward()
+        np.testing.assert_allclose(found.grad.data, expected.grad.data, rtol=1e-12)

@@ -123,9 +123,10 @@ def pow(x: Array, y: Array) -> Array:
     return np.power(x, y)
 
 
+# The 1.0 and 0.0 keep narrow integers from wrapping around, and from a logarithm in float16.
 pow.vjp(
-    x=lambda grad, out, x, y: grad * y * x ** (y - 1 + np.logical_and(x == 0, y == 0)),
-    y=lambda grad, out, x, y: grad * out * np.log(x + (x == 0)),
+    x=lambda grad, out, x, y: grad * y * x ** (y - 1.0 + np.logical_and(x == 0, y == 0)),
+    y=lambda grad, out, x, y: grad * out * np.log(x + 0.0 + (x == 0)),
 )
 
 
