@@ -64,7 +64,13 @@ function lines(expression) {
   return found;
 }
 
-const strong = (value, look = null) => make("b", { class: look }, brief(value));
+const strong = (value, look = null) => make("b", { class: look }, figures(value));
+
+/** Three figures of small numbers too, so that sums and products can be checked. */
+function figures(value) {
+  const size = Math.abs(value);
+  return size >= 1e-3 && size < 0.1 ? value.toPrecision(3).replace("-", "−") : brief(value);
+}
 
 /** A name; "t-1" in it is written with a minus, at which no line breaks. */
 const named = (text) => make("i", {}, text.replaceAll("[t-", "[t−"));
