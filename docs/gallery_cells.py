@@ -23,8 +23,9 @@ import numpy as np
 import tinygrad_rnn as tg
 from tinygrad_rnn import cells, nn
 from tinygrad_rnn.compiler.report import PlanReport
+from tinygrad_rnn.language import LANGUAGES, use_language
 
-__all__ = ["FAMILIES", "Numbers", "family", "made", "make_cards", "pack", "read"]
+__all__ = ["FAMILIES", "Numbers", "family", "made", "make_cards", "pack", "read", "unpack"]
 
 INPUT_SIZE, HIDDEN_SIZE = 4, 16
 MADE_WITH: dict[str, dict[str, Any]] = {
@@ -86,7 +87,7 @@ def family(name: str) -> str:
 def make_cards(
     names: Sequence[str], folder: Path, workers: int, done: Callable[[str], None]
 ) -> None:
-    """Write NAME.html, and its numbers as NAME.json, for those that are not there yet."""
+    """Write NAME.html in every language, and its numbers as NAME.json, for those not there yet."""
     folder.mkdir(parents=True, exist_ok=True)
     missing = [name for name in names if not (folder / f"{name}.json").exists()]
     context = multiprocessing.get_context("spawn")
@@ -100,10 +101,19 @@ def make_card(name: str, folder: Path) -> str:
     tg.set_executor("llvm")
     cell = made(name)
     card = tg.card(cell, quick=True, only=PARTS)
-    card.save(folder / f"{name}.html")
+    for language in LANGUAGES:
+        with use_language(language):
+            page = folder / page_of(name, language)
+            page.parent.mkdir(exist_ok=True)
+            card.save(page)
     found = numbers(name, cell, card)
     (folder / f"{name}.json").write_text(json.dumps(asdict(found)), encoding="utf-8")
     return f"{name}: {card.seconds:.0f} s"
+
+
+def page_of(name: str, language: str) -> str:
+    """Where the card of a cell is, in the folder and in the archive."""
+    return f"{name}.html" if language == "en" else f"{language}/{name}.html"
 
 
 def numbers(name: str, cell: nn.Cell, card: tg.cards.Card) -> Numbers:
@@ -142,8 +152,20 @@ def structure(plan: PlanReport) -> str:
 def pack(names: Iterable[str], folder: Path, archive: Path) -> None:
     """Put the cards into an archive: what they have in common is stored once."""
     with tarfile.open(archive, "w:xz", preset=9) as out:
-        for name in names:
-            info = out.gettarinfo(str(folder / f"{name}.html"), f"{name}.html")
+        for path in (page_of(name, language) for name in names for language in LANGUAGES):
+            info = out.gettarinfo(str(folder / path), path)
             info.mtime, info.uid, info.gid, info.uname, info.gname = 0, 0, 0, "", ""
-            with open(folder / f"{name}.html", "rb") as page:
+            with open(folder / path, "rb") as page:
                 out.addfile(info, page)
+
+
+def unpack(archive: Path, folder: Path, language: str) -> None:
+    """Write the cards in a language, English where there is no other, as NAME.html."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(archive) as pages:
+        there = dict.fromkeys(pages.getnames())  # in their order: going back is slow
+        for name in (path.removesuffix(".html") for path in there if "/" not in path):
+            wanted = page_of(name, language)
+            page = pages.extractfile(wanted if wanted in there else page_of(name, "en"))
+            assert page is not None
+            (folder / f"{name}.html").write_bytes(page.read())

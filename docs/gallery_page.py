@@ -10,20 +10,19 @@ import ast
 import inspect
 import json
 import re
-import tarfile
 import textwrap
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
-from gallery_cells import FAMILIES, SHARE, WINDOW, Numbers, family, made
+from gallery_cells import FAMILIES, SHARE, WINDOW, Numbers, family, made, unpack
 from gallery_results import SOLVED, guess_of_adding, recorded, solves
 
 import tinygrad_rnn as tg
 from tinygrad_rnn.comparison import Comparison, Entry
 from tinygrad_rnn.files import write_file
-from tinygrad_rnn.language import say
+from tinygrad_rnn.language import get_language, say
 from tinygrad_rnn.viz.page.document import document, theme_button
 
 __all__ = ["write_pages"]
@@ -48,8 +47,7 @@ def write_pages(source: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     write_file(folder / "cells.html", page)
     found.report(folder / "comparison.html", say("The zoo, compared"))
-    with tarfile.open(source / "cards.tar.xz") as cards:
-        cards.extractall(folder / "cards", filter="data")
+    unpack(source / "cards.tar.xz", folder / "cards", get_language())
 
 
 def cells_page(numbers: Mapping[str, Numbers], found: Comparison) -> str:
@@ -58,7 +56,7 @@ def cells_page(numbers: Mapping[str, Numbers], found: Comparison) -> str:
         task: {entry.cell.partition(",")[0]: entry for entry in entries}
         for task, entries in found.tasks.items()
     }
-    head = [*_columns(), *((say(task.replace("_", " ")), _about(task)) for task in found.tasks)]
+    head = [*_columns(), *((say(task).replace("_", " "), _about(task)) for task in found.tasks)]
     rows = {
         name: [*_of_card(card), *(_of_task(of.get(name)) for of in results.values())]
         for name, card in numbers.items()
@@ -124,7 +122,7 @@ def _about(task: str) -> str:
     return say(
         "{task}: the loss on what was held out, as a share of a guess's, in the mean over the "
         "seeds; in bold if it is less than {share:.0%} under every seed",
-        task=say(task.replace("_", " ")),
+        task=say(task).replace("_", " "),
         share=SOLVED,
     )
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tinygrad_rnn import cells
+from tinygrad_rnn.language import LANGUAGES, use_language
 
 DOCS = Path(__file__).parent.parent / "docs"
 GALLERY = DOCS / "gallery"
@@ -30,7 +31,8 @@ def own_cells() -> list[str]:
 
 def test_every_cell_has_a_card_with_its_numbers() -> None:
     with tarfile.open(GALLERY / "cards.tar.xz") as archive:
-        assert sorted(archive.getnames()) == sorted(f"{name}.html" for name in own_cells())
+        pages = {gallery_cells.page_of(name, of) for name in own_cells() for of in LANGUAGES}
+        assert {f"{name}.html" for name in own_cells()} <= {*archive.getnames()} <= pages
     assert sorted(NUMBERS) == sorted(own_cells())
     assert (GALLERY / "cards.tar.xz").stat().st_size < 1_000_000
 
@@ -61,6 +63,25 @@ def test_the_page_has_every_cell_and_its_links_lead_to_cards(site) -> None:
     assert page.count("<tr data-name=") == len(own_cells())
     rest = page.replace("cards/", "#")
     assert not re.search(r'(?:src|href)="(?!#)', rest)
+
+
+def test_the_pages_in_korean(tmp_path, monkeypatch) -> None:
+    """Titles, columns and notes; names of cells and their own texts stay as they are."""
+    monkeypatch.setattr(gallery_page, "_article", lambda name: "")  # the same in every language
+    with use_language("ko"):
+        gallery_page.write_pages(GALLERY, tmp_path)
+    page = (tmp_path / "cells.html").read_text(encoding="utf-8")
+    assert '<html lang="ko">' in page and "순환 셀 72개" in page and ">어림짐작" not in page
+    assert not re.search(r"(?i)learning curves|held out", page)
+    compared = (tmp_path / "comparison.html").read_text(encoding="utf-8")
+    assert "학습 곡선" in compared and not re.search(
+        r"(?i)held out|a guess|gradient", _text(compared)
+    )
+
+
+def _text(page: str) -> str:
+    """What a page shows."""
+    return re.sub(r"<style>.*?</style>|<script>.*?</script>|<[^>]*>", "", page, flags=re.DOTALL)
 
 
 def test_the_pages_of_the_gallery_are_made_not_kept() -> None:

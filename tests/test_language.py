@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import string
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
@@ -13,14 +14,28 @@ import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import cells, language, nn, viz
+from tinygrad_rnn.cards.equations.equations import KINDS
+from tinygrad_rnn.cards.formal import PASSES
+from tinygrad_rnn.cards.glossary import GLOSSARY
+from tinygrad_rnn.cards.measured.speed import NAMES
+from tinygrad_rnn.cards.measured.trained import NO_SIZE, NO_VECTORS, NOT_TRAINED
+from tinygrad_rnn.comparison.charts import WHEN
+from tinygrad_rnn.comparison.report import PLACE
+from tinygrad_rnn.comparison.table import HEAD
+from tinygrad_rnn.data import tasks
 from tinygrad_rnn.language import LANGUAGES, say, use_language
 from tinygrad_rnn.lessons.exercise import EXERCISES
 from tinygrad_rnn.lessons.gym import FAULTS
 from tinygrad_rnn.viz.charts.history import PARTS
 from tinygrad_rnn.viz.model.levels import LEVELS
-from tinygrad_rnn.viz.page.html import KEYS, WORDS
+from tinygrad_rnn.viz.page.html import KEYS as PAGE_KEYS
+from tinygrad_rnn.viz.page.html import WORDS
 
 ROOT = Path(tg.__file__).parent
+DOCS = Path(__file__).parent.parent / "docs"
+sys.path.insert(0, str(DOCS))
+from gallery_cells import FAMILIES  # noqa: E402
+
 OTHERS = [name for name in LANGUAGES if name != "en"]
 VERDICTS = ("vanishes", "explodes")
 METRICS = ("loss", "accuracy", "gradient norm", "learning rate")
@@ -28,7 +43,7 @@ METRICS = ("loss", "accuracy", "gradient norm", "learning rate")
 
 def said() -> Iterator[str]:
     """What `say` is called with: literals, or constants of the module by name."""
-    for path in ROOT.rglob("*.py"):
+    for path in [*ROOT.rglob("*.py"), *DOCS.glob("*.py")]:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         constants = {
             target.id: node.value.value
@@ -60,7 +75,7 @@ def texts() -> set[str]:
     """All that may be looked up."""
     found = {
         *said(),
-        *KEYS,
+        *PAGE_KEYS,
         *WORDS,
         *LEVELS,
         *PARTS.values(),
@@ -72,6 +87,11 @@ def texts() -> set[str]:
         found |= {lesson.question, lesson.look, *lesson.why, *lesson.turn}
         found |= {knob.label for knob in lesson.knobs}
     found |= {fault.hint for fault in FAULTS}
+    found |= {text for entry in GLOSSARY.values() for text in entry}
+    found |= {*KINDS.values(), *PASSES.values(), *NAMES.values()}  # cards
+    found |= {"as it is", "at initialisation", "trained", NO_SIZE, NO_VECTORS, NOT_TRAINED}
+    found |= {*WHEN.values(), *HEAD, *PLACE, *tasks.discover()}  # comparisons
+    found |= {*FAMILIES.values(), "dense", "block", "permuted", "diagonal", "none"}  # the gallery
     for asked in EXERCISES.values():
         found |= {asked.text, asked.hint, asked.because}
         found |= {answer for answer in [asked.answer()] if isinstance(answer, str)}

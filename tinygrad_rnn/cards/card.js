@@ -8,10 +8,10 @@
       const text = button.parentElement.querySelector("pre").textContent;
       try {
         await navigator.clipboard.writeText(text);
-        button.textContent = "copied";
+        button.textContent = button.dataset.copied;
       } catch {
         getSelection().selectAllChildren(button.parentElement.querySelector("pre"));
-        button.textContent = "selected: copy with Ctrl+C";
+        button.textContent = button.dataset.selected;
       }
     };
   }

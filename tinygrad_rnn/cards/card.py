@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -16,6 +17,7 @@ from tqdm import tqdm
 from ..compiler.backends.executor import executing_on
 from ..compiler.report import PlanReport
 from ..files import write_file
+from ..language import say
 from ..nn.recurrent.cell import Cell
 from ..testing import CellReport
 from ..viz.page.document import document, theme_button
@@ -27,13 +29,14 @@ from .formal import (
     laws_of,
     laws_section,
     numbers,
+    picture_of,
     pictures_section,
     structure_section,
     words_of,
 )
 from .glossary import glossary
 from .measured import Dynamics, Measurements, TaskMaker
-from .section import Section
+from .section import Drawn, Section
 from .subject import Subject
 
 __all__ = ["PARTS", "Card", "card", "equations"]
@@ -84,6 +87,8 @@ def _recovered(subject: Subject) -> Equations:
 class Card:
     """The facts about a cell; made by `card`. `html` is a page, which a notebook shows.
 
+    What was found is kept, and drawn in the language in force when the page is asked for.
+
     `plan`: None for a cell that runs op by op. `laws`: None if they were not checked. `dynamics`:
     the memory horizon, the Lyapunov spectrum and the errors of truncation, for the cell at
     initialisation and trained. `seconds`: how long the card took to make.
@@ -102,22 +107,36 @@ class Card:
     dynamics: Sequence[Dynamics] = ()
     seconds: float = 0.0
     command: str = ""
-    head: str = ""
-    sections: list[Section] = field(default_factory=list)
+    _head: Callable[[], str] = field(default=str, repr=False)
+    _drawn: list[Drawn] = field(default_factory=list, repr=False)
+
+    @property
+    def head(self) -> str:
+        """Sizes and costs of a step, as HTML."""
+        return self._head()
+
+    @property
+    def sections(self) -> list[Section]:
+        """The parts of the page."""
+        return [drawn() for drawn in self._drawn]
 
     def html(self) -> str:
         """The page: it needs no network."""
-        links = "".join(f'<a href="#{s.name}">{escaped(s.title)}</a>' for s in self.sections)
-        used = [entry for s in self.sections for entry in s.means]
+        sections = self.sections
+        links = "".join(f'<a href="#{s.name}">{escaped(s.title)}</a>' for s in sections)
+        used = [entry for s in sections for entry in s.means]
         means = glossary(["parameters", "state", "flops", *used])
+        meaning = escaped(say("What the numbers mean"))
+        made = escaped(say("Made in {seconds:.0f} seconds.", seconds=self.seconds))
         body = (
-            f'<main><header><div><p class="kind">cell</p><h1>{escaped(self.cell)}</h1></div>'
+            f'<main><header><div><p class="kind">{escaped(say("cell"))}</p>'
+            f"<h1>{escaped(self.cell)}</h1></div>"
             f"{theme_button()}</header>"
             f'<p class="lead">{escaped(self.about)}</p>{self.head}'
-            f'<nav>{links}<a href="#means">What the numbers mean</a></nav>'
-            f"{''.join(s.html() for s in self.sections)}"
-            f'<section id="means"><h2>What the numbers mean</h2><dl>{means}</dl></section>'
-            f'<p class="foot">Made in {self.seconds:.0f} seconds.{self.command}</p></main>'
+            f'<nav>{links}<a href="#means">{meaning}</a></nav>'
+            f"{''.join(s.html() for s in sections)}"
+            f'<section id="means"><h2>{meaning}</h2><dl>{means}</dl></section>'
+            f'<p class="foot">{made}{self.command}</p></main>'
         )
         return document(self.cell, body, [_file("card.css")], [_file("card.js")])
 
@@ -189,33 +208,33 @@ def card(
     found = _recovered(subject)  # a cell that cannot take a step fails here
     plan, why_not = _planned(subject)
     made = Card(_title(cell), words_of(cell), found, plan)
-    made.head = numbers(subject, plan)
+    made._head = partial(numbers, subject, plan)
     measurements = Measurements(subject, task, quick, seed)
 
-    def laws() -> Section:
+    def laws() -> Drawn:
         made.laws = laws_of(subject, 5.0 if quick else 60.0, **arguments)
-        return laws_section(made.laws)
+        return partial(laws_section, made.laws)
 
-    def gradient() -> Section:
-        section, made.dynamics = measurements.gradient()
-        return section
+    def gradient() -> Drawn:
+        drawn, made.dynamics = measurements.gradient()
+        return drawn
 
-    parts: dict[str, Callable[[], Section]] = {
-        "equations": lambda: equations_section(found, made.about),
-        "structure": lambda: structure_section(plan, why_not),
-        "pictures": lambda: pictures_section(subject),
+    parts: dict[str, Callable[[], Drawn]] = {
+        "equations": lambda: partial(equations_section, found, made.about),
+        "structure": lambda: partial(structure_section, plan, why_not),
+        "pictures": lambda: partial(pictures_section, picture_of(subject)),
         "gradient": gradient,
         "learning": measurements.learning,
         "speed": measurements.speed,
         "laws": laws,
     }
     chosen = {name: part for name, part in parts.items() if only is None or name in only}
-    made.sections = list(_sections(chosen, progress))
+    made._drawn = list(_found(chosen, progress))
     made.seconds = time.perf_counter() - start
     return made
 
 
-def _sections(parts: Mapping[str, Callable[[], Section]], progress: bool) -> Iterator[Section]:
+def _found(parts: Mapping[str, Callable[[], Drawn]], progress: bool) -> Iterator[Drawn]:
     with tqdm(total=len(parts), disable=not progress, leave=False, unit=" parts") as bar:
         for name, part in parts.items():
             bar.set_description(name)

@@ -8,6 +8,7 @@ from typing import Any
 
 from .. import pytree, viz
 from ..compiler.report import PlanReport
+from ..language import say
 from ..nn.recurrent.cell import Cell
 from ..testing import CellError, CellReport, check_cell
 from ..viz.page.document import drawing_svg
@@ -19,10 +20,11 @@ from .section import Section, Tile, table, tiles
 from .structure import facts
 from .subject import Subject
 
-__all__ = ["counted", "equations_section", "laws_of", "laws_section", "numbers", "pictures_section"]
-__all__ += ["structure_section", "words_of"]
+__all__ = ["counted", "equations_section", "laws_of", "laws_section", "numbers", "picture_of"]
+__all__ += ["pictures_section", "structure_section", "words_of"]
 
 PICTURE_STEPS = 5
+PASSES = {"forward": "FLOPs a step, forward", "backward": "FLOPs a step, backward"}
 
 
 def counted(number: float) -> str:
@@ -44,14 +46,14 @@ def numbers(subject: Subject, plan: PlanReport | None) -> str:
     cell = subject.cell
     state = sum(leaf.size for leaf in pytree.leaves(cell.initial_state(1)))
     found = [
-        Tile(counted(sum(p.size for p in cell.parameters())), "parameters", "parameters"),
-        Tile(counted(state), "numbers of state", "state"),
+        Tile(counted(sum(p.size for p in cell.parameters())), say("parameters"), "parameters"),
+        Tile(counted(state), say("numbers of state"), "state"),
     ]
     if plan is not None:
         steps = plan.steps * plan.batch_size
-        for direction in ("forward", "backward"):
+        for direction in PASSES:
             flops = plan.total(direction).flops / steps
-            found.append(Tile(counted(flops), f"FLOPs a step, {direction}", "flops"))
+            found.append(Tile(counted(flops), say(PASSES[direction]), "flops"))
     return tiles(found)
 
 
@@ -61,11 +63,11 @@ def equations_section(found: Equations, words: str) -> Section:
     lines = "".join(
         f'<div class="equation"><div class="pan"><math display="block"><mrow>{line.left.mathml()}'
         f"<mo>=</mo>{line.right.mathml()}</mrow></math></div>"
-        f"<small>{escaped(says.get(line.left.latex(), ''))}</small></div>"
+        f"<small>{escaped(say(says.get(line.left.latex(), '')))}</small></div>"
         for line in found.lines
     )
     where = table(
-        ("symbol", "stands for", "shape"),
+        (say("symbol"), say("stands for"), say("shape")),
         [
             (f"<math>{m.symbol.mathml()}</math>", escaped(m.says), _shape(m.shape))
             for m in found.meanings
@@ -74,35 +76,38 @@ def equations_section(found: Equations, words: str) -> Section:
     )
     known = {name: f for name, f in found.functions.items() if _told(f)}
     functions = table(
-        ("function", "is"),
+        (say("function"), say("is")),
         [(f"<code>{escaped(f.op.name)}</code>", escaped(_told(f))) for f in known.values()],
         "where",
     )
-    refused = (
-        f'<p class="alarm">These are the equations of the step that was traced; another may have '
-        f"others: {escaped(found.refusal)}.</p>"
-        if found.refusal
-        else ""
-    )
+    refused = ""
+    if found.refusal:
+        told = say(
+            "These are the equations of the step that was traced; another may have others: {why}.",
+            why=found.refusal,
+        )
+        refused = f'<p class="alarm">{escaped(told)}</p>'
     error = found.error
-    exact = "exactly" if error == 0 else f"to {error:.1g}"
-    true = (
-        f"Parsed again and evaluated with NumPy, they give the same result as the cell, "
-        f"{linked(exact, 'equations')}."
+    exact = say("exactly") if error == 0 else say("to {error:.1g}", error=error)
+    true = say(
+        "Parsed again and evaluated with NumPy, they give the same result as the cell, {exactly}.",
+        exactly=linked(exact, "equations"),
     )
     if not error < 1e-4:
-        wrong = f"Parsed again and evaluated, they differ from the cell by {error:.2g}."
+        wrong = say("Parsed again and evaluated, they differ from the cell by {by:.2g}.", by=error)
         true = f"<b class='alarm'>{wrong}</b>"
     source = escaped(found.latex())
     content = (
         f'{refused}<div class="equations">{lines}</div><p>{true}</p>'
-        f"<details><summary>Meanings of the letters</summary>{where}"
+        f"<details><summary>{escaped(say('Meanings of the letters'))}</summary>{where}"
         f"{functions if known else ''}</details>"
-        f'<details><summary>LaTeX</summary><button class="copy" type="button">copy</button>'
+        f'<details><summary>LaTeX</summary><button class="copy" type="button" '
+        f'data-copied="{escaped(say("copied"))}" '
+        f'data-selected="{escaped(say("selected: copy with Ctrl+C"))}">{say("copy")}</button>'
         f"<pre>{source}</pre></details>"
     )
-    about = "What one step computes, recovered from the operations of a traced step."
-    return Section("equations", "Equations", about, content, ("equations",))
+    about = say("What one step computes, recovered from the operations of a traced step.")
+    return Section("equations", say("Equations"), about, content, ("equations",))
 
 
 def _told(function: Function) -> str:
@@ -112,54 +117,59 @@ def _told(function: Function) -> str:
 
 
 def _shape(shape: tuple[int, ...]) -> str:
-    return "×".join(map(str, shape)) or "number"
+    return "×".join(map(str, shape)) or say("number")
 
 
 def structure_section(plan: PlanReport | None, why_not: str) -> Section:
-    """How the next state depends on the state, and what follows."""
-    about = "How the next state depends on the state, and what follows."
+    """What follows from how the next state depends on the state."""
+    about = say("How the next state depends on the state, and what follows.")
     if plan is None:
-        content = f'<p class="alarm">The structure is unknown: {escaped(why_not)}</p>'
-        return Section("structure", "Structure", about, content)
+        told = say("The structure is unknown: {why}", why=why_not)
+        return Section(
+            "structure", say("Structure"), about, f'<p class="alarm">{escaped(told)}</p>'
+        )
     found = facts(plan)
     each = "".join(
         f"<li><b>{escaped(f.says)}</b> {escaped(f.therefore)} "
-        f"{linked('what this means', f.means)}</li>"
+        f"{linked(say('what this means'), f.means)}</li>"
         for f in found
     )
     return Section(
         "structure",
-        "Structure",
+        say("Structure"),
         about,
         f'<ul class="facts">{each}</ul>',
         tuple(f.means for f in found),
     )
 
 
-def pictures_section(subject: Subject) -> Section:
-    """One step, and backpropagation through a few."""
+def picture_of(subject: Subject) -> viz.Picture:
+    """Backpropagation through a few steps."""
     given = subject.given(PICTURE_STEPS, 1)
     model = subject.model(given, unroll=True)
-    picture = viz.bptt(model, given.x, level="gates", fold=3, title="")
+    return viz.bptt(model, given.x, level="gates", fold=3, title="")
+
+
+def pictures_section(picture: viz.Picture) -> Section:
+    """One step, and backpropagation through a few."""
     figures = []
+    several = say(
+        "{count} steps: forward from the left, the gradient from the right", count=PICTURE_STEPS
+    )
     for level, prefix, caption in (
-        ("rolled", "r", "One step, with the state fed back"),
-        (
-            "gates",
-            "g",
-            f"{PICTURE_STEPS} steps: forward from the left, the gradient from the right",
-        ),
+        ("rolled", "r", say("One step, with the state fed back")),
+        ("gates", "g", several),
     ):
         svg = drawing_svg(picture.drawing(level, prefix))
         figures.append(
             f"<figure><figcaption>{escaped(caption)}</figcaption>"
             f"<div class='pan'>{svg}</div></figure>"
         )
-    about = (
+    about = say(
         "Boxes are operations. Coloured lines are the gradient of the last state; wider means "
         "larger. Where it thins out to the left, less is learnt from earlier steps."
     )
-    return Section("pictures", "Pictures", about, "".join(figures))
+    return Section("pictures", say("Pictures"), about, "".join(figures))
 
 
 # Laws
@@ -203,10 +213,13 @@ def laws_section(report: CellReport) -> Section:
     holding = sum(law.verdict == "holds" for law in report.laws)
     broken = len(report.broken)
     head = tiles(
-        [Tile(str(holding), "laws hold", "laws"), Tile(str(broken), "laws broken", "laws")]
+        [
+            Tile(str(holding), say("laws hold"), "laws"),
+            Tile(str(broken), say("laws broken"), "laws"),
+        ]
     )
-    about = "Laws that every cell must satisfy, and claims by the author of this one."
-    whole = table(("verdict", "law", "it says"), rows, "laws")
+    about = say("Laws that every cell must satisfy, and claims by the author of this one.")
+    whole = table((say("verdict"), say("law"), say("it says")), rows, "laws")
     if report.ok:
-        whole = f"<details><summary>All laws</summary>{whole}</details>"
-    return Section("laws", "Laws", about, head + whole, ("laws",))
+        whole = f"<details><summary>{escaped(say('All laws'))}</summary>{whole}</details>"
+    return Section("laws", say("Laws"), about, head + whole, ("laws",))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ..language import say
 from ..viz.style.text import escaped
 
 __all__ = ["GLOSSARY", "glossary", "linked"]
@@ -118,7 +119,8 @@ def linked(text: str, entry: str) -> str:
     """A number, or its name, with a link to its entry. KeyError if there is none."""
     title, _ = GLOSSARY[entry]
     return (
-        f'<a class="means" href="#means-{entry}" title="What it means: {escaped(title)}">'
+        f'<a class="means" href="#means-{entry}" '
+        f'title="{escaped(say("What it means: {title}", title=say(title)))}">'
         f"{escaped(text)}</a>"
     )
 
@@ -127,7 +129,7 @@ def glossary(used: Iterable[str]) -> str:
     """The entries that a card links to, in their order, as a list of HTML."""
     wanted = set(used)
     return "".join(
-        f'<dt id="means-{name}">{escaped(title)}</dt><dd>{escaped(text)}</dd>'
+        f'<dt id="means-{name}">{escaped(say(title))}</dt><dd>{escaped(say(text))}</dd>'
         for name, (title, text) in GLOSSARY.items()
         if name in wanted
     )

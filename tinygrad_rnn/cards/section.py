@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from ..viz.charts.chart import Chart
 from ..viz.page.document import panel_svg
 from ..viz.style.text import escaped
 from .glossary import linked
 
-__all__ = ["Section", "Tile", "charts", "table", "tiles"]
+__all__ = ["Drawn", "Section", "Tile", "charts", "table", "tiles"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,10 @@ class Section:
             f'<section id="{self.name}"><h2>{escaped(self.title)}</h2>'
             f"<p class='about'>{escaped(self.about)}</p>{self.content}</section>"
         )
+
+
+Drawn: TypeAlias = Callable[[], Section]
+"""A section of what was found, drawn in the language in force when it is called."""
 
 
 class Tile(NamedTuple):

@@ -7,18 +7,22 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from ..language import say
 from ..viz.charts.history import ticks
 from ..viz.charts.marks import Line, draw_legend, draw_lines, legend_height
 from ..viz.charts.panel import Panel
 from ..viz.style.palette import SERIES, SMALL, TEXT
 from ..viz.style.text import escaped, fitted, number, printable, text_width
 from .entries import Entry, leaders
+from .jobs import Row
 
 __all__ = ["MANY", "curves", "dots_of_losses", "dots_of_speed", "flows", "small_curves"]
-__all__ += ["small_flows"]
+__all__ += ["flow_name", "small_flows", "task_name"]
+
+WHEN = {"before": "{task}: before training", "after": "{task}: after training"}
 
 MANY = 8  # cells in one panel, at most; if there are more, each has its own panel
-_WIDE, _TALL = 350.0, 210.0
+_WIDE, _TALL = 344.0, 210.0  # as wide as a phone
 _SMALL_WIDE, _SMALL_TALL = 160.0, 70.0
 _ROW = 15.0
 _LEAST = 1e-12  # norms below are drawn as this one
@@ -39,12 +43,22 @@ def dots_of_losses(entries: Sequence[Entry]) -> Panel:
     for entry in sorted(entries, key=_mean_loss):
         series = 0 if entry.cell in best else 2
         rows[entry.cell] = [
-            Dot(row["loss"], series, f"{entry.cell}, seed {row['seed']}: {row['loss']:.4g}")
+            Dot(row["loss"], series, _told(entry.cell, row))
             for row in entry.rows
             if row["loss"] is not None
         ]
-        notes[entry.cell] = f"{entry.diverged} diverged" if entry.diverged else ""
-    return _dots(entries[0].task, rows, notes, entries[0].baseline, "a guess")
+        diverged = entry.diverged
+        notes[entry.cell] = say("{count} diverged", count=diverged) if diverged else ""
+    return _dots(task_name(entries[0].task), rows, notes, entries[0].baseline, say("a guess"))
+
+
+def task_name(task: str) -> str:
+    """What a task is called on a page."""
+    return say(task)
+
+
+def _told(cell: str, row: Row) -> str:
+    return say("{cell}, seed {seed}: {loss:.4g}", cell=cell, seed=row["seed"], loss=row["loss"])
 
 
 def _mean_loss(entry: Entry) -> float:
@@ -58,12 +72,12 @@ def dots_of_speed(tasks: Mapping[str, Sequence[Entry]]) -> Panel:
         for entry in entries:
             ms = 1e3 * entry.step_seconds
             if math.isfinite(ms):
-                dot = Dot(ms, series, f"{entry.cell}, {task}: {ms:.3g} ms")
+                dot = Dot(ms, series, f"{entry.cell}, {task_name(task)}: {ms:.3g} ms")
                 found.setdefault(entry.cell, []).append(dot)
     middle = {cell: statistics.median(d.value for d in dots) for cell, dots in found.items()}
     rows = {cell: found[cell] for cell in sorted(found, key=middle.__getitem__)}
-    lines = [Line(task, [], series) for series, task in enumerate(tasks)]
-    return _dots("CPU ms per training step", rows, {}, None, "", lines)
+    lines = [Line(task_name(task), [], series) for series, task in enumerate(tasks)]
+    return _dots(say("CPU ms per training step"), rows, {}, None, "", lines)
 
 
 def _dots(
@@ -74,9 +88,9 @@ def _dots(
     mark_name: str,
     legend: Sequence[Line] = (),
 ) -> Panel:
-    names = {cell: fitted(printable(cell), SMALL, 150.0) for cell in rows}
+    names = {cell: fitted(printable(cell), SMALL, 130.0) for cell in rows}
     left = 16 + max(text_width(name, SMALL) for name in names.values())
-    width = left + 300.0
+    width = _WIDE
     below = legend_height(legend, width) if len(legend) > 1 else 0.0
     panel = Panel(width, _ROW * len(rows), 1, title, left=left, above=14, below=below, labels=[""])
     values = [d.value for dots in rows.values() for d in dots if d.value > 0]
@@ -154,10 +168,9 @@ def curves(entries: Sequence[Entry]) -> Panel:
     ]
     ranges = [entry.curves("val_loss") for entry in entries]
     epochs = max((len(line.values) for line in lines), default=0)
-    baseline = Line("a guess", [entries[0].baseline] * epochs, 5, 1)
-    return _time_panel(
-        f"{entries[0].task}: loss", [*lines, baseline], epochs, ranges, range(1, epochs + 1)
-    )
+    baseline = Line(say("a guess"), [entries[0].baseline] * epochs, 5, 1)
+    title = say("{task}: loss", task=task_name(entries[0].task))
+    return _time_panel(title, [*lines, baseline], epochs, ranges, range(1, epochs + 1))
 
 
 def flows(entries: Sequence[Entry], when: str) -> Panel:
@@ -167,7 +180,8 @@ def flows(entries: Sequence[Entry], when: str) -> Panel:
         for n, entry in enumerate(entries)
     ]
     steps = max((len(line.values) for line in lines), default=0)
-    return _time_panel(f"{entries[0].task}: {when} training", lines, steps)
+    title = say(WHEN[when], task=task_name(entries[0].task))
+    return _time_panel(title, lines, steps)
 
 
 def small_curves(entries: Sequence[Entry], low: float) -> Panel:
@@ -175,7 +189,7 @@ def small_curves(entries: Sequence[Entry], low: float) -> Panel:
     lines, ranges = [], []
     for n, entry in enumerate(entries):
         shares = [[v / entry.baseline for v in curve] for curve in entry.curves("val_loss")]
-        lines.append(Line(entry.task, _median(shares), n))
+        lines.append(Line(task_name(entry.task), _median(shares), n))
         ranges.append(shares)
     return _small_panel(entries[0].cell, lines, ranges, low, 3.0)
 
@@ -184,9 +198,15 @@ def small_flows(entries: Sequence[Entry], low: float) -> Panel:
     """One cell on all tasks: the gradient flow before (dashed) and after training."""
     lines = []
     for n, entry in enumerate(entries):
-        lines.append(Line(f"{entry.task}, before", _at_least(entry.flow("before")), n, 1))
-        lines.append(Line(f"{entry.task}, after", _at_least(entry.flow("after")), n))
+        lines.append(Line(flow_name(entry.task, "before"), _at_least(entry.flow("before")), n, 1))
+        lines.append(Line(flow_name(entry.task, "after"), _at_least(entry.flow("after")), n))
     return _small_panel(entries[0].cell, lines, [], low, 10.0)
+
+
+def flow_name(task: str, when: str) -> str:
+    """What the line of a task's gradient flow, before or after training, is called."""
+    name = task_name(task)
+    return say("{task}, before", task=name) if when == "before" else say("{task}, after", task=name)
 
 
 def _time_panel(

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..language import say
 from ..tables import html_table
 from ..viz.charts.chart import Chart
 from ..viz.charts.marks import Line, draw_legend, legend_height
@@ -19,18 +20,22 @@ from .charts import (
     curves,
     dots_of_losses,
     dots_of_speed,
+    flow_name,
     flows,
     small_curves,
     small_flows,
+    task_name,
 )
 from .entries import Entry
-from .table import heading, rows_of, tie_note
+from .table import heading, rows_of, seeds_in_words, tie_note, translated
 
 if TYPE_CHECKING:
     from .comparing import Comparison
 
 __all__ = ["sections", "write"]
 
+PLACE = ("processor", "machine", "Python", "NumPy", "tinygrad_rnn", "executor")
+"""What is told of where it was run."""
 _LEGEND = 330.0  # px, which a phone has
 _RESULTS = (
     "The loss on held-out sequences after the last epoch: a dot for each seed, the best mean "
@@ -73,20 +78,20 @@ def sections(comparison: Comparison) -> list[Section]:
             chart_figure(Chart([flows(of, "before"), flows(of, "after")])) for of in tasks.values()
         ]
     else:
-        legend = _legend([*tasks], [0])
+        legend = _legend([*map(task_name, tasks)], [0])
         small = [small_curves(of, 1e-4) for of in of_cells]
         learning = [chart_figure(Chart([legend])), chart_figure(Chart(small))]
-        legend = _legend([f"{task}, {when}" for task in tasks for when in ("before", "after")])
+        legend = _legend([flow_name(task, w) for task in tasks for w in ("before", "after")])
         small = [small_flows(of, 1e-8) for of in of_cells]
         flow = [chart_figure(Chart([legend])), chart_figure(Chart(small))]
     timed = any(math.isfinite(entry.step_seconds) for entry in comparison.entries)
     speed = [chart_figure(Chart([dots_of_speed(tasks)]))] if timed else []
     return [
-        Section("Results", _RESULTS, results),
-        Section("In numbers", f"{tie_note(tasks)}.", _tables(comparison)),
-        Section("Learning curves", _CURVES if few else _SHARES, learning),
-        Section("Gradient flow", _FLOWS, flow),
-        Section("Speed", _SPEED, speed),
+        Section(say("Results"), say(_RESULTS), results),
+        Section(say("In numbers"), f"{tie_note(tasks)}.", _tables(comparison)),
+        Section(say("Learning curves"), say(_CURVES) if few else say(_SHARES), learning),
+        Section(say("Gradient flow"), say(_FLOWS), flow),
+        Section(say("Speed"), say(_SPEED), speed),
     ]
 
 
@@ -111,7 +116,7 @@ def _tables(comparison: Comparison) -> list[str]:
     found = []
     for name, entries in comparison.tasks.items():
         ranked = sorted(entries, key=lambda e: e.loss.mean if e.loss.values else float("inf"))
-        rows = rows_of(ranked)
+        rows = translated(rows_of(ranked))
         title = heading(name, entries, comparison.recipe)
         table = html_table(rows, range(1, len(rows[0])))
         found.append(
@@ -125,31 +130,39 @@ def _lead(comparison: Comparison) -> str:
     """What was compared, in a paragraph, and on which machine."""
     recipe, cells, tasks = comparison.recipe, comparison.cells, comparison.tasks
     seeds = len({row["seed"] for row in comparison.rows})
-    sizes = "All have the same hidden size"
+    sizes = say("All have the same hidden size.")
     if comparison.match == "parameters":
-        off = max(abs(entry.distance) for entry in comparison.entries)
-        sizes = (
-            f"Hidden sizes are chosen so that all have about as many parameters as {cells[0]}; "
-            f"the largest difference is {off:.1%}"
+        sizes = say(
+            "Hidden sizes are chosen so that all have about as many parameters as {cell}; the "
+            "largest difference is {off:.1%}.",
+            cell=cells[0],
+            off=max(abs(entry.distance) for entry in comparison.entries),
         )
     elif comparison.match is None:
-        sizes = "Each has its own hidden size"
-    told = (
-        f"{_count(len(cells), 'cell')}, {_count(len(tasks), 'task')}, {_count(seeds, 'seed')}. "
-        f"{sizes}. All are trained in the same way: {recipe.epochs} epochs of {recipe.batches} "
-        f"steps of Adam at {recipe.learning_rate:g}, {recipe.batch_size} sequences per step. The "
-        "learning rate was not tuned for any of them."
+        sizes = say("Each has its own hidden size.")
+    counts = ", ".join([_cells(len(cells)), _tasks(len(tasks)), seeds_in_words(seeds)])
+    alike = say(
+        "All are trained in the same way: {epochs} epochs of {batches} steps of Adam at "
+        "{rate:g}, {rows} sequences per step. The learning rate was not tuned for any of them.",
+        epochs=recipe.epochs,
+        batches=recipe.batches,
+        rate=recipe.learning_rate,
+        rows=recipe.batch_size,
     )
+    told = f"{counts}. {sizes} {alike}"
     places = {_place(row["environment"]) for row in comparison.rows}
     where = "".join(f"<p>{escaped(place)}</p>" for place in sorted(places))
     return f'<p class="lead">{escaped(told)}</p>{where}'
 
 
-def _count(number: int, name: str) -> str:
-    return f"{number} {name}{'s' * (number != 1)}"
+def _cells(count: int) -> str:
+    return say("1 cell") if count == 1 else say("{count} cells", count=count)
+
+
+def _tasks(count: int) -> str:
+    return say("1 task") if count == 1 else say("{count} tasks", count=count)
 
 
 def _place(environment: dict[str, str]) -> str:
     """The machine and the versions, in words."""
-    names = ("processor", "machine", "Python", "NumPy", "tinygrad_rnn", "executor")
-    return "; ".join(f"{name} {environment[name]}" for name in names if name in environment)
+    return "; ".join(f"{say(name)} {environment[name]}" for name in PLACE if name in environment)

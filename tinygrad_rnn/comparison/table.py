@@ -6,13 +6,16 @@ import math
 import textwrap
 from collections.abc import Mapping, Sequence
 
+from ..language import say
 from ..tables import html_table, text_table
 from ..training import Spread
 from .entries import Entry, leaders
 from .jobs import Recipe
 
-__all__ = ["heading", "html_tables", "rows_of", "text_tables", "tie_note"]
+__all__ = ["heading", "html_tables", "rows_of", "seeds_in_words", "text_tables", "tie_note"]
+__all__ += ["translated"]
 
+HEAD = ("  cell", "hidden", "weights", "off", "loss", "accuracy", "ms/step")
 _WIDTH = 80
 _RIGHT = (1, 2, 3, 4, 5, 6)
 Tasks = Mapping[str, Sequence[Entry]]
@@ -30,37 +33,46 @@ def text_tables(tasks: Tasks, recipe: Recipe) -> str:
 def html_tables(tasks: Tasks, recipe: Recipe) -> str:
     """The same as HTML."""
     tables = [
-        html_table(rows_of(of), _RIGHT, heading(name, of, recipe)) for name, of in tasks.items()
+        html_table(translated(rows_of(of)), _RIGHT, heading(name, of, recipe))
+        for name, of in tasks.items()
     ]
     return f"{''.join(tables)}<p>{tie_note(tasks)}</p>"
 
 
 def heading(task: str, entries: Sequence[Entry], recipe: Recipe) -> str:
     """What was measured, and the value of a guess."""
-    baseline, seeds = entries[0].baseline, len(entries[0].rows)
-    steps = f"{recipe.epochs} x {recipe.batches} steps"
     if "train_accuracy" not in entries[0].rows[0]["curves"] and not entries[0].accuracy.values:
-        kind = "squared error"
+        kind = say("squared error")
     else:
-        kind = "cross entropy"
-    return (
-        f"{task}: {kind} on held-out data (a guess: {baseline:.3g}), {steps}, "
-        f"{seeds} seed{'s' * (seeds > 1)}"
+        kind = say("cross entropy")
+    return say(
+        "{task}: {kind} on held-out data (a guess: {guess:.3g}), {epochs} x {batches} steps, "
+        "{seeds}",
+        task=say(task),
+        kind=kind,
+        guess=entries[0].baseline,
+        epochs=recipe.epochs,
+        batches=recipe.batches,
+        seeds=seeds_in_words(len(entries[0].rows)),
     )
+
+
+def seeds_in_words(count: int) -> str:
+    """1 seed, 2 seeds."""
+    return say("1 seed") if count == 1 else say("{count} seeds", count=count)
 
 
 def tie_note(tasks: Tasks) -> str:
     """The meaning of the star."""
     if any(len(entry.rows) > 1 for of in tasks.values() for entry in of):
-        return "* the best, and those that its spread over the seeds does not separate from it"
-    return "* the best; a single seed says nothing about the spread"
+        return say("* the best, and those that its spread over the seeds does not separate from it")
+    return say("* the best; a single seed says nothing about the spread")
 
 
 def rows_of(entries: Sequence[Entry]) -> list[list[str]]:
     """The head, then a row for each cell; empty columns are omitted."""
     best = {entry.cell for entry in leaders(entries)}
-    head = ["  cell", "hidden", "weights", "off", "loss", "accuracy", "ms/step"]
-    rows = [head]
+    rows = [list(HEAD)]
     for entry in entries:
         star = "* " if entry.cell in best else "  "
         matched = entry.target is not None and entry.distance
@@ -75,8 +87,13 @@ def rows_of(entries: Sequence[Entry]) -> list[list[str]]:
                 f"{ms:.2f}" if math.isfinite(ms := entry.step_seconds * 1e3) else "",
             ]
         )
-    kept = [n for n in range(len(head)) if any(row[n] for row in rows[1:])]
+    kept = [n for n in range(len(HEAD)) if any(row[n] for row in rows[1:])]
     return [[row[n] for n in kept] for row in rows]
+
+
+def translated(rows: list[list[str]]) -> list[list[str]]:
+    """The rows with their head in the language in force: for HTML, where columns keep aligned."""
+    return [[say(name) for name in rows[0]], *rows[1:]]
 
 
 def _text(entries: Sequence[Entry]) -> str:

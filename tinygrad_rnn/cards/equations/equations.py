@@ -11,6 +11,7 @@ import numpy as np
 
 from ... import pytree
 from ...engine.tensor import Tensor
+from ...language import say
 from ...nn.recurrent.cell import Cell
 from .expression import Expression
 from .layout import Layout
@@ -22,6 +23,15 @@ from .recovery import TracedStep, traced_step
 __all__ = ["Equation", "Equations", "recovered"]
 
 Array = Any
+
+KINDS = {
+    "input": "input",
+    "parameter": "parameter",
+    "constant": "constant",
+    "drawn": "random numbers of",
+    "state": "the state before the step",
+}
+"""What leaves of an expression are called, by their kind."""
 
 
 class Equation(NamedTuple):
@@ -43,11 +53,17 @@ class Equation(NamedTuple):
 
 
 class Meaning(NamedTuple):
-    """The meaning of a symbol: "parameter weight_ih", and its shape in one row of the batch."""
+    """What a symbol stands for: its kind, "parameter", its name, and its shape in one row."""
 
     symbol: Layout
-    says: str
+    kind: str
+    name: str
     shape: tuple[int, ...]
+
+    @property
+    def says(self) -> str:
+        """In words: "parameter weight_ih"."""
+        return f"{say(self.kind)} {self.name}".strip()
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,8 +214,5 @@ def _meanings(step: TracedStep, symbols: Mapping[int, Layout]) -> Iterator[Meani
         if e.leaf is None or id(e) in seen or id(e) not in symbols:
             continue
         seen.add(id(e))
-        kind = {"drawn": "random numbers of", "state": "the state before the step"}.get(
-            e.leaf.kind, e.leaf.kind
-        )
-        name = "" if e.leaf.kind == "state" else f" {e.leaf.name}"
-        yield Meaning(symbols[id(e)], f"{kind}{name}".strip(), e.shape)
+        name = "" if e.leaf.kind == "state" else e.leaf.name
+        yield Meaning(symbols[id(e)], KINDS.get(e.leaf.kind, e.leaf.kind), name, e.shape)

@@ -16,7 +16,7 @@ from ...viz.charts.panel import Panel
 
 __all__ = ["curves"]
 
-_WIDTH, _TALL = 500.0, 190.0
+_WIDTH, _TALL = 340.0, 190.0  # as wide as a phone
 _DECADES = 12.0  # that a logarithmic axis spans at most
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ... import analysis
 from ...analysis.sequences import floating
+from ...language import say
 from ...nn.recurrent.cell import Cell
 from ...viz.charts.chart import Chart
 from ..glossary import linked
@@ -72,33 +73,40 @@ def dynamics(case: Case, quick: bool) -> Dynamics:
 
 def dynamics_section(found: list[Dynamics], about: str) -> Section:
     """Tables of the numbers, and charts."""
-    horizon_rows = [(d.case.name, *(_steps(d.horizon, share) for share in SHARES)) for d in found]
+    horizon_rows = [
+        (say(d.case.name), *(_steps(d.horizon, share) for share in SHARES)) for d in found
+    ]
     spectrum_rows = [
         (
-            d.case.name,
+            say(d.case.name),
             _number(d.spectrum.exponents[0]),
             _number(float(np.median(d.spectrum.exponents))),
             f"{d.spectrum.dimension:.3g}",
         )
         for d in found
     ]
-    dimension = linked("dimension", "dimension")
+    dimension = linked(say("dimension"), "dimension")
+    horizon = linked(say("Memory horizon"), "horizon")
+    lyapunov = linked(say("Lyapunov spectrum"), "lyapunov")
+    kept = (say("{share:.0%} is kept", share=share) for share in SHARES)
     content = (
-        f"<h3>{linked('Memory horizon', 'horizon')}, in steps</h3>"
-        + table(("", *(f"{share:.0%} is kept" for share in SHARES)), horizon_rows, "numbers")
+        f"<h3>{say('{what}, in steps', what=horizon)}</h3>"
+        + table(("", *kept), horizon_rows, "numbers")
         + charts(_kept(found), *_flows(found))
-        + f"<h3>{linked('Lyapunov spectrum', 'lyapunov')}, for each step</h3>"
-        + table(("", "largest", "median", dimension), spectrum_rows, "numbers")
+        + f"<h3>{say('{what}, for each step', what=lyapunov)}</h3>"
+        + table(("", say("largest"), say("median"), dimension), spectrum_rows, "numbers")
         + _says(found)
         + charts(_spectra(found), _errors(found))
     )
     means = ("flow", "horizon", "lyapunov", "dimension", "truncation")
-    return Section("gradient", "The gradient through time", about, content, means)
+    return Section("gradient", say("The gradient through time"), about, content, means)
 
 
 def _steps(horizon: analysis.MemoryHorizon, share: float) -> str:
     steps = horizon.steps(share)
-    return f"more than {len(horizon.kept) - 1}" if steps is None else str(steps)
+    if steps is None:
+        return say("more than {count}", count=len(horizon.kept) - 1)
+    return str(steps)
 
 
 def _number(x: float) -> str:
@@ -107,60 +115,71 @@ def _number(x: float) -> str:
 
 def _says(found: list[Dynamics]) -> str:
     """What the largest exponent means, in a sentence for each case."""
-    return "".join(f"<p>{d.case.name.capitalize()}: {_meaning(d)}</p>" for d in found)
+    return "".join(f"<p>{say(d.case.name).capitalize()}: {_meaning(d)}</p>" for d in found)
 
 
 def _meaning(d: Dynamics) -> str:
     top = float(d.spectrum.exponents[0])
     if top > 0.01:
-        return (
-            f"a small change of the state grows by {np.expm1(top):.0%} per step on these "
-            "sequences, and the gradient explodes. If the state stays bounded, this is chaos."
+        return say(
+            "a small change of the state grows by {growth:.0%} per step on these sequences, and "
+            "the gradient explodes. If the state stays bounded, this is chaos.",
+            growth=np.expm1(top),
         )
     if top > -0.01:
-        return "some direction of the state neither decays nor grows."
-    lost = -np.expm1(top)
-    half = np.log(0.5) / top
-    return (
-        f"even the most persistent direction loses {lost:.0%} per step: in the long run the "
-        f"gradient halves every {half:.2g} steps."
+        return say("some direction of the state neither decays nor grows.")
+    return say(
+        "even the most persistent direction loses {lost:.0%} per step: in the long run the "
+        "gradient halves every {half:.2g} steps.",
+        lost=-np.expm1(top),
+        half=np.log(0.5) / top,
     )
 
 
 def _kept(found: list[Dynamics]) -> Chart:
-    lines = {d.case.name: d.horizon.kept for d in found}
+    lines = {say(d.case.name): d.horizon.kept for d in found}
     return curves(
-        "What is left of the gradient", lines, said="{} steps back", log=True, note="steps back"
+        say("What is left of the gradient"),
+        lines,
+        said=say("{} steps back"),
+        log=True,
+        note=say("steps back"),
     )
 
 
 def _flows(found: list[Dynamics]) -> list[Chart]:
-    lines = {d.case.name: d.case.flow for d in found if d.case.flow}
+    lines = {say(d.case.name): d.case.flow for d in found if d.case.flow}
     if not lines:
         return []
     return [
         curves(
-            "Gradient flow of the last output's loss",
+            say("Gradient flow of the last loss"),
             lines,
-            said="step {}",
+            said=say("step {}"),
             log=True,
-            note="steps of the task",
+            note=say("steps of the task"),
         )
     ]
 
 
 def _spectra(found: list[Dynamics]) -> Chart:
-    lines = {d.case.name: d.spectrum.exponents for d in found}
+    lines = {say(d.case.name): d.spectrum.exponents for d in found}
     count = max(len(values) for values in lines.values())
     names = [str(n) for n in range(1, count + 1)]
-    return curves("Lyapunov exponents", lines, said="exponent {}", names=names, note="by size")
+    return curves(
+        say("Lyapunov exponents"),
+        lines,
+        said=say("exponent {}"),
+        names=names,
+        note=say("by size"),
+    )
 
 
 def _errors(found: list[Dynamics]) -> Chart:
     names = [str(k) for k in found[0].errors]
-    lines = {d.case.name: [*d.errors.values()] for d in found}
+    lines = {say(d.case.name): [*d.errors.values()] for d in found}
     return curves(
-        "Error of the gradient truncated after k steps",
+        say("Error of truncating after k steps"),
         lines,
         said="k = {}",
         names=names,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...language import say
 from ...viz.style.text import escaped
 from ..glossary import linked
 from ..section import Section, charts, table
@@ -18,15 +19,16 @@ def learning_section(name: str, found: Trained) -> Section:
         learnt["LSTMCell"] = found.reference
     losses = {who: what.history["val_loss"] for who, what in learnt.items()}
     epochs = max(map(len, losses.values()))
-    lines = {**losses, "a guess": [found.task.baseline] * epochs}
+    guess = say("a guess")
+    lines = {**losses, guess: [found.task.baseline] * epochs}
     chart = curves(
-        f"{found.task.loss}, held out",
+        say("{loss}, held out", loss=say(found.task.loss)),
         lines,
-        said="epoch {}",
+        said=say("epoch {}"),
         names=[str(n) for n in range(1, epochs + 1)],
         log=True,
-        note="epochs",
-        dashed=["a guess"],
+        note=say("epochs"),
+        dashed=[guess],
     )
     any_diverged = any(what.diverged for what in learnt.values())
     rows = [
@@ -40,16 +42,18 @@ def learning_section(name: str, found: Trained) -> Section:
         for who, what in learnt.items()
     ]
     head = (
-        "cell",
-        linked("parameters", "parameters"),
-        linked("last loss", "loss"),
-        linked("CPU time of a step", "step"),
-        *(["stopped"] if any_diverged else []),
+        say("cell"),
+        linked(say("parameters"), "parameters"),
+        linked(say("last loss"), "loss"),
+        linked(say("CPU time of a step"), "step"),
+        *([say("stopped")] if any_diverged else []),
     )
-    about = (
-        f"The task “{found.task.name}”: {found.updates:,} updates of the cell, and of an LSTM "
-        "with as many units, with one seed and Adam at 0.01. A single run says little; "
-        "“tinygrad-rnn compare” repeats it with more seeds and tasks."
+    about = say(
+        "The task “{task}”: {updates:,} updates of the cell, and of an LSTM with as many units, "
+        "with one seed and Adam at 0.01. A single run says little; “tinygrad-rnn compare” "
+        "repeats it with more seeds and tasks.",
+        task=say(found.task.name),
+        updates=found.updates,
     )
     content = charts(chart) + table(head, rows, "numbers")
-    return Section("learning", "Learning", about, content, ("parameters", "loss", "step"))
+    return Section("learning", say("Learning"), about, content, ("parameters", "loss", "step"))

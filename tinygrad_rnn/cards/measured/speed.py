@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ... import nn
 from ...engine.tensor import Tensor
 from ...export.measurement import available, measured
+from ...language import say
 from ...nn.recurrent.cell import Cell
 from ...training.environment import processor
 from ...viz.style.text import escaped
@@ -18,7 +20,7 @@ from ..glossary import linked
 from ..section import Section, table
 from ..subject import Subject
 
-__all__ = ["speed_section"]
+__all__ = ["speed", "speed_section"]
 
 SIZES = (16, 64, 256)
 STEPS, ROWS = 100, 16
@@ -38,38 +40,69 @@ class _Alone(Cell):
         return self.cell.advance(x, state, **self._inputs)
 
 
-def speed_section(subject: Subject, quick: bool) -> Section:
-    """Milliseconds per training step, and the ratio to an LSTM of the same size."""
+class Times(NamedTuple):
+    """Milliseconds with so many units, or why there are none, in each library; None: too large."""
+
+    size: int
+    own: Sequence[float | str] | None
+    lstm: Sequence[float | str]
+
+
+class Speed(NamedTuple):
+    """What was timed. `features`: of an input, "32" or "3x8x8"."""
+
+    name: str
+    libraries: Sequence[str]
+    features: str
+    times: Sequence[Times]
+
+
+def speed(subject: Subject, quick: bool) -> Speed:
+    """Time a training step of the cell and of an LSTM, at some sizes."""
     takes = inspect.signature(type(subject.cell).__init__).parameters
     sizes: tuple[int, ...] = SIZES if "hidden_size" in takes else (0,)
     libraries = available()
     if quick:
         sizes, libraries = sizes[:2], [name for name in libraries if name in ("numpy", "llvm")]
-    rows = []
+    found = []
     for size in sizes:
         times: dict[str, list[float | str]] = {}
         for name, cell, x in _cells(subject, size):
             if name == subject.name and _flops(cell, x) > (2e10 if quick else 2e11):
                 break
             times[name] = [_milliseconds(library, cell, x, quick) for library in libraries]
+        found.append(Times(size, times.get(subject.name), times.get("LSTM", [])))
         if not times:
-            rows.append((f"{subject.name}, {size} units", *["too large"] * len(libraries)))
             break
-        own, lstm = times[subject.name], times.get("LSTM", [])
-        rows.append((f"{subject.name}{f', {size} units' if size else ''}", *map(_told, own)))
+    given = "32" if sizes != (0,) else "x".join(map(str, subject.input_shape))
+    return Speed(subject.name, libraries, given, found)
+
+
+def speed_section(found: Speed) -> Section:
+    """Milliseconds per training step, and the ratio to an LSTM of the same size."""
+    rows: list[Sequence[str]] = []
+    for size, own, lstm in found.times:
+        name = say("{cell}, {units} units", cell=found.name, units=size) if size else found.name
+        if own is None:
+            rows.append((name, *[say("too large")] * len(found.libraries)))
+            continue
+        rows.append((name, *map(_told, own)))
         if lstm:
-            rows.append((f"LSTM, {size} units", *map(_told, lstm)))
+            rows.append((say("{cell}, {units} units", cell="LSTM", units=size), *map(_told, lstm)))
             ratios = [_ratio(a, b) for a, b in zip(own, lstm, strict=True)]
-            rows.append((linked("times an LSTM", "ratio"), *ratios))
-    head = ("milliseconds", *(linked(NAMES[library], "speed") for library in libraries))
-    given = "x".join(map(str, subject.input_shape))
-    about = (
-        f"A training step, forward and backward, on {STEPS} steps of {ROWS} sequences with inputs "
-        f"of {32 if sizes != (0,) else given} features; {processor()}. NumPy and compiled are this "
-        "package's executors; JAX and PyTorch run the exported cell, PyTorch its own kernel where "
-        "it has one."
+            rows.append((linked(say("times an LSTM"), "ratio"), *ratios))
+    names = (linked(say(NAMES[library]), "speed") for library in found.libraries)
+    about = say(
+        "A training step, forward and backward, on {steps} steps of {rows} sequences with inputs "
+        "of {features} features; {processor}. NumPy and compiled are this package's executors; JAX "
+        "and PyTorch run the exported cell, PyTorch its own kernel where it has one.",
+        steps=STEPS,
+        rows=ROWS,
+        features=found.features,
+        processor=processor(),
     )
-    return Section("speed", "Speed", about, table(head, rows, "numbers"), ("speed", "ratio"))
+    content = table((say("milliseconds"), *names), rows, "numbers")
+    return Section("speed", say("Speed"), about, content, ("speed", "ratio"))
 
 
 def _cells(subject: Subject, size: int) -> list[tuple[str, Cell, Any]]:

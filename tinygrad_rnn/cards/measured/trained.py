@@ -14,17 +14,28 @@ import numpy as np
 from ... import nn
 from ...comparison import Learnt, learn
 from ...data.tasks import Task, adding
+from ...language import say
 from ...nn.recurrent.cell import Cell
 from ..subject import Subject
 
 __all__ = ["CannotLearn", "TaskMaker", "Trained", "trained"]
 
 TaskMaker = Callable[..., Task]
+NO_SIZE = "{cell} takes no input_size, so it fits no task"
+NO_VECTORS = "the tasks have a vector at each step, but {cell} takes other inputs"
+NOT_TRAINED = "{cell} cannot be trained on it: {why}"
 _LONG = 200  # steps through which the gradient is followed back
 
 
 class CannotLearn(Exception):
-    """Why a cell cannot be trained on a task."""
+    """Why a cell cannot be trained on a task: a text, and what stands in its braces."""
+
+    def __init__(self, text: str, **values: object) -> None:
+        super().__init__(text)
+        self.text, self.values = text, values
+
+    def __str__(self) -> str:
+        return say(self.text, **self.values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,11 +63,9 @@ def trained(subject: Subject, make_task: TaskMaker | None, quick: bool, seed: in
     """
     takes = inspect.signature(type(subject.cell).__init__).parameters
     if "input_size" not in takes:
-        raise CannotLearn(f"{subject.name} takes no input_size, so it fits no task")
+        raise CannotLearn(NO_SIZE, cell=subject.name)
     if subject.choices is not None or len(subject.input_shape) != 1 or subject.constants:
-        raise CannotLearn(
-            f"the tasks have a vector at each step, but {subject.name} takes other inputs"
-        )
+        raise CannotLearn(NO_VECTORS, cell=subject.name)
     if make_task is None:
         steps, batches = (15, 100) if quick else (30, 100)
         make_task = partial(adding, steps=steps, batches=batches)
@@ -75,7 +84,7 @@ def trained(subject: Subject, make_task: TaskMaker | None, quick: bool, seed: in
     try:
         learnt = learn(make, make_task, **options)
     except (TypeError, ValueError) as error:
-        raise CannotLearn(f"{subject.name} cannot be trained on it: {error}") from error
+        raise CannotLearn(NOT_TRAINED, cell=subject.name, why=error) from error
     task = make_task(seed=seed)
     cell: Cell = learnt.network.recurrent.cells[0]
     initial = make(task.input_size, size)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...terminal import did_you_mean
 from ..further import add_further_inputs
-from ..parser import CommandError, add_command, add_out, out_file
+from ..parser import CommandError, add_command, add_language, add_out, out_file
 from .check import setting
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ def register(commands: Commands) -> None:
     parser.add_argument("--quick", action="store_true", help="skip or shorten the slow parts")
     parser.add_argument("--seed", type=int, metavar="N", default=0, help="(default: %(default)s)")
     add_out(parser, "card-NAME.html", "the file")
+    add_language(parser)
     parser.set_defaults(command=_card)
 
 

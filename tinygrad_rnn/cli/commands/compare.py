@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...invocation import command
 from ...terminal import printable
-from ..parser import add_command
+from ..parser import add_command, add_language
 
 if TYPE_CHECKING:
     from ..parser import Commands
@@ -83,6 +83,7 @@ def register(commands: Commands) -> None:
     parser.add_argument(
         "--again", action="store_true", help="repeat runs that were made with other settings"
     )
+    add_language(parser)
     parser.set_defaults(command=_compare)
 
 
