@@ -71,15 +71,18 @@ class Quotient(NamedTuple):
         return bound
 
 
-def difference_quotient(f: Callable[[Any], Any], step: Any, size: Any = 0.0) -> Quotient:
+def difference_quotient(
+    f: Callable[[Any], Any], step: Any, size: Any = 0.0, middle: Any = None
+) -> Quotient:
     """f'(0) by a central difference at half of `step`; that at `step` shows its accuracy.
 
     `step` is a number, or an array of one step an element. At a kink |f'(0+) - f'(0-)| stays when
     the step is halved; where f is smooth it is halved too. `size`: of the numbers that f computes
-    with, if larger than f itself.
+    with, if larger than f itself. `middle`: f(0), if it is known.
     """
-    middle, right, left, near_right, near_left = (
-        np.asarray(f(s)) for s in (0 * step, step, -step, step / 2, -step / 2)
+    middle = np.asarray(f(0 * step)) if middle is None else middle
+    right, left, near_right, near_left = (
+        np.asarray(f(s)) for s in (step, -step, step / 2, -step / 2)
     )
     wide, narrow = (right - left) / (2 * step), (near_right - near_left) / step
     bend = np.abs((right - middle) - (middle - left)) / step
@@ -198,9 +201,8 @@ def _quotient_of(
             return None
         size = max(np.max(np.abs(p), initial=0) for p, _ in moving)
         step = dtype(relative_step) / largest
-    if along(0 * step).dtype.kind != "f":
-        return None
-    return difference_quotient(along, step, size)
+    middle = along(0 * step)
+    return difference_quotient(along, step, size, middle) if middle.dtype.kind == "f" else None
 
 
 def _with_tangent(value: Any, slope: Array) -> Array:
