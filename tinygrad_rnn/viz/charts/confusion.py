@@ -26,7 +26,7 @@ def plot_confusion(counts: Any, classes: Sequence[str]) -> Chart:
     Hover over a cell for the number behind it.
 
     >>> chart = plot_confusion([[8, 2], [0, 5]], ["Greek", "Irish"])
-    >>> "Greek, answered Irish: 2 of 10" in chart.svg()
+    >>> "Greek, predicted Irish: 2 of 10" in chart.svg()
     True
     """
     counts = np.asarray(counts)
