@@ -25,14 +25,14 @@ export const tourEnglish = [
     see: "Three gates and a candidate. Forget gate f: what to keep of c. Candidate g: what could be written; input gate i: how much of it is. Output gate o: what is shown as h.",
   },
   {
-    title: "Switch the forget gate off",
+    title: "Switch the gates off",
     text: "On the belt, from c to the c before, the gradient is multiplied at each step by the value of one gate. Which one? Switch each of them off, alone, and look at c's line, the solid green one.",
     act: "Press “switch off” beside B's forget gate. Switch it on again. Then the same with the input gate, and the output gate.",
     ask: {
       question: "Which gate keeps the gradient alive?",
       answers: [
         { gate: "input gate", told: "Look again: with the input gate off, the line of c stays level. This gate decides what is written into c. The way back along c does not pass through it. 81 % is left, as before." },
-        { gate: "forget gate", told: "Yes. In c = f · c + i · g, the slope of the new c by the old one is f. So k steps back along the belt the gradient has been multiplied by k values of f. With f near 1 it lives: 29 values of 0.993 make 81 %. (c also acts through h and the gates of the next step. With these weights that adds next to nothing; with others it may add or take away.) With f shut (0.002) it is gone after a few steps, sooner than in the RNN. At a bias of 0 the gate is half open, and half is lost at every step: try it." },
+        { gate: "forget gate", told: "Yes. In c = f · c + i · g, the slope of the new c by the old one is f. So k steps back along the belt the gradient has been multiplied by k values of f. With f near 1 it lives: 29 values of about 0.993 make 81 %. (c also acts through h and the gates of the next step. With these weights that adds next to nothing; with others it may add or take away.) With f shut (0.002) it is gone after a few steps, sooner than in the RNN. At a bias of 0 the gate is half open, and half is lost at every step: try it." },
         { gate: "output gate", told: "Look again: with the output gate off the whole line is lower, since the answer sees c through this gate alone. But the line is level: 81 % of what enters at the last step gets back to the first." },
       ],
     },
@@ -53,6 +53,6 @@ export const tourEnglish = [
     title: "Your turn",
     text: "The GRU (A) has no cell state, yet its update gate z does the same for h: h = (1 − z) · n + z · h. Below A's picture you see its gradient, two products. All you have seen is made from the Python in these two editors. Change it, and the pictures follow.",
     act: "In the LSTM write 0 * c for f * c. Or take the output gate out. Or start from another cell in the list, and ask: along which line does the gradient survive?",
-    see: "An error names the line. “Start over” makes new networks; “Share” gives a link with all you see.",
+    see: "An error names the line. “Start over” makes new networks; “Share” gives a link with the cells and all settings; “Save as one HTML file” keeps the training, too.",
   },
 ];
