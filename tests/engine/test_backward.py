@@ -111,6 +111,22 @@ def test_hooks_see_replace_and_are_removed() -> None:
     assert seen == [[2, 4]] and x.grad.tolist() == [6, 12]
 
 
+def test_a_hook_is_given_an_array_where_a_rule_gives_a_scalar_of_numpys() -> None:
+    @tg.op
+    def scaled(x):
+        return 2.0 * x
+
+    @scaled.vjp
+    def _(g, out, x):
+        return np.float64(2.0) * g.sum()
+
+    x = tg.tensor(3.0, dtype="float64", requires_grad=True)
+    seen = []
+    x.register_hook(lambda grad: seen.append((type(grad.data), grad.shape)))
+    scaled(x).backward()
+    assert seen == [(np.ndarray, ())] and x.grad.item() == 2.0
+
+
 def test_a_hook_on_an_intermediate_changes_what_flows_on() -> None:
     x = leaf(3.0)
     y = x * x

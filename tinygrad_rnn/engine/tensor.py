@@ -11,6 +11,7 @@ import numpy as np
 from .autograd import propagate
 from .count import Count
 from .dtypes import as_array, is_floating
+from .hooks import gradient_hook
 from .operators import Operators
 from .primitives.protocol import implementation
 from .recording.guard import note_change, note_hand_out
@@ -234,30 +235,8 @@ class Tensor(Operators["Tensor"], Node):
         """
         if not self.requires_grad:
             raise RuntimeError("a hook on a tensor that requires no gradient would never be called")
-        shape, dtype = self.shape, self.dtype
-
-        def on_array_or_tensor(grad: Any) -> Any:
-            recorded = isinstance(grad, Tensor)
-            if not recorded:  # other nodes may have the same array for a gradient
-                grad = np.asarray(grad).view()  # a rule may give a NumPy scalar
-                grad.flags.writeable = False
-            new = hook(grad if recorded else Tensor.of(grad))
-            if new is None:
-                return grad
-            if np.shape(new) != shape:
-                raise ValueError(f"a hook returned shape {np.shape(new)} for a gradient of {shape}")
-            if recorded:
-                return new
-            return as_array(new, dtype, copy=False)
-
-        hooks = self._hooks = Hooks() if self._hooks is None else self._hooks
-        key = max(hooks, default=0) + 1
-        hooks[key] = on_array_or_tensor
-
-        def remove() -> None:
-            hooks.pop(key, None)
-
-        return remove
+        self._hooks = Hooks() if self._hooks is None else self._hooks
+        return self._hooks.add(gradient_hook(hook, Tensor, self))
 
     def retain_grad(self) -> None:
         """Let backward passes also fill `grad` of this intermediate result."""

@@ -20,6 +20,16 @@ class Hooks(dict[int, Callable[..., Any]]):
 
     retains_grad = False
 
+    def add(self, hook: Callable[..., Any]) -> Callable[[], None]:
+        """Add a hook, called after those that are there; returns a function that removes it."""
+        key = max(self, default=0) + 1
+        self[key] = hook
+
+        def remove() -> None:
+            self.pop(key, None)
+
+        return remove
+
 
 class Node:
     """A value and its history: the op, the inputs and the attributes that it came from.
