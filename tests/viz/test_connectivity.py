@@ -386,7 +386,7 @@ def test_two_layers_together_are_one_state():
 
 def test_a_layer_that_runs_more_than_once_is_refused():
     layer = nn.RNN(2, 3)
-    with pytest.raises(ValueError, match="runs 'RNN\\.l0' more than once"):
+    with pytest.raises(ValueError, match="'RNN\\.l0' runs more than once"):
         viz.connectivity(lambda x: layer(layer(x)[0][..., :2])[0], tg.randn(3, 1, 2))
 
 
