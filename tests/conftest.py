@@ -37,7 +37,7 @@ _ANSWERED = pytest.StashKey[dict]()
 # Where many laws are meant to fail, to trace each line of a counterexample takes most of the time.
 QUICKLY = [phase for phase in Phase if phase is not Phase.explain]
 same = settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("quick", same, max_examples=15, phases=QUICKLY)
+settings.register_profile("quick", same, max_examples=20, phases=QUICKLY)
 settings.register_profile("ci", same, max_examples=100)
 settings.register_profile("thorough", same, max_examples=2000, derandomize=False, print_blob=True)
 settings.load_profile("quick")
