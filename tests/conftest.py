@@ -43,6 +43,22 @@ settings.register_profile("thorough", same, max_examples=2000, derandomize=False
 settings.load_profile("quick")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of tests marked `one_in(n)`, slow ones of a kind, CI runs all and others every n-th."""
+    if settings().max_examples >= 100:
+        return
+    seen: Counter[tuple[object, str]] = Counter()
+    for item in items:
+        marker = item.get_closest_marker("one_in")
+        if marker is None:
+            continue
+        n, of = marker.args
+        if seen[item.path, of] % n:
+            why = f"one {of} in {n}; --hypothesis-profile=ci tries all"
+            item.add_marker(pytest.mark.skip(reason=why))
+        seen[item.path, of] += 1
+
+
 def pytest_collection_finish() -> None:
     """What is there before the first test stays: the garbage collector need not walk over it."""
     gc.collect()
@@ -85,5 +101,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 def pytest_runtest_teardown(item: pytest.Item) -> None:
     """... for what a test declares with `tg.implements` is not for the tests after it."""
-    FUNCTIONS.clear()
-    FUNCTIONS.update(item.stash[_ANSWERED])
+    if _ANSWERED in item.stash:  # not in that of a test that was skipped
+        FUNCTIONS.clear()
+        FUNCTIONS.update(item.stash[_ANSWERED])

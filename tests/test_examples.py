@@ -103,6 +103,7 @@ def is_picture(path: Path) -> bool:
     return len(list(ElementTree.parse(path).getroot().iter())) > 50
 
 
+@pytest.mark.one_in(3, "example of a use")
 def test_sentences_are_learnt_and_counting_is_hard_to_beat(run, tmp_path: Path) -> None:
     printed = run("sentences.py", "--quick")
     alone, mixed = column(printed, 0), column(printed, 1)
@@ -112,6 +113,7 @@ def test_sentences_are_learnt_and_counting_is_hard_to_beat(run, tmp_path: Path) 
     assert is_picture(tmp_path / "sentences.svg")
 
 
+@pytest.mark.one_in(3, "example of a use")
 def test_genes_need_both_sides_of_the_boundary(run, tmp_path: Path) -> None:
     wrong = column(run("genes.py", "--quick"), 3)
     assert wrong["RNN, both ways"] < 15 < 40 < wrong["feed-forward, without order"]
@@ -119,6 +121,7 @@ def test_genes_need_both_sides_of_the_boundary(run, tmp_path: Path) -> None:
     assert is_picture(tmp_path / "genes.svg")
 
 
+@pytest.mark.one_in(3, "example of a use")
 def test_handwriting_is_read_in_its_order(run, tmp_path: Path) -> None:
     printed = run("handwriting.py", "--quick")
     right = column(printed, 0)
@@ -128,12 +131,14 @@ def test_handwriting_is_read_in_its_order(run, tmp_path: Path) -> None:
     assert is_picture(tmp_path / "handwriting.svg")
 
 
+@pytest.mark.one_in(3, "example of a use")
 def test_speech_of_strangers_is_told_apart(run, tmp_path: Path) -> None:
     right = column(run("speech.py", "--quick"), 0)
     assert right["LSTM, both ways"] > 25 and len(right) == 4  # by chance 10
     assert is_picture(tmp_path / "speech.svg")
 
 
+@pytest.mark.one_in(3, "example of a use")
 def test_sensor_is_forecast_better_than_by_the_year_before(run, tmp_path: Path) -> None:
     co2, weather = run("sensor.py", "--quick").split("highest")
     for part in (co2, weather):
@@ -144,6 +149,7 @@ def test_sensor_is_forecast_better_than_by_the_year_before(run, tmp_path: Path) 
     assert is_picture(tmp_path / "sensor.svg")
 
 
+@pytest.mark.one_in(3, "example of a use")
 def test_stocks_have_a_volatility_and_no_direction(run, tmp_path: Path) -> None:
     printed = run("stocks.py", "--quick")
     surprise, direction = column(printed, 0), column(printed, 1)
@@ -152,6 +158,7 @@ def test_stocks_have_a_volatility_and_no_direction(run, tmp_path: Path) -> None:
     assert is_picture(tmp_path / "stocks.svg")
 
 
+@pytest.mark.one_in(3, "example of a use")
 def test_captions_are_composed_from_what_is_seen(run, tmp_path: Path) -> None:
     printed = run("captions.py", "--quick")
     whole, words = column(printed, 0), column(printed, 1)

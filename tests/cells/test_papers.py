@@ -94,8 +94,10 @@ def _run_with(name: str, planted: _Planted) -> None:
         assert_the_papers(name)
 
 
+@pytest.mark.one_in(3, "cell with planted changes")
 @pytest.mark.parametrize("name", NAMES)
 def test_a_change_in_any_op_of_a_step_is_noticed(name) -> None:
+    example(name)  # made once, by ops that are not the step's
     seen = _Planted(-1)
     _run_with(name, seen)
     assert seen.ops >= STEPS

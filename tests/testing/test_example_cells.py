@@ -24,6 +24,7 @@ def test_there_are_some() -> None:
     assert {"own_op.Cell", "peephole_lstm.PeepholeLSTMCell", "wrong_cell.WrongCell"} <= CELLS.keys()
 
 
+@pytest.mark.one_in(2, "cell of an example in layers")
 @pytest.mark.parametrize("name", [name for name in CELLS if "Wrong" not in name])
 def test_layers_of_a_cell_of_an_example_keep_every_law(name) -> None:
     layer = lambda: nn.Recurrent(CELLS[name](1, 1), num_layers=2)
