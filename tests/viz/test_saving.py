@@ -6,7 +6,9 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -34,6 +36,21 @@ def test_it_is_saved_as_svg_png_and_pdf(name: str, tmp_path: Path) -> None:
     for form, start in starts.items():
         written = picture.save(tmp_path / f"a.{form}").read_bytes()
         assert written.startswith(start) and len(written) > 2000
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_korean_letters_are_drawn_in_a_font_that_has_them(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[bytes] = []
+    cairosvg = SimpleNamespace(svg2png=lambda bytestring, scale: given.append(bytestring) or b"")
+    monkeypatch.setitem(sys.modules, "cairosvg", cairosvg)
+    with viz.use_language("ko"):
+        PICTURES[name]().save(tmp_path / "a.png")
+    texts = ElementTree.fromstring(given[0]).iter("{http://www.w3.org/2000/svg}text")
+    korean = [t for t in texts if re.search("[가-힣]", "".join(t.itertext()))]
+    assert all("Noto Sans CJK KR" in t.get("style", "") for t in korean)
+    assert korean or name == "plan"
 
 
 @pytest.mark.parametrize("name", PICTURES)

@@ -7,15 +7,18 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from unicodedata import east_asian_width
 
 from ...files import write_file
 from ...invocation import install_command
+from ..style.palette import FONT
 
 __all__ = ["FORMS", "Saved", "ending"]
 
 FORMS = (".svg", ".png", ".pdf")
 SMALLEST = 0.5  # of its size: how far a notebook may shrink a picture to fit the page
 SCALE = 2.0  # pixels of a PNG per px of the SVG, so that it is sharp on a slide
+CAIRO_FONT, CAIRO_KOREAN = "'DejaVu Sans Condensed'", "'Noto Sans CJK KR'"
 
 
 class Saved:
@@ -88,5 +91,23 @@ def _converted(svg: str, form: str) -> bytes:
         ) from error
     write = cairosvg.svg2png if form == ".png" else cairosvg.svg2pdf
     scale = SCALE if form == ".png" else 1.0
-    written: bytes = write(bytestring=svg.encode(), scale=scale)
+    written: bytes = write(bytestring=_for_cairo(svg).encode(), scale=scale)
     return written
+
+
+def _for_cairo(svg: str) -> str:
+    """The SVG with one font for each text: Cairo takes all letters from the first of a list.
+
+    The first font is as wide as those of the list, the second has Korean letters, but no raised
+    figures. One that is missing is replaced by the system's own.
+    """
+
+    def text(found: re.Match[str]) -> str:
+        attributes, content = found.groups()
+        if not any(east_asian_width(letter) == "W" for letter in content):
+            return found[0]
+        raised = rf'<tspan style="font-family:{CAIRO_FONT}">\1</tspan>'
+        content = re.sub("([⁰¹²³⁴-⁹⁺⁻]+)", raised, content)
+        return f'<text{attributes} style="font-family:{CAIRO_KOREAN}">{content}</text>'
+
+    return re.sub("<text([^>]*)>(.*?)</text>", text, svg.replace(FONT, CAIRO_FONT), flags=re.S)
