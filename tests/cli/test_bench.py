@@ -51,6 +51,19 @@ def test_one_library_alone_as_json(capsys) -> None:
     assert 0 < step < first + step and loss > 0 and slope > 0
 
 
+def test_what_is_not_installed_is_said(monkeypatch, capsys) -> None:
+    def measured(library, options):
+        return measurement.Measurement(1.0, 0.1, None, 1.0, 1.0)
+
+    monkeypatch.setattr(bench, "_in_a_process", measured)
+    monkeypatch.setattr(measurement, "available", lambda: ["numpy", "jax"])
+    assert main(["bench", "lstm", *SMALL]) == 0
+    said = capsys.readouterr().out
+    assert "Not installed: tinygrad_rnn, llvm; PyTorch. To compare" in said and "[peers]" in said
+    assert main(["bench", "lstm", *SMALL, "--only=numpy"]) == 0
+    assert "Not installed" not in capsys.readouterr().out
+
+
 def test_results_that_differ_are_said(monkeypatch, capsys) -> None:
     made = iter([1.0, 2.0, 2.0, 2.0])
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ...invocation import install_command
 from ...terminal import printable
 from ..further import add_further_inputs, random_inputs
 from ..parser import CommandError, add_command
@@ -151,11 +152,20 @@ def _report(found: dict[str, Measurement], options: argparse.Namespace) -> str:
             "",
             text_table(rows, right=[1, 2, 3]),
             "",
-            *filter(None, [agree]),
+            *filter(None, [agree, "" if options.only else _missing(found)]),
             "The first step compiles; memory is how much the process grew.",
             processor if len(processor) <= _WIDTH else f"{processor[: _WIDTH - 3]}...",
         ]
     )
+
+
+def _missing(found: dict[str, Measurement]) -> str:
+    """What was not measured, and how to have it measured, too."""
+    names = [name for library, name in _NAMES.items() if library not in found]
+    if not names:
+        return ""
+    command = install_command("peers" if {"jax", "torch"} - found.keys() else "llvm")
+    return f"Not installed: {'; '.join(names)}. To compare with them:\n  {command}"
 
 
 def _agreement(found: dict[str, Measurement]) -> float:
