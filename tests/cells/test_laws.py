@@ -22,6 +22,7 @@ from .papers import PAPERS
 QUICK = ("state", "dtype", "apart", "length", "truncated", "forward")
 
 
+@pytest.mark.one_in(2, "cell with its quick laws")
 @pytest.mark.parametrize("name", NAMES)
 def test_quick_laws_and_claims(name) -> None:
     cell = getattr(cells, name)
