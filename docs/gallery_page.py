@@ -90,7 +90,7 @@ def _columns() -> list[tuple[str, str]]:
         (say("cell"), say("The name to give to tinygrad-rnn card, compare, plan ...")),
         (say("family"), ""),
         (say("parameters"), say("Numbers that are learned, with 4 inputs and 16 units")),
-        (say("state"), say("Numbers that are handed from a step to the next")),
+        (say("state"), say("Numbers that one step passes to the next")),
         (say("FLOPs"), say("Floating-point operations of one step, forward")),
         (say("Jacobian"), say("Of the next state by the state, read off the operations")),
         (
@@ -140,17 +140,17 @@ def _lead(numbers: Mapping[str, Numbers]) -> str:
 
 def _note(found: Comparison) -> str:
     told = say(
-        "> n: more than n steps, as far as was looked; part of the state is then handed on "
-        "nearly or wholly unchanged. −∞: nothing is handed on. Above 0 an exponent says that the "
+        "> n: more than n steps, the longest distance measured; part of the state is then passed "
+        "on almost unchanged. −∞: nothing is passed on. An exponent above 0 means that the "
         "gradient explodes. In bold: solved, below {share:.0%} of the loss of a guess under every "
         "seed. A guess has 100% in the mean, and for the adding problem {guess:.0%} on the 160 "
-        "sequences that were held out: who has about as much has learnt nothing, and who has much "
-        "more was trained at too large a rate. One number instead of two: at initialisation, of a "
+        "held-out sequences: a cell with about as much has learnt nothing, and one with much more "
+        "was trained at too large a rate. A single number is that at initialisation, of a "
         "cell that fits no task of vectors. A cell's speed depends on the machine:",
         share=SOLVED,
         guess=guess_of_adding(found.recipe),
     )
-    times = say("times it beside an LSTM.")
+    times = say("compares it with an LSTM.")
     return f"{escape(told)} <code>tinygrad-rnn card NAME</code> {escape(times)}"
 
 

@@ -43,7 +43,7 @@ def printed_tables(command: str) -> list[str]:
     result = subprocess.run([sys.executable, *words], stdout=subprocess.PIPE, text=True)
     print(result.stdout, f"({time.monotonic() - began:.0f} s)\n", flush=True)
     if result.returncode:
-        raise SystemExit(f"{command} ended with {result.returncode}; nothing is written")
+        raise SystemExit(f"{command} ended with {result.returncode}: its section stays as it was")
     setting, _, rest = result.stdout.partition("\n\n")
     versions, processor, *samples = setting.splitlines()
     tables = []
@@ -60,8 +60,9 @@ def measured_anew(section: str) -> str:
     """A section with the tables of this machine."""
     blocks = list(COMMANDS.finditer(section))
     parts = [section[: blocks[0].end()] if blocks else section]
-    for block, following in zip(blocks, [*blocks[1:], None], strict=True):
-        text = section[block.end() : following.end() if following else len(section)]
+    ends = [*(block.end() for block in blocks[1:]), len(section)]
+    for block, end in zip(blocks, ends, strict=False):
+        text = section[block.end() : end]
         fresh = [table for command in commands(block.group(1)) for table in printed_tables(command)]
         old = len(TABLE.findall(text))
         if old != len(fresh):

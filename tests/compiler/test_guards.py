@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import dataclasses
 import os
+import runpy
 import sys
 import types
 import warnings
@@ -398,3 +399,33 @@ def test_an_array_changed_before_the_backward_pass_is_noticed() -> None:
         array *= 2.0
         with pytest.raises(tg.StaleValueError, match="changed"):
             h.sum().backward()
+
+
+@pytest.mark.parametrize("changed", [0, 1])
+@pytest.mark.parametrize("executor", ["numpy", "llvm"])
+def test_a_file_that_was_imported_twice_has_two_sets_of_globals(
+    changed, executor, tmp_path
+) -> None:
+    if executor == "llvm":
+        pytest.importorskip("llvmlite", reason="needs llvmlite")
+    (tmp_path / "twice.py").write_text("RATE = 1.0\n\n\ndef scaled(x):\n    return x * RATE\n")
+    modules = [runpy.run_path(str(tmp_path / "twice.py")) for _ in range(2)]
+    first, second = (module["scaled"] for module in modules)
+    assert first.__code__ == second.__code__
+
+    class Cell(nn.Cell):
+        hidden_size = 2
+
+        def __init__(self):
+            self.weight = nn.Parameter(np.full(2, 0.5, np.float32))
+
+        def forward(self, x, h):
+            return first(x) + second(h) * self.weight
+
+    layer, x = nn.Recurrent(Cell(), executor=executor), tg.ones(4, 1, 2)
+    for _ in range(2):
+        layer(x)
+    modules[changed]["scaled"].__globals__["RATE"] = 3.0
+    found, _ = layer(x)
+    layer.unroll = True
+    np.testing.assert_allclose(found.data, layer(x)[0].data, rtol=1e-6)

@@ -208,3 +208,14 @@ def test_a_power_of_or_by_integers_has_the_gradient_of_the_same_floats(dtype) ->
         power(found, tg.tensor(n)).sum().backward()
         power(expected, tg.tensor(n, "float64")).sum().backward()
         np.testing.assert_allclose(found.grad.data, expected.grad.data, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float64"])
+@pytest.mark.parametrize("count", [65_504, 65_506])
+def test_a_variance_of_more_elements_than_float16_can_count(dtype, count) -> None:
+    x = tg.tensor(np.resize([0.0, 0.25], count), dtype, requires_grad=True)  # the squares add up
+    found = tg.var(x, ddof=1)
+    found.backward()
+    assert found.item() == pytest.approx(0.125**2, rel=2e-3)
+    expected = 2 * (np.resize([0.0, 0.25], count) - 0.125) / (count - 1)
+    np.testing.assert_allclose(x.grad.data, expected, rtol=0.02)

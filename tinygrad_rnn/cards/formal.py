@@ -20,8 +20,17 @@ from .section import Section, Tile, table, tiles
 from .structure import facts
 from .subject import Subject
 
-__all__ = ["counted", "equations_section", "laws_of", "laws_section", "numbers", "picture_of"]
-__all__ += ["pictures_section", "structure_section", "words_of"]
+__all__ = [
+    "counted",
+    "equations_section",
+    "laws_of",
+    "laws_section",
+    "numbers",
+    "picture_of",
+    "pictures_section",
+    "structure_section",
+    "words_of",
+]
 
 PICTURE_STEPS = 5
 PASSES = {"forward": "FLOPs a step, forward", "backward": "FLOPs a step, backward"}

@@ -16,8 +16,17 @@ from ..viz.style.text import escaped, fitted, number, printable, text_width
 from .entries import Entry, leaders
 from .jobs import Row
 
-__all__ = ["MANY", "curves", "dots_of_losses", "dots_of_speed", "flows", "small_curves"]
-__all__ += ["flow_name", "small_flows", "task_name"]
+__all__ = [
+    "MANY",
+    "curves",
+    "dots_of_losses",
+    "dots_of_speed",
+    "flow_name",
+    "flows",
+    "small_curves",
+    "small_flows",
+    "task_name",
+]
 
 WHEN = {"before": "{task}: before training", "after": "{task}: after training"}
 

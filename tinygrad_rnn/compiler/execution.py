@@ -167,7 +167,9 @@ def _first_run(
                     return _run(sequence, *found)
             if before is None:
                 before = seen(step, last)
-                if sequence.length > 1 or any(names_in(code).writes for code in last.codes):
+                if sequence.length > 1 or any(
+                    names_in(one.code).writes for one in last.codes.values()
+                ):
                     continue
                 last = another_step(sequence, carry)  # a run of one step, which has no side effects
             if before.guards.bind(function.function, strict=True) is None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from types import CodeType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +22,7 @@ from .guards.guards import Guards, Unguardable
 from .observed_step import Observed
 from .runtime.scan import CompiledStep
 from .step_function import FlatStep
+from .trace.calls import Codes
 from .trace.differentiation import Differentiated
 from .trace.recording import Record
 from .trace.step_invariance import Place, Summary, difference, external_arrays, numbers_at
@@ -260,7 +260,7 @@ class Seen(NamedTuple):
     """A recorded step: what it did, the code that ran, what it read, its carry's dtypes."""
 
     summary: Summary
-    codes: dict[CodeType, dict[str, Any]]
+    codes: Codes
     guards: Guards
     dtypes: Sequence[Any]
 
@@ -274,7 +274,7 @@ def seen(step: FlatStep, recorded: Record) -> Seen:
     return Seen(Summary(recorded), codes, guards, [t.dtype for t in recorded.carry_after])
 
 
-def guards_of(step: FlatStep, codes: Any, tensors: Sequence[Tensor]) -> Guards:
+def guards_of(step: FlatStep, codes: Codes, tensors: Sequence[Tensor]) -> Guards:
     """The guards of a step whose code has run. TraceError if it cannot be guarded."""
     try:
         return Guards(step.of.function, codes, tensors)

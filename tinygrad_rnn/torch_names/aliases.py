@@ -188,8 +188,9 @@ BOTH: dict[str, Callable[..., Any]] = _aliases({
 })  # fmt: skip
 
 # x.f(...)
-METHODS: dict[str, Callable[..., Any]] = _aliases({
-    **{name: function for name, function in BOTH.items() if name != "concat"},
+METHODS: dict[str, Callable[..., Any]] = {
+    name: function for name, function in BOTH.items() if name != "concat"
+} | _aliases({
     **{
         name: lambda t, dtype=dtype: t if t.dtype == dtype else t.astype(dtype)
         for name, dtype in {
@@ -227,8 +228,7 @@ PROPERTIES: dict[str, Callable[..., Any]] = _aliases(
 )
 
 # torch.f
-FUNCTIONS: dict[str, Any] = _aliases({
-    **BOTH,
+FUNCTIONS: dict[str, Any] = BOTH | _aliases({
     "as_tensor": lambda data, dtype=None: (
         _to(data, dtype=dtype) if isinstance(data, Tensor)
         else from_numpy(data) if isinstance(data, np.ndarray) and dtype in (None, data.dtype)

@@ -70,7 +70,7 @@ def blame(error: BaseException) -> CellError:
         frames = traceback.extract_tb(cause.__traceback__)
         lines = [f.lineno for f in frames if f.filename == FILE and f.lineno is not None]
         cause = cause.__cause__ or cause.__context__
-    if not lines and isinstance(error, StaleValueError):
+    if not lines and isinstance(error, StaleValueError) and "in place" in told:
         lines = _changed_in_place()
     return CellError(told.strip(), lines[-1] if lines else None)
 

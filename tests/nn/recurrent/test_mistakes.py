@@ -208,10 +208,10 @@ def test_a_wrong_first_state_is_named(cell, error, says, layer) -> None:
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        (Right, r"the class Right; make one of it: Recurrent\(Right\(\.\.\.\)\)"),
+        (Right, r"the class Right; pass an instance, Recurrent\(Right\(\.\.\.\)\)"),
         (nn.Linear, r"the class Linear\. A cell is"),
-        (nn.Linear(3, 4), "the module Linear, which is no cell"),
-        (nn.LSTM(3, 4), "the layer LSTM, which runs cells of its own: call it as it is"),
+        (nn.Linear(3, 4), "the module Linear, which is not a cell"),
+        (nn.LSTM(3, 4), "the layer LSTM, which runs its own cells: call it directly"),
         ([nn.LSTMCell(3, 4), nn.LSTM(4, 4)], "the layer LSTM"),
         ("lstm", "got 'lstm'"),
         (["lstm", "gru"], "got 'lstm'"),
@@ -221,6 +221,21 @@ def test_a_wrong_first_state_is_named(cell, error, says, layer) -> None:
 def test_what_is_no_cell_is_named(given, says) -> None:
     with pytest.raises(TypeError, match=f"^Recurrent runs a cell, .*{says}"):
         nn.Recurrent(given)
+
+
+def test_a_cell_with_a_length_is_one_cell() -> None:
+    class Sized(nn.RNNCell):
+        def __len__(self):
+            return 2
+
+        def __iter__(self):
+            return iter("no cells")
+
+        def __contains__(self, x):
+            return False
+
+    outputs, _ = nn.Recurrent(Sized(3, 4))(tg.zeros(5, 2, 3))
+    assert outputs.shape == (5, 2, 4)
 
 
 def test_a_weight_that_nobody_would_train_is_said() -> None:

@@ -27,7 +27,7 @@ import numpy as np
 
 from ...engine.primitives.primitive import Primitive
 from ...engine.tensor import Tensor
-from ..trace.calls import home_of, impure
+from ..trace.calls import Codes, home_of, impure
 from .checks import (
     MISSING,
     ArrayCheck,
@@ -80,24 +80,24 @@ class Guards:
     def __init__(
         self,
         function: Callable[..., Any],
-        codes: dict[types.CodeType, dict[str, Any]],
+        executed: Codes,
         leaves: Iterable[Tensor],
     ) -> None:
-        self._codes = codes
+        self._codes = dict.fromkeys(one.code for one in executed.values())
         self._numbers = {tensor: k for k, tensor in enumerate(leaves)}
         self._alive: list[Any] = [function]  # so that no id is reused while this is built
         self._seen: dict[int, Check] = {}
         self._namespaces: list[Namespace] = []
         self.arrays: list[Any] = []  # those that have a check
         self._visited: set[types.CodeType] = set()
-        names = [names_in(code) for code in codes]
+        names = [names_in(code) for code in self._codes]
         self._attributes = frozenset({"__call__"}).union(*(n.attributes for n in names))
         self._dynamic = any(
-            n.dynamic for c, n in zip(codes, names) if home_of(c.co_filename) in _OURS
+            n.dynamic for c, n in zip(self._codes, names) if home_of(c.co_filename) in _OURS
         )
         self._leaves = len(self._numbers)
         self._root = self._check(function, "the step")
-        for code, names_of_module in codes.items():
+        for code, names_of_module in executed.values():
             if home_of(code.co_filename) == "user":
                 self._read_globals(code, names_of_module)
         self._follow_all_closures()

@@ -12,7 +12,7 @@ import sys
 import sysconfig
 from functools import cache
 from types import CodeType, FrameType, ModuleType
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from ...engine.recording.scope import PACKAGE_FOLDER
 from ...engine.tensor import Tensor
 from ...ops import generator
 
-__all__ = ["CallMonitor", "detached", "home_of", "impure"]
+__all__ = ["CallMonitor", "Codes", "Executed", "detached", "home_of", "impure"]
 
 
 class _Record(Protocol):
@@ -35,14 +35,25 @@ class _Record(Protocol):
     def forward(self, op: Any, node: Node, inputs: Any, attributes: Any) -> None: ...
 
 
+class Executed(NamedTuple):
+    """Python code that has run, and the globals that it read."""
+
+    code: CodeType
+    names: dict[str, Any]
+
+
+Codes = dict[tuple[int, int], Executed]
+"""By the ids of the two: equal code, of a file that was imported twice, has other globals."""
+
+
 class CallMonitor:
     """Watches the calls of this thread while entered. `codes`: the Python code that has run."""
 
     def __init__(self, record: _Record) -> None:
         self._record = record
-        self.codes: dict[CodeType, dict[str, Any]] = {}  # with its globals
+        self.codes: Codes = {}
         # Nearly all calls are those of a few functions again and again.
-        self._known: dict[int, CodeType] = {}  # by id: to compare two codes takes long
+        self._known: Codes = {}
         self._pure: set[Any] = set()
 
     def __enter__(self) -> None:
@@ -61,7 +72,7 @@ class CallMonitor:
             return
         code = frame.f_code
         if event == "call":
-            if id(code) not in self._known:
+            if (id(code), id(frame.f_globals)) not in self._known:
                 self._called(frame, code)
         elif event == "c_call":
             self._calls(argument, frame)
@@ -74,9 +85,10 @@ class CallMonitor:
         elif code is generator.__code__:
             self._draws(frame)
         else:
-            self._known[id(code)] = code
+            key, executed = (id(code), id(frame.f_globals)), Executed(code, frame.f_globals)
+            self._known[key] = executed
             if _home(frame) not in ("numpy", "engine"):
-                self.codes[code] = frame.f_globals
+                self.codes[key] = executed
 
     def _read(self, frame: FrameType, what: str) -> None:
         given = [x for x in frame.f_locals.values() if isinstance(x, Node)]

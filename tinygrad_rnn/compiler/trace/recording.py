@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,7 +24,7 @@ from ...engine.recording.node import Node
 from ...engine.recording.scope import PACKAGE_FOLDER, Scope
 from ...engine.tensor import Tensor
 from ..ir.instruction import Origin
-from .calls import CallMonitor
+from .calls import CallMonitor, Codes
 
 __all__ = ["Input", "OpCall", "Record", "Result", "record"]
 
@@ -67,10 +67,8 @@ class Record:
         self.refusal: str | None = None
         self.start = tick()
         self.paused = False  # while the recording itself runs
-        self.codes: dict[CodeType, dict[str, Any]] = {}  # the Python code that ran, and its globals
-        self._arrays: list[
-            tuple[Any, int]
-        ] = []  # constants, and a checksum of their content when read
+        self.codes: Codes = {}  # the Python code that ran
+        self._arrays: list[tuple[Any, int]] = []  # constants, and their fingerprints when read
         self._files = frozenset(files)
         self._authors: dict[str, bool] = {}  # by file: whether its lines are the author's
         self._earlier = earlier

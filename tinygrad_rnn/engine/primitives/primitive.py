@@ -72,7 +72,7 @@ class Primitive:
         self.joint_rule: Rule | None = None  # see `vjp_of_all`
         self._batching: Rule | None = None
         self.tangent: Rule | None = None  # see `pushes`
-        self._reads: dict[Any, frozenset[int]] = {}  # by rule and signature: whose values
+        self._reads: dict[Any, frozenset[int]] = {}  # by rule and signature, or by number of inputs
 
     def _read_signature(self) -> None:
         for parameter in inspect.signature(self.value).parameters.values():

@@ -39,7 +39,7 @@ def unbroadcast(grad: Any, like: Any) -> Any:
             grad = np.sum(grad, axis=repeated, keepdims=True)
             grad = np.reshape(grad, grad.shape[new:])
         if grad.shape != shape:
-            grad = np.broadcast_to(grad, shape=shape)
+            grad = np.broadcast_to(grad, shape=shape)  # by name: faster for a Tensor
     return grad if grad.dtype == like.dtype else grad.astype(like.dtype)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Sized
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from ..module import Module
@@ -13,9 +13,7 @@ __all__ = ["check_cells", "check_residual", "placed"]
 
 def check_cells(given: Any) -> None:
     """TypeError if it is neither a cell nor a sequence of cells, with what was probably meant."""
-    several = (
-        isinstance(given, Sized) and isinstance(given, Iterable) and not isinstance(given, str)
-    )
+    several = isinstance(given, Collection) and not isinstance(given, str | Cell)
     wrong = [cell for cell in (given if several else [given]) if not isinstance(cell, Cell)]
     if not wrong:
         return
@@ -23,13 +21,11 @@ def check_cells(given: Any) -> None:
     if isinstance(found, type):
         meant = f"the class {found.__name__}"
         if issubclass(found, Cell):
-            meant += f"; make one of it: Recurrent({found.__name__}(...))"
+            meant += f"; pass an instance, Recurrent({found.__name__}(...))"
     elif isinstance(found, Module):
-        meant = f"the module {type(found).__name__}, which is no cell"
+        meant = f"the module {type(found).__name__}, which is not a cell"
         if hasattr(found, "cells"):
-            meant = (
-                f"the layer {type(found).__name__}, which runs cells of its own: call it as it is"
-            )
+            meant = f"the layer {type(found).__name__}, which runs its own cells: call it directly"
     else:
         meant = f"{found!r}"
     raise TypeError(

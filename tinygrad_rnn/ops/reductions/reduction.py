@@ -12,7 +12,7 @@ from ...engine.op import op
 from ...engine.primitives.protocol import implements
 from ..elementwise.arithmetic import sqrt
 
-_MOST_IN_FLOAT16 = 65504  # a larger divisor would be infinity beside a float16 array
+_MOST_IN_FLOAT16 = 65504  # its largest number
 
 Array = Any
 
@@ -26,6 +26,11 @@ def _count(x: Array, axis: Any) -> int:
     """How many elements go into one element of a reduction of `x` over `axis`."""
     axes = axis if isinstance(axis, tuple) else (axis,)
     return math.prod(x.shape[a] for a in axes)
+
+
+def _divided(total: Array, count: int) -> Array:
+    """`total / count`, where a count that float16 does not hold is not infinite beside it."""
+    return total / count if count <= _MOST_IN_FLOAT16 else total * (1 / count)
 
 
 # The engine broadcasts a gradient to its input's shape, so these rules need not.
@@ -59,10 +64,11 @@ def mean(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
     return np.mean(x, axis=axis, keepdims=keepdims)
 
 
-@mean.vjp
-def _(grad: Array, out: Array, x: Array, axis: Any, keepdims: bool) -> Array:
-    whole, count = _restored(grad, axis, keepdims), _count(x, axis) or 1
-    return whole / count if count <= _MOST_IN_FLOAT16 else whole * (1 / count)
+mean.vjp(
+    lambda grad, out, x, axis, keepdims: _divided(
+        _restored(grad, axis, keepdims), _count(x, axis) or 1
+    )
+)
 
 
 @implements(np.max, np.amax)
@@ -147,7 +153,7 @@ def var(x: Array, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Ar
         return mean(squares, axis=axis, keepdims=keepdims)
     total = sum(squares, axis=axis, keepdims=keepdims)
     count = np.size(x) // (np.size(total) or 1)
-    return total / (count - ddof)
+    return _divided(total, count - ddof)
 
 
 @implements(np.std)

@@ -83,7 +83,7 @@ def told(norms: Any) -> str:
     return say("At the first step {left}: {can}.", left=left, can=can)
 
 
-def _on_the_belt(norms: Any) -> str:
+def _along_c(norms: Any) -> str:
     """How much of it comes along c alone."""
     share = in_words(float(norms[0] / norms.max()))
     return say("Along c, by f alone: {share}.", share=share)
@@ -114,7 +114,7 @@ def _lstm_card(values: Values) -> Panel:
         flow,
         1,
         AXIS,
-        f"{told(flow['c'])} {_on_the_belt(alone)}",
+        f"{told(flow['c'])} {_along_c(alone)}",
         [(say("by f alone"), alone)],
     )
     flag(panel, flow["c"])
